@@ -1,0 +1,26 @@
+/** @type {import('jest').Config} */
+const common = {
+  rootDir: import.meta.dirname,
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '^.+\\.ts$': ['@swc/jest'] },
+  // Sources import each other by the names that they have when compiled; what is compiled stays as it is.
+  moduleNameMapper: { '^((?!.*(?:dist|node_modules)/)\\.{1,2}/.*)\\.js$': '$1' },
+  modulePathIgnorePatterns: ['<rootDir>/dist/package.json'],
+  transformIgnorePatterns: ['/node_modules/', '<rootDir>/dist/'],
+};
+
+/** @type {import('jest').Config} */
+export default {
+  maxWorkers: 2,
+  randomize: true,
+  testTimeout: 60_000,
+  globalSetup: '<rootDir>/test/support/global-setup.ts',
+  globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+  ...common,
+  testMatch: [
+    process.env.TALEBANK_BROWSER_TESTS === 'true'
+      ? '<rootDir>/test/browser/**/*.test.ts'
+      : '<rootDir>/test/!(browser)/**/*.test.ts',
+  ],
+};

@@ -1,0 +1,101 @@
+import { join } from 'node:path';
+import type { Config } from './config.js';
+import { createDb, type Db } from './infra/db.js';
+import type { Logger } from './infra/log.js';
+import { openQueue, type JobQueue, type QueueDeclaration } from './infra/queue.js';
+import { createEspeakProvider } from './infra/speech/espeak.js';
+import type { SpeechProvider } from './infra/speech/provider.js';
+import { openLocalStorage } from './infra/storage/local.js';
+import type { Storage } from './infra/storage/storage.js';
+import type { KeyRing } from './infra/tokens.js';
+import { loadKeyRing, loadSecret } from './services/keys.js';
+import { createSessionStates, type SessionStates } from './services/sessions/viewer.js';
+import { settleGrants, type GrantOutcome, type GrantRequest } from './services/ledger/grants.js';
+import { groupCommit, type Command } from './services/ledger/group-commit.js';
+import {
+  refundSettler,
+  type RefundOutcome,
+  type RefundRequest,
+} from './services/ledger/refunds.js';
+import {
+  narrationSettler,
+  type NarrationOutcome,
+  type NarrationRequest,
+} from './services/narrations/settle-narrations.js';
+import {
+  failAudioQueue,
+  synthesizeAudioQueue,
+  type SynthesizeAudioPayload,
+} from './services/queues.js';
+
+/** Everything a service may use, wired by hand, once for each process. */
+export interface App {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly db: Db;
+  readonly queue: JobQueue;
+  readonly synthesizeAudio: QueueDeclaration<SynthesizeAudioPayload>;
+  readonly storage: Storage;
+  readonly speech: SpeechProvider;
+  readonly keys: KeyRing;
+  /** How sessions stood a moment ago. */
+  readonly sessionStates: SessionStates;
+  /** Signs the addresses of recordings. */
+  readonly urlSecret: Uint8Array;
+  /** Where clients reach the API; known once it listens. */
+  readonly publicUrl: () => string;
+  /** The ledger's commands; each rides with whoever asks at the same time. */
+  readonly ledger: {
+    readonly grant: Command<GrantRequest, GrantOutcome>;
+    readonly refund: Command<RefundRequest, RefundOutcome>;
+    readonly narrate: Command<NarrationRequest, NarrationOutcome>;
+  };
+}
+
+export interface OpenApp extends App {
+  /** Finishes the jobs in hand, at most `timeoutMs`, and closes every connection. */
+  close(timeoutMs: number): Promise<void>;
+}
+
+/** Opens the database, which must be migrated, the queue, the storage and the speech provider. */
+export async function openApp(options: {
+  config: Config;
+  log: Logger;
+  databaseUrl: string;
+  publicUrl: () => string;
+}): Promise<OpenApp> {
+  const { config, log, databaseUrl: url } = options;
+  const db = createDb({ url, poolSize: config.databasePoolSize, log });
+  const worker = config.role !== 'api';
+  const queue = await openQueue({ url, poolSize: worker ? 4 : 2, supervise: worker, log });
+  const synthesizeAudio = synthesizeAudioQueue(config.synthesis.retries);
+  await queue.declare([failAudioQueue, synthesizeAudio]);
+  const speech = createEspeakProvider({
+    processes: config.synthesis.concurrency,
+    timeoutMs: config.synthesis.speechTimeoutMs,
+    log,
+  });
+  return {
+    config,
+    log,
+    db,
+    queue,
+    synthesizeAudio,
+    storage: await openLocalStorage(join(config.dataDir, 'audio')),
+    speech,
+    keys: await loadKeyRing(db),
+    sessionStates: createSessionStates(db),
+    urlSecret: await loadSecret(db, 'url-signing'),
+    publicUrl: options.publicUrl,
+    ledger: {
+      grant: groupCommit(db, settleGrants),
+      refund: groupCommit(db, refundSettler(config.credits.refundPolicy)),
+      narrate: groupCommit(db, narrationSettler(queue, synthesizeAudio)),
+    },
+    close: async (timeoutMs) => {
+      await queue.close(timeoutMs);
+      await speech.close();
+      await db.$disconnect();
+    },
+  };
+}

@@ -1,0 +1,27 @@
+import type { Config } from './config.js';
+import type { Running } from './start.js';
+
+/** What a person who started the server sees: where to go, who to be, and what to ask. */
+export function banner(config: Config, { url, logins }: Running): string {
+  if (url === null) return 'Talebank worker is taking jobs. Stop with Ctrl-C.\n';
+  const lines = ['', '  Talebank is ready.', '', `  GraphQL    ${url}/graphql`];
+  if (config.graphiql) lines.push(`  GraphiQL   ${url}/graphiql`);
+  if (logins.length > 0) lines.push('');
+  for (const { who, email, password } of logins) {
+    lines.push(`  Sign in as ${who.padEnd(14)} ${email.padEnd(26)} password: ${password}`);
+  }
+  lines.push(
+    '',
+    '  Try:',
+    `    curl -s ${url}/graphql -H 'content-type: application/json' \\`,
+    `      -d '{"query":"{ stories(first: 1) { nodes { title requiredCredits } } }"}'`,
+  );
+  if (config.seed) {
+    lines.push(
+      '  and expect:',
+      '    {"data":{"stories":{"nodes":[{"title":"…","requiredCredits":…}]}}}',
+    );
+  }
+  lines.push('', '  Stop with Ctrl-C.', '', '');
+  return lines.join('\n');
+}

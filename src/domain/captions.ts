@@ -1,0 +1,35 @@
+/** One caption: what is spoken from `startMs` to `endMs` of the recording. */
+export interface Cue {
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly text: string;
+}
+
+/** The cues as a WebVTT file (https://www.w3.org/TR/webvtt1/), in the order given. */
+export function toWebVtt(cues: readonly Cue[]): string {
+  const blocks = cues.map(
+    ({ startMs, endMs, text }, index) =>
+      `${String(index + 1)}\n${timestamp(startMs)} --> ${timestamp(endMs)}\n${escape(text)}\n`,
+  );
+  return ['WEBVTT\n', ...blocks].join('\n');
+}
+
+/** hh:mm:ss.ttt, with as many digits for the hours as it takes. */
+function timestamp(ms: number): string {
+  const whole = Math.round(ms);
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const hours = two(Math.floor(whole / 3_600_000));
+  const minutes = two(Math.floor(whole / 60_000) % 60);
+  const seconds = two(Math.floor(whole / 1000) % 60);
+  return `${hours}:${minutes}:${seconds}.${String(whole % 1000).padStart(3, '0')}`;
+}
+
+/** Without tags, entities and arrows, on one line: a blank line would end the cue. */
+function escape(text: string): string {
+  return text
+    .replace(/\s+/gu, ' ')
+    .trim()
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;');
+}

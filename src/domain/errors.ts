@@ -1,0 +1,99 @@
+/**
+ * Everything that Talebank refuses to do, declared once: the codes, their HTTP status, and one
+ * constructor for each. Whatever leaves the server in `errors[].extensions.code` is one of these.
+ */
+
+/** Code → HTTP status of the whole answer. */
+export const ERROR_CODES = {
+  BAD_USER_INPUT: 200,
+  UNAUTHENTICATED: 401,
+  FORBIDDEN: 200,
+  NOT_FOUND: 200,
+  INSUFFICIENT_CREDITS: 200,
+  PRICE_CHANGED: 200,
+  IDEMPOTENCY_KEY_REUSED: 200,
+  CONFLICT: 200,
+  EMAIL_TAKEN: 200,
+  INVALID_CREDENTIALS: 200,
+  ACCOUNT_SUSPENDED: 200,
+  TOKEN_INVALID: 200,
+  REFRESH_TOKEN_INVALID: 401,
+  REFRESH_TOKEN_REUSED: 401,
+  RATE_LIMITED: 429,
+  QUERY_TOO_COMPLEX: 400,
+  BUSY: 503,
+  INTERNAL: 500,
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** A refusal that the caller may read: `message` is for people, `code` and `details` for programs. */
+export class DomainError extends Error {
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    readonly details: Readonly<Record<string, string | number>> = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = 'DomainError';
+  }
+}
+
+/** `field` is the argument's own name, as the schema spells it. */
+export const badUserInput = (field: string, message: string): DomainError =>
+  new DomainError('BAD_USER_INPUT', `${field}: ${message}`, { field });
+
+export const unauthenticated = (message = 'Sign in first.'): DomainError =>
+  new DomainError('UNAUTHENTICATED', message);
+
+export const forbidden = (): DomainError =>
+  new DomainError('FORBIDDEN', 'You are not allowed to do that.');
+
+/** The same answer for what never was and for what belongs to someone else. */
+export const notFound = (what: string): DomainError =>
+  new DomainError('NOT_FOUND', `There is no such ${what}.`);
+
+/** All three in points. */
+export const insufficientCredits = (required: number, available: number): DomainError =>
+  new DomainError(
+    'INSUFFICIENT_CREDITS',
+    `This costs ${String(required)} and ${String(available)} can be spent.`,
+    { required, available, shortfall: required - available },
+  );
+
+/** `required` in points. */
+export const priceChanged = (required: number): DomainError =>
+  new DomainError('PRICE_CHANGED', `This costs ${String(required)} now.`, { required });
+
+export const idempotencyKeyReused = (): DomainError =>
+  new DomainError(
+    'IDEMPOTENCY_KEY_REUSED',
+    'This idempotency key was used for a different request. Use a new key.',
+  );
+
+export const conflict = (message: string): DomainError => new DomainError('CONFLICT', message);
+
+export const emailTaken = (): DomainError =>
+  new DomainError('EMAIL_TAKEN', 'There is an account with this e-mail address already.');
+
+export const invalidCredentials = (): DomainError =>
+  new DomainError('INVALID_CREDENTIALS', 'The e-mail address or the password is wrong.');
+
+export const accountSuspended = (): DomainError =>
+  new DomainError('ACCOUNT_SUSPENDED', 'This account is suspended.');
+
+export const refreshTokenInvalid = (): DomainError =>
+  new DomainError('REFRESH_TOKEN_INVALID', 'This refresh token is not valid. Sign in again.');
+
+export const refreshTokenReused = (): DomainError =>
+  new DomainError(
+    'REFRESH_TOKEN_REUSED',
+    'This refresh token was used before, so the device was signed out. Sign in again.',
+  );
+
+export const busy = (cause?: unknown): DomainError =>
+  new DomainError('BUSY', 'The service is busy. Try again in a moment.', {}, { cause });
+
+export const internal = (requestId: string): DomainError =>
+  new DomainError('INTERNAL', 'Something went wrong on our side.', { requestId });

@@ -1,0 +1,205 @@
+import { newId, newLotId, type LotId, type UserId } from '../ids.js';
+import { planDebit, type Allocation } from './allocation.js';
+import { chainHash, type CreditTransactionType, type LedgerEntry } from './chain.js';
+import type { CreditSource, Lot } from './lots.js';
+import { planRefund, type RefundablePart, type RefundPolicy } from './refund.js';
+import { badUserInput, insufficientCredits } from '../errors.js';
+import { keys } from './idempotency.js';
+
+/** What GraphQL's Int can say; no account may hold more. */
+export const MOST_POINTS = 2_147_483_647;
+
+/** One movement as it is stored. */
+export interface BookedEntry extends LedgerEntry {
+  readonly id: string;
+  readonly requestHash: Uint8Array | null;
+  readonly hash: Uint8Array;
+}
+
+/**
+ * One user's locked account while a batch of commands is settled: what was read, and what is to be
+ * written. Commands post to it in memory, one after the other; nothing else may change it.
+ */
+export interface Book {
+  readonly userId: UserId;
+  /** The ledger's clock, read after the account was locked. */
+  readonly now: Date;
+  lastSeq: number;
+  headHash: Uint8Array;
+  /** All lots' remaining points, spendable or not. */
+  balance: number;
+  /** The lots that were read or made, with what remains in them by now. */
+  readonly lots: Map<LotId, Lot>;
+  readonly entries: BookedEntry[];
+  readonly newLots: Set<LotId>;
+  readonly changedLots: Set<LotId>;
+}
+
+export interface Movement {
+  readonly type: CreditTransactionType;
+  readonly allocations: readonly Allocation[];
+  readonly reason: string | null;
+  readonly idempotencyKey: string;
+  readonly requestHash?: Uint8Array;
+  readonly audioId?: string | null;
+  readonly storyId?: string | null;
+  readonly debitSeq?: number;
+  readonly actorId?: string | null;
+  /** Default: now. */
+  readonly effectiveAt?: Date;
+}
+
+/** Writes one movement into the book: its lots, its number, its link of the chain. */
+export function post(book: Book, movement: Movement): BookedEntry {
+  let amount = 0;
+  for (const part of movement.allocations) {
+    moveLot(book, part);
+    amount += part.amount;
+  }
+  const entry: LedgerEntry = {
+    userId: book.userId,
+    seq: book.lastSeq + 1,
+    type: movement.type,
+    amount,
+    balanceAfter: book.balance + amount,
+    effectiveAt: movement.effectiveAt ?? book.now,
+    recordedAt: book.now,
+    reason: movement.reason,
+    idempotencyKey: movement.idempotencyKey,
+    audioId: movement.audioId ?? null,
+    storyId: movement.storyId ?? null,
+    debitSeq: movement.debitSeq ?? null,
+    actorId: movement.actorId ?? null,
+    allocations: movement.allocations,
+  };
+  const hash = chainHash(book.headHash, entry);
+  const booked = { ...entry, id: newId(), requestHash: movement.requestHash ?? null, hash };
+  book.entries.push(booked);
+  book.lastSeq = entry.seq;
+  book.headHash = hash;
+  book.balance = entry.balanceAfter;
+  return booked;
+}
+
+function moveLot(book: Book, { lotId, amount }: Allocation): void {
+  const lot = book.lots.get(lotId);
+  if (lot === undefined) throw new Error(`Lot ${lotId} was not read into the book.`);
+  const remaining = lot.remaining + amount;
+  if (remaining < 0 || remaining > lot.granted) {
+    throw new Error(
+      `Lot ${lotId} would hold ${String(remaining)} of ${String(lot.granted)} points.`,
+    );
+  }
+  book.lots.set(lotId, { ...lot, remaining });
+  if (!book.newLots.has(lotId)) book.changedLots.add(lotId);
+}
+
+export interface GrantTerms {
+  readonly source: CreditSource;
+  readonly priority: number;
+  /** Points. */
+  readonly amount: number;
+  readonly expiresAt: Date | null;
+  readonly period?: string | null;
+  readonly parentLotId?: LotId | null;
+}
+
+type Circumstances = Omit<Movement, 'type' | 'allocations' | 'debitSeq' | 'effectiveAt'>;
+
+/**
+ * One lot, one transaction, one allocation.
+ * @throws BAD_USER_INPUT for an expiry that is not in the future, or a balance beyond what can be said
+ */
+export function grant(book: Book, terms: GrantTerms, about: Circumstances): BookedEntry {
+  if (terms.expiresAt !== null && terms.expiresAt <= book.now) {
+    throw badUserInput('expiresAt', 'must be in the future');
+  }
+  if (book.balance + terms.amount > MOST_POINTS) {
+    throw badUserInput('amount', `the account would hold more than ${String(MOST_POINTS)} points`);
+  }
+  const id = newLotId();
+  book.lots.set(id, {
+    id,
+    source: terms.source,
+    priority: terms.priority,
+    granted: terms.amount,
+    remaining: 0,
+    grantedAt: book.now,
+    expiresAt: terms.expiresAt,
+    revokedAt: null,
+    parentLotId: terms.parentLotId ?? null,
+    period: terms.period ?? null,
+  });
+  book.newLots.add(id);
+  return post(book, {
+    ...about,
+    type: 'GRANT',
+    allocations: [{ lotId: id, amount: terms.amount }],
+  });
+}
+
+/**
+ * Burns spendable lots, all or nothing.
+ * @throws INSUFFICIENT_CREDITS
+ */
+export function debit(book: Book, amount: number, about: Circumstances): BookedEntry {
+  const plan = planDebit(book.lots.values(), amount, book.now);
+  if (plan.allocations === null) throw insufficientCredits(amount, plan.available);
+  return post(book, { ...about, type: 'DEBIT', allocations: plan.allocations });
+}
+
+export interface RefundableDebit {
+  readonly seq: number;
+  readonly effectiveAt: Date;
+  readonly audioId: string | null;
+  readonly storyId: string | null;
+  /** In the order in which the debit took them. */
+  readonly parts: readonly RefundablePart[];
+}
+
+/**
+ * Gives back what of a debit is outstanding, closes what came back to dead lots, and makes good for
+ * what lapsed meanwhile.
+ * @returns the REFUND; null when nothing was outstanding
+ */
+export function refund(
+  book: Book,
+  debited: RefundableDebit,
+  policy: RefundPolicy,
+  about: Pick<Movement, 'reason' | 'actorId'>,
+): BookedEntry | null {
+  const parts = debited.parts.map(({ lot, outstanding }) => ({
+    lot: book.lots.get(lot.id) ?? lot,
+    outstanding,
+  }));
+  const plan = planRefund(parts, debited.effectiveAt, book.now, policy);
+  if (plan.returned.length === 0) return null;
+  const booked = post(book, {
+    ...about,
+    type: 'REFUND',
+    allocations: plan.returned,
+    debitSeq: debited.seq,
+    idempotencyKey: keys.refund(debited.seq),
+    audioId: debited.audioId,
+    storyId: debited.storyId,
+  });
+  for (const { lotId, amount, type } of plan.closings) {
+    const expiresAt = type === 'EXPIRY' ? book.lots.get(lotId)?.expiresAt : null;
+    post(book, {
+      type,
+      allocations: [{ lotId, amount }],
+      reason: about.reason,
+      idempotencyKey: keys.refundClosing(debited.seq, lotId),
+      ...(expiresAt ? { effectiveAt: expiresAt } : {}),
+    });
+  }
+  for (const { parent, amount, expiresAt } of plan.grace) {
+    const { source, priority } = parent;
+    grant(
+      book,
+      { source, priority, amount, expiresAt, parentLotId: parent.id },
+      { reason: about.reason, idempotencyKey: keys.refundGrace(debited.seq, parent.id) },
+    );
+  }
+  return booked;
+}

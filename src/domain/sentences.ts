@@ -1,0 +1,74 @@
+/** A piece of text that is spoken in one breath, and shown as one caption. */
+export interface Sentence {
+  readonly text: string;
+}
+
+/** Longer ones are cut at a clause, a space, or anywhere. In UTF-16 units. */
+const LONGEST = 400;
+/** Where a long sentence may be cut: behind clause punctuation and its closing quotes, before a space. */
+const CLAUSE_END = /[,;:–—)\]”»’"][”’"»]?(?=\s)/gu;
+const SPEAKABLE = /[\p{L}\p{N}]/u;
+
+/**
+ * Splits a text into the sentences that are spoken, in reading order. White space is folded; pieces
+ * without a letter or a digit go with their neighbour, and a text without any gives none.
+ * @param language BCP 47
+ */
+export function splitSentences(text: string, language: string): Sentence[] {
+  const segmenter = new Intl.Segmenter(language, { granularity: 'sentence' });
+  const pieces: string[] = [];
+  // Paragraph by paragraph: a heading without a full stop is a sentence of its own.
+  for (const paragraph of text.split(/\n\s*\n|\u2029/u)) {
+    const folded = paragraph.replace(/[\s\p{Cc}]+/gu, ' ').trim();
+    for (const { segment } of segmenter.segment(folded)) {
+      for (const piece of cut(segment.trim())) addPiece(pieces, piece);
+    }
+  }
+  return pieces.filter((piece) => SPEAKABLE.test(piece)).map((piece) => ({ text: piece }));
+}
+
+/** A dash or a closing quote on its own is read with what stands before it. */
+function addPiece(pieces: string[], piece: string): void {
+  if (piece === '') return;
+  const last = pieces.at(-1);
+  const belongsToLast =
+    last !== undefined && !SPEAKABLE.test(piece) && last.length + piece.length < LONGEST;
+  if (belongsToLast) pieces[pieces.length - 1] = `${last} ${piece}`;
+  else pieces.push(piece);
+}
+
+function cut(sentence: string): string[] {
+  const parts: string[] = [];
+  let rest = sentence;
+  while (rest.length > LONGEST) {
+    const end = endOfPart(rest);
+    parts.push(rest.slice(0, end).trim());
+    rest = rest.slice(end).trim();
+  }
+  parts.push(rest);
+  return parts;
+}
+
+function endOfPart(text: string): number {
+  const head = text.slice(0, LONGEST);
+  // The last clause that is not absurdly short.
+  const clauses = [...text.slice(0, LONGEST + 1).matchAll(CLAUSE_END)].map(
+    (match) => match.index + match[0].length,
+  );
+  const clause = clauses.filter((end) => end > LONGEST / 4 && end <= LONGEST).at(-1);
+  if (clause !== undefined) return clause;
+  const space = head.lastIndexOf(' ');
+  if (space > 0) return space;
+  return endOfGraphemes(head);
+}
+
+/** As many whole characters as people see them; one that never ends is cut between code points. */
+function endOfGraphemes(head: string): number {
+  let end = 0;
+  for (const { index, segment } of new Intl.Segmenter().segment(head)) {
+    if (index + segment.length < head.length) end = index + segment.length;
+  }
+  if (end > 0) return end;
+  const last = head.charCodeAt(head.length - 1);
+  return last >= 0xd800 && last <= 0xdbff ? head.length - 1 : head.length;
+}

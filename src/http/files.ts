@@ -1,0 +1,100 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import parseRange from 'range-parser';
+import { z } from 'zod';
+import type { App } from '../app.js';
+import { FILES_PATH, isSigned } from '../services/narrations/addresses.js';
+
+const params = z.object({ key: z.string().regex(/^[0-9a-f]{64}\.(mp3|vtt)$/) });
+const query = z.object({
+  expires: z.string().regex(/^\d{1,12}$/),
+  signature: z.string().max(100),
+});
+
+const TYPES: Readonly<Record<string, string>> = {
+  mp3: 'audio/mpeg',
+  vtt: 'text/vtt; charset=utf-8',
+};
+
+/** Recordings and captions at signed addresses: 403 for a wrong or expired one, 404 for a deleted file. */
+export function serveFiles(server: FastifyInstance, app: App): void {
+  server.get(`${FILES_PATH}/:key`, { exposeHeadRoute: true }, async (request, reply) => {
+    void reply.headers({
+      // A player on another site may use the address: whoever has it was given it.
+      'access-control-allow-origin': '*',
+      'cross-origin-resource-policy': 'cross-origin',
+    });
+    const key = params.safeParse(request.params);
+    const address = query.safeParse(request.query);
+    if (!key.success || !address.success || !isSigned(app, { ...key.data, ...address.data })) {
+      return reply
+        .code(403)
+        .send({ error: 'This address is not valid or has expired. Ask for a new one.' });
+    }
+    return sendFile(app, request, reply, key.data.key);
+  });
+}
+
+async function sendFile(
+  app: App,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  key: string,
+): Promise<FastifyReply> {
+  const file = await app.storage.stat(key);
+  if (file === null) return reply.code(404).send({ error: 'This file is gone.' });
+  // The key is a hash of everything that decides about the bytes.
+  const etag = `"${key.slice(0, 32)}-${file.lengthBytes.toString(36)}"`;
+  void reply.headers({
+    'content-type': TYPES[key.slice(-3)] ?? 'application/octet-stream',
+    'accept-ranges': 'bytes',
+    'cache-control': 'private, max-age=3600',
+    etag,
+    'last-modified': file.modifiedAt.toUTCString(),
+  });
+  if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
+  const range = rangeOf(request, file.lengthBytes, { etag, modifiedAt: file.modifiedAt });
+  if (range === 'unsatisfiable') {
+    return reply
+      .code(416)
+      .header('content-range', `bytes */${String(file.lengthBytes)}`)
+      .send();
+  }
+  const { start, end } = range ?? { start: 0, end: file.lengthBytes - 1 };
+  if (range !== null) {
+    void reply
+      .code(206)
+      .header('content-range', `bytes ${String(start)}-${String(end)}/${String(file.lengthBytes)}`);
+  }
+  void reply.header('content-length', end - start + 1);
+  if (request.method === 'HEAD') return reply.send();
+  return reply.send(await app.storage.read(key, { start, end }));
+}
+
+/** One range, or the whole file: for several ranges the whole is an allowed answer (RFC 9110, 14.2). */
+function rangeOf(
+  request: FastifyRequest,
+  lengthBytes: number,
+  validators: { etag: string; modifiedAt: Date },
+): { start: number; end: number } | 'unsatisfiable' | null {
+  const { range: header, 'if-range': condition } = request.headers;
+  if (header === undefined || !stillSame(condition, validators)) return null;
+  const parsed = parseRange(lengthBytes, header, { combine: true });
+  if (parsed === -1) return 'unsatisfiable';
+  if (parsed === -2 || parsed.type !== 'bytes' || parsed.length !== 1) return null;
+  return parsed[0] ?? null;
+}
+
+/** If-Range: the range only holds for the file that the client has begun with. */
+function stillSame(
+  condition: string | string[] | undefined,
+  { etag, modifiedAt }: { etag: string; modifiedAt: Date },
+): boolean {
+  if (condition === undefined) return true;
+  if (typeof condition !== 'string') return false;
+  return condition.startsWith('"') ? condition === etag : condition === modifiedAt.toUTCString();
+}
+
+const matches = (header: string | undefined, etag: string): boolean =>
+  (header ?? '')
+    .split(',')
+    .some((one) => one.trim().replace(/^W\//, '') === etag || one.trim() === '*');

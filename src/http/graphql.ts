@@ -1,0 +1,96 @@
+import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
+import { ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/disabled';
+import fastifyApollo, { fastifyApolloDrainPlugin } from '@as-integrations/fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { App } from '../app.js';
+import { busy, DomainError, ERROR_CODES, type ErrorCode } from '../domain/errors.js';
+import { createContext, type Context } from '../resolvers/context.js';
+import { formatError } from '../resolvers/format-error.js';
+import { createSchema } from '../resolvers/schema.js';
+import { identifyViewer, type Viewer } from '../services/sessions/viewer.js';
+import { refreshCookie } from './refresh-cookie.js';
+import { currentRequest } from './requests.js';
+
+const MOST_TOKENS = 2000;
+
+/** Answers GraphQL at /graphql. */
+export async function serveGraphql(server: FastifyInstance, app: App): Promise<void> {
+  const apollo = new ApolloServer<Context>({
+    schema: createSchema(),
+    introspection: app.config.introspection,
+    // A field's suggestion would give away what introspection hides.
+    hideSchemaDetailsFromClientErrors: !app.config.introspection,
+    csrfPrevention: true,
+    allowBatchedHttpRequests: false,
+    includeStacktraceInErrorResponses: false,
+    parseOptions: { maxLexicalTokens: MOST_TOKENS },
+    stopOnTerminationSignals: false,
+    formatError: (formatted, error) =>
+      formatError(
+        formatted,
+        error,
+        currentRequest.getStore()?.requestId ?? 'unknown',
+        (requestId, cause) => {
+          app.log.error({ requestId, err: cause }, 'unexpected error');
+        },
+      ),
+    plugins: [
+      ApolloServerPluginLandingPageDisabled(),
+      fastifyApolloDrainPlugin(server),
+      statusOfErrors,
+    ],
+  });
+  await apollo.start();
+  await server.register(fastifyApollo(apollo), {
+    path: '/graphql',
+    method: ['GET', 'POST', 'OPTIONS'],
+    context: (request, reply) => contextOf(app, request, reply),
+  });
+}
+
+async function contextOf(app: App, request: FastifyRequest, reply: FastifyReply): Promise<Context> {
+  const identified = await identify(app, request.headers.authorization);
+  const refused = identified instanceof DomainError ? identified : null;
+  return createContext({
+    app,
+    requestId: request.id,
+    viewer: identified instanceof DomainError ? null : identified,
+    refused,
+    device: {
+      userAgent: request.headers['user-agent']?.slice(0, 500) ?? null,
+      ipAddress: request.ip,
+    },
+    refreshCookie: refreshCookie(app, request, reply),
+  });
+}
+
+/** @returns null without a token; a refusal is kept for the fields that need one, for others go on */
+async function identify(
+  app: App,
+  authorization: string | undefined,
+): Promise<Viewer | DomainError | null> {
+  const token = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
+  if (token === undefined) return null;
+  try {
+    return await identifyViewer(app, token);
+  } catch (error) {
+    return error instanceof DomainError ? error : busy(error);
+  }
+}
+
+/** The status of an answer with errors is the gravest of theirs. */
+const statusOfErrors: ApolloServerPlugin<Context> = {
+  requestDidStart: () =>
+    Promise.resolve({
+      willSendResponse: ({ response }) => {
+        if (response.body.kind !== 'single') return Promise.resolve();
+        const statuses = (response.body.singleResult.errors ?? []).map((error) => {
+          const code = error.extensions?.['code'] as ErrorCode;
+          return ERROR_CODES[code];
+        });
+        const gravest = Math.max(200, ...statuses);
+        if (gravest > 200) response.http.status = gravest;
+        return Promise.resolve();
+      },
+    }),
+};

@@ -1,0 +1,67 @@
+import { randomUUID } from 'node:crypto';
+import cookie from '@fastify/cookie';
+import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import type { App } from '../app.js';
+import { badUserInput, busy, DomainError, ERROR_CODES, internal } from '../domain/errors.js';
+import { serveFiles } from './files.js';
+import { serveGraphiql } from './graphiql.js';
+import { serveGraphql } from './graphql.js';
+import { serveHealth } from './health.js';
+import { currentRequest } from './requests.js';
+
+const MOST_BODY_BYTES = 1024 * 1024;
+
+/** The API's doors, not listening yet: GraphQL, recordings, GraphiQL, health. */
+export async function createServer(
+  app: App,
+  options: { graphiqlFolder: string },
+): Promise<FastifyInstance> {
+  const server = fastify({
+    bodyLimit: MOST_BODY_BYTES,
+    requestTimeout: 30_000,
+    genReqId: () => randomUUID(),
+    logger: false,
+    // An idle keep-alive connection must not hold up a stop.
+    forceCloseConnections: 'idle',
+  });
+  server.addHook('onRequest', async (_request, reply) => {
+    void reply.headers({
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    });
+    return Promise.resolve();
+  });
+  server.addHook('preHandler', (request, _reply, done) => {
+    currentRequest.run({ requestId: request.id }, done);
+  });
+  server.setNotFoundHandler((_request, reply) =>
+    reply.code(404).send({ error: 'There is nothing here.' }),
+  );
+  server.setErrorHandler((error: FastifyError, request, reply) => {
+    const refusal = refusalOf(error, request.id);
+    if (refusal.code === 'INTERNAL')
+      app.log.error({ requestId: request.id, err: error }, 'unexpected error');
+    const status =
+      error.statusCode !== undefined && error.statusCode < 500
+        ? error.statusCode
+        : ERROR_CODES[refusal.code];
+    const { message, code, details } = refusal;
+    return reply.code(status).send({ errors: [{ message, extensions: { code, ...details } }] });
+  });
+  await server.register(cookie);
+  serveHealth(server, app);
+  serveFiles(server, app);
+  if (app.config.graphiql) await serveGraphiql(server, { folder: options.graphiqlFolder });
+  await serveGraphql(server, app);
+  return server;
+}
+
+function refusalOf(error: FastifyError, requestId: string): DomainError {
+  if (error instanceof DomainError) return error;
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+    return badUserInput('body', 'must be at most 1 MB');
+  const status = error.statusCode ?? 500;
+  if (status >= 400 && status < 500) return badUserInput('body', error.message);
+  return status === 503 ? busy(error) : internal(requestId);
+}

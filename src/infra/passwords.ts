@@ -1,0 +1,29 @@
+import { availableParallelism } from 'node:os';
+import { hash, verify } from '@node-rs/argon2';
+import pLimit from 'p-limit';
+
+/** OWASP's minimum for Argon2id, which is the library's default: 19 MiB, two passes, one lane. */
+const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
+
+/** At most one hash a core, so that many sign-ins at once cannot starve the rest. */
+const limit = pLimit(availableParallelism());
+
+export const hashPassword = (password: string): Promise<string> =>
+  limit(() => hash(password.normalize('NFC'), PARAMETERS));
+
+/** A hash of something nobody knows: an unknown address must cost as much time as a wrong password. */
+const decoy = hash(crypto.randomUUID(), PARAMETERS);
+
+/** @param passwordHash null when there is no such account: takes as long, and is never right */
+export async function verifyPassword(
+  passwordHash: string | null,
+  password: string,
+): Promise<boolean> {
+  const against = passwordHash ?? (await decoy);
+  const right = await limit(() => verify(against, password.normalize('NFC')));
+  return passwordHash !== null && right;
+}
+
+/** Whether the hash was made with other parameters than today's. */
+export const needsRehash = (passwordHash: string): boolean =>
+  !passwordHash.startsWith('$argon2id$v=19$m=19456,t=2,p=1$');

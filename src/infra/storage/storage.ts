@@ -1,0 +1,24 @@
+import type { Readable } from 'node:stream';
+
+export interface StoredFile {
+  readonly lengthBytes: number;
+  readonly modifiedAt: Date;
+}
+
+/** A file that is being written; nobody can read it before `finish`. */
+export interface FileWriter {
+  write(bytes: Uint8Array): Promise<void>;
+  /** Makes it durable and puts it in its place. @returns its length in bytes */
+  finish(): Promise<number>;
+  /** Leaves no trace. */
+  abandon(): Promise<void>;
+}
+
+/** Where recordings are kept. Keys are made by the server: hex digits, a dot and an ending. */
+export interface Storage {
+  openWriter(key: string): Promise<FileWriter>;
+  /** @returns null when there is no such file */
+  stat(key: string): Promise<StoredFile | null>;
+  /** @param range both ends inclusive, in bytes */
+  read(key: string, range: { start: number; end: number }): Promise<Readable>;
+}

@@ -1,0 +1,145 @@
+import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
+import {
+  exportJWK,
+  generateKeyPair,
+  importJWK,
+  jwtVerify,
+  SignJWT,
+  type CryptoKey,
+  type JWK,
+} from 'jose';
+
+const ISSUER = 'talebank';
+const AUDIENCE = 'talebank-api';
+const ALGORITHM = 'EdDSA';
+const TYPE = 'at+jwt';
+
+export interface AccessClaims {
+  readonly userId: string;
+  readonly sessionId: string;
+}
+
+export interface StoredKey {
+  readonly kid: string;
+  readonly privateJwk: JWK;
+}
+
+/** Signs with its newest key and believes all of them. */
+export interface KeyRing {
+  sign(claims: AccessClaims, lifetime: { issuedAt: Date; expiresAt: Date }): Promise<string>;
+  /** @returns null for anything but a token of ours that is valid now */
+  verify(token: string): Promise<AccessClaims | null>;
+}
+
+/** A new Ed25519 key. */
+export async function makeSigningKey(): Promise<StoredKey> {
+  const { privateKey } = await generateKeyPair(ALGORITHM, { crv: 'Ed25519', extractable: true });
+  return { kid: randomBytes(12).toString('base64url'), privateJwk: await exportJWK(privateKey) };
+}
+
+/** @param keys newest first, at least one */
+export async function openKeyRing(keys: readonly StoredKey[]): Promise<KeyRing> {
+  const [newest] = keys;
+  if (newest === undefined) throw new Error('A key ring needs a key.');
+  const signingKey = (await importJWK(newest.privateJwk, ALGORITHM)) as CryptoKey;
+  const publicKeys = new Map<string, CryptoKey>();
+  for (const { kid, privateJwk } of keys) {
+    const { d: _secret, ...publicJwk } = privateJwk;
+    publicKeys.set(kid, (await importJWK(publicJwk, ALGORITHM)) as CryptoKey);
+  }
+  return {
+    sign: ({ userId, sessionId }, { issuedAt, expiresAt }) =>
+      new SignJWT({ sid: sessionId })
+        .setProtectedHeader({ alg: ALGORITHM, typ: TYPE, kid: newest.kid })
+        .setIssuer(ISSUER)
+        .setAudience(AUDIENCE)
+        .setSubject(userId)
+        .setIssuedAt(issuedAt)
+        .setExpirationTime(expiresAt)
+        .sign(signingKey),
+    verify: async (token) => {
+      try {
+        const { payload } = await jwtVerify(
+          token,
+          ({ kid }) => {
+            // Only our own keys by their names: whatever else the header brings along is ignored.
+            const key = kid === undefined ? undefined : publicKeys.get(kid);
+            if (key === undefined) throw new Error('unknown key');
+            return key;
+          },
+          {
+            algorithms: [ALGORITHM],
+            issuer: ISSUER,
+            audience: AUDIENCE,
+            typ: TYPE,
+            requiredClaims: ['sub', 'exp', 'iat'],
+          },
+        );
+        const { sub, sid } = payload;
+        return typeof sub === 'string' && typeof sid === 'string'
+          ? { userId: sub, sessionId: sid }
+          : null;
+      } catch {
+        return null;
+      }
+    },
+  };
+}
+
+const SECRET_BYTES = 32;
+const ID_BYTES = 16;
+
+/** A refresh token: whose it is, so that the look-up stays with that user's rows, and 256 random bits. */
+export interface RefreshToken {
+  readonly userId: string;
+  /** What the client keeps. */
+  readonly text: string;
+  /** SHA-256, all that is stored. */
+  readonly hash: Uint8Array<ArrayBuffer>;
+}
+
+export function makeRefreshToken(userId: string): RefreshToken {
+  const id = Buffer.from(userId.replaceAll('-', ''), 'hex');
+  return parseBytes(Buffer.concat([id, randomBytes(SECRET_BYTES)]));
+}
+
+/** @returns null for what cannot be a refresh token */
+export function parseRefreshToken(text: string): RefreshToken | null {
+  const bytes = Buffer.from(text, 'base64url');
+  const whole = bytes.length === ID_BYTES + SECRET_BYTES && bytes.toString('base64url') === text;
+  return whole ? parseBytes(bytes) : null;
+}
+
+function parseBytes(bytes: Buffer): RefreshToken {
+  const id = bytes.subarray(0, ID_BYTES).toString('hex');
+  return {
+    userId: id.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
+    text: bytes.toString('base64url'),
+    hash: new Uint8Array(createHash('sha256').update(bytes).digest()),
+  };
+}
+
+/** Seals the successor so that only who holds the predecessor can open it: the database alone cannot. */
+export function sealSuccessor(
+  predecessor: RefreshToken,
+  successor: RefreshToken,
+): Uint8Array<ArrayBuffer> {
+  const cipher = createCipheriv('aes-256-gcm', sealingKey(predecessor), Buffer.alloc(12));
+  const sealed = [cipher.update(successor.text, 'utf8'), cipher.final(), cipher.getAuthTag()];
+  return new Uint8Array(Buffer.concat(sealed));
+}
+
+/** @throws when the seal was made for another predecessor */
+export function openSuccessor(predecessor: RefreshToken, sealed: Uint8Array): RefreshToken {
+  const decipher = createDecipheriv('aes-256-gcm', sealingKey(predecessor), Buffer.alloc(12));
+  decipher.setAuthTag(sealed.subarray(-16));
+  const text = Buffer.concat([decipher.update(sealed.subarray(0, -16)), decipher.final()]);
+  const successor = parseRefreshToken(text.toString('utf8'));
+  if (successor === null) throw new Error('The seal held no refresh token.');
+  return successor;
+}
+
+/** One key for one message, since a token has one successor: a constant nonce is safe. */
+function sealingKey(predecessor: RefreshToken): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', predecessor.text, '', 'talebank refresh successor', 32));
+}

@@ -1,0 +1,10 @@
+import type { App } from '../app.js';
+import { makeNarration } from '../services/narrations/make-narration.js';
+
+/** Takes narrations that were paid for and makes them. */
+export const workOnSynthesizeAudio = (app: App): Promise<void> =>
+  app.queue.work(
+    app.synthesizeAudio,
+    { localConcurrency: app.config.synthesis.concurrency, pollingIntervalSeconds: 1 },
+    (delivery) => makeNarration(app, delivery),
+  );

@@ -1,0 +1,66 @@
+import { Arg, Ctx, FieldResolver, Mutation, Resolver, Root } from 'type-graphql';
+import { register, signIn } from '../../services/accounts/accounts.js';
+import type { UserView } from '../../services/accounts/people.js';
+import { ledgerKey } from '../../services/credits/credits.js';
+import type { SessionView } from '../../services/sessions/devices.js';
+import { endSession, refreshSession } from '../../services/sessions/sessions.js';
+import { signedIn, type Context } from '../context.js';
+import { must } from '../loaders.js';
+import { AuthPayload, LoginInput, RegisterInput } from './auth.type.js';
+import { deliver } from './deliver.js';
+import { SessionType, UserType } from './user.type.js';
+
+@Resolver(() => AuthPayload)
+export class AuthResolver {
+  @Mutation(() => AuthPayload, {
+    description: 'Creates an account, with points to begin with, and signs this device in.',
+  })
+  async register(
+    @Ctx() context: Context,
+    @Arg('input', () => RegisterInput, { description: 'The account.' }) input: RegisterInput,
+  ): Promise<AuthPayload> {
+    const device = { ...context.device, transport: input.transport ?? 'BODY' };
+    return deliver(context, await register(context.app, input, device));
+  }
+
+  @Mutation(() => AuthPayload, { description: 'Signs this device in.' })
+  async login(
+    @Ctx() context: Context,
+    @Arg('input', () => LoginInput, { description: 'Who signs in.' }) input: LoginInput,
+  ): Promise<AuthPayload> {
+    const device = { ...context.device, transport: input.transport ?? 'BODY' };
+    return deliver(context, await signIn(context.app, input, device));
+  }
+
+  @Mutation(() => AuthPayload, {
+    description: 'Replaces the refresh token and gives a fresh access token.',
+  })
+  async refreshSession(
+    @Ctx() context: Context,
+    @Arg('refreshToken', () => String, {
+      nullable: true,
+      description: 'Without it, the cookie is used.',
+    })
+    refreshToken?: string | null,
+  ): Promise<AuthPayload> {
+    const presented = refreshToken ?? context.refreshCookie.read();
+    return deliver(context, await refreshSession(context.app, presented, context.device));
+  }
+
+  @Mutation(() => Boolean, { description: 'Signs this device out.' })
+  async logout(@Ctx() context: Context): Promise<boolean> {
+    await endSession(context.app, signedIn(context));
+    context.refreshCookie.clear();
+    return true;
+  }
+
+  @FieldResolver(() => UserType, { description: 'Who signed in.' })
+  user(@Root() payload: AuthPayload, @Ctx() { loaders }: Context): Promise<UserView> {
+    return must(loaders.users.load(payload.userId));
+  }
+
+  @FieldResolver(() => SessionType, { description: 'The device.' })
+  session(@Root() payload: AuthPayload, @Ctx() { loaders }: Context): Promise<SessionView> {
+    return must(loaders.sessions.load(ledgerKey(payload.userId, payload.sessionId)));
+  }
+}

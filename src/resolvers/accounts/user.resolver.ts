@@ -1,0 +1,104 @@
+import { Args, ArgsType, Ctx, Field, FieldResolver, Query, Resolver, Root } from 'type-graphql';
+import type { UserView } from '../../services/accounts/people.js';
+import {
+  listHistory,
+  listLots,
+  type LotView,
+  type TransactionView,
+} from '../../services/credits/credits.js';
+import { listAudio, type AudioStatus, type AudioView } from '../../services/narrations/audios.js';
+import { listSessions, type SessionView } from '../../services/sessions/devices.js';
+import { AudioConnection } from '../audio/audio.type.js';
+import { isCurrentSession, type Context } from '../context.js';
+import { CreditHistoryArgs, CreditLotsArgs } from '../credits/credits.input.js';
+import {
+  CreditLotConnection,
+  CreditsType,
+  CreditTransactionConnection,
+} from '../credits/credits.type.js';
+import { AudioStatus as AudioStatusEnum } from '../enums.js';
+import { PageArgs, toConnection, type Connection } from '../paging.js';
+import { SessionType, UserType } from './user.type.js';
+
+@ArgsType()
+class AudioArgs extends PageArgs {
+  @Field(() => [AudioStatusEnum], {
+    nullable: true,
+    description: 'Only narrations of these statuses.',
+  })
+  status?: readonly AudioStatus[] | null;
+}
+
+@Resolver(() => UserType)
+export class UserResolver {
+  @Query(() => UserType, {
+    nullable: true,
+    description: 'The signed-in user; null when nobody is signed in.',
+  })
+  me(@Ctx() { viewer, loaders }: Context): Promise<UserView | null> {
+    return loaders.optional(loaders.users, viewer?.userId ?? null);
+  }
+
+  @FieldResolver(() => Boolean, { description: 'Whether the address was confirmed.' })
+  emailVerified(@Root() user: UserView): boolean {
+    return user.emailVerifiedAt !== null;
+  }
+
+  @FieldResolver(() => Boolean, { description: 'Whether an administrator has locked them out.' })
+  suspended(@Root() user: UserView): boolean {
+    return user.suspendedAt !== null;
+  }
+
+  @FieldResolver(() => CreditsType, { description: 'The wallet.' })
+  credits(@Root() user: UserView): CreditsType {
+    return { userId: user.id };
+  }
+
+  @FieldResolver(() => CreditLotConnection, {
+    description: 'Newest first. Every lot the user ever had.',
+  })
+  async creditLots(
+    @Root() user: UserView,
+    @Ctx() { app }: Context,
+    @Args(() => CreditLotsArgs) args: CreditLotsArgs,
+  ): Promise<Connection<LotView>> {
+    return toConnection(await listLots(app, user.id, args));
+  }
+
+  @FieldResolver(() => CreditTransactionConnection, {
+    description: 'Newest first. Every movement of the user’s points.',
+  })
+  async creditHistory(
+    @Root() user: UserView,
+    @Ctx() { app }: Context,
+    @Args(() => CreditHistoryArgs) args: CreditHistoryArgs,
+  ): Promise<Connection<TransactionView>> {
+    return toConnection(await listHistory(app, user.id, args));
+  }
+
+  @FieldResolver(() => AudioConnection, {
+    description: 'Newest first. Every narration the user asked for.',
+  })
+  async audio(
+    @Root() user: UserView,
+    @Ctx() { app }: Context,
+    @Args(() => AudioArgs) args: AudioArgs,
+  ): Promise<Connection<AudioView>> {
+    return toConnection(await listAudio(app, user.id, args));
+  }
+
+  @FieldResolver(() => [SessionType], {
+    description: 'The devices that are signed in, most recently used first.',
+  })
+  sessions(@Root() user: UserView, @Ctx() { app }: Context): Promise<SessionView[]> {
+    return listSessions(app, user.id);
+  }
+}
+
+@Resolver(() => SessionType)
+export class SessionResolver {
+  @FieldResolver(() => Boolean, { description: 'Whether this is the device that asks.' })
+  current(@Root() session: SessionView, @Ctx() context: Context): boolean {
+    return isCurrentSession(context, session);
+  }
+}

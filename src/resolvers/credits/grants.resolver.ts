@@ -1,0 +1,56 @@
+import { Arg, Ctx, Field, FieldResolver, Mutation, ObjectType, Resolver, Root } from 'type-graphql';
+import type { UserView } from '../../services/accounts/people.js';
+import { ledgerKey, type LotView, type TransactionView } from '../../services/credits/credits.js';
+import { grantCredits } from '../../services/credits/grant-credits.js';
+import { UserType } from '../accounts/user.type.js';
+import { signedIn, type Context } from '../context.js';
+import { must } from '../loaders.js';
+import { GrantCreditsInputType } from './credits.input.js';
+import { CreditLotType, CreditTransactionType } from './credits.type.js';
+
+@ObjectType('GrantCreditsPayload', { description: 'The points that were given.' })
+export class GrantCreditsPayload {
+  @Field(() => Boolean, {
+    description: 'The key was known: this is the first result, and nothing was granted again.',
+  })
+  replayed!: boolean;
+
+  userId!: string;
+  seq!: number;
+  lotId!: string;
+}
+
+@Resolver(() => GrantCreditsPayload)
+export class GrantCreditsResolver {
+  @Mutation(() => GrantCreditsPayload, {
+    description: 'Gives a user points, as a lot of its own. Administrators only.',
+  })
+  grantCredits(
+    @Ctx() context: Context,
+    @Arg('input', () => GrantCreditsInputType, { description: 'The grant.' })
+    input: GrantCreditsInputType,
+  ): Promise<GrantCreditsPayload> {
+    return grantCredits(context.app, input, signedIn(context).userId);
+  }
+
+  @FieldResolver(() => CreditTransactionType, { description: 'The GRANT in the user’s history.' })
+  transaction(
+    @Root() { userId, seq }: GrantCreditsPayload,
+    @Ctx() { loaders }: Context,
+  ): Promise<TransactionView> {
+    return must(loaders.transactions.load(ledgerKey(userId, seq)));
+  }
+
+  @FieldResolver(() => CreditLotType, { description: 'The lot that holds the points.' })
+  lot(
+    @Root() { userId, lotId }: GrantCreditsPayload,
+    @Ctx() { loaders }: Context,
+  ): Promise<LotView> {
+    return must(loaders.lots.load(ledgerKey(userId, lotId)));
+  }
+
+  @FieldResolver(() => UserType, { description: 'Who got them.' })
+  user(@Root() { userId }: GrantCreditsPayload, @Ctx() { loaders }: Context): Promise<UserView> {
+    return must(loaders.users.load(userId));
+  }
+}

@@ -1,0 +1,80 @@
+import { registerEnumType } from 'type-graphql';
+
+/** An enum whose names are its values, as the domain's unions of strings are. */
+const namesOf = <const Names extends string>(
+  ...names: Names[]
+): { readonly [Name in Names]: Name } =>
+  Object.fromEntries(names.map((name) => [name, name])) as { readonly [Name in Names]: Name };
+
+const describe = <Names extends string>(
+  names: readonly Names[],
+  descriptions: Readonly<Record<Names, string>>,
+): Readonly<Record<Names, { description: string }>> =>
+  Object.fromEntries(names.map((name) => [name, { description: descriptions[name] }])) as Record<
+    Names,
+    { description: string }
+  >;
+
+function declare<const Names extends string>(
+  name: string,
+  description: string,
+  values: Readonly<Record<Names, string>>,
+): { readonly [Name in Names]: Name } {
+  const names = Object.keys(values) as Names[];
+  const declared = namesOf(...names);
+  registerEnumType(declared, { name, description, valuesConfig: describe(names, values) });
+  return declared;
+}
+
+export const Role = declare('Role', 'What a person may do.', {
+  USER: 'Listens to stories and has a wallet.',
+  ADMIN: 'Also looks after the library, the listeners and their points.',
+});
+
+export const TokenTransport = declare(
+  'TokenTransport',
+  'How the refresh token reaches the client.',
+  {
+    BODY: 'In the payload, for native and API clients.',
+    COOKIE: 'Only in an HttpOnly cookie, for browsers.',
+  },
+);
+
+export const AudioStatus = declare('AudioStatus', 'How far a narration is.', {
+  QUEUED: 'Paid for and waiting for a worker.',
+  PROCESSING: 'Being spoken right now; see `progress`.',
+  READY: 'Done: `url` plays it.',
+  FAILED: 'Could not be made; the points were given back.',
+  CANCELLED: 'Stopped on request; the points were given back.',
+});
+
+export const CreditSource = declare(
+  'CreditSource',
+  'Where points came from. In the default order in which they burn.',
+  {
+    EVENT: 'Given on an occasion. Always lapses.',
+    MONTHLY: 'The monthly allowance. Lapses at the end of the month.',
+    REFERRAL: 'Thanks for bringing someone along.',
+    ADD_ON: 'Bought on top.',
+    FREE: 'A gift, for example for signing up.',
+  },
+);
+
+export const CreditLotStatus = declare(
+  'CreditLotStatus',
+  'What has become of a lot at this moment.',
+  {
+    ACTIVE: 'Holds points that can be spent.',
+    EXHAUSTED: 'Spent to the last point.',
+    EXPIRED: 'Its expiry has passed; what was left cannot be spent.',
+    REVOKED: 'Taken back by an administrator.',
+  },
+);
+
+export const CreditTransactionType = declare('CreditTransactionType', 'Why points moved.', {
+  GRANT: 'Points came in, as a new lot.',
+  DEBIT: 'Points paid for a narration.',
+  REFUND: 'A debit was given back.',
+  EXPIRY: 'What was left in a lapsed lot went out of the books.',
+  REVOCATION: 'An administrator took back what was left in a lot.',
+});

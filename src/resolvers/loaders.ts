@@ -1,0 +1,76 @@
+import DataLoader from 'dataloader';
+import type { App } from '../app.js';
+import { usersById } from '../services/accounts/people.js';
+import {
+  allocationsByKey,
+  audioTransactionsByKey,
+  balancesBySource,
+  ledgerKey,
+  lotsByKey,
+  transactionsByKey,
+  type TransactionView,
+} from '../services/credits/credits.js';
+import { audiosByKey, audiosByStory } from '../services/narrations/audios.js';
+import { sessionsByKey } from '../services/sessions/devices.js';
+import { contentsByHash, storiesById } from '../services/stories/stories.js';
+import { voicesById } from '../services/stories/voices.js';
+
+/** Bounds the statement that a batch becomes. */
+const MOST_AT_ONCE = 1000;
+
+/** The only way in which a field leads to another table: all of a request's look-ups are one statement. */
+function loaderOf<Value>(
+  app: App,
+  find: (app: App, keys: readonly string[]) => Promise<ReadonlyMap<string, Value>>,
+): DataLoader<string, Value | undefined> {
+  return new DataLoader(
+    async (keys) => {
+      const found = await find(app, keys);
+      return keys.map((key) => found.get(key));
+    },
+    { maxBatchSize: MOST_AT_ONCE },
+  );
+}
+
+/** Made for each request, so that nothing is remembered for another viewer. */
+// eslint-disable-next-line @typescript-eslint/explicit-function-return-type -- the types follow from the services
+export function createLoaders(app: App) {
+  const loaders = {
+    users: loaderOf(app, usersById),
+    stories: loaderOf(app, storiesById),
+    contents: loaderOf(app, contentsByHash),
+    voices: loaderOf(app, voicesById),
+    // The keys of these are `ledgerKey(userId, …)`.
+    sessions: loaderOf(app, sessionsByKey),
+    audios: loaderOf(app, audiosByKey),
+    storyAudios: loaderOf(app, audiosByStory),
+    lots: loaderOf(app, lotsByKey),
+    transactions: loaderOf(app, transactionsByKey),
+    allocations: loaderOf(app, allocationsByKey),
+    audioTransactions: loaderOf(app, audioTransactionsByKey),
+    balances: loaderOf(app, balancesBySource),
+  };
+  return {
+    ...loaders,
+    /** A movement that may not have been. */
+    transactionOf: (userId: string, seq: number | null): Promise<TransactionView | null> =>
+      seq === null
+        ? Promise.resolve(null)
+        : must(loaders.transactions.load(ledgerKey(userId, seq))),
+    /** What a column without a foreign key points at, if it is there. */
+    optional: <Value>(
+      loader: DataLoader<string, Value | undefined>,
+      key: string | null,
+    ): Promise<Value | null> =>
+      key === null ? Promise.resolve(null) : loader.load(key).then((value) => value ?? null),
+  };
+}
+
+export type Loaders = ReturnType<typeof createLoaders>;
+
+/** A row that a foreign key or a rule of ours promises. */
+export async function must<Value>(loading: Promise<Value | undefined>): Promise<Value> {
+  const value = await loading;
+  if (value === undefined) throw new Error('A row that must exist does not.');
+  return value;
+}

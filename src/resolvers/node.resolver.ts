@@ -1,0 +1,15 @@
+import { Arg, Ctx, ID, Query, Resolver } from 'type-graphql';
+import { findNode } from '../services/nodes.js';
+import { Node } from './node.js';
+import type { Context } from './context.js';
+
+@Resolver()
+export class NodeResolver {
+  @Query(() => Node, { nullable: true, description: 'Anything public or your own, by its id.' })
+  node(
+    @Ctx() context: Context,
+    @Arg('id', () => ID, { description: 'Its id.' }) id: string,
+  ): Promise<Node> {
+    return findNode(context.app, context.viewer, id);
+  }
+}

@@ -1,0 +1,77 @@
+import { allow, deny, rule, shield } from 'graphql-shield';
+import { forbidden, unauthenticated } from '../domain/errors.js';
+import type { UserView } from '../services/accounts/people.js';
+import type { Context } from './context.js';
+
+/**
+ * Who may do what, on one page. A Query or Mutation field that is not named here is denied. Ownership
+ * is not decided here but in the `where` of the queries: what belongs to someone else is not found.
+ */
+
+const isSignedIn = rule('isSignedIn')((_parent, _args, { viewer, refused }: Context) =>
+  viewer === null ? (refused ?? unauthenticated()) : true,
+);
+
+const isAdministrator = rule('isAdministrator')((_parent, _args, { viewer, refused }: Context) => {
+  if (viewer === null) return refused ?? unauthenticated();
+  return viewer.role === 'ADMIN' ? true : forbidden();
+});
+
+/** A token came along and was refused: then “nobody is signed in” would be the wrong answer. */
+const hasNoBadToken = rule('hasNoBadToken')(
+  (_parent, _args, { refused }: Context) => refused ?? true,
+);
+
+/** What is private of a person, who may be someone else: the actor of a movement, for example. */
+const isSelfOrAdministrator = rule('isSelfOrAdministrator')(
+  (user: Pick<UserView, 'id'>, _args, { viewer, justSignedIn }: Context) =>
+    viewer?.userId === user.id || viewer?.role === 'ADMIN' || justSignedIn.has(user.id)
+      ? true
+      : forbidden(),
+);
+
+const permissions = {
+  Query: {
+    '*': deny,
+    me: hasNoBadToken,
+    node: allow,
+    stories: allow,
+    story: allow,
+    voices: allow,
+    audio: isSignedIn,
+    quoteAudio: isSignedIn,
+    creditLots: isSignedIn,
+    creditHistory: isSignedIn,
+  },
+  Mutation: {
+    '*': deny,
+    register: allow,
+    login: allow,
+    refreshSession: allow,
+    logout: isSignedIn,
+    synthesizeAudio: isSignedIn,
+    grantCredits: isAdministrator,
+    createStory: isAdministrator,
+    updateStory: isAdministrator,
+    deleteStory: isAdministrator,
+  },
+  User: {
+    email: isSelfOrAdministrator,
+    emailVerified: isSelfOrAdministrator,
+    suspended: isSelfOrAdministrator,
+    createdAt: isSelfOrAdministrator,
+    monthlyCredits: isSelfOrAdministrator,
+    credits: isSelfOrAdministrator,
+    creditLots: isSelfOrAdministrator,
+    creditHistory: isSelfOrAdministrator,
+    audio: isSelfOrAdministrator,
+    sessions: isSelfOrAdministrator,
+  },
+};
+
+/** `debug` lets the rules' and the services' own errors through; formatError decides what leaves. */
+export const createShield = (): ReturnType<typeof shield> =>
+  shield(permissions, { debug: true, fallbackRule: allow, fallbackError: forbidden() });
+
+/** For the test that every field has a rule. */
+export const RULES = permissions;

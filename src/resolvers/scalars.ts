@@ -1,0 +1,47 @@
+import { GraphQLError, GraphQLScalarType, Kind } from 'graphql';
+
+/** RFC 3339, with an offset. */
+const INSTANT =
+  /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
+
+/** @throws GraphQLError for anything but a real instant with an offset; digits below a millisecond are cut */
+export function parseInstant(value: unknown): Date {
+  const found = typeof value === 'string' ? INSTANT.exec(value) : null;
+  if (found === null) {
+    throw new GraphQLError(
+      'An RFC 3339 instant with an offset is expected, for example 2026-11-22T14:00:00Z.',
+    );
+  }
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = found
+    .slice(1, 7)
+    .map(Number);
+  // Date rolls the 30th of February over into March: that is a mistake, not an instant.
+  const lastDay = new Date(Date.UTC(year, month, 0)).getUTCDate();
+  if (
+    month < 1 ||
+    month > 12 ||
+    day < 1 ||
+    day > lastDay ||
+    hour > 23 ||
+    minute > 59 ||
+    second > 59
+  ) {
+    throw new GraphQLError('There is no such date and time.');
+  }
+  const millisecond = (found[7] ?? '.0').slice(0, 4);
+  const date = `${found.slice(1, 4).join('-')}T${found.slice(4, 7).join(':')}${millisecond}`;
+  return new Date(`${date}${(found[8] ?? 'Z').toUpperCase()}`);
+}
+
+export const DateTimeScalar = new GraphQLScalarType<Date, string>({
+  name: 'DateTime',
+  description:
+    'An instant as RFC 3339 writes it. Input carries an offset (`Z` or `±hh:mm`); output is UTC with milliseconds, for example `2026-11-22T14:00:00.000Z`.',
+  specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc3339',
+  serialize: (value) => {
+    if (!(value instanceof Date)) throw new TypeError('A Date is expected.');
+    return value.toISOString();
+  },
+  parseValue: parseInstant,
+  parseLiteral: (node) => parseInstant(node.kind === Kind.STRING ? node.value : null),
+});

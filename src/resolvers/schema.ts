@@ -1,0 +1,52 @@
+import 'reflect-metadata';
+import { applyMiddleware } from 'graphql-middleware';
+import type { GraphQLSchema } from 'graphql';
+import { buildSchemaSync } from 'type-graphql';
+import { AuthResolver } from './accounts/auth.resolver.js';
+import { SessionResolver, UserResolver } from './accounts/user.resolver.js';
+import {
+  AudioQuoteResolver,
+  AudioResolver,
+  QuotedAllocationResolver,
+  SynthesizeAudioPayloadResolver,
+} from './audio/audio.resolver.js';
+import {
+  CreditAllocationResolver,
+  CreditLotResolver,
+  CreditsResolver,
+  CreditTransactionResolver,
+} from './credits/credits.resolver.js';
+import { GrantCreditsResolver } from './credits/grants.resolver.js';
+import { NodeResolver } from './node.resolver.js';
+import { createShield } from './permissions.js';
+import { DateTimeScalar } from './scalars.js';
+import { StoryResolver } from './stories/story.resolver.js';
+
+/** The schema as it is served, without the shield. */
+export function buildTypes(): GraphQLSchema {
+  return buildSchemaSync({
+    resolvers: [
+      AuthResolver,
+      UserResolver,
+      SessionResolver,
+      StoryResolver,
+      AudioResolver,
+      SynthesizeAudioPayloadResolver,
+      AudioQuoteResolver,
+      QuotedAllocationResolver,
+      CreditsResolver,
+      CreditLotResolver,
+      CreditTransactionResolver,
+      CreditAllocationResolver,
+      GrantCreditsResolver,
+      NodeResolver,
+    ],
+    scalarsMap: [{ type: Date, scalar: DateTimeScalar }],
+    // Requests are checked by the services, so that every door gets the same answer.
+    validate: false,
+    nullableByDefault: false,
+  });
+}
+
+/** The schema behind the shield. */
+export const createSchema = (): GraphQLSchema => applyMiddleware(buildTypes(), createShield());

@@ -1,0 +1,115 @@
+import {
+  Arg,
+  Args,
+  Ctx,
+  FieldResolver,
+  ID,
+  Int,
+  Mutation,
+  Query,
+  Resolver,
+  Root,
+} from 'type-graphql';
+import { audiosOfStory } from '../../services/narrations/audios.js';
+import { priceOfStory } from '../../services/narrations/request-narration.js';
+import {
+  createStory,
+  deleteStory,
+  findStory,
+  listStories,
+  updateStory,
+  type Story,
+} from '../../services/stories/stories.js';
+import { listVoices, type Voice } from '../../services/stories/voices.js';
+import { AudioType } from '../audio/audio.type.js';
+import type { Context } from '../context.js';
+import { must } from '../loaders.js';
+import { toConnection, type Connection } from '../paging.js';
+import { StoriesArgs, StoryArgs, StoryInputType } from './story.input.js';
+import { StoryConnection, StoryType, VoiceType } from './story.type.js';
+
+@Resolver(() => StoryType)
+export class StoryResolver {
+  @Query(() => StoryConnection, { description: 'Published stories, in library order. Public.' })
+  async stories(
+    @Ctx() { app }: Context,
+    @Args(() => StoriesArgs) args: StoriesArgs,
+  ): Promise<Connection<Story>> {
+    return toConnection(await listStories(app, args));
+  }
+
+  @Query(() => StoryType, {
+    nullable: true,
+    description: 'One story, by its id or its slug. Public.',
+  })
+  story(@Ctx() { app, viewer }: Context, @Args(() => StoryArgs) args: StoryArgs): Promise<Story> {
+    return findStory(app, args, { unpublished: viewer?.role === 'ADMIN' });
+  }
+
+  @Query(() => [VoiceType], { description: 'The voices that can narrate. Public.' })
+  voices(
+    @Ctx() { app }: Context,
+    @Arg('language', () => String, {
+      nullable: true,
+      description: 'Only voices that speak this language.',
+    })
+    language?: string | null,
+  ): Promise<Voice[]> {
+    return listVoices(app, { language: language ?? null });
+  }
+
+  @FieldResolver(() => String, { description: 'The words.' })
+  content(@Root() story: Story, @Ctx() { loaders }: Context): Promise<string> {
+    return must(loaders.contents.load(story.textHash));
+  }
+
+  @FieldResolver(() => Int, { description: 'What narrating this story costs, in points.' })
+  requiredCredits(@Root() story: Story, @Ctx() { app }: Context): number {
+    return priceOfStory(app, story);
+  }
+
+  @FieldResolver(() => [AudioType], {
+    description: 'Your own narrations of this story, newest first. Empty when nobody is signed in.',
+  })
+  audio(
+    @Root() story: Story,
+    @Ctx() { viewer, loaders }: Context,
+    @Arg('voiceId', () => ID, { nullable: true, description: 'Only those in this voice.' })
+    voiceId?: string | null,
+  ): Promise<AudioType[]> {
+    return audiosOfStory(loaders.storyAudios, viewer, story, voiceId ?? null);
+  }
+
+  @Mutation(() => StoryType, { description: 'Adds a story to the library. Administrators only.' })
+  createStory(
+    @Ctx() { app }: Context,
+    @Arg('input', () => StoryInputType, { description: 'The story.' }) input: StoryInputType,
+  ): Promise<Story> {
+    return createStory(app, input);
+  }
+
+  @Mutation(() => StoryType, {
+    description:
+      'Replaces a story. Narrations made of the old text stay as they are. Administrators only.',
+  })
+  updateStory(
+    @Ctx() { app }: Context,
+    @Arg('id', () => ID, { description: 'Which story.' }) id: string,
+    @Arg('input', () => StoryInputType, { description: 'The whole story as it shall be.' })
+    input: StoryInputType,
+  ): Promise<Story> {
+    return updateStory(app, id, input);
+  }
+
+  @Mutation(() => Boolean, {
+    description:
+      'Takes a story out of the library. Narrations of it stay with those who paid. Administrators only.',
+  })
+  async deleteStory(
+    @Ctx() { app }: Context,
+    @Arg('id', () => ID, { description: 'Which story.' }) id: string,
+  ): Promise<boolean> {
+    await deleteStory(app, id);
+    return true;
+  }
+}

@@ -1,0 +1,135 @@
+import { z } from 'zod';
+import type { App } from '../../app.js';
+import { accountSuspended, emailTaken, invalidCredentials } from '../../domain/errors.js';
+import { newUserId, type UserId } from '../../domain/ids.js';
+import { hashRequest, keys } from '../../domain/ledger/idempotency.js';
+import { isCleanText } from '../../domain/text.js';
+import { isUniqueViolation, transact, type Tx } from '../../infra/db.js';
+import { hashPassword, needsRehash, verifyPassword } from '../../infra/passwords.js';
+import { settleGrants } from '../ledger/grants.js';
+import { issueTokens, openSession, type Device, type SignedIn } from '../sessions/sessions.js';
+import { email, line, parseRequest, password } from '../validation.js';
+
+const deviceName = line(0, 100)
+  .nullish()
+  .transform((name) => name ?? null);
+const displayName = line(0, 100)
+  .nullish()
+  .transform((name) => name ?? null);
+
+const registration = z.object({ email, password, displayName, deviceName });
+const credentials = z.object({
+  email: z.string().max(1000, 'must be at most 1,000 characters').trim().toLowerCase(),
+  password: z.string().max(1000, 'must be at most 1,000 characters'),
+  deviceName,
+});
+
+export type DeviceFacts = Pick<Device, 'userAgent' | 'ipAddress' | 'transport'>;
+
+/**
+ * Creates a person with their account and the points for signing up, in one commit, and signs the
+ * device in.
+ * @throws BAD_USER_INPUT, EMAIL_TAKEN
+ */
+export async function register(
+  app: App,
+  input: {
+    email: string;
+    password: string;
+    displayName?: string | null;
+    deviceName?: string | null;
+  },
+  device: DeviceFacts,
+): Promise<SignedIn> {
+  const request = parseRequest(registration, input);
+  const passwordHash = await hashPassword(request.password);
+  const session = await refusingTaken(() =>
+    transact(app.db, async (tx) => {
+      const userId = await createUser(app, tx, { ...request, passwordHash });
+      return openSession(app, tx, userId, { ...device, name: request.deviceName });
+    }),
+  );
+  app.log.info({ userId: session.userId }, 'registered');
+  return issueTokens(app, session);
+}
+
+async function refusingTaken<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    throw isUniqueViolation(error) ? emailTaken() : error;
+  }
+}
+
+export interface NewUser {
+  readonly email: string;
+  readonly passwordHash: string;
+  readonly displayName: string | null;
+  readonly role?: 'USER' | 'ADMIN';
+  readonly emailVerifiedAt?: Date | null;
+}
+
+/** The person, the account that holds their points, and the points for signing up. */
+export async function createUser(app: App, tx: Tx, user: NewUser): Promise<UserId> {
+  const id = newUserId();
+  const {
+    email: address,
+    passwordHash,
+    displayName: name,
+    role = 'USER',
+    emailVerifiedAt = null,
+  } = user;
+  await tx.user.create({
+    data: {
+      id,
+      email: address,
+      passwordHash,
+      displayName: name,
+      role,
+      emailVerifiedAt,
+      account: { create: { headHash: new Uint8Array(32) } },
+    },
+  });
+  await grantForSigningUp(app, tx, id);
+  return id;
+}
+
+async function grantForSigningUp(app: App, tx: Tx, userId: UserId): Promise<void> {
+  const { initial: amount, priorityOf } = app.config.credits;
+  if (amount === 0) return;
+  const terms = { source: 'FREE' as const, priority: priorityOf.FREE, amount, expiresAt: null };
+  const request = {
+    userId,
+    terms,
+    reason: 'Welcome',
+    idempotencyKey: keys.signup(),
+    requestHash: hashRequest([amount]),
+    actorId: null,
+  };
+  await settleGrants(tx, [request], { wait: true });
+}
+
+/**
+ * Signs a device in. An unknown address and a wrong password are the same answer in the same time.
+ * @throws INVALID_CREDENTIALS, ACCOUNT_SUSPENDED
+ */
+export async function signIn(
+  app: App,
+  input: { email: string; password: string; deviceName?: string | null },
+  device: DeviceFacts,
+): Promise<SignedIn> {
+  const request = parseRequest(credentials, input);
+  const known = !isCleanText(request.email)
+    ? null
+    : await app.db.user.findUnique({ where: { email: request.email } });
+  const right = await verifyPassword(known?.passwordHash ?? null, request.password);
+  if (known === null || !right) throw invalidCredentials();
+  if (known.suspendedAt !== null) throw accountSuspended();
+  const rehashed = needsRehash(known.passwordHash) ? await hashPassword(request.password) : null;
+  const session = await transact(app.db, async (tx) => {
+    if (rehashed !== null)
+      await tx.user.update({ where: { id: known.id }, data: { passwordHash: rehashed } });
+    return openSession(app, tx, known.id, { ...device, name: request.deviceName });
+  });
+  return issueTokens(app, session);
+}

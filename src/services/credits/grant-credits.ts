@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import type { App } from '../../app.js';
+import { notFound } from '../../domain/errors.js';
+import { asUserId, isId, type UserId } from '../../domain/ids.js';
+import { hashRequest, keys } from '../../domain/ledger/idempotency.js';
+import { CREDIT_SOURCES, type CreditSource } from '../../domain/ledger/lots.js';
+import type { GrantOutcome } from '../ledger/grants.js';
+import { expiry, idempotencyKey, line, parseRequest, points } from '../validation.js';
+
+export interface GrantCreditsInput {
+  readonly userId: string;
+  /** Points. */
+  readonly amount: number;
+  readonly source: CreditSource;
+  readonly expiresAt?: Date | null;
+  readonly reason: string;
+  readonly idempotencyKey: string;
+}
+
+const grantInput = z
+  .object({
+    userId: z.string(),
+    amount: points(1, 1_000_000),
+    source: z.enum(CREDIT_SOURCES),
+    expiresAt: expiry.nullish().transform((at) => at ?? null),
+    reason: line(1, 500),
+    idempotencyKey,
+  })
+  .refine(
+    ({ source, expiresAt }) => expiresAt !== null || (source !== 'EVENT' && source !== 'MONTHLY'),
+    {
+      path: ['expiresAt'],
+      message: 'is required for EVENT and MONTHLY',
+    },
+  );
+
+/**
+ * Gives a user points. The same key with the same request is answered with the first result, for ever.
+ * @param actorId the administrator who does it
+ * @throws BAD_USER_INPUT, NOT_FOUND, IDEMPOTENCY_KEY_REUSED
+ */
+export async function grantCredits(
+  app: App,
+  input: GrantCreditsInput,
+  actorId: UserId,
+): Promise<GrantOutcome & { userId: string }> {
+  const request = parseRequest(grantInput, input);
+  const { source, amount, expiresAt, reason } = request;
+  const user = isId(request.userId)
+    ? await app.db.user.findUnique({ where: { id: request.userId } })
+    : null;
+  if (user === null) throw notFound('user');
+  const granted = await app.ledger.grant({
+    userId: asUserId(user.id),
+    terms: { source, priority: app.config.credits.priorityOf[source], amount, expiresAt },
+    reason,
+    idempotencyKey: keys.grant(request.idempotencyKey),
+    requestHash: hashRequest([source, amount, expiresAt?.toISOString() ?? null, reason]),
+    actorId,
+  });
+  app.log.info(
+    {
+      userId: user.id,
+      seq: granted.seq,
+      lotId: granted.lotId,
+      actorId,
+      replayed: granted.replayed,
+    },
+    'credits granted',
+  );
+  return { ...granted, userId: user.id };
+}

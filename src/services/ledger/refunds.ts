@@ -1,0 +1,61 @@
+import { notFound } from '../../domain/errors.js';
+import type { UserId } from '../../domain/ids.js';
+import { refund } from '../../domain/ledger/book.js';
+import type { RefundPolicy } from '../../domain/ledger/refund.js';
+import type { Tx } from '../../infra/db.js';
+import { loadDebits, openBooks, saveBooks, type OpenBooks } from './books.js';
+import { answer, LOCKED, type Settle, type Settlement } from './group-commit.js';
+
+export interface RefundRequest {
+  readonly userId: UserId;
+  /** The debit to give back. */
+  readonly debitSeq: number;
+  readonly reason: string;
+  readonly actorId: UserId | null;
+}
+
+export interface RefundOutcome {
+  /** The REFUND; null when nothing of the debit was outstanding any more. */
+  readonly seq: number | null;
+}
+
+/** Gives debits back. Refusals: NOT_FOUND (no such debit); LOCKED also when there is no such account. */
+export const refundSettler =
+  (policy: RefundPolicy): Settle<RefundRequest, RefundOutcome> =>
+  async (tx, requests, options) => {
+    const open = await openBooks(
+      tx,
+      requests.map((request) => request.userId),
+      options,
+    );
+    const settlements = await postRefunds(tx, open, requests, policy);
+    await saveBooks(tx, open);
+    return settlements;
+  };
+
+/** Posts refunds to books that are open already, for commands that do more than refund. */
+export async function postRefunds(
+  tx: Tx,
+  open: OpenBooks,
+  requests: readonly RefundRequest[],
+  policy: RefundPolicy,
+): Promise<Settlement<RefundOutcome>[]> {
+  const debits = await loadDebits(
+    tx,
+    open,
+    requests.map(({ userId, debitSeq: seq }) => ({ userId, seq })),
+  );
+  return requests.map((request) => {
+    const book = open.books.get(request.userId);
+    if (book === undefined) return LOCKED;
+    return answer(() => {
+      const key = `${request.userId} ${String(request.debitSeq)}`;
+      const debited = debits.get(key);
+      if (debited === undefined) throw notFound('debit');
+      const booked = refund(book, debited, policy, request);
+      // Given back now: the next request of this batch for the same debit finds nothing.
+      debits.set(key, { ...debited, parts: [] });
+      return { seq: booked?.seq ?? null };
+    });
+  });
+}

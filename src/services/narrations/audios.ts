@@ -1,0 +1,125 @@
+import { z } from 'zod';
+import type { App } from '../../app.js';
+import { notFound } from '../../domain/errors.js';
+import { isId } from '../../domain/ids.js';
+import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../../domain/paging.js';
+import type { AudioStatus, NarrationKey } from './narrations.sql.js';
+
+export type { AudioStatus };
+
+/** A narration as its owner may see it. */
+export interface AudioView {
+  readonly userId: string;
+  readonly id: string;
+  readonly storyId: string;
+  readonly voiceId: string;
+  readonly textHash: string;
+  readonly status: AudioStatus;
+  /** 0 to 1. */
+  readonly progress: number;
+  readonly renditionHash: string | null;
+  readonly durationMs: number | null;
+  readonly lengthBytes: number | null;
+  readonly failureReason: string | null;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  readonly readyAt: Date | null;
+}
+
+const cursors = cursorsOf('audio', z.uuid());
+
+/** The user's narrations, newest first. */
+export async function listAudio(
+  app: App,
+  userId: string,
+  args: PageArguments & { status?: readonly AudioStatus[] | null },
+): Promise<Page<AudioView>> {
+  const window = windowOf(args, cursors);
+  const rows = await app.db.audio.findMany({
+    where: {
+      userId,
+      ...(args.status == null ? {} : { status: { in: [...args.status] } }),
+      AND: [
+        window.after === null ? {} : { id: { lt: window.after } },
+        window.before === null ? {} : { id: { gt: window.before } },
+      ],
+    },
+    orderBy: { id: window.backward ? 'asc' : 'desc' },
+    take: window.limit + 1,
+  });
+  return pageOf(rows, window, cursors, (audio) => audio.id);
+}
+
+/** One of the user's own narrations. @throws NOT_FOUND, the same for someone else's */
+export async function findAudio(app: App, userId: string, id: string): Promise<AudioView> {
+  const audio = isId(id)
+    ? await app.db.audio.findUnique({ where: { userId_id: { userId, id } } })
+    : null;
+  if (audio === null) throw notFound('audio');
+  return audio;
+}
+
+/** The user's narration of a text in a voice, whatever became of it. */
+export function findNarration(app: App, key: NarrationKey): Promise<AudioView | null> {
+  const { userId, storyId, textHash, voiceId } = key;
+  return app.db.audio.findUnique({
+    where: { userId_storyId_textHash_voiceId: { userId, storyId, textHash, voiceId } },
+  });
+}
+
+/** @param keys `ledgerKey(userId, audioId)` */
+export async function audiosByKey(
+  app: App,
+  keys: readonly string[],
+): Promise<Map<string, AudioView>> {
+  const rows = await audiosOf(app, keys, 'id');
+  return new Map(rows.map((row) => [`${row.userId} ${row.id}`, row]));
+}
+
+/** The narrations of stories, newest first. @param keys `ledgerKey(userId, storyId)` */
+export async function audiosByStory(
+  app: App,
+  keys: readonly string[],
+): Promise<Map<string, AudioView[]>> {
+  const groups = new Map<string, AudioView[]>();
+  for (const row of await audiosOf(app, keys, 'storyId')) {
+    const key = `${row.userId} ${row.storyId}`;
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
+  return groups;
+}
+
+async function audiosOf(
+  app: App,
+  keys: readonly string[],
+  part: 'id' | 'storyId',
+): Promise<AudioView[]> {
+  const ids = new Map<string, string[]>();
+  for (const key of keys) {
+    const [userId = '', id = ''] = key.split(' ');
+    ids.set(userId, [...(ids.get(userId) ?? []), id]);
+  }
+  return app.db.audio.findMany({
+    where: { OR: [...ids].map(([userId, wanted]) => ({ userId, [part]: { in: wanted } })) },
+    orderBy: [{ userId: 'asc' }, { id: 'desc' }],
+  });
+}
+
+/** The viewer's narrations of a story, newest first; with a voice, only those in it. */
+export async function audiosOfStory(
+  loader: { load(key: string): Promise<AudioView[] | undefined> },
+  viewer: { userId: string } | null,
+  story: { id: string },
+  voiceId: string | null,
+): Promise<AudioView[]> {
+  const audios = viewer === null ? [] : ((await loader.load(`${viewer.userId} ${story.id}`)) ?? []);
+  return voiceId === null ? audios : audios.filter((audio) => audio.voiceId === voiceId);
+}
+
+/** How long it plays; null unless READY. */
+export const durationSeconds = ({ status, durationMs }: AudioView): number | null =>
+  status === 'READY' && durationMs !== null ? durationMs / 1000 : null;
+
+/** Bytes of the MP3; null unless READY. */
+export const readyLength = ({ status, lengthBytes }: AudioView): number | null =>
+  status === 'READY' ? lengthBytes : null;

@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import type { App } from '../../app.js';
+import { planDebit } from '../../domain/ledger/allocation.js';
+import { hashRequest } from '../../domain/ledger/idempotency.js';
+import { priceOf } from '../../domain/pricing.js';
+import { readQuotableLots } from '../credits/credits.sql.js';
+import { lotOfRow } from '../ledger/books.js';
+import type { Viewer } from '../sessions/viewer.js';
+import { findStory, type Story } from '../stories/stories.js';
+import { findVoice, type Voice } from '../stories/voices.js';
+import { idempotencyKey, parseRequest, points } from '../validation.js';
+import { findNarration, type AudioView } from './audios.js';
+import type { NarrationOutcome } from './settle-narrations.js';
+
+export interface SynthesizeAudioInput {
+  readonly storyId: string;
+  readonly voiceId: string;
+  readonly maxCredits?: number | null;
+  readonly idempotencyKey?: string | null;
+}
+
+const synthesizeInput = z.object({
+  storyId: z.string(),
+  voiceId: z.string(),
+  maxCredits: points(0, 2_147_483_647)
+    .nullish()
+    .transform((most) => most ?? null),
+  idempotencyKey: idempotencyKey.nullish().transform((key) => key ?? null),
+});
+
+/** What narrating the story costs now, in points. */
+export const priceOfStory = (app: App, story: Pick<Story, 'characterCount'>): number =>
+  priceOf(story.characterCount, app.config.credits.unitSize);
+
+async function findAsked(
+  app: App,
+  viewer: Viewer,
+  asked: { storyId: string; voiceId: string },
+): Promise<{ story: Story; voice: Voice }> {
+  const story = await findStory(
+    app,
+    { id: asked.storyId },
+    { unpublished: viewer.role === 'ADMIN' },
+  );
+  return { story, voice: await findVoice(app, asked.voiceId) };
+}
+
+/**
+ * Asks for a narration. One that is there, or on its way, is returned without a charge.
+ * @throws BAD_USER_INPUT, NOT_FOUND (story or voice), PRICE_CHANGED, INSUFFICIENT_CREDITS,
+ *   IDEMPOTENCY_KEY_REUSED
+ */
+export async function synthesizeAudio(
+  app: App,
+  viewer: Viewer,
+  input: SynthesizeAudioInput,
+): Promise<NarrationOutcome & { userId: string }> {
+  const request = parseRequest(synthesizeInput, input);
+  const { story, voice } = await findAsked(app, viewer, request);
+  const { userId } = viewer;
+  const outcome = await app.ledger.narrate({
+    userId,
+    storyId: story.id,
+    textHash: story.textHash,
+    voiceId: voice.id,
+    price: priceOfStory(app, story),
+    maxCredits: request.maxCredits,
+    reason: `Narration of “${story.title}”`,
+    idempotencyKey: request.idempotencyKey,
+    requestHash: hashRequest([story.id, voice.id, request.maxCredits]),
+  });
+  app.log.info({ userId, audioId: outcome.audioId, seq: outcome.debitSeq }, 'narration requested');
+  return { ...outcome, userId };
+}
+
+export interface Quote {
+  /** All in points. */
+  readonly requiredCredits: number;
+  readonly balance: number;
+  readonly affordable: boolean;
+  readonly shortfall: number;
+  readonly existing: AudioView | null;
+  readonly allocations: readonly { readonly lotKey: string; readonly amount: number }[];
+  readonly userId: string;
+}
+
+/** What narrating would cost now and which lots would pay. Changes nothing. @throws NOT_FOUND */
+export async function quoteNarration(
+  app: App,
+  viewer: Viewer,
+  asked: { storyId: string; voiceId: string },
+): Promise<Quote> {
+  const { story, voice } = await findAsked(app, viewer, asked);
+  const { userId } = viewer;
+  const existing = await findNarration(app, {
+    userId,
+    storyId: story.id,
+    textHash: story.textHash,
+    voiceId: voice.id,
+  });
+  const rows = await readQuotableLots(app.db, userId);
+  const requiredCredits = priceOfStory(app, story);
+  const plan = planDebit(rows.map(lotOfRow), requiredCredits, rows[0]?.now ?? new Date(0));
+  return {
+    userId,
+    requiredCredits,
+    balance: plan.available,
+    affordable: plan.allocations !== null,
+    shortfall: Math.max(0, requiredCredits - plan.available),
+    existing: existing !== null && isPaidFor(existing) ? existing : null,
+    allocations: (plan.allocations ?? []).map(({ lotId, amount }) => ({
+      lotKey: `${userId} ${lotId}`,
+      amount: -amount,
+    })),
+  };
+}
+
+const isPaidFor = ({ status }: AudioView): boolean => status !== 'FAILED' && status !== 'CANCELLED';

@@ -1,0 +1,170 @@
+import { priceChanged } from '../../domain/errors.js';
+import { newId, type UserId } from '../../domain/ids.js';
+import { debit, type Book } from '../../domain/ledger/book.js';
+import { assertSameRequest, keys } from '../../domain/ledger/idempotency.js';
+import { isSpendable } from '../../domain/ledger/lots.js';
+import type { Tx } from '../../infra/db.js';
+import type { JobQueue, QueueDeclaration } from '../../infra/queue.js';
+import { loadOpenLots, openBooks, saveBooks } from '../ledger/books.js';
+import { answer, LOCKED, type Settle } from '../ledger/group-commit.js';
+import type { SynthesizeAudioPayload } from '../queues.js';
+import {
+  readAudioRequests,
+  readNarrationStates,
+  writeNarrations,
+  type AudioRequestRow,
+  type NarrationKey,
+  type NarrationStateRow,
+  type QueuedNarration,
+} from './narrations.sql.js';
+
+export interface NarrationRequest extends NarrationKey {
+  readonly userId: UserId;
+  /** Points. */
+  readonly price: number;
+  /** Refuse rather than charge more than this; null for no limit. */
+  readonly maxCredits: number | null;
+  readonly reason: string;
+  readonly idempotencyKey: string | null;
+  readonly requestHash: Uint8Array;
+}
+
+export interface NarrationOutcome {
+  readonly audioId: string;
+  /** The debit; null when an existing narration was returned without a charge. */
+  readonly debitSeq: number | null;
+  /** Points that can be spent afterwards. */
+  readonly balance: number;
+}
+
+interface Batch {
+  readonly states: Map<string, Pick<NarrationStateRow, 'id' | 'status' | 'attempt'>>;
+  readonly known: Map<string, Pick<AudioRequestRow, 'requestHash' | 'audioId' | 'debitSeq'>>;
+  readonly queued: Map<string, QueuedNarration>;
+  readonly remembered: Parameters<typeof writeNarrations>[2][number][];
+}
+
+/**
+ * Asks for narrations: debit, audio row and job are one commit or nothing.
+ * Refusals: INSUFFICIENT_CREDITS, PRICE_CHANGED, IDEMPOTENCY_KEY_REUSED; LOCKED also when there is no
+ * such account.
+ */
+export const narrationSettler =
+  (
+    queue: JobQueue,
+    declaration: QueueDeclaration<SynthesizeAudioPayload>,
+  ): Settle<NarrationRequest, NarrationOutcome> =>
+  async (tx, requests, options) => {
+    const open = await openBooks(
+      tx,
+      requests.map((request) => request.userId),
+      options,
+    );
+    const settleable = requests.filter((request) => open.books.has(request.userId));
+    await loadOpenLots(tx, open);
+    const batch = await readBatch(tx, settleable);
+    const settlements = requests.map((request) => {
+      const book = open.books.get(request.userId);
+      return book === undefined ? LOCKED : answer(() => narrate(book, batch, request));
+    });
+    await saveBooks(tx, open);
+    const queued = [...batch.queued.values()];
+    if (queued.length > 0 || batch.remembered.length > 0) {
+      await writeNarrations(tx, queued, batch.remembered);
+    }
+    await queue.enqueue(tx, declaration, queued.map(jobOf));
+    return settlements;
+  };
+
+async function readBatch(tx: Tx, requests: readonly NarrationRequest[]): Promise<Batch> {
+  const keyed = requests.flatMap(({ userId, idempotencyKey: key }) =>
+    key === null ? [] : [{ userId, key }],
+  );
+  const states = requests.length === 0 ? [] : await readNarrationStates(tx, requests);
+  const known = keyed.length === 0 ? [] : await readAudioRequests(tx, keyed);
+  return {
+    states: new Map(states.map((row) => [identity(row), row])),
+    known: new Map(known.map((row) => [`${row.userId} ${row.idempotencyKey}`, row])),
+    queued: new Map(),
+    remembered: [],
+  };
+}
+
+const identity = (key: NarrationKey): string =>
+  `${key.userId} ${key.storyId} ${key.textHash} ${key.voiceId}`;
+
+/** Decides one request, in memory, under the account's lock. */
+function narrate(book: Book, batch: Batch, request: NarrationRequest): NarrationOutcome {
+  const key =
+    request.idempotencyKey === null ? null : `${request.userId} ${request.idempotencyKey}`;
+  const first = key === null ? undefined : batch.known.get(key);
+  if (first !== undefined) {
+    assertSameRequest(first.requestHash, request.requestHash);
+    return { audioId: first.audioId, debitSeq: first.debitSeq, balance: spendable(book) };
+  }
+  const outcome = findOrCharge(book, batch, request);
+  if (key !== null && request.idempotencyKey !== null) {
+    batch.known.set(key, { ...outcome, requestHash: request.requestHash });
+    batch.remembered.push({
+      userId: request.userId,
+      idempotencyKey: request.idempotencyKey,
+      requestHash: Buffer.from(request.requestHash).toString('hex'),
+      audioId: outcome.audioId,
+      debitSeq: outcome.debitSeq,
+      now: book.now,
+    });
+  }
+  return { ...outcome, balance: spendable(book) };
+}
+
+function findOrCharge(
+  book: Book,
+  batch: Batch,
+  request: NarrationRequest,
+): Omit<NarrationOutcome, 'balance'> {
+  const existing = batch.states.get(identity(request));
+  if (existing !== undefined && existing.status !== 'FAILED' && existing.status !== 'CANCELLED') {
+    return { audioId: existing.id, debitSeq: null };
+  }
+  if (request.maxCredits !== null && request.price > request.maxCredits) {
+    throw priceChanged(request.price);
+  }
+  const id = existing?.id ?? newId();
+  const attempt = (existing?.attempt ?? 0) + 1;
+  const { seq } = debit(book, request.price, {
+    reason: request.reason,
+    idempotencyKey: keys.debit(id, attempt),
+    audioId: id,
+    storyId: request.storyId,
+  });
+  const { userId, storyId, textHash, voiceId } = request;
+  batch.states.set(identity(request), { id, attempt, status: 'QUEUED' });
+  batch.queued.set(id, {
+    userId,
+    storyId,
+    textHash,
+    voiceId,
+    id,
+    attempt,
+    jobId: newId(),
+    debitSeq: seq,
+    now: book.now,
+  });
+  return { audioId: id, debitSeq: seq };
+}
+
+const jobOf = ({
+  jobId,
+  userId,
+  id,
+  attempt,
+}: QueuedNarration): { id: string; payload: SynthesizeAudioPayload } => ({
+  id: jobId,
+  payload: { userId, audioId: id, attempt },
+});
+
+function spendable(book: Book): number {
+  let sum = 0;
+  for (const lot of book.lots.values()) if (isSpendable(lot, book.now)) sum += lot.remaining;
+  return sum;
+}

@@ -1,0 +1,47 @@
+import type { App } from '../app.js';
+import { notFound } from '../domain/errors.js';
+import { isId } from '../domain/ids.js';
+import { usersById } from './accounts/people.js';
+import { findTransactionById, ledgerKey, lotsByKey } from './credits/credits.js';
+import { audiosByKey } from './narrations/audios.js';
+import { sessionsByKey } from './sessions/devices.js';
+import type { Viewer } from './sessions/viewer.js';
+import { findStory } from './stories/stories.js';
+import { voicesById } from './stories/voices.js';
+
+export interface FoundNode {
+  readonly id: string;
+  /** The name of its type in the schema. */
+  readonly kind:
+    'Story' | 'Voice' | 'User' | 'Session' | 'Audio' | 'CreditLot' | 'CreditTransaction';
+}
+
+/**
+ * Anything public, or the viewer's own, by its id.
+ * @throws NOT_FOUND, the same for what belongs to someone else
+ */
+export async function findNode(app: App, viewer: Viewer | null, id: string): Promise<FoundNode> {
+  if (!isId(id)) return found('Voice', (await voicesById(app, [id.replaceAll('\0', '')])).get(id));
+  const key = viewer === null ? null : ledgerKey(viewer.userId, id);
+  const story = findStory(app, { id }, { unpublished: viewer?.role === 'ADMIN' }).catch(
+    () => undefined,
+  );
+  if (key === null || viewer === null) return found('Story', await story);
+  const mine = viewer.userId === id || viewer.role === 'ADMIN' ? await usersById(app, [id]) : null;
+  const candidates: [FoundNode['kind'], { id: string } | undefined | null][] = [
+    ['Story', await story],
+    ['User', mine?.get(id)],
+    ['Audio', (await audiosByKey(app, [key])).get(key)],
+    ['CreditLot', (await lotsByKey(app, [key])).get(key)],
+    ['CreditTransaction', await findTransactionById(app, viewer.userId, id)],
+    ['Session', (await sessionsByKey(app, [key])).get(key)],
+  ];
+  const [kind, row] =
+    candidates.find(([, value]) => value != null) ?? (['Story', undefined] as const);
+  return found(kind, row);
+}
+
+function found(kind: FoundNode['kind'], row: { id: string } | undefined | null): FoundNode {
+  if (row == null) throw notFound('node');
+  return { ...row, kind };
+}

@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import type { QueueDeclaration } from '../infra/queue.js';
+
+export interface SynthesizeAudioPayload {
+  readonly userId: string;
+  readonly audioId: string;
+  /** The attempt that was paid for; a job of an older one has nothing to do. */
+  readonly attempt: number;
+}
+
+const synthesizeAudioPayload = z.object({
+  userId: z.uuid(),
+  audioId: z.uuid(),
+  attempt: z.int().positive(),
+});
+
+/** Where a narration goes whose retries are spent. Giving points back is retried until it succeeds. */
+export const failAudioQueue: QueueDeclaration<SynthesizeAudioPayload> = {
+  name: 'fail-audio',
+  payload: synthesizeAudioPayload,
+  policy: {
+    retryLimit: 1_000_000,
+    retryDelay: 1,
+    retryBackoff: true,
+    retryDelayMax: 300,
+    retentionSeconds: 365 * 86_400,
+    expireInSeconds: 60,
+    heartbeatSeconds: 20,
+    notify: true,
+  },
+};
+
+export interface SynthesisRetries {
+  /** How often a narration is tried again. */
+  readonly limit: number;
+  /** Before the first retry; each later one waits twice as long. */
+  readonly delaySeconds: number;
+}
+
+export const synthesizeAudioQueue = (
+  retries: SynthesisRetries,
+): QueueDeclaration<SynthesizeAudioPayload> => ({
+  name: 'synthesize-audio',
+  payload: synthesizeAudioPayload,
+  policy: {
+    retryLimit: retries.limit,
+    retryDelay: retries.delaySeconds,
+    retryBackoff: true,
+    retentionSeconds: 30 * 86_400,
+    expireInSeconds: 3_600,
+    // A killed worker is noticed after this long; another one takes its job within the minute.
+    heartbeatSeconds: 20,
+    deadLetter: failAudioQueue.name,
+    notify: true,
+  },
+});

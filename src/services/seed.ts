@@ -1,0 +1,65 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { App } from '../app.js';
+import { isUniqueViolation, transact } from '../infra/db.js';
+import { hashPassword } from '../infra/passwords.js';
+import { createUser, type NewUser } from './accounts/accounts.js';
+import { createStory } from './stories/stories.js';
+
+/** What anyone who tries Talebank may sign in with. Never made in production. */
+export const DEMO_USER = {
+  email: 'listener@talebank.local',
+  password: 'once upon a time',
+} as const;
+
+/** Creates a person unless the address is taken; an existing one is left as it is. */
+export async function ensureUser(
+  app: App,
+  person: { email: string; password: string; displayName: string; role: 'USER' | 'ADMIN' },
+): Promise<void> {
+  const { password, ...user } = { ...person, email: person.email.toLowerCase() };
+  if ((await app.db.user.count({ where: { email: user.email } })) > 0) return;
+  const complete: NewUser = {
+    ...user,
+    passwordHash: await hashPassword(password),
+    emailVerifiedAt: new Date(),
+  };
+  try {
+    await transact(app.db, (tx) => createUser(app, tx, complete));
+  } catch (error) {
+    // Another process was faster.
+    if (!isUniqueViolation(error)) throw error;
+  }
+}
+
+/** Puts the tales of a folder into a library that never had a story. @returns how many */
+export async function seedLibrary(app: App, folder: string): Promise<number> {
+  if ((await app.db.story.count()) > 0) return 0;
+  const files = (await readdir(folder)).filter((name) => name.endsWith('.md')).sort();
+  for (const file of files) {
+    const { head, content } = parseTale(await readFile(join(folder, file), 'utf8'));
+    await createStory(app, {
+      slug: head['slug'] ?? null,
+      title: head['title'] ?? file,
+      author: head['author'] ?? '',
+      language: head['language'] ?? 'en',
+      description: head['description'] ?? null,
+      content,
+      published: true,
+    });
+  }
+  return files.length;
+}
+
+/** `name: value` lines between two lines of three hyphens, then the words. */
+function parseTale(file: string): { head: Partial<Record<string, string>>; content: string } {
+  const [, front = '', content = ''] = /^---\n([\s\S]*?)\n---\n+([\s\S]*)$/.exec(file) ?? [];
+  const pairs = front.split('\n').map((line) => {
+    const colon = line.indexOf(':');
+    return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
+  });
+  return {
+    head: Object.fromEntries(pairs) as Partial<Record<string, string>>,
+    content: content.trim(),
+  };
+}

@@ -1,0 +1,70 @@
+import type { App } from '../../app.js';
+import { z } from 'zod';
+import { notFound } from '../../domain/errors.js';
+import { isCleanText } from '../../domain/text.js';
+import { language, parseRequest } from '../validation.js';
+
+export interface Voice {
+  readonly id: string;
+  readonly name: string;
+  /** BCP 47. */
+  readonly languages: readonly string[];
+  readonly gender: string | null;
+  readonly provider: string;
+}
+
+/** The voices that can be asked for; with a language, those that speak it in any of its variants. */
+export async function listVoices(app: App, wanted: { language?: string | null }): Promise<Voice[]> {
+  const request = parseRequest(z.object({ language: language.nullish() }), wanted);
+  const voices = await app.db.voice.findMany({
+    where: { available: true },
+    orderBy: [{ position: 'asc' }, { id: 'asc' }],
+  });
+  const tag = request.language;
+  return tag == null
+    ? voices
+    : voices.filter((voice) => voice.languages.some((spoken) => speaks(spoken, tag)));
+}
+
+/** `en` is answered by en-GB, and `en-GB` by en. */
+const speaks = (spoken: string, wanted: string): boolean =>
+  spoken === wanted || spoken.startsWith(`${wanted}-`) || wanted.startsWith(`${spoken}-`);
+
+/** @throws NOT_FOUND */
+export async function findVoice(app: App, id: string): Promise<Voice> {
+  const voice = !isCleanText(id)
+    ? null
+    : await app.db.voice.findUnique({ where: { id, available: true } });
+  if (voice === null) throw notFound('voice');
+  return voice;
+}
+
+/** Voices by id, also those that are no longer offered. */
+export async function voicesById(app: App, ids: readonly string[]): Promise<Map<string, Voice>> {
+  const rows = await app.db.voice.findMany({ where: { id: { in: [...ids] } } });
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** Writes down what the speech provider offers now. Voices that it no longer has stay, unavailable. */
+export async function syncVoices(app: App): Promise<void> {
+  const provider = app.speech.name;
+  const offered = (await app.speech.listVoices()).map((voice, index) => ({
+    id: `${provider}-${voice.id}`,
+    voice: voice.id,
+    name: voice.name,
+    languages: voice.languages,
+    gender: voice.gender,
+    position: index,
+  }));
+  await app.db.$executeRaw`
+    WITH offered AS (
+      SELECT * FROM json_to_recordset(${JSON.stringify(offered)}::json)
+        AS v(id text, voice text, name text, languages text[], gender text, position int)
+    ), gone AS (
+      UPDATE voices SET available = false WHERE available AND id NOT IN (SELECT id FROM offered)
+    )
+    INSERT INTO voices (id, provider, provider_voice, name, languages, gender, position)
+    SELECT id, ${provider}, voice, name, languages, gender, position FROM offered
+    ON CONFLICT (id) DO UPDATE SET name = excluded.name, languages = excluded.languages,
+      gender = excluded.gender, position = excluded.position, available = true`;
+}

@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import { badUserInput } from '../domain/errors.js';
+import { CALLER_KEY } from '../domain/ledger/idempotency.js';
+import { countCodePoints, isCleanText } from '../domain/text.js';
+
+/**
+ * Checks what a caller sent.
+ * @throws BAD_USER_INPUT with the first field that is wrong, and nothing has happened yet
+ */
+export function parseRequest<Schema extends z.ZodType>(
+  schema: Schema,
+  input: unknown,
+): z.output<Schema> {
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const field = issue?.path.filter((part) => typeof part === 'string').at(-1) ?? 'input';
+  throw badUserInput(field, issue?.message ?? 'is not valid');
+}
+
+/** Text without NUL and lone surrogates, in NFC, `least` to `most` code points. */
+export const text = (least: number, most: number): z.ZodType<string, string> =>
+  z
+    .string()
+    .refine(isCleanText, 'must be text without NUL and unpaired surrogates')
+    .transform((value) => value.normalize('NFC'))
+    .refine(
+      (value) => {
+        const count = countCodePoints(value);
+        return count >= least && count <= most;
+      },
+      `must be ${String(least)} to ${String(most)} characters`,
+    );
+
+/** Text of one line, without control characters, with something to read in it. */
+export const line = (least: number, most: number): z.ZodType<string, string> =>
+  text(least, most)
+    .transform((value) => value.trim())
+    .refine((value) => !/\p{Cc}/u.test(value), 'must be one line without control characters')
+    .refine((value) => least === 0 || value.length > 0, 'must not be empty');
+
+export const email = z
+  .string()
+  .trim()
+  .max(254, 'must be at most 254 characters')
+  .toLowerCase()
+  .pipe(z.email('must be an e-mail address'));
+
+export const password = z
+  .string()
+  .refine(isCleanText, 'must be text without NUL and unpaired surrogates')
+  .refine((value) => {
+    const count = countCodePoints(value);
+    return count >= 8 && count <= 256;
+  }, 'must be 8 to 256 characters');
+
+/** A whole number of points. */
+export const points = (least: number, most: number): z.ZodType<number, number> =>
+  z
+    .int(`must be a whole number`)
+    .refine(
+      (value) => value >= least && value <= most,
+      `must be ${least.toLocaleString('en')} to ${most.toLocaleString('en')}`,
+    );
+
+export const idempotencyKey = z
+  .string()
+  .regex(CALLER_KEY, 'must be 1 to 255 visible ASCII characters');
+
+/** Far enough for any promise, near enough for every library to count with. */
+const LAST_EXPIRY = new Date('2200-01-01T00:00:00.000Z');
+
+/** That it lies in the future is judged by the ledger's clock. */
+export const expiry = z
+  .date()
+  .refine((value) => value <= LAST_EXPIRY, 'must be before the year 2200');
+
+/** BCP 47, in its canonical spelling. */
+export const language = z
+  .string()
+  .max(35, 'must be a language tag, for example en or pl')
+  .transform((value, context) => {
+    try {
+      return new Intl.Locale(value).toString();
+    } catch {
+      context.addIssue({ code: 'custom', message: 'must be a language tag, for example en or pl' });
+      return z.NEVER;
+    }
+  });

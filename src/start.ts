@@ -1,0 +1,157 @@
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { openApp, type OpenApp } from './app.js';
+import type { Config } from './config.js';
+import { createServer } from './http/server.js';
+import type { Logger } from './infra/log.js';
+import { applyMigrations } from './infra/migrations.js';
+import { startEmbeddedPostgres } from './infra/postgres/embedded.js';
+import { StartError } from './infra/start-error.js';
+import { startJobs } from './jobs/index.js';
+import { DEMO_USER, ensureUser, seedLibrary } from './services/seed.js';
+import { syncVoices } from './services/stories/voices.js';
+
+const root = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
+
+/** Where the schema and its migrations are. */
+export const MIGRATIONS = {
+  schema: root('prisma/schema.prisma'),
+  folder: root('prisma/migrations'),
+};
+
+export interface Running {
+  /** Null for a worker. */
+  readonly url: string | null;
+  readonly logins: readonly {
+    readonly who: string;
+    readonly email: string;
+    readonly password: string;
+  }[];
+  /** Stops taking requests and jobs, finishes what runs, and closes everything. */
+  stop(): Promise<void>;
+}
+
+/** How long a stop waits for jobs in hand before it gives them back. */
+const STOP_TIMEOUT_MS = 30_000;
+
+/**
+ * Starts everything that this process's role asks for.
+ * @param onDatabaseLost is told when the embedded database ends by itself
+ * @throws StartError
+ */
+export async function start(
+  config: Config,
+  log: Logger,
+  onDatabaseLost: () => void,
+): Promise<Running> {
+  // What was opened, so that a start that fails half-way leaves nothing running.
+  const closers: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const close of closers.splice(0).reverse()) await close();
+  };
+  try {
+    await openDataDir(config);
+    const databaseUrl = await openDatabase(config, log, closers, onDatabaseLost);
+    const applied = await applyMigrations(databaseUrl, MIGRATIONS);
+    if (applied.length > 0) log.info({ migrations: applied }, 'database migrated');
+    let url: string | null = null;
+    const app = await openApp({
+      config,
+      log,
+      databaseUrl,
+      publicUrl: () => config.publicUrl ?? url ?? `http://${config.host}:${String(config.port)}`,
+    });
+    closers.push(() => app.close(STOP_TIMEOUT_MS));
+    const logins = await populate(app);
+    if (config.role !== 'api') {
+      await syncVoices(app);
+      await startJobs(app);
+    }
+    if (config.role !== 'worker') url = await listen(app, closers);
+    log.info({ url, role: config.role }, 'listening');
+    return { url, logins, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function openDataDir({ dataDir }: Config): Promise<void> {
+  try {
+    await mkdir(join(dataDir, 'audio'), { recursive: true });
+    await writeFile(join(dataDir, '.writable'), '');
+  } catch (error) {
+    throw new StartError(
+      `DATA_DIR is ${dataDir}, but cannot be written: ${(error as Error).message}`,
+    );
+  }
+}
+
+async function openDatabase(
+  config: Config,
+  log: Logger,
+  closers: (() => Promise<void>)[],
+  onExit: () => void,
+): Promise<string> {
+  if (config.databaseUrl !== null) return config.databaseUrl;
+  const folder = join(config.dataDir, 'postgres');
+  const postgres = await startEmbeddedPostgres({ folder, log, onExit });
+  closers.push(() => postgres.close());
+  return postgres.url;
+}
+
+/** The library, the first administrator and, outside production, someone to try it with. */
+async function populate(app: OpenApp): Promise<Running['logins']> {
+  const { config, log } = app;
+  const logins: { who: string; email: string; password: string }[] = [];
+  const admin = config.admin ?? (config.production ? null : await demoAdministrator(config));
+  if (admin !== null) {
+    await ensureUser(app, { ...admin, displayName: 'Administrator', role: 'ADMIN' });
+    logins.push({ who: 'administrator', ...admin });
+  }
+  if (config.seed) {
+    const seeded = await seedLibrary(app, root('prisma/library'));
+    if (seeded > 0) log.info({ stories: seeded }, 'library filled');
+    if (!config.production) {
+      await ensureUser(app, { ...DEMO_USER, displayName: 'Demo listener', role: 'USER' });
+      logins.push({ who: 'listener', ...DEMO_USER });
+    }
+  }
+  return logins;
+}
+
+/** Made once and kept beside the data, so that every start can print it. */
+async function demoAdministrator({
+  dataDir,
+}: Config): Promise<{ email: string; password: string }> {
+  const path = join(dataDir, 'administrator-password');
+  const email = 'admin@talebank.local';
+  const known = (await readFile(path, 'utf8').catch(() => '')).trim();
+  if (known !== '') return { email, password: known };
+  const password = randomBytes(9).toString('base64url');
+  await writeFile(path, `${password}\n`, { mode: 0o600 });
+  await chmod(path, 0o600);
+  return { email, password };
+}
+
+async function listen(app: OpenApp, closers: (() => Promise<void>)[]): Promise<string> {
+  const { host, port } = app.config;
+  const server = await createServer(app, { graphiqlFolder: root('web/graphiql/dist') });
+  closers.push(() => server.close());
+  try {
+    return await server.listen({ host, port });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE')
+      throw new StartError(
+        `PORT is ${String(port)}, but another program listens there: set another PORT.`,
+      );
+    if (code === 'EACCES')
+      throw new StartError(
+        `PORT is ${String(port)}, but this user may not listen there: set one above 1023.`,
+      );
+    throw new StartError(`HOST is ${host}, but it cannot be listened on: ${message}`);
+  }
+}
