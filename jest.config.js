@@ -15,8 +15,8 @@ export default {
   maxWorkers: 2,
   randomize: true,
   testTimeout: 60_000,
-  globalSetup: '<rootDir>/test/support/global-setup.ts',
-  globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+  globalSetup: '<rootDir>/test/support/global-setup.js',
+  globalTeardown: '<rootDir>/test/support/global-teardown.js',
   ...common,
   testMatch: [
     process.env.TALEBANK_BROWSER_TESTS === 'true'

@@ -65,10 +65,8 @@ export async function start(
     });
     closers.push(() => app.close(STOP_TIMEOUT_MS));
     const logins = await populate(app);
-    if (config.role !== 'api') {
-      await syncVoices(app);
-      await startJobs(app);
-    }
+    await syncVoices(app);
+    if (config.role !== 'api') await startJobs(app);
     if (config.role !== 'worker') url = await listen(app, closers);
     log.info({ url, role: config.role }, 'listening');
     return { url, logins, stop };

@@ -93,9 +93,19 @@ export async function openQueue(options: {
       }
     },
     async work(queue, workOptions, handle) {
-      await boss.work<object>(queue.name, { ...workOptions, batchSize: 1 }, async (jobs) => {
-        for (const job of jobs) await handle(deliveryOf(queue, job as JobWithMetadata));
-      });
+      // Notifications tell of new jobs, but not of retries whose time has come: hence also a look a second.
+      await boss.work<object>(
+        queue.name,
+        {
+          ...workOptions,
+          batchSize: 1,
+          pollingIntervalSeconds: 1,
+          notifyPollingIntervalSeconds: 1,
+        },
+        async (jobs) => {
+          for (const job of jobs) await handle(deliveryOf(queue, job as JobWithMetadata));
+        },
+      );
     },
     async close(timeoutMs) {
       await boss.stop({ graceful: true, timeout: timeoutMs, close: true });

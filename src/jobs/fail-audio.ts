@@ -4,7 +4,7 @@ import { failAudioQueue } from '../services/queues.js';
 
 /** Takes narrations whose retries are spent and gives the points back, however often it must be tried. */
 export const workOnFailAudio = (app: App): Promise<void> =>
-  app.queue.work(failAudioQueue, { pollingIntervalSeconds: 1 }, (delivery) =>
+  app.queue.work(failAudioQueue, {}, (delivery) =>
     failNarration(app, delivery.payload, 'The recording could not be made.', {
       queueName: failAudioQueue.name,
       id: delivery.id,

@@ -5,6 +5,6 @@ import { makeNarration } from '../services/narrations/make-narration.js';
 export const workOnSynthesizeAudio = (app: App): Promise<void> =>
   app.queue.work(
     app.synthesizeAudio,
-    { localConcurrency: app.config.synthesis.concurrency, pollingIntervalSeconds: 1 },
+    { localConcurrency: app.config.synthesis.concurrency },
     (delivery) => makeNarration(app, delivery),
   );

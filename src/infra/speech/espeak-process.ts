@@ -4,6 +4,11 @@
  */
 import type { EspeakAnswer, EspeakQuestion } from './espeak-messages.js';
 
+// The server has gone, however it went.
+process.on('disconnect', () => process.exit(0));
+// The terminal's Ctrl-C is for the server, which ends us when its own work is done.
+process.on('SIGINT', () => undefined);
+
 interface Engine {
   set_voice(identifier: string): number;
   samplerate: number;
@@ -48,7 +53,3 @@ process.on('message', (question: EspeakQuestion) => {
     if (process.memoryUsage.rss() > MOST_MEMORY_BYTES) process.exit(0);
   });
 });
-// The server has gone, however it went.
-process.on('disconnect', () => process.exit(0));
-// The terminal's Ctrl-C is for the server, which ends us when its own work is done.
-process.on('SIGINT', () => undefined);

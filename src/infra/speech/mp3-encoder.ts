@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { EncoderAnswer, EncoderOrder, EncoderSettings } from './mp3-thread.js';
 
-/** An MP3 stream that grows. Bytes may come later than the samples that they hold. */
+/** An MP3 stream that grows. Bytes may come later than the samples that they hold. Calls wait in line. */
 export interface Mp3Encoder {
   /** @param pcm one channel; handed over, not usable afterwards */
   encode(pcm: Int16Array<ArrayBuffer>): Promise<Uint8Array>;
@@ -24,7 +24,16 @@ export async function openMp3Encoder(settings: EncoderSettings): Promise<Mp3Enco
   ended.catch(() => undefined);
   await Promise.race([once(thread, 'message'), ended]);
 
-  async function order(message: EncoderOrder, transfer: ArrayBuffer[]): Promise<Uint8Array> {
+  // Answers carry no names: an order goes out when the one before it has its answer.
+  let before: Promise<unknown> = Promise.resolve();
+
+  function order(message: EncoderOrder, transfer: ArrayBuffer[]): Promise<Uint8Array> {
+    const answer = before.then(() => exchange(message, transfer));
+    before = answer.catch(() => undefined);
+    return answer;
+  }
+
+  async function exchange(message: EncoderOrder, transfer: ArrayBuffer[]): Promise<Uint8Array> {
     const answered = once(thread, 'message') as Promise<[EncoderAnswer]>;
     thread.postMessage(message, transfer);
     const [answer] = await Promise.race([answered, ended]);

@@ -3,7 +3,7 @@ import { splitSentences } from '../../domain/sentences.js';
 import { sha256Hex } from '../../domain/text.js';
 import { transact } from '../../infra/db.js';
 import type { Delivery } from '../../infra/queue.js';
-import { SpeechError } from '../../infra/speech/provider.js';
+import { SpeechError, type SpokenSentence } from '../../infra/speech/provider.js';
 import type { SynthesizeAudioPayload } from '../queues.js';
 import { storageKey } from './addresses.js';
 import { failNarration } from './fail-narration.js';
@@ -98,9 +98,15 @@ async function record(
   const recording = await openRecording(app, hash);
   try {
     const report = progressReporter(app, claim);
+    const speak = (text = ''): Promise<SpokenSentence> =>
+      app.speech.speak({ text, voice: task.providerVoice, language: task.language }, signal);
+    let next = speak(sentences[0]?.text);
     for (const [index, { text }] of sentences.entries()) {
-      const request = { text, voice: task.providerVoice, language: task.language };
-      await recording.add(text, await app.speech.speak(request, signal));
+      const spoken = await next;
+      // While this sentence is encoded the next one is spoken.
+      next = index + 1 < sentences.length ? speak(sentences[index + 1]?.text) : next;
+      next.catch(() => undefined);
+      await recording.add(text, spoken);
       await report((index + 1) / sentences.length);
     }
     return { hash, ...(await recording.finish()) };

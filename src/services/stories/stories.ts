@@ -232,6 +232,8 @@ async function saveText(tx: Tx, content: string): Promise<{ textHash: string }> 
 
 /** The title's own slug, or with the first number that is free behind it. */
 async function freeSlug(tx: Tx, title: string): Promise<string> {
+  // Two stories of one title at once take their turn, to the end of the transaction.
+  await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtext('talebank story slugs'))`;
   const base = slugify(title) || 'story';
   const taken = await tx.story.findMany({
     where: { deletedAt: null, OR: [{ slug: base }, { slug: { startsWith: `${base}-` } }] },

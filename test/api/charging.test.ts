@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { ask, execute } from '../support/client.js';
+import { Narrate } from '../support/operations.js';
+import {
+  administrator,
+  englishVoice,
+  grantTo,
+  narrate,
+  newListener,
+  newStory,
+  type Person,
+} from '../support/people.js';
+import { startTalebank, type Talebank } from '../support/talebank.js';
+
+let talebank: Talebank;
+let url: string;
+let admin: Person;
+let voiceId: string;
+
+// Nobody speaks here: what is asked for stays queued.
+beforeAll(async () => {
+  talebank = await startTalebank({ ROLE: 'api' });
+  url = talebank.url;
+  admin = await administrator(url);
+  voiceId = await englishVoice(url);
+});
+afterAll(() => talebank.close());
+
+test('without enough points nothing is charged, written or queued', async () => {
+  const listener = await newListener(url);
+  const story = await newStory(url, admin, { length: 10_001 });
+  expect(story.requiredCredits).toBe(11);
+  const before = await talebank.database.sql('SELECT count(*) FROM pgboss.job');
+  const { errors, data } = await execute(
+    url,
+    Narrate,
+    { input: { storyId: story.id, voiceId } },
+    { token: listener.token },
+  );
+  expect(data).toBeNull();
+  expect(errors[0]?.extensions).toEqual({
+    code: 'INSUFFICIENT_CREDITS',
+    required: 11,
+    available: 10,
+    shortfall: 1,
+  });
+  expect(
+    await talebank.database.sql('SELECT * FROM audios WHERE user_id = $1', [listener.id]),
+  ).toEqual([]);
+  expect(await talebank.database.sql('SELECT count(*) FROM pgboss.job')).toEqual(before);
+
+  // A refusal is not remembered: top up, and try again.
+  await grantTo(url, admin, listener, { amount: 1 });
+  expect(await narrate(url, listener, story.id, voiceId)).toMatchObject({
+    charged: true,
+    balance: 0,
+  });
+});
+
+test('a price above maxCredits is refused with the price', async () => {
+  const listener = await newListener(url);
+  const story = await newStory(url, admin, { length: 2001 });
+  const input = { storyId: story.id, voiceId, maxCredits: 2 };
+  const { errors } = await execute(url, Narrate, { input }, { token: listener.token });
+  expect(errors[0]?.extensions).toEqual({ code: 'PRICE_CHANGED', required: 3 });
+  const paid = await ask(url, Narrate, { input: { ...input, maxCredits: 3 } }, listener.token);
+  expect(paid.synthesizeAudio.charge?.amount).toBe(-3);
+});
+
+test('the same idempotency key gives the first answer again, and refuses another request', async () => {
+  const listener = await newListener(url);
+  const [story, other] = await Promise.all([
+    newStory(url, admin),
+    newStory(url, admin, { length: 200 }),
+  ]);
+  const input = { storyId: story.id, voiceId, idempotencyKey: 'once' };
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, () => ask(url, Narrate, { input }, listener.token)),
+  );
+  const charges = new Set(answers.map(({ synthesizeAudio }) => synthesizeAudio.charge?.seq));
+  expect(charges).toEqual(new Set([2]));
+  const { errors } = await execute(
+    url,
+    Narrate,
+    { input: { ...input, storyId: other.id } },
+    { token: listener.token },
+  );
+  expect(errors[0]?.extensions).toEqual({ code: 'IDEMPOTENCY_KEY_REUSED' });
+});
+
+test('two requests at once with points for one: one is served and one is refused', async () => {
+  for (let round = 0; round < 10; round += 1) {
+    const listener = await newListener(url);
+    const [one, two] = await Promise.all([
+      newStory(url, admin, { length: 5001 + round }),
+      newStory(url, admin, { length: 5500 + round }),
+    ]);
+    const answers = await Promise.all(
+      [one, two].map((story) =>
+        execute(url, Narrate, { input: { storyId: story.id, voiceId } }, { token: listener.token }),
+      ),
+    );
+    const codes = answers.map(({ errors }) => errors[0]?.extensions.code ?? 'CHARGED').sort();
+    expect(codes).toEqual(['CHARGED', 'INSUFFICIENT_CREDITS']);
+  }
+});

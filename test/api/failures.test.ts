@@ -1,0 +1,197 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { chmod, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, expect, test } from '@jest/globals';
+import { ask, execute } from '../support/client.js';
+import { isAlive, until } from '../support/faults.js';
+import { Narrate, Wallet } from '../support/operations.js';
+import {
+  administrator,
+  englishVoice,
+  grantTo,
+  narrate,
+  newListener,
+  newStory,
+  waitForAudio,
+} from '../support/people.js';
+import { startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
+
+const run = promisify(execFile);
+const DAY_MS = 86_400_000;
+
+let talebank: Talebank;
+afterEach(() => talebank.close());
+
+/** The speaking processes of a server. */
+async function speakersOf(server: ServerProcess): Promise<number[]> {
+  const { stdout } = await run('ps', ['-eo', 'pid=,ppid=,args=']);
+  return stdout
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(
+      ([, parent, ...words]) =>
+        Number(parent) === server.child.pid && words.join(' ').includes('espeak-process'),
+    )
+    .map(([pid]) => Number(pid));
+}
+
+test('a text that cannot be spoken ends as FAILED, at once, and the points come back', async () => {
+  talebank = await startTalebank();
+  const { url } = talebank;
+  const admin = await administrator(url);
+  const listener = await newListener(url);
+  const story = await newStory(url, admin, { content: '… ?! …' });
+  const { audioId } = await narrate(url, listener, story.id, await englishVoice(url));
+  const audio = await waitForAudio(url, listener, audioId);
+  expect(audio).toMatchObject({
+    status: 'FAILED',
+    creditsCharged: 0,
+    url: null,
+    transactions: [
+      { type: 'DEBIT', amount: -1 },
+      { type: 'REFUND', amount: 1, debit: { seq: 2 } },
+    ],
+  });
+  expect(audio.failureReason).toMatch(/cannot be spoken/);
+  const { me } = await ask(url, Wallet, {}, listener.token);
+  expect(me?.credits.balance).toBe(10);
+
+  // Trying again is a new attempt, charged anew and given back anew.
+  const again = await narrate(url, listener, story.id, await englishVoice(url));
+  expect(again).toMatchObject({ audioId, charged: true });
+  const failed = await waitForAudio(url, listener, audioId, ['FAILED']);
+  expect(failed.transactions.map(({ type }) => type)).toEqual([
+    'DEBIT',
+    'REFUND',
+    'DEBIT',
+    'REFUND',
+  ]);
+});
+
+test('when the retries are spent the narration is FAILED and its points are given back', async () => {
+  talebank = await startTalebank({ SYNTHESIS_RETRIES: '2', SYNTHESIS_RETRY_DELAY_SECONDS: '0' });
+  const { url, dataDir } = talebank;
+  const admin = await administrator(url);
+  const listener = await newListener(url);
+  const story = await newStory(url, admin);
+  const voiceId = await englishVoice(url);
+  // A storage that cannot be written is a passing failure, however often it is tried.
+  await rm(join(dataDir, 'audio'), { recursive: true });
+  await run('sh', ['-c', `echo in the way > ${join(dataDir, 'audio')}`]);
+  const { audioId } = await narrate(url, listener, story.id, voiceId);
+  const audio = await waitForAudio(url, listener, audioId, ['FAILED'], 60_000);
+  expect(audio).toMatchObject({
+    creditsCharged: 0,
+    transactions: [{ type: 'DEBIT' }, { type: 'REFUND' }],
+  });
+  const tries = talebank.server.logs().filter((line) => line['msg'] === 'narration failed');
+  expect(tries.length).toBe(3);
+
+  // And when the storage is back, asking again makes it.
+  await rm(join(dataDir, 'audio'));
+  await chmod(dataDir, 0o755);
+  await narrate(url, listener, story.id, voiceId);
+  expect(await waitForAudio(url, listener, audioId, ['READY'])).toMatchObject({
+    creditsCharged: 1,
+  });
+});
+
+test('points of a lot that lapsed meanwhile come back in a lot that lives a while', async () => {
+  talebank = await startTalebank();
+  const { url, database } = talebank;
+  const admin = await administrator(url);
+  const listener = await newListener(url);
+  const expiresAt = new Date(Date.now() + 3 * DAY_MS).toISOString();
+  const lotId = await grantTo(url, admin, listener, { amount: 5, source: 'EVENT', expiresAt });
+  const story = await newStory(url, admin, { content: '?!' });
+  // Nobody may take the job before the clock has moved.
+  await talebank.server.stop();
+  const api = await talebank.join({ ROLE: 'api' });
+  const { audioId } = await narrate(api.url, listener, story.id, await englishVoice(api.url));
+  await database.moveClock(4 * DAY_MS);
+  await talebank.join({ ROLE: 'worker' });
+  await waitForAudio(api.url, listener, audioId, ['FAILED']);
+  const { me } = await ask(api.url, Wallet, {}, listener.token);
+  expect(me?.creditHistory.nodes.map(({ type, amount }) => `${type} ${String(amount)}`)).toEqual([
+    'GRANT 1',
+    'EXPIRY -1',
+    'REFUND 1',
+    'DEBIT -1',
+    'GRANT 5',
+    'GRANT 10',
+  ]);
+  const [grace] = me?.creditLots.nodes ?? [];
+  expect(grace).toMatchObject({ source: 'EVENT', granted: 1, remaining: 1, parent: { id: lotId } });
+  const livesMs = Date.parse(grace?.expiresAt ?? '') - (Date.now() + 4 * DAY_MS);
+  expect(Math.abs(livesMs - 3 * DAY_MS)).toBeLessThan(60_000);
+  expect(me?.credits.balance).toBe(11);
+});
+
+test('a speaking process that is killed is replaced, and the narration is made', async () => {
+  talebank = await startTalebank({
+    SYNTHESIS_RETRY_DELAY_SECONDS: '0',
+    SYNTHESIS_CONCURRENCY: '1',
+  });
+  const { url, server } = talebank;
+  const admin = await administrator(url);
+  const listener = await newListener(url);
+  const story = await newStory(url, admin, { length: 9000 });
+  const { audioId } = await narrate(url, listener, story.id, await englishVoice(url));
+  await until('someone speaks', async () => (await speakersOf(server)).length > 0);
+  for (const pid of await speakersOf(server)) process.kill(pid, 'SIGKILL');
+  expect(await waitForAudio(url, listener, audioId)).toMatchObject({
+    status: 'READY',
+    creditsCharged: 9,
+  });
+});
+
+test('a worker killed in the middle: another one takes over within a minute, charged once', async () => {
+  talebank = await startTalebank({ ROLE: 'api' });
+  const { url } = talebank;
+  const first = await talebank.join({ ROLE: 'worker' });
+  const admin = await administrator(url);
+  const listener = await newListener(url);
+  await grantTo(url, admin, listener, { amount: 50 });
+  const story = await newStory(url, admin, { length: 40_000 });
+  const { audioId } = await narrate(url, listener, story.id, await englishVoice(url));
+  await waitForAudio(url, listener, audioId, ['PROCESSING']);
+  const speakers = await speakersOf(first);
+  await first.kill();
+  const killedAt = Date.now();
+  await until('the speakers are gone', () => !speakers.some(isAlive));
+  const second = await talebank.join({ ROLE: 'worker' });
+  await until(
+    'the second worker has it',
+    async () => (await speakersOf(second)).length > 0,
+    60_000,
+  );
+  expect(Date.now() - killedAt).toBeLessThan(60_000);
+  const audio = await waitForAudio(url, listener, audioId, ['READY', 'FAILED'], 180_000);
+  expect(audio).toMatchObject({ status: 'READY', creditsCharged: 40 });
+  expect(audio.transactions.length).toBe(1);
+}, 300_000);
+
+test('while the database is away the server says BUSY, and goes on when it is back', async () => {
+  talebank = await startTalebank();
+  const { url, database } = talebank;
+  const admin = await administrator(url);
+  const listener = await newListener(url);
+  const story = await newStory(url, admin);
+  const voiceId = await englishVoice(url);
+  await database.setReachable(false);
+  const refused = await execute(
+    url,
+    Narrate,
+    { input: { storyId: story.id, voiceId } },
+    { token: listener.token },
+  );
+  expect(refused.errors[0]?.extensions.code).toBe('BUSY');
+  expect(refused.status).toBe(503);
+  expect((await fetch(`${url}/readyz`)).status).toBe(503);
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  await database.setReachable(true);
+  await until('it is ready again', async () => (await fetch(`${url}/readyz`)).ok);
+  const { audioId } = await narrate(url, listener, story.id, voiceId);
+  expect(await waitForAudio(url, listener, audioId)).toMatchObject({ status: 'READY' });
+});

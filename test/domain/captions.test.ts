@@ -1,0 +1,67 @@
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { toWebVtt } from '../../src/domain/captions.js';
+
+test('each sentence has a numbered cue with its times', () => {
+  const cues = [
+    { startMs: 0, endMs: 1500, text: 'Once upon a time.' },
+    { startMs: 1500, endMs: 3_723_004, text: 'A long night.' },
+  ];
+  expect(toWebVtt(cues)).toBe(
+    'WEBVTT\n\n1\n00:00:00.000 --> 00:00:01.500\nOnce upon a time.\n' +
+      '\n2\n00:00:01.500 --> 01:02:03.004\nA long night.\n',
+  );
+});
+
+test('fractions are rounded without a minute of sixty seconds', () => {
+  expect(toWebVtt([{ startMs: 0, endMs: 59_999.6, text: 'x' }])).toContain('--> 00:01:00.000');
+});
+
+test('hours go on beyond a hundred', () => {
+  expect(toWebVtt([{ startMs: 0, endMs: 360_000_000, text: 'x' }])).toContain('--> 100:00:00.000');
+});
+
+test('markup is shown, not obeyed', () => {
+  expect(toWebVtt([{ startMs: 0, endMs: 1, text: '<b>Tom</b> & &lt;' }])).toContain(
+    '\n&lt;b&gt;Tom&lt;/b&gt; &amp; &amp;lt;\n',
+  );
+});
+
+const hostileText = fc
+  .array(
+    fc.oneof(
+      fc.constantFrom('\n', '\r', '\r\n', '\n\n', '\u2028', '-->', '--', '>', '<', '&', '&gt;'),
+      fc.constantFrom('WEBVTT', 'NOTE', '00:00:00.000', 'cat', ' '),
+      fc.string({ unit: 'grapheme', maxLength: 6 }),
+    ),
+    { minLength: 1, maxLength: 30 },
+  )
+  .map((parts) => `a${parts.join('')}`);
+
+test('no text ends its cue, begins another or loses what it says', () => {
+  fc.assert(
+    fc.property(fc.array(hostileText, { maxLength: 8 }), (texts) => {
+      const cues = texts.map((text, index) => ({
+        startMs: index * 1000,
+        endMs: index * 1000 + 900,
+        text,
+      }));
+      const [head, ...blocks] = toWebVtt(cues)
+        .trimEnd()
+        .split(/(?:\r\n|\r|\n){2}/u);
+      expect(head).toBe('WEBVTT');
+      expect(blocks).toHaveLength(texts.length);
+      for (const [index, block] of blocks.entries()) {
+        const lines = block.split(/\r\n|\r|\n/u);
+        expect(lines).toHaveLength(3);
+        expect(lines[0]).toBe(String(index + 1));
+        expect(lines[2]).not.toMatch(/[<>]/u);
+        const shown = lines[2]
+          ?.replaceAll('&lt;', '<')
+          .replaceAll('&gt;', '>')
+          .replaceAll('&amp;', '&');
+        expect(shown).toBe(texts[index]?.replace(/\s+/gu, ' ').trim());
+      }
+    }),
+  );
+});

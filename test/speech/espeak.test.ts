@@ -1,0 +1,212 @@
+import { execFile, spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { afterEach, expect, test } from '@jest/globals';
+import pino from 'pino';
+import type * as Espeak from '../../src/infra/speech/espeak.js';
+import type { SpeechProvider } from '../../src/infra/speech/provider.js';
+import { compiled } from '../support/compiled.js';
+
+const { createEspeakProvider } = await compiled<typeof Espeak>('infra/speech/espeak.js');
+const log = pino({ level: 'silent' });
+const never = new AbortController().signal;
+const run = promisify(execFile);
+
+const opened: SpeechProvider[] = [];
+afterEach(async () => {
+  for (const provider of opened.splice(0)) await provider.close();
+});
+
+function open(options: { processes?: number; timeoutMs?: number } = {}): SpeechProvider {
+  const provider = createEspeakProvider({ processes: 1, timeoutMs: 30_000, log, ...options });
+  opened.push(provider);
+  return provider;
+}
+
+interface Heard {
+  readonly seconds: number;
+  readonly peak: number;
+}
+
+async function hear(provider: SpeechProvider, text: string, voice = 'en-gb'): Promise<Heard> {
+  const language = voice.slice(0, 2);
+  const { pcm, sampleRateHz } = await provider.speak({ text, voice, language }, never);
+  expect(sampleRateHz).toBe(22_050);
+  const peak = pcm.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
+  return { seconds: pcm.length / sampleRateHz, peak };
+}
+
+/** The processes that a process has started and that still run. */
+async function childrenOf(pid: number): Promise<number[]> {
+  const { stdout } = await run('ps', ['-o', 'pid=,stat=,args=', '--ppid', String(pid)]);
+  return stdout
+    .split('\n')
+    .filter((line) => line.includes('espeak-process.js') && !/^\s*\d+\s+Z/u.test(line))
+    .map((line) => Number.parseInt(line, 10));
+}
+
+async function onlyChild(pid = process.pid): Promise<number> {
+  const [child, ...others] = await childrenOf(pid);
+  if (child === undefined || others.length > 0) throw new Error('There is not one child.');
+  return child;
+}
+
+async function isRunning(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${String(pid)}/stat`, 'utf8').catch(() => null);
+  return stat !== null && !/^\d+ \(.*\) [ZX]/u.test(stat);
+}
+
+async function expectEnded(pid: number): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while ((await isRunning(pid)) && performance.now() < deadline) await sleep(50);
+  expect(await isRunning(pid)).toBe(false);
+}
+
+test('every voice that is listed speaks aloud, English and Polish among them', async () => {
+  const provider = open();
+  const voices = await provider.listVoices();
+  const languages = voices.flatMap((voice) => voice.languages);
+  expect(languages).toEqual(expect.arrayContaining(['en-GB', 'en-US', 'pl']));
+  for (const voice of voices) {
+    const heard = await hear(provider, 'Hello Anna, how are you today?', voice.id);
+    expect(heard.seconds).toBeGreaterThan(1);
+    expect(heard.seconds).toBeLessThan(5);
+    expect(heard.peak).toBeGreaterThan(3000);
+  }
+});
+
+test('the language of the voice is spoken, also after another', async () => {
+  const provider = open();
+  const request = { text: 'Szczęśliwy żółw idzie przez las.', language: 'pl' };
+  const speak = async (voice: string): Promise<Int16Array> =>
+    (await provider.speak({ ...request, voice }, never)).pcm;
+  const polish = await speak('pl');
+  const english = await speak('en-gb');
+  const polishAgain = await speak('pl');
+  // The engine's breaths differ a little from one time to the next; its languages differ a lot.
+  expect(Math.abs(polishAgain.length - polish.length)).toBeLessThan(500);
+  expect(Math.abs(english.length - polish.length)).toBeGreaterThan(2000);
+});
+
+test.each(['nobody', '', 'gmw/en', 'constructor', '__proto__'])(
+  'a voice that is not listed is a permanent error: %j',
+  async (voice) => {
+    const spoken = open().speak({ text: 'Hello.', voice, language: 'en' }, never);
+    await expect(spoken).rejects.toMatchObject({ name: 'SpeechError', permanent: true });
+  },
+);
+
+test.each([
+  '<break time="3000000ms"/> Hello.',
+  '<speak><prosody rate="x-slow">Hello.</prosody></speak>',
+  '&lt;break time="3000000ms"/&gt; Hello.',
+  '&#60;break time="3000000ms"/&#62; Hello.',
+  '<<break time="3000000ms"/>> Hello.',
+  "[[h@l'oU_:_:_:_:_:]] Hello.",
+  '[<[h@_:_:_:]>] Hello.',
+  '<audio src="/etc/passwd"/> Hello.',
+])('markup is not obeyed: %s', async (text) => {
+  const heard = await hear(open(), text);
+  expect(heard.seconds).toBeLessThan(8);
+  expect(heard.peak).toBeGreaterThan(3000);
+});
+
+test('an ampersand is read aloud', async () => {
+  const provider = open();
+  const both = await hear(provider, 'Tom & Anna');
+  const listed = await hear(provider, 'Tom Anna');
+  expect(both.seconds).toBeGreaterThan(listed.seconds);
+});
+
+test('when its process dies, the sentence in hand fails for now and the next is spoken', async () => {
+  const provider = open();
+  await hear(provider, 'Hello.');
+  const long = provider.speak(
+    { text: 'word '.repeat(5000), voice: 'en-gb', language: 'en' },
+    never,
+  );
+  const failed = expect(long).rejects.toMatchObject({ name: 'SpeechError', permanent: false });
+  process.kill(await onlyChild(), 'SIGKILL');
+  await failed;
+  expect((await hear(provider, 'Hello again.')).peak).toBeGreaterThan(3000);
+});
+
+test('a sentence that takes too long fails for now, and the next is spoken', async () => {
+  const provider = open({ timeoutMs: 700 });
+  await hear(provider, 'Hello.');
+  const startedAt = performance.now();
+  const request = { text: 'word '.repeat(20_000), voice: 'en-gb', language: 'en' };
+  await expect(provider.speak(request, never)).rejects.toMatchObject({ permanent: false });
+  expect(performance.now() - startedAt).toBeLessThan(2000);
+  expect((await hear(provider, 'Hello again.')).peak).toBeGreaterThan(3000);
+});
+
+test('a sentence that is aborted fails for now, and the next is spoken', async () => {
+  const provider = open();
+  await hear(provider, 'Hello.');
+  const abort = new AbortController();
+  const request = { text: 'word '.repeat(20_000), voice: 'en-gb', language: 'en' };
+  const failed = expect(provider.speak(request, abort.signal)).rejects.toMatchObject({
+    permanent: false,
+  });
+  abort.abort();
+  await failed;
+  expect((await hear(provider, 'Hello again.')).peak).toBeGreaterThan(3000);
+});
+
+test('no more processes run than are allowed, and they are used again', async () => {
+  const provider = open({ processes: 2 });
+  await Promise.all(Array.from({ length: 8 }, () => hear(provider, 'One of many.')));
+  const first = await childrenOf(process.pid);
+  expect(first).toHaveLength(2);
+  await Promise.all(Array.from({ length: 8 }, () => hear(provider, 'One of many.')));
+  expect(await childrenOf(process.pid)).toEqual(first);
+});
+
+test('a process inherits none of the secrets of the server, and outlives Ctrl-C', async () => {
+  process.env['TALEBANK_TEST_SECRET'] = 'hush';
+  try {
+    const provider = open();
+    await hear(provider, 'Hello.');
+    const child = await onlyChild();
+    expect(await readFile(`/proc/${String(child)}/environ`, 'utf8')).not.toContain('hush');
+    process.kill(child, 'SIGINT');
+    await sleep(100);
+    await hear(provider, 'Still here.');
+    expect(await onlyChild()).toBe(child);
+  } finally {
+    delete process.env['TALEBANK_TEST_SECRET'];
+  }
+});
+
+test('closing leaves no process behind', async () => {
+  const provider = open();
+  await hear(provider, 'Hello.');
+  const child = await onlyChild();
+  await provider.close();
+  await expectEnded(child);
+});
+
+const SERVER = `
+  const { createEspeakProvider } = await import(process.argv[1]);
+  const log = { warn() {} };
+  const provider = createEspeakProvider({ processes: 1, timeoutMs: 30_000, log });
+  const speak = (text) =>
+    provider.speak({ text, voice: 'en-gb', language: 'en' }, new AbortController().signal);
+  await speak('Hello.');
+  if (process.argv[2] === 'busy') speak('word '.repeat(2000)).catch(() => 0);
+  process.stdout.write('ready');
+  setInterval(() => 0, 1000);
+`;
+
+test.each(['idle', 'busy'])('a server that is killed leaves no process behind: %s', async (how) => {
+  const module = new URL('../../dist/infra/speech/espeak.js', import.meta.url).href;
+  const server = spawn(process.execPath, ['--input-type=module', '-e', SERVER, module, how], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await new Promise((resolve) => server.stdout.once('data', resolve));
+  const child = await onlyChild(server.pid);
+  server.kill('SIGKILL');
+  await expectEnded(child);
+});

@@ -1,0 +1,30 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { applyMigrations } from '../../dist/infra/migrations.js';
+import { startEmbeddedPostgres } from '../../dist/infra/postgres/embedded.js';
+import { MIGRATIONS } from '../../dist/start.js';
+
+const TEMPLATE = 'talebank_template';
+
+/** One cluster for the whole run, with a migrated database that every test file copies. */
+export default async function setUp() {
+  const folder = await mkdtemp(join(tmpdir(), 'talebank-test-'));
+  const postgres = await startEmbeddedPostgres({
+    folder,
+    log: pino({ level: 'silent' }),
+    // What is in it is thrown away, so nothing needs to reach the disk.
+    settings: {
+      fsync: 'off',
+      full_page_writes: 'off',
+      synchronous_commit: 'off',
+      max_connections: '300',
+    },
+  });
+  globalThis.talebankTestCluster = { postgres, folder };
+  const url = new URL(postgres.url);
+  url.pathname = `/${TEMPLATE}`;
+  await applyMigrations(url.href, MIGRATIONS);
+  process.env.TALEBANK_TEST_TEMPLATE = url.href;
+}

@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto';
+import { expect } from '@jest/globals';
+import type { TestDatabase } from './cluster.js';
+
+/**
+ * The ledger's invariants as an auditor would check them, sharing no code with the server. Each query
+ * returns what is wrong.
+ */
+const INVARIANTS: Readonly<Record<string, string>> = {
+  '1 remaining is the sum of the allocations': `
+    SELECT l.user_id, l.id FROM credit_lots l
+    LEFT JOIN credit_allocations a ON a.user_id = l.user_id AND a.lot_id = l.id
+    GROUP BY l.user_id, l.id, l.remaining HAVING l.remaining <> coalesce(sum(a.amount), 0)`,
+  '2 remaining lies between nothing and what was granted': `
+    SELECT user_id, id FROM credit_lots WHERE NOT (0 <= remaining AND remaining <= granted)`,
+  '3 a transaction is the sum of its allocations, with the sign of its type': `
+    SELECT t.user_id, t.seq FROM credit_transactions t
+    LEFT JOIN credit_allocations a USING (user_id, seq)
+    GROUP BY t.user_id, t.seq, t.amount, t.type
+    HAVING t.amount <> coalesce(sum(a.amount), 0) OR (t.type IN ('GRANT', 'REFUND')) <> (t.amount > 0)`,
+  '4 no lot gets back more than a debit took from it': `
+    SELECT d.user_id, d.seq, da.lot_id FROM credit_transactions d
+    JOIN credit_allocations da ON da.user_id = d.user_id AND da.seq = d.seq
+    JOIN credit_transactions r ON r.user_id = d.user_id AND r.debit_seq = d.seq
+    JOIN credit_allocations ra ON ra.user_id = r.user_id AND ra.seq = r.seq AND ra.lot_id = da.lot_id
+    WHERE d.type = 'DEBIT'
+    GROUP BY d.user_id, d.seq, da.lot_id, da.amount HAVING sum(ra.amount) > -da.amount`,
+  '5 a narration has at most one debit that is not given back': `
+    SELECT d.user_id, d.audio_id FROM credit_transactions d
+    WHERE d.type = 'DEBIT' AND d.audio_id IS NOT NULL AND -d.amount > coalesce((
+      SELECT sum(r.amount) FROM credit_transactions r
+      WHERE r.user_id = d.user_id AND r.debit_seq = d.seq), 0)
+    GROUP BY d.user_id, d.audio_id HAVING count(*) > 1`,
+  '6 no debit took from a lot that had lapsed or was revoked': `
+    SELECT t.user_id, t.seq FROM credit_transactions t
+    JOIN credit_allocations a USING (user_id, seq)
+    JOIN credit_lots l ON l.user_id = a.user_id AND l.id = a.lot_id
+    WHERE t.type = 'DEBIT' AND (t.effective_at >= l.expires_at OR t.effective_at >= l.revoked_at)`,
+  '11 by source: granted = remaining + debited - refunded + expired + revoked': `
+    SELECT l.source FROM credit_lots l
+    JOIN credit_allocations a ON a.user_id = l.user_id AND a.lot_id = l.id
+    JOIN credit_transactions t ON t.user_id = a.user_id AND t.seq = a.seq
+    GROUP BY l.source
+    HAVING sum(a.amount) FILTER (WHERE t.type = 'GRANT') <>
+      (SELECT sum(m.remaining) FROM credit_lots m WHERE m.source = l.source)
+      - coalesce(sum(a.amount) FILTER (WHERE t.type <> 'GRANT'), 0)`,
+  '12 a queued narration has a live job, and a failed one has its points back': `
+    SELECT u.user_id, u.id FROM audios u
+    LEFT JOIN credit_transactions d ON d.user_id = u.user_id AND d.seq = u.debit_seq
+    WHERE (u.status IN ('QUEUED', 'PROCESSING') AND NOT EXISTS (
+        SELECT FROM pgboss.job j
+        WHERE j.name IN ('synthesize-audio', 'fail-audio') AND j.state IN ('created', 'retry', 'active')
+          AND j.data->>'audioId' = u.id::text AND (j.data->>'attempt')::int = u.attempt))
+      OR (u.status IN ('FAILED', 'CANCELLED') AND -d.amount <> coalesce((
+        SELECT sum(r.amount) FROM credit_transactions r
+        WHERE r.user_id = u.user_id AND r.debit_seq = u.debit_seq), 0))`,
+};
+
+interface ChainRow {
+  readonly user_id: string;
+  readonly seq: number;
+  readonly hash: Buffer;
+  readonly text: string;
+  readonly amount: number;
+  readonly balance_after: number;
+}
+
+/** The text of the chain, made by Postgres: `to_char` in UTC and JSON without spaces. */
+const CHAIN = `
+  SELECT t.user_id, t.seq, t.hash, t.amount, t.balance_after, '[' || array_to_string(ARRAY[
+    to_json(t.user_id::text), to_json(t.seq::text), to_json(t.type::text), to_json(t.amount::text),
+    to_json(t.balance_after::text), to_json(to_char(t.effective_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')),
+    to_json(to_char(t.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')),
+    to_json(coalesce(t.reason, '')), to_json(coalesce(t.idempotency_key, '')),
+    to_json(coalesce(t.audio_id::text, '')), to_json(coalesce(t.story_id::text, '')),
+    to_json(coalesce(t.debit_seq::text, '')), to_json(coalesce(t.actor_id::text, ''))], ',') || ',[' || (
+      SELECT string_agg('[' || to_json(a.lot_id::text) || ',' || to_json(a.amount::text) || ']', ',' ORDER BY a.ordinal)
+      FROM credit_allocations a WHERE a.user_id = t.user_id AND a.seq = t.seq) || ']]' AS text
+  FROM credit_transactions t ORDER BY t.user_id, t.seq`;
+
+async function brokenChains(database: TestDatabase): Promise<string[]> {
+  const wrong: string[] = [];
+  const heads = new Map<string, { hash: Buffer; seq: number; balance: number }>();
+  for (const row of await database.sql<ChainRow>(CHAIN)) {
+    const head = heads.get(row.user_id) ?? { hash: Buffer.alloc(32), seq: 0, balance: 0 };
+    const hash = createHash('sha256').update(head.hash).update(row.text).digest();
+    const balance = head.balance + row.amount;
+    const sound =
+      hash.equals(row.hash) && row.seq === head.seq + 1 && row.balance_after === balance;
+    if (!sound) wrong.push(`${row.user_id} ${String(row.seq)}`);
+    heads.set(row.user_id, { hash: row.hash, seq: row.seq, balance });
+  }
+  const accounts = await database.sql<{ user_id: string; last_seq: number; head_hash: Buffer }>(
+    'SELECT * FROM credit_accounts',
+  );
+  for (const account of accounts) {
+    const head = heads.get(account.user_id) ?? { hash: Buffer.alloc(32), seq: 0 };
+    if (head.seq !== account.last_seq || !head.hash.equals(account.head_hash))
+      wrong.push(account.user_id);
+  }
+  return wrong;
+}
+
+/** What is wrong with the ledger, by invariant; {} when it is sound. */
+export async function violations(database: TestDatabase): Promise<Record<string, unknown[]>> {
+  const found: Record<string, unknown[]> = {};
+  for (const [name, query] of Object.entries(INVARIANTS)) {
+    const rows = await database.sql(query);
+    if (rows.length > 0) found[name] = rows;
+  }
+  const chains = await brokenChains(database);
+  if (chains.length > 0) found['9 the chain verifies, without a gap'] = chains;
+  return found;
+}
+
+/** Called at the end of every test that moves points. */
+export async function expectSoundLedger(database: TestDatabase): Promise<void> {
+  expect(await violations(database)).toEqual({});
+}

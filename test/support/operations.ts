@@ -1,0 +1,263 @@
+import { graphql } from './generated/index.js';
+
+export const Register = graphql(`
+  mutation Register($input: RegisterInput!) {
+    register(input: $input) {
+      accessToken
+      accessTokenExpiresAt
+      refreshToken
+      refreshTokenExpiresAt
+      session {
+        id
+        current
+        deviceName
+      }
+      user {
+        id
+        email
+        emailVerified
+        role
+        suspended
+        credits {
+          balance
+          unitLabel
+          unitSize
+          bySource {
+            source
+            balance
+          }
+        }
+      }
+    }
+  }
+`);
+
+export const Login = graphql(`
+  mutation Login($input: LoginInput!) {
+    login(input: $input) {
+      accessToken
+      refreshToken
+      user {
+        id
+        role
+      }
+    }
+  }
+`);
+
+export const Refresh = graphql(`
+  mutation Refresh($refreshToken: String) {
+    refreshSession(refreshToken: $refreshToken) {
+      accessToken
+      refreshToken
+      user {
+        email
+      }
+    }
+  }
+`);
+
+export const CreateStory = graphql(`
+  mutation CreateStory($input: StoryInput!) {
+    createStory(input: $input) {
+      id
+      slug
+      title
+      content
+      characterCount
+      requiredCredits
+      published
+    }
+  }
+`);
+
+export const Voices = graphql(`
+  query Voices($language: String) {
+    voices(language: $language) {
+      id
+      name
+      languages
+      provider
+    }
+  }
+`);
+
+export const Narrate = graphql(`
+  mutation Narrate($input: SynthesizeAudioInput!) {
+    synthesizeAudio(input: $input) {
+      audio {
+        id
+        status
+        creditsCharged
+      }
+      charge {
+        id
+        seq
+        type
+        amount
+        balanceAfter
+      }
+      balance
+    }
+  }
+`);
+
+export const AudioById = graphql(`
+  query AudioById($id: ID!) {
+    audio(id: $id) {
+      id
+      status
+      progress
+      creditsCharged
+      durationSeconds
+      byteSize
+      url
+      captionsUrl
+      failureReason
+      readyAt
+      story {
+        id
+        title
+      }
+      voice {
+        id
+      }
+      transactions {
+        seq
+        type
+        amount
+        debit {
+          seq
+        }
+      }
+    }
+  }
+`);
+
+export const Quote = graphql(`
+  query Quote($storyId: ID!, $voiceId: ID!) {
+    quoteAudio(storyId: $storyId, voiceId: $voiceId) {
+      requiredCredits
+      balance
+      affordable
+      shortfall
+      existing {
+        id
+      }
+      allocations {
+        amount
+        lot {
+          id
+          source
+        }
+      }
+    }
+  }
+`);
+
+export const Grant = graphql(`
+  mutation Grant($input: GrantCreditsInput!) {
+    grantCredits(input: $input) {
+      replayed
+      transaction {
+        id
+        seq
+        type
+        amount
+        balanceAfter
+        reason
+        actor {
+          id
+        }
+      }
+      lot {
+        id
+        source
+        status
+        granted
+        remaining
+        priority
+        expiresAt
+      }
+      user {
+        credits {
+          balance
+        }
+      }
+    }
+  }
+`);
+
+export const Wallet = graphql(`
+  query Wallet($first: Int, $after: String, $last: Int, $before: String) {
+    me {
+      credits {
+        balance
+        bySource {
+          source
+          balance
+        }
+        expiring {
+          at
+          points
+        }
+      }
+      creditLots {
+        nodes {
+          id
+          source
+          status
+          granted
+          remaining
+          priority
+          expiresAt
+          parent {
+            id
+          }
+        }
+      }
+      creditHistory(first: $first, after: $after, last: $last, before: $before) {
+        edges {
+          cursor
+          node {
+            seq
+          }
+        }
+        nodes {
+          id
+          seq
+          type
+          amount
+          balanceAfter
+          reason
+          effectiveAt
+          recordedAt
+          hash
+          allocations {
+            amount
+            lot {
+              id
+              source
+            }
+          }
+          story {
+            title
+          }
+          audio {
+            id
+            status
+          }
+          debit {
+            seq
+          }
+        }
+        pageInfo {
+          hasNextPage
+          hasPreviousPage
+          startCursor
+          endCursor
+        }
+      }
+    }
+  }
+`);

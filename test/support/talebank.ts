@@ -1,0 +1,125 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createDatabase, type TestDatabase } from './cluster.js';
+import { expectSoundLedger } from './invariants.js';
+
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+const START_TIMEOUT_MS = 30_000;
+
+/** A process of the server, started as an operator would. */
+export interface ServerProcess {
+  /** '' for a worker. */
+  readonly url: string;
+  readonly child: ChildProcess;
+  /** What it has logged so far, an object a line. */
+  logs(): Record<string, unknown>[];
+  /** Asks it to stop, and waits. */
+  stop(): Promise<void>;
+  /** Ends it without a word, and waits. */
+  kill(): Promise<void>;
+}
+
+export type Environment = Readonly<Record<string, string>>;
+
+/** Starts a server and waits until it says that it listens. */
+export async function startServer(environment: Environment): Promise<ServerProcess> {
+  const child = spawn(process.execPath, [MAIN], {
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      PORT: '0',
+      LOG_FORMAT: 'json',
+      SEED: 'false',
+      ...environment,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  const logs = (): Record<string, unknown>[] =>
+    output
+      .split('\n')
+      .filter((line) => line.startsWith('{') && line.endsWith('}'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const url = await new Promise<string>((resolve, reject) => {
+    const fail = (why: string): void => {
+      reject(new Error(`The server ${why}:\n${output.slice(-2000)}`));
+    };
+    const timer = setTimeout(() => {
+      fail('did not start in time');
+    }, START_TIMEOUT_MS);
+    child.once('exit', (code) => {
+      clearTimeout(timer);
+      fail(`ended with ${String(code)}`);
+    });
+    const read = (chunk: Buffer): void => {
+      output += chunk.toString();
+      const ready = logs().find((line) => line['msg'] === 'listening');
+      if (ready === undefined) return;
+      clearTimeout(timer);
+      resolve((ready['url'] as string | null) ?? '');
+    };
+    child.stdout.on('data', read);
+    child.stderr.on('data', read);
+  });
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    await ended;
+  };
+  return { url, child, logs, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') };
+}
+
+export interface Talebank {
+  readonly url: string;
+  readonly server: ServerProcess;
+  readonly database: TestDatabase;
+  readonly dataDir: string;
+  /** Another process on the same database and files. */
+  join(environment?: Environment): Promise<ServerProcess>;
+  /** Stops everything, after checking that every point is accounted for. */
+  close(): Promise<void>;
+}
+
+export const ADMIN = { email: 'admin@example.com', password: 'administrator' } as const;
+
+/** A server on a fresh database, with an administrator. */
+export async function startTalebank(environment: Environment = {}): Promise<Talebank> {
+  const [database, dataDir] = await Promise.all([
+    createDatabase(),
+    mkdtemp(join(tmpdir(), 'talebank-data-')),
+  ]);
+  const shared = {
+    DATABASE_URL: database.url,
+    DATA_DIR: dataDir,
+    ADMIN_EMAIL: ADMIN.email,
+    ADMIN_PASSWORD: ADMIN.password,
+    ...environment,
+  };
+  const processes: ServerProcess[] = [];
+  const joinIn = async (more: Environment = {}): Promise<ServerProcess> => {
+    const server = await startServer({ ...shared, ...more });
+    processes.push(server);
+    return server;
+  };
+  const server = await joinIn();
+  return {
+    url: server.url,
+    server,
+    database,
+    dataDir,
+    join: joinIn,
+    close: async () => {
+      try {
+        await expectSoundLedger(database);
+      } finally {
+        await Promise.all(processes.map((one) => one.stop()));
+        await database.drop();
+        await rm(dataDir, { recursive: true, force: true });
+      }
+    },
+  };
+}
