@@ -1,0 +1,361 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { execute, send } from '../support/client.js';
+import { CreateStory, Grant, Login, Narrate, Register } from '../support/operations.js';
+import {
+  administrator,
+  englishVoice,
+  narrate,
+  newListener,
+  newStory,
+  type Person,
+} from '../support/people.js';
+import { startTalebank, type Talebank } from '../support/talebank.js';
+
+let talebank: Talebank;
+let url: string;
+let admin: Person;
+let listener: Person;
+let voiceId: string;
+let storyId: string;
+
+beforeAll(async () => {
+  talebank = await startTalebank({ ROLE: 'api' });
+  url = talebank.url;
+  admin = await administrator(url);
+  listener = await newListener(url);
+  voiceId = await englishVoice(url);
+  storyId = (await newStory(url, admin)).id;
+});
+afterAll(() => talebank.close());
+
+/** Everything that a refused request must leave as it was. */
+async function contents(): Promise<unknown> {
+  const tables = [
+    'users',
+    'sessions',
+    'stories',
+    'story_texts',
+    'audios',
+    'audio_requests',
+    'credit_accounts',
+    'credit_lots',
+    'credit_transactions',
+    'credit_allocations',
+    'pgboss.job',
+  ];
+  return Promise.all(
+    tables.map(async (table) => [
+      table,
+      await talebank.database.sql(
+        `SELECT md5(string_agg(t::text, '' ORDER BY t::text)) FROM ${table} t`,
+      ),
+    ]),
+  );
+}
+
+/** The refusal, after checking that nothing was written. */
+async function refusal(
+  answer: () => Promise<{ errors: readonly { extensions: object }[] }>,
+): Promise<object> {
+  const before = await contents();
+  const { errors } = await answer();
+  expect(await contents()).toEqual(before);
+  return errors[0]?.extensions ?? {};
+}
+
+const LONG = 'x'.repeat(257);
+
+describe('register refuses', () => {
+  const good = { email: 'someone@example.com', password: 'a good password' };
+  test.each([
+    ['email', { ...good, email: '' }],
+    ['email', { ...good, email: 'nobody' }],
+    ['email', { ...good, email: 'no\0body@example.com' }],
+    ['email', { ...good, email: `${'x'.repeat(250)}@example.com` }],
+    ['password', { ...good, password: 'short' }],
+    ['password', { ...good, password: LONG }],
+    ['password', { ...good, password: 'with a NUL \0 inside' }],
+    ['displayName', { ...good, displayName: 'x'.repeat(101) }],
+    ['displayName', { ...good, displayName: 'two\nlines' }],
+    ['deviceName', { ...good, deviceName: 'bell \u0007' }],
+  ])('a wrong %s', async (field, input) => {
+    const found = await refusal(() => execute(url, Register, { input }));
+    expect(found).toEqual({ code: 'BAD_USER_INPUT', field });
+  });
+
+  test('an address that is taken, in whatever case', async () => {
+    const input = { ...good, email: listener.email.toUpperCase() };
+    expect(await refusal(() => execute(url, Register, { input }))).toEqual({ code: 'EMAIL_TAKEN' });
+  });
+});
+
+test('an unknown address and a wrong password are the same answer', async () => {
+  const wrong = await execute(url, Login, {
+    input: { email: listener.email, password: 'not the password' },
+  });
+  const unknown = await execute(url, Login, {
+    input: { email: 'nobody@example.com', password: 'a good password' },
+  });
+  expect(wrong.errors[0]).toEqual(unknown.errors[0]);
+  expect(wrong.errors[0]?.extensions).toEqual({ code: 'INVALID_CREDENTIALS' });
+});
+
+describe('grantCredits refuses', () => {
+  const good = { amount: 1, source: 'FREE' as const, reason: 'A gift', idempotencyKey: 'key' };
+  const later = '2030-01-01T00:00:00Z';
+  test.each([
+    ['amount', { amount: 0 }],
+    ['amount', { amount: -1 }],
+    ['amount', { amount: 1_000_001 }],
+    ['amount', { amount: 1.5 }],
+    ['amount', { amount: '1' }],
+    ['amount', { amount: 2 ** 31 }],
+    ['source', { source: 'GIFT' }],
+    ['expiresAt', { source: 'EVENT' }],
+    ['expiresAt', { source: 'MONTHLY', expiresAt: null }],
+    ['expiresAt', { expiresAt: '2020-01-01T00:00:00Z' }],
+    ['expiresAt', { expiresAt: '2030-01-01T00:00:00' }],
+    ['expiresAt', { expiresAt: '2030-02-30T00:00:00Z' }],
+    ['expiresAt', { expiresAt: '9999-12-31T00:00:00Z' }],
+    ['expiresAt', { expiresAt: 1_893_456_000 }],
+    ['reason', { reason: '' }],
+    ['reason', { reason: '   ' }],
+    ['reason', { reason: 'x'.repeat(501) }],
+    ['reason', { reason: 'half a pair \ud800' }],
+    ['idempotencyKey', { idempotencyKey: '' }],
+    ['idempotencyKey', { idempotencyKey: 'x'.repeat(256) }],
+    ['idempotencyKey', { idempotencyKey: 'klucz-ż' }],
+    ['idempotencyKey', { idempotencyKey: 'with space' }],
+    ['gift', { gift: true }],
+    ['userId', { userId: undefined }],
+  ])('a wrong %s: %j', async (field, wrong) => {
+    const input = { userId: listener.id, ...good, ...wrong };
+    const found = await refusal(() =>
+      send(url, Grant.toString(), { input }, { token: admin.token }),
+    );
+    expect(found).toEqual({ code: 'BAD_USER_INPUT', field });
+  });
+
+  test('a user that is not there', async () => {
+    const input = { ...good, userId: storyId };
+    const found = await refusal(() => execute(url, Grant, { input }, { token: admin.token }));
+    expect(found).toEqual({ code: 'NOT_FOUND' });
+  });
+
+  test('anyone but an administrator', async () => {
+    const input = { ...good, userId: listener.id, expiresAt: later };
+    expect(await refusal(() => execute(url, Grant, { input }, { token: listener.token }))).toEqual({
+      code: 'FORBIDDEN',
+    });
+    const anonymous = await execute(url, Grant, { input });
+    expect(anonymous.status).toBe(401);
+    expect(anonymous.errors[0]?.extensions).toEqual({ code: 'UNAUTHENTICATED' });
+  });
+});
+
+describe('createStory refuses', () => {
+  const good = { title: 'A title', author: 'Talebank', language: 'en', content: 'Words.' };
+  test.each([
+    ['title', { title: '' }],
+    ['title', { title: 'x'.repeat(201) }],
+    ['author', { author: 'two\nlines' }],
+    ['language', { language: 'not a language' }],
+    ['content', { content: '' }],
+    ['content', { content: ' \n ' }],
+    ['content', { content: 'NUL \0' }],
+    ['content', { content: 'x'.repeat(200_001) }],
+    ['slug', { slug: 'Not A Slug' }],
+    ['coverUrl', { coverUrl: 'javascript:alert(1)' }],
+  ])('a wrong %s', async (field, wrong) => {
+    const input = { ...good, ...wrong };
+    const found = await refusal(() => execute(url, CreateStory, { input }, { token: admin.token }));
+    expect(found).toEqual({ code: 'BAD_USER_INPUT', field });
+  });
+
+  test('a slug that another story has', async () => {
+    await newStory(url, admin, { slug: 'taken' });
+    const input = { ...good, slug: 'taken' };
+    const found = await refusal(() => execute(url, CreateStory, { input }, { token: admin.token }));
+    expect(found).toEqual({ code: 'BAD_USER_INPUT', field: 'slug' });
+  });
+});
+
+describe('synthesizeAudio refuses', () => {
+  test.each([
+    ['NOT_FOUND', undefined, { storyId: 'nonsense' }],
+    ['NOT_FOUND', undefined, { storyId: '01a20913-a983-7170-9b82-b7c210f5dbba' }],
+    ['NOT_FOUND', undefined, { voiceId: 'nobody' }],
+    ['NOT_FOUND', undefined, { voiceId: 'a NUL \0' }],
+    ['BAD_USER_INPUT', 'maxCredits', { maxCredits: -1 }],
+    ['BAD_USER_INPUT', 'idempotencyKey', { idempotencyKey: 'ź' }],
+    ['BAD_USER_INPUT', 'storyId', { storyId: null }],
+  ])('with %s %s: %j', async (code, field, wrong) => {
+    const input = { storyId, voiceId, ...wrong };
+    const found = await refusal(() =>
+      send(url, Narrate.toString(), { input }, { token: listener.token }),
+    );
+    expect(found).toEqual(field === undefined ? { code } : { code, field });
+  });
+});
+
+describe('lists refuse', () => {
+  test.each([
+    ['first', 'stories(first: 0)'],
+    ['first', 'stories(first: 101)'],
+    ['first', 'stories(first: "ten")'],
+    ['last', 'stories(last: -1)'],
+    ['last', 'stories(first: 1, last: 1)'],
+    ['after', 'stories(after: "nonsense")'],
+    ['language', 'stories(language: "??")'],
+    ['search', `stories(search: "${'x'.repeat(201)}")`],
+    ['before', 'creditHistory(before: "")'],
+    ['from', 'creditHistory(from: "yesterday")'],
+    ['from', 'creditHistory(from: "2026-01-02T00:00:00Z", to: "2026-01-01T00:00:00Z")'],
+    ['type', 'creditHistory(type: [GIFT])'],
+    ['status', 'creditLots(status: [GONE])'],
+    ['colour', 'creditLots(colour: 1)'],
+  ])('a wrong %s: %s', async (field, list) => {
+    const { errors } = await send(
+      url,
+      `{ ${list} { nodes { id } } }`,
+      {},
+      { token: listener.token },
+    );
+    expect(errors[0]?.extensions).toEqual({ code: 'BAD_USER_INPUT', field });
+  });
+
+  test('a cursor of another list, and one that was tampered with', async () => {
+    const { data } = await send<{ stories: { pageInfo: { endCursor: string } } }>(
+      url,
+      '{ stories(first: 1) { pageInfo { endCursor } } }',
+    );
+    const cursor = data?.stories.pageInfo.endCursor ?? '';
+    for (const wrong of [cursor, `${cursor}x`, cursor.slice(2)]) {
+      const { errors } = await send(
+        url,
+        'query ($cursor: String) { creditHistory(after: $cursor) { nodes { id } } }',
+        { cursor: wrong },
+        { token: listener.token },
+      );
+      expect(errors[0]?.extensions).toEqual({ code: 'BAD_USER_INPUT', field: 'after' });
+    }
+  });
+
+  test('an expiry outlook and a past that cannot be', async () => {
+    const query = (field: string): string => `{ me { credits { ${field} } } }`;
+    for (const [field, list] of [
+      ['days', 'expiring(days: 0) { at }'],
+      ['at', 'balanceAt(at: "2150-01-01T00:00:00Z")'],
+    ] as const) {
+      const { errors } = await send(url, query(list), {}, { token: listener.token });
+      expect(errors[0]?.extensions).toEqual({ code: 'BAD_USER_INPUT', field });
+    }
+  });
+});
+
+test('what belongs to someone else is not found, the same as what never was', async () => {
+  const owner = await newListener(url);
+  const { audioId } = await narrate(url, owner, storyId, voiceId);
+  const { data } = await send<{
+    creditLots: { nodes: { id: string }[] };
+    creditHistory: { nodes: { id: string }[] };
+    me: { sessions: { id: string }[] };
+  }>(
+    url,
+    '{ creditLots { nodes { id } } creditHistory { nodes { id } } me { sessions { id } } }',
+    {},
+    { token: owner.token },
+  );
+  const ids = [
+    audioId,
+    data?.creditLots.nodes[0]?.id,
+    data?.creditHistory.nodes[0]?.id,
+    data?.me.sessions[0]?.id,
+    owner.id,
+  ];
+  const never = await send(
+    url,
+    '{ node(id: "01a20913-a983-7170-9b82-b7c210f5dbba") { id } }',
+    {},
+    { token: listener.token },
+  );
+  for (const id of ids) {
+    const mine = await send<{ node: { id: string } }>(
+      url,
+      'query ($id: ID!) { node(id: $id) { id } }',
+      { id },
+      { token: owner.token },
+    );
+    expect(mine.data?.node.id).toBe(id);
+    const theirs = await send(
+      url,
+      'query ($id: ID!) { node(id: $id) { id } }',
+      { id },
+      { token: listener.token },
+    );
+    expect(theirs.errors).toEqual(never.errors);
+  }
+  const audio = await send(
+    url,
+    'query ($id: ID!) { audio(id: $id) { id } }',
+    { id: audioId },
+    { token: listener.token },
+  );
+  expect(audio.errors[0]?.extensions).toEqual({ code: 'NOT_FOUND' });
+});
+
+test('a listener sees who gave points, but nothing private of them', async () => {
+  const someone = await newListener(url);
+  const input = {
+    userId: someone.id,
+    amount: 1,
+    source: 'FREE' as const,
+    reason: 'Hello',
+    idempotencyKey: 'hello',
+  };
+  await execute(url, Grant, { input }, { token: admin.token });
+  const query = (field: string): string =>
+    `{ creditHistory(first: 1) { nodes { actor { ${field} } } } }`;
+  const { data } = await send<{
+    creditHistory: { nodes: { actor: { id: string; role: string } }[] };
+  }>(url, query('id role'), {}, { token: someone.token });
+  expect(data?.creditHistory.nodes[0]?.actor).toEqual({ id: admin.id, role: 'ADMIN' });
+  for (const field of [
+    'email',
+    'suspended',
+    'credits { balance }',
+    'creditLots { nodes { id } }',
+    'sessions { id }',
+  ]) {
+    const { errors } = await send(url, query(field), {}, { token: someone.token });
+    expect(errors[0]?.extensions).toEqual({ code: 'FORBIDDEN' });
+  }
+});
+
+test('a body that is too large, not JSON, or no query is refused as JSON', async () => {
+  const post = (body: string): Promise<Response> =>
+    fetch(`${url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body,
+    });
+  const large = await post(JSON.stringify({ query: `{ me { id } } #${'x'.repeat(1024 * 1024)}` }));
+  expect(large.status).toBe(413);
+  expect(await large.json()).toMatchObject({
+    errors: [{ extensions: { code: 'BAD_USER_INPUT', field: 'body' } }],
+  });
+  for (const body of [
+    '{',
+    '[]',
+    '{}',
+    '{"query": 1}',
+    '{"query": "{"}',
+    '{"query": "{ nonsense }"}',
+  ]) {
+    const answer = await post(body);
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({
+      errors: [{ extensions: { code: 'BAD_USER_INPUT' } }],
+    });
+  }
+});
