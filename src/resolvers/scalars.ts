@@ -1,14 +1,14 @@
-import { GraphQLError, GraphQLScalarType, Kind } from 'graphql';
+import { GraphQLScalarType, Kind } from 'graphql';
 
 /** RFC 3339, with an offset. */
 const INSTANT =
   /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
 
-/** @throws GraphQLError for anything but a real instant with an offset; digits below a millisecond are cut */
+/** @throws TypeError for anything but a real instant with an offset; digits below a millisecond are cut */
 export function parseInstant(value: unknown): Date {
   const found = typeof value === 'string' ? INSTANT.exec(value) : null;
   if (found === null) {
-    throw new GraphQLError(
+    throw new TypeError(
       'An RFC 3339 instant with an offset is expected, for example 2026-11-22T14:00:00Z.',
     );
   }
@@ -26,7 +26,7 @@ export function parseInstant(value: unknown): Date {
     minute > 59 ||
     second > 59
   ) {
-    throw new GraphQLError('There is no such date and time.');
+    throw new TypeError('There is no such date and time.');
   }
   const millisecond = (found[7] ?? '.0').slice(0, 4);
   const date = `${found.slice(1, 4).join('-')}T${found.slice(4, 7).join(':')}${millisecond}`;

@@ -275,8 +275,8 @@ test('what belongs to someone else is not found, the same as what never was', as
   ];
   const never = await send(
     url,
-    '{ node(id: "01a20913-a983-7170-9b82-b7c210f5dbba") { id } }',
-    {},
+    'query ($id: ID!) { node(id: $id) { id } }',
+    { id: '01a20913-a983-7170-9b82-b7c210f5dbba' },
     { token: listener.token },
   );
   for (const id of ids) {

@@ -1,0 +1,179 @@
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ask, execute, send } from '../support/client.js';
+import { Login, Refresh, Register } from '../support/operations.js';
+import { newListener } from '../support/people.js';
+import { startTalebank, type Talebank } from '../support/talebank.js';
+
+let talebank: Talebank;
+let url: string;
+
+beforeAll(async () => {
+  talebank = await startTalebank({ ROLE: 'api' });
+  url = talebank.url;
+});
+afterAll(() => talebank.close());
+
+const me = async (token?: string): Promise<string> => {
+  const { data, errors } = await send<{ me: { email: string } | null }>(
+    url,
+    '{ me { email } }',
+    {},
+    { token },
+  );
+  return errors[0]?.extensions.code ?? data?.me?.email ?? 'nobody';
+};
+const refresh = async (
+  at: string,
+  refreshToken: string,
+): Promise<{ code?: string; token?: string; access?: string; status: number }> => {
+  const { data, errors, status } = await execute(at, Refresh, { refreshToken });
+  const code = errors[0]?.extensions.code;
+  return {
+    status,
+    ...(code === undefined ? {} : { code }),
+    ...(data === null
+      ? {}
+      : { token: data.refreshSession.refreshToken ?? '', access: data.refreshSession.accessToken }),
+  };
+};
+
+test('signing up gives tokens, the device and ten points', async () => {
+  const input = {
+    email: 'New.Listener@Example.com',
+    password: 'a good password',
+    deviceName: 'Kitchen radio',
+  };
+  const { register } = await ask(url, Register, { input });
+  expect(register).toMatchObject({
+    session: { current: true, deviceName: 'Kitchen radio' },
+    user: {
+      email: 'new.listener@example.com',
+      emailVerified: false,
+      role: 'USER',
+      credits: {
+        balance: 10,
+        unitLabel: 'Story Points',
+        unitSize: 1000,
+        bySource: [{ source: 'FREE', balance: 10 }],
+      },
+    },
+  });
+  expect(await me(register.accessToken)).toBe('new.listener@example.com');
+  const { login } = await ask(url, Login, {
+    input: { email: 'NEW.listener@example.com', password: input.password },
+  });
+  expect(await me(login.accessToken)).toBe('new.listener@example.com');
+});
+
+test('without a token nobody is signed in; with a wrong one that is said', async () => {
+  const { token } = await newListener(url);
+  const [header = '', payload = '', signature = ''] = token.split('.');
+  const encode = (value: object): string =>
+    Buffer.from(JSON.stringify(value)).toString('base64url');
+  const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as object;
+  expect(await me()).toBe('nobody');
+  const wrong = [
+    'nonsense',
+    `${encode({ alg: 'none', typ: 'at+jwt' })}.${payload}.`,
+    `${header}.${encode({ ...claims, exp: 9_999_999_999 })}.${signature}`,
+    `${header}.${payload}.${signature.slice(0, -4)}AAAA`,
+    `${encode({ alg: 'EdDSA', typ: 'at+jwt', kid: '../../etc/passwd' })}.${payload}.${signature}`,
+  ];
+  for (const one of wrong) expect(await me(one)).toBe('UNAUTHENTICATED');
+  // What is public stays public.
+  const { errors } = await send(url, '{ stories { nodes { id } } }', {}, { token: 'nonsense' });
+  expect(errors).toEqual([]);
+});
+
+test('every refresh gives a new token, and the one before is good for a moment, for the same one', async () => {
+  const { refreshToken, email } = await newListener(url);
+  const first = await refresh(url, refreshToken);
+  expect(first.token).not.toBe(refreshToken);
+  expect(await me(first.access)).toBe(email);
+  expect((await refresh(url, refreshToken)).token).toBe(first.token);
+  expect((await refresh(url, first.token ?? '')).token).not.toBe(first.token);
+});
+
+test('two processes that refresh the same token at once agree on one successor', async () => {
+  const other = await talebank.join({ ROLE: 'api' });
+  for (let round = 0; round < 10; round += 1) {
+    const { refreshToken } = await newListener(url);
+    const answers = await Promise.all(
+      [url, other.url, url, other.url].map((at) => refresh(at, refreshToken)),
+    );
+    expect(new Set(answers.map(({ token }) => token)).size).toBe(1);
+    expect(answers[0]?.code).toBeUndefined();
+  }
+});
+
+test('an older token, or the one before used later, is theft: the whole family dies', async () => {
+  const { refreshToken } = await newListener(url);
+  const first = await refresh(url, refreshToken);
+  const second = await refresh(url, first.token ?? '');
+  expect(await refresh(url, refreshToken)).toEqual({ code: 'REFRESH_TOKEN_REUSED', status: 401 });
+  expect(await refresh(url, second.token ?? '')).toEqual({
+    code: 'REFRESH_TOKEN_INVALID',
+    status: 401,
+  });
+  await sleep(1000);
+  expect(await me(second.access)).toBe('UNAUTHENTICATED');
+
+  const late = await newListener(url);
+  await refresh(url, late.refreshToken);
+  await talebank.database.sql(
+    `UPDATE refresh_tokens SET replaced_at = replaced_at - interval '11 seconds' WHERE user_id = $1 AND replaced_at IS NOT NULL`,
+    [late.id],
+  );
+  expect(await refresh(url, late.refreshToken)).toMatchObject({ code: 'REFRESH_TOKEN_REUSED' });
+});
+
+test('a token that is none, a stranger’s, or an access token refreshes nothing', async () => {
+  const { token } = await newListener(url);
+  for (const wrong of ['', 'nonsense', token, Buffer.alloc(48, 7).toString('base64url')]) {
+    expect(await refresh(url, wrong)).toEqual({ code: 'REFRESH_TOKEN_INVALID', status: 401 });
+  }
+});
+
+test('signing out ends this device on every process within a second, and no other', async () => {
+  const other = await talebank.join({ ROLE: 'api' });
+  const { email, token, refreshToken } = await newListener(url);
+  const { login } = await ask(url, Login, { input: { email, password: 'a good password' } });
+  const elsewhere = (
+    bearer: string,
+  ): Promise<{ errors: readonly { extensions: { code: string } }[] }> =>
+    send(other.url, '{ me { id } }', {}, { token: bearer });
+  expect((await elsewhere(token)).errors).toEqual([]);
+  const { data } = await send<{ logout: boolean }>(url, 'mutation { logout }', {}, { token });
+  expect(data?.logout).toBe(true);
+  expect(await me(token)).toBe('UNAUTHENTICATED');
+  expect(await refresh(url, refreshToken)).toMatchObject({ code: 'REFRESH_TOKEN_INVALID' });
+  await sleep(1000);
+  expect((await elsewhere(token)).errors[0]?.extensions.code).toBe('UNAUTHENTICATED');
+  expect(await me(login.accessToken)).toBe(email);
+});
+
+test('in a browser the refresh token travels only in a cookie that scripts cannot see', async () => {
+  const { email } = await newListener(url);
+  const input = { email, password: 'a good password', transport: 'COOKIE' as const };
+  const { data, headers } = await execute(url, Login, { input });
+  expect(data?.login.refreshToken).toBeNull();
+  const cookie = headers.get('set-cookie') ?? '';
+  expect(cookie).toMatch(/^talebank_refresh=[\w-]{64}; .*HttpOnly; SameSite=Strict$/);
+  const sent = { headers: { cookie: cookie.split(';')[0] ?? '' } };
+  const refreshed = await execute(url, Refresh, {}, sent);
+  expect(refreshed.data?.refreshSession).toMatchObject({ refreshToken: null, user: { email } });
+  expect(refreshed.headers.get('set-cookie')).not.toBe(cookie);
+});
+
+test('no token is stored as it is, nor does any reach the log', async () => {
+  const { refreshToken, token } = await newListener(url);
+  const rows = await talebank.database.sql<{ hash: Buffer }>('SELECT hash FROM refresh_tokens');
+  const hash = createHash('sha256').update(Buffer.from(refreshToken, 'base64url')).digest('hex');
+  expect(rows.map((row) => row.hash.toString('hex'))).toContain(hash);
+  const everything = JSON.stringify(talebank.server.logs());
+  expect(everything).not.toContain(refreshToken);
+  expect(everything).not.toContain(token);
+  expect(everything).not.toContain('a good password');
+});

@@ -1,0 +1,320 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { ask, execute, send } from '../support/client.js';
+import { Grant, Narrate, Wallet } from '../support/operations.js';
+import {
+  administrator,
+  englishVoice,
+  grantTo,
+  narrate,
+  newListener,
+  newStory,
+  type Person,
+} from '../support/people.js';
+import { startTalebank, type Talebank } from '../support/talebank.js';
+import { violations } from '../support/invariants.js';
+
+const DAY_MS = 86_400_000;
+
+let talebank: Talebank;
+let url: string;
+let admin: Person;
+let voiceId: string;
+
+beforeAll(async () => {
+  talebank = await startTalebank({ ROLE: 'api' });
+  url = talebank.url;
+  admin = await administrator(url);
+  voiceId = await englishVoice(url);
+});
+afterAll(() => talebank.close());
+
+const inDays = (days: number): string => new Date(Date.now() + days * DAY_MS).toISOString();
+
+test('lots burn by priority, then soonest expiry, then oldest', async () => {
+  const listener = await newListener(url);
+  const addOn = await grantTo(url, admin, listener, { amount: 2, source: 'ADD_ON' });
+  const late = await grantTo(url, admin, listener, {
+    amount: 2,
+    source: 'EVENT',
+    expiresAt: inDays(9),
+  });
+  const soon = await grantTo(url, admin, listener, {
+    amount: 2,
+    source: 'EVENT',
+    expiresAt: inDays(2),
+  });
+  const referral = await grantTo(url, admin, listener, { amount: 2, source: 'REFERRAL' });
+  const story = await newStory(url, admin, { length: 7500 });
+  await narrate(url, listener, story.id, voiceId);
+  const { me } = await ask(url, Wallet, {}, listener.token);
+  const [debit] = me?.creditHistory.nodes ?? [];
+  expect(debit?.allocations.map(({ lot, amount }) => [lot.id, amount])).toEqual([
+    [soon, -2],
+    [late, -2],
+    [referral, -2],
+    [addOn, -2],
+  ]);
+  expect(me?.credits.balance).toBe(10);
+});
+
+test('a lapsed lot is gone at the instant of its expiry, swept or not', async () => {
+  const listener = await newListener(url);
+  await grantTo(url, admin, listener, { amount: 5, source: 'EVENT', expiresAt: inDays(3) });
+  const before = await ask(url, Wallet, {}, listener.token);
+  expect(before.me?.credits).toMatchObject({ balance: 15, expiring: [{ points: 5 }] });
+  await talebank.database.moveClock(4 * DAY_MS);
+  try {
+    const { me } = await ask(url, Wallet, {}, listener.token);
+    expect(me?.credits).toMatchObject({
+      balance: 10,
+      expiring: [],
+      bySource: [{ source: 'FREE', balance: 10 }],
+    });
+    expect(me?.creditLots.nodes.map(({ status }) => status)).toEqual(['EXPIRED', 'ACTIVE']);
+    const story = await newStory(url, admin, { length: 10_500 });
+    const { errors } = await execute(
+      url,
+      Narrate,
+      { input: { storyId: story.id, voiceId } },
+      { token: listener.token },
+    );
+    expect(errors[0]?.extensions).toMatchObject({ code: 'INSUFFICIENT_CREDITS', available: 10 });
+  } finally {
+    await talebank.database.moveClock(0);
+  }
+});
+
+test('a hundred grants under one key at once grant once, and all say the same', async () => {
+  const listener = await newListener(url);
+  const input = {
+    userId: listener.id,
+    amount: 7,
+    source: 'FREE' as const,
+    reason: 'Once',
+    idempotencyKey: 'once',
+  };
+  const answers = await Promise.all(
+    Array.from({ length: 100 }, () => ask(url, Grant, { input }, admin.token)),
+  );
+  expect(new Set(answers.map(({ grantCredits }) => grantCredits.transaction.id)).size).toBe(1);
+  expect(answers.filter(({ grantCredits }) => !grantCredits.replayed).length).toBe(1);
+  expect(answers[0]?.grantCredits.transaction).toMatchObject({
+    seq: 2,
+    type: 'GRANT',
+    amount: 7,
+    balanceAfter: 17,
+    actor: { id: admin.id },
+  });
+  const { errors } = await execute(
+    url,
+    Grant,
+    { input: { ...input, amount: 8 } },
+    { token: admin.token },
+  );
+  expect(errors[0]?.extensions).toEqual({ code: 'IDEMPOTENCY_KEY_REUSED' });
+});
+
+test('many processes spend one account at once and never a point too many', async () => {
+  const others = await Promise.all([
+    talebank.join({ ROLE: 'api' }),
+    talebank.join({ ROLE: 'api' }),
+  ]);
+  const doors = [url, ...others.map((server) => server.url)];
+  const listener = await newListener(url);
+  await grantTo(url, admin, listener, { amount: 20 });
+  const stories = await Promise.all(Array.from({ length: 45 }, () => newStory(url, admin)));
+  const answers = await Promise.all(
+    stories.map((story, index) =>
+      execute(
+        doors[index % doors.length] ?? url,
+        Narrate,
+        { input: { storyId: story.id, voiceId } },
+        { token: listener.token },
+      ),
+    ),
+  );
+  const refused = answers.filter(
+    ({ errors }) => errors[0]?.extensions.code === 'INSUFFICIENT_CREDITS',
+  );
+  expect(answers.filter(({ data }) => data !== null).length).toBe(30);
+  expect(refused.length).toBe(15);
+  const { me } = await ask(url, Wallet, {}, listener.token);
+  expect(me?.credits.balance).toBe(0);
+});
+
+test('grants and debits of one account race in both orders, and it stays sound', async () => {
+  const orders = new Set<string>();
+  for (let round = 0; round < 40; round += 1) {
+    const listener = await newListener(url);
+    const story = await newStory(url, admin, { length: 12_000 + round });
+    const debit = (): Promise<unknown> =>
+      execute(url, Narrate, { input: { storyId: story.id, voiceId } }, { token: listener.token });
+    const grant = (): Promise<unknown> => grantTo(url, admin, listener, { amount: 5 });
+    await Promise.all(round % 2 === 0 ? [debit(), grant()] : [grant(), debit()]);
+    const { me } = await ask(url, Wallet, {}, listener.token);
+    orders.add(me?.creditHistory.nodes.map(({ type }) => type).join(' ') ?? '');
+  }
+  expect([...orders].sort()).toEqual(['DEBIT GRANT GRANT', 'GRANT GRANT']);
+});
+
+test('an account that someone else holds delays nobody else', async () => {
+  const [held, free] = await Promise.all([newListener(url), newListener(url)]);
+  const story = await newStory(url, admin);
+  const client = new pg.Client({ connectionString: talebank.database.url });
+  await client.connect();
+  await client.query('BEGIN');
+  await client.query('SELECT FROM credit_accounts WHERE user_id = $1 FOR UPDATE', [held.id]);
+  const waiting = narrate(url, held, story.id, voiceId);
+  for (let number = 0; number < 5; number += 1) {
+    const startedAt = Date.now();
+    await grantTo(url, admin, free, { amount: 1 });
+    expect(Date.now() - startedAt).toBeLessThan(1000);
+  }
+  const startedAt = Date.now();
+  await narrate(url, free, story.id, voiceId);
+  expect(Date.now() - startedAt).toBeLessThan(1000);
+  await client.query('COMMIT');
+  await client.end();
+  expect(await waiting).toMatchObject({ charged: true, balance: 9 });
+});
+
+test('one poisoned request of a batch harms nobody', async () => {
+  const people = await Promise.all(Array.from({ length: 6 }, () => newListener(url)));
+  const [poisoned] = people;
+  const story = await newStory(url, admin);
+  // Something that the command cannot foresee: the row of this account is refused by the database.
+  await talebank.database.sql(
+    `ALTER TABLE audios ADD CONSTRAINT poison CHECK (user_id <> '${poisoned?.id ?? ''}')`,
+  );
+  const answers = await Promise.all(
+    people.map((person) =>
+      execute(url, Narrate, { input: { storyId: story.id, voiceId } }, { token: person.token }),
+    ),
+  );
+  await talebank.database.sql('ALTER TABLE audios DROP CONSTRAINT poison');
+  expect(answers.map(({ errors }) => errors[0]?.extensions.code ?? 'CHARGED')).toEqual([
+    'INTERNAL',
+    'CHARGED',
+    'CHARGED',
+    'CHARGED',
+    'CHARGED',
+    'CHARGED',
+  ]);
+  expect(answers[0]?.status).toBe(500);
+  expect(answers[0]?.errors[0]?.extensions['requestId']).toMatch(/^[0-9a-f-]{36}$/);
+  expect(JSON.stringify(answers[0])).not.toMatch(/poison|constraint|prisma/i);
+});
+
+test('history goes forward and backward by cursors, without gaps or repetitions', async () => {
+  const listener = await newListener(url);
+  for (let number = 0; number < 11; number += 1) await grantTo(url, admin, listener, { amount: 1 });
+  const all = Array.from({ length: 12 }, (_, index) => 12 - index);
+  const forward: number[] = [];
+  for (let after: string | null | undefined, more = true; more;) {
+    const { me } = await ask(
+      url,
+      Wallet,
+      { first: 5, ...(after == null ? {} : { after }) },
+      listener.token,
+    );
+    const page = me?.creditHistory;
+    expect(page?.pageInfo.hasPreviousPage).toBe(after !== undefined);
+    forward.push(...(page?.nodes.map(({ seq }) => seq) ?? []));
+    ({ endCursor: after, hasNextPage: more } = page?.pageInfo ?? {
+      endCursor: null,
+      hasNextPage: false,
+    });
+  }
+  expect(forward).toEqual(all);
+  const backward: number[] = [];
+  for (let before: string | null | undefined, more = true; more;) {
+    const { me } = await ask(
+      url,
+      Wallet,
+      { last: 5, ...(before == null ? {} : { before }) },
+      listener.token,
+    );
+    const page = me?.creditHistory;
+    backward.unshift(...(page?.nodes.map(({ seq }) => seq) ?? []));
+    ({ startCursor: before, hasPreviousPage: more } = page?.pageInfo ?? {
+      startCursor: null,
+      hasPreviousPage: false,
+    });
+  }
+  expect(backward).toEqual(all);
+});
+
+test('the balance of a past instant is what could be spent then', async () => {
+  const listener = await newListener(url);
+  const query = 'query ($at: DateTime!) { me { credits { balanceAt(at: $at) } } }';
+  const at = async (instant: string): Promise<number | undefined> => {
+    const { data } = await send<{ me: { credits: { balanceAt: number } } }>(
+      url,
+      query,
+      { at: instant },
+      { token: listener.token },
+    );
+    return data?.me.credits.balanceAt;
+  };
+  const { me } = await ask(url, Wallet, {}, listener.token);
+  const signedUpAt = me?.creditHistory.nodes[0]?.recordedAt ?? '';
+  await grantTo(url, admin, listener, { amount: 5 });
+  expect(await at(signedUpAt)).toBe(10);
+  expect(await at(new Date(Date.parse(signedUpAt) - 1).toISOString())).toBe(0);
+});
+
+test.each([
+  'UPDATE credit_transactions SET amount = amount',
+  'DELETE FROM credit_transactions',
+  'TRUNCATE credit_transactions CASCADE',
+  'UPDATE credit_allocations SET amount = amount',
+  'DELETE FROM credit_allocations',
+  'TRUNCATE credit_allocations',
+])('the database refuses to rewrite history: %s', async (statement) => {
+  await expect(talebank.database.sql(statement)).rejects.toThrow(/the ledger only accumulates/);
+});
+
+test.each([
+  'UPDATE credit_lots SET remaining = -1',
+  'UPDATE credit_lots SET remaining = granted + 1',
+  'DELETE FROM users',
+  'UPDATE credit_accounts SET user_id = gen_random_uuid()',
+])('the database refuses what the rules forbid: %s', async (statement) => {
+  await expect(talebank.database.sql(statement)).rejects.toThrow(/violates/);
+});
+
+test('the checks of this suite see what they are for', async () => {
+  const listener = await newListener(url);
+  const plant = async (sql: string, undo: string): Promise<string[]> => {
+    await talebank.database.sql(
+      `SET session_replication_role = replica; ${sql}; SET session_replication_role = origin`,
+    );
+    const seen = Object.keys(await violations(talebank.database)).map(
+      (name) => name.split(' ')[0] ?? '',
+    );
+    await talebank.database.sql(
+      `SET session_replication_role = replica; ${undo}; SET session_replication_role = origin`,
+    );
+    return seen;
+  };
+  const mine = `user_id = '${listener.id}'`;
+  expect(
+    await plant(
+      `UPDATE credit_lots SET remaining = 9 WHERE ${mine}`,
+      `UPDATE credit_lots SET remaining = 10 WHERE ${mine}`,
+    ),
+  ).toEqual(['1', '11']);
+  expect(
+    await plant(
+      `UPDATE credit_transactions SET reason = 'x' WHERE ${mine}`,
+      `UPDATE credit_transactions SET reason = 'Welcome' WHERE ${mine}`,
+    ),
+  ).toEqual(['9']);
+  expect(
+    await plant(
+      `UPDATE credit_accounts SET last_seq = 2 WHERE ${mine}`,
+      `UPDATE credit_accounts SET last_seq = 1 WHERE ${mine}`,
+    ),
+  ).toEqual(['9']);
+});
