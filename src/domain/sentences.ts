@@ -59,16 +59,22 @@ function endOfPart(text: string): number {
   if (clause !== undefined) return clause;
   const space = head.lastIndexOf(' ');
   if (space > 0) return space;
-  return endOfGraphemes(head);
+  return endOfGraphemes(text);
 }
 
+/** More than any character that people see as one is long. In UTF-16 units. */
+const LONGEST_CHARACTER = 64;
+
 /** As many whole characters as people see them; one that never ends is cut between code points. */
-function endOfGraphemes(head: string): number {
+function endOfGraphemes(text: string): number {
   let end = 0;
-  for (const { index, segment } of new Intl.Segmenter().segment(head)) {
-    if (index + segment.length < head.length) end = index + segment.length;
+  // A little more than fits, so that the last character that fits is seen whole.
+  for (const { index, segment } of new Intl.Segmenter().segment(
+    text.slice(0, LONGEST + LONGEST_CHARACTER),
+  )) {
+    if (index + segment.length <= LONGEST) end = index + segment.length;
   }
   if (end > 0) return end;
-  const last = head.charCodeAt(head.length - 1);
-  return last >= 0xd800 && last <= 0xdbff ? head.length - 1 : head.length;
+  const last = text.charCodeAt(LONGEST - 1);
+  return last >= 0xd800 && last <= 0xdbff ? LONGEST - 1 : LONGEST;
 }
