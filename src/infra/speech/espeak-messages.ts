@@ -8,6 +8,10 @@ export interface EspeakQuestion {
 }
 
 /** What it answers. */
-export type EspeakAnswer =
+export type EspeakAnswer = {
+  /** It has grown too large, and wants to be asked nothing more. */
+  readonly retiring?: boolean;
+} & (
   | { readonly pcm: Int16Array<ArrayBuffer>; readonly sampleRateHz: number }
-  | { readonly failure: 'UNKNOWN_VOICE' | 'TOO_LONG' | 'SILENT' };
+  | { readonly failure: 'UNKNOWN_VOICE' | 'TOO_LONG' | 'SILENT' }
+);

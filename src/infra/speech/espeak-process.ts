@@ -22,7 +22,7 @@ const { default: load } = (await import(name)) as {
 };
 const engine = new (await load()).eSpeakNGWorker();
 
-/** A process that has grown beyond this ends after its answer; the pool starts a fresh one. */
+/** A process that has grown beyond this asks to be replaced. */
 const MOST_MEMORY_BYTES = 300 * 1024 * 1024;
 
 function speak({ text, voice, mostSamples }: EspeakQuestion): EspeakAnswer {
@@ -49,7 +49,7 @@ function speak({ text, voice, mostSamples }: EspeakQuestion): EspeakAnswer {
 }
 
 process.on('message', (question: EspeakQuestion) => {
-  process.send?.(speak(question), () => {
-    if (process.memoryUsage.rss() > MOST_MEMORY_BYTES) process.exit(0);
-  });
+  const answer = speak(question);
+  const retiring = process.memoryUsage.rss() > MOST_MEMORY_BYTES;
+  process.send?.({ ...answer, retiring });
 });

@@ -24,10 +24,13 @@ export function createProcessPool<Question extends object, Answer>(options: {
   const turn = pLimit(options.size);
   const idle: ChildProcess[] = [];
   const all = new Set<ChildProcess>();
+  let closed = false;
 
   function start(): ChildProcess {
     const child = fork(options.script, {
       serialization: 'advanced',
+      // A session of its own: the terminal's Ctrl-C is for the server. It still ends when we disconnect.
+      detached: true,
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       // It reads what users wrote: it gets none of our secrets, and bounded memory.
       env: {},
@@ -45,16 +48,26 @@ export function createProcessPool<Question extends object, Answer>(options: {
   return {
     ask: (question, signal) =>
       turn(async () => {
+        // Whoever gave up while waiting costs no process, and nothing starts after the end.
+        if (closed || signal.aborted) {
+          throw new SpeechError('Speaking was stopped.', { permanent: false });
+        }
         const child = idle.pop() ?? start();
         const answer = await exchange<Answer>(child, question, options.timeoutMs, signal);
-        if (child.connected) idle.push(child);
+        if (isRetiring(answer)) child.disconnect();
+        else if (child.connected) idle.push(child);
         return answer;
       }),
     close: () => {
+      closed = true;
       for (const child of all) child.kill('SIGKILL');
     },
   };
 }
+
+/** The process says so when it has grown too large: it is asked nothing more. */
+const isRetiring = (answer: unknown): boolean =>
+  typeof answer === 'object' && answer !== null && 'retiring' in answer && answer.retiring === true;
 
 /** One question, one answer. Whatever goes wrong, the process is ended and not asked again. */
 function exchange<Answer>(

@@ -10,7 +10,9 @@ export interface AccountRow {
 
 /**
  * Locks accounts, in the order of their ids so that no two callers can wait for each other, and then
- * reads the ledger's clock. With `wait` false, accounts that someone else holds are left out.
+ * reads the ledger's clock. With `wait` false, accounts that someone else holds are left out. What the
+ * transaction does from here on are look-ups by key: without the settings the planner, which must guess
+ * how long our lists are, would read whole tables while they are small or their statistics are old.
  * Index: credit_accounts_pkey.
  */
 export function lockAccounts(
@@ -25,7 +27,10 @@ export function lockAccounts(
       FOR UPDATE ${wait ? Prisma.empty : Prisma.sql`SKIP LOCKED`}
     )
     SELECT user_id AS "userId", last_seq AS "lastSeq", head_hash AS "headHash", ledger_now() AS now
-    FROM locked`;
+    FROM locked, (
+      SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+             set_config('enable_mergejoin', 'off', true)
+    ) planner`;
 }
 
 export interface LotRow {
