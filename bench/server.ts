@@ -32,7 +32,10 @@ async function startProduct(): Promise<Running> {
     },
   );
   let output = '';
-  const url = await new Promise<string>((resolve) => {
+  const url = await new Promise<string>((resolve, reject) => {
+    child.once('exit', (code) => {
+      reject(new Error(`The server ended with ${String(code)}.`));
+    });
     child.stdout.on('data', (chunk: Buffer) => {
       output += chunk.toString();
       const found = /"url":"([^"]+)".*"msg":"listening"/.exec(output)?.[1];

@@ -71,7 +71,8 @@ export async function openApp(options: {
   const synthesizeAudio = synthesizeAudioQueue(config.synthesis.retries);
   await queue.declare([failAudioQueue, synthesizeAudio]);
   const speech = createEspeakProvider({
-    processes: config.synthesis.concurrency,
+    // Speaking is more than twice as fast as encoding: one process serves two narrations.
+    processes: Math.ceil(config.synthesis.concurrency / 2),
     timeoutMs: config.synthesis.speechTimeoutMs,
     log,
   });

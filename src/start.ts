@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -76,9 +76,14 @@ export async function start(
   }
 }
 
-async function openDataDir({ dataDir }: Config): Promise<void> {
+async function openDataDir({ dataDir, databaseUrl }: Config): Promise<void> {
   try {
-    await mkdir(join(dataDir, 'audio'), { recursive: true });
+    await mkdir(dataDir, { recursive: true });
+    await mkdir(join(dataDir, 'audio'), { recursive: true, mode: 0o700 });
+    // For root, Postgres runs as another user, who must be able to walk through to its own folder.
+    if (databaseUrl === null && process.getuid?.() === 0) {
+      await chmod(dataDir, ((await stat(dataDir)).mode & 0o777) | 0o011);
+    }
     await writeFile(join(dataDir, '.writable'), '');
   } catch (error) {
     throw new StartError(

@@ -3,33 +3,12 @@ import type { App } from '../../app.js';
 import { badUserInput, notFound } from '../../domain/errors.js';
 import { isId, newId } from '../../domain/ids.js';
 import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../../domain/paging.js';
-import { countCodePoints, sha256Hex, slugify } from '../../domain/text.js';
+import { countCodePoints, isCleanText, sha256Hex, slugify } from '../../domain/text.js';
 import { isUniqueViolation, transact, type Tx } from '../../infra/db.js';
 import { language, line, parseRequest, text } from '../validation.js';
+import { readLibrary, readStories, readStory, type Story } from './stories.sql.js';
 
-/** A story without its words, which are read only when they are asked for. */
-export interface Story {
-  readonly id: string;
-  readonly slug: string;
-  readonly title: string;
-  readonly author: string;
-  readonly language: string;
-  readonly description: string | null;
-  readonly coverUrl: string | null;
-  readonly published: boolean;
-  readonly textHash: string;
-  /** Unicode code points. */
-  readonly characterCount: number;
-  readonly createdAt: Date;
-  readonly updatedAt: Date;
-}
-
-type StoryRow = Omit<Story, 'characterCount'> & { text: { characterCount: number } };
-const withCount = { text: { select: { characterCount: true } } } as const;
-const storyOf = ({ text: { characterCount }, ...row }: StoryRow): Story => ({
-  ...row,
-  characterCount,
-});
+export type { Story };
 
 const cursors = cursorsOf('stories', z.uuid());
 
@@ -39,42 +18,17 @@ export async function listStories(
   args: PageArguments & { language?: string | null; search?: string | null },
 ): Promise<Page<Story>> {
   const window = windowOf(args, cursors);
-  const wanted = parseRequest(listing, args);
-  const rows = await app.db.story.findMany({
-    where: {
-      published: true,
-      deletedAt: null,
-      AND: [
-        window.after === null ? {} : { id: { gt: window.after } },
-        window.before === null ? {} : { id: { lt: window.before } },
-        wanted.language === undefined ? {} : inLanguage(wanted.language),
-        wanted.search === undefined ? {} : mentioning(wanted.search),
-      ],
-    },
-    include: withCount,
-    orderBy: { id: window.backward ? 'desc' : 'asc' },
-    take: window.limit + 1,
-  });
-  return pageOf(rows.map(storyOf), window, cursors, (story) => story.id);
+  const { language: spoken, search } = parseRequest(listing, args);
+  const rows = await readLibrary(app.db, { window, language: spoken, search });
+  return pageOf(rows, window, cursors, (story) => story.id);
 }
 
 const listing = z.object({
-  language: language.nullish().transform((tag) => tag ?? undefined),
+  language: language.nullish().transform((tag) => tag ?? null),
   search: line(0, 200)
     .nullish()
-    .transform((words) => (words === '' ? undefined : (words ?? undefined))),
+    .transform((words) => (words == null || words === '' ? null : words)),
 });
-
-/** `en` finds en and en-GB; `en-GB` only itself. */
-const inLanguage = (tag: string): object => ({
-  OR: [{ language: tag }, { language: { startsWith: `${tag}-` } }],
-});
-
-/** Prisma passes the words on as a pattern: what is special in one is escaped. */
-function mentioning(words: string): object {
-  const contains = { contains: words.replace(/[\\%_]/g, '\\$&'), mode: 'insensitive' as const };
-  return { OR: [{ title: contains }, { author: contains }, { description: contains }] };
-}
 
 /**
  * One story of the library. Unpublished ones are there for administrators only.
@@ -88,22 +42,15 @@ export async function findStory(
   const { id = null, slug = null } = wanted;
   if ((id === null) === (slug === null)) throw badUserInput('id', 'give either id or slug');
   if (id !== null && !isId(id)) throw notFound('story');
-  const row = await app.db.story.findFirst({
-    where: {
-      deletedAt: null,
-      ...(id === null ? { slug: (slug ?? '').replaceAll('\0', '') } : { id }),
-      ...(options.unpublished ? {} : { published: true }),
-    },
-    include: withCount,
-  });
-  if (row === null) throw notFound('story');
-  return storyOf(row);
+  if (slug !== null && !isCleanText(slug)) throw notFound('story');
+  const story = await readStory(app.db, id === null ? { slug: slug ?? '' } : { id });
+  if (story === undefined || (!story.published && !options.unpublished)) throw notFound('story');
+  return story;
 }
 
 /** Stories by id, also deleted and unpublished ones: those who paid for them keep them. */
 export async function storiesById(app: App, ids: readonly string[]): Promise<Map<string, Story>> {
-  const rows = await app.db.story.findMany({ where: { id: { in: [...ids] } }, include: withCount });
-  return new Map(rows.map((row) => [row.id, storyOf(row)]));
+  return new Map((await readStories(app.db, ids)).map((story) => [story.id, story]));
 }
 
 /** The words of stories by the hash of their text. */
@@ -159,14 +106,12 @@ const storyInput = z.object({
  */
 export async function createStory(app: App, input: StoryInput): Promise<Story> {
   const story = parseRequest(storyInput, input);
-  return saving(story.slug ?? null, () =>
+  return saving(app, story.slug ?? null, () =>
     transact(app.db, async (tx) => {
       const slug = story.slug ?? (await freeSlug(tx, story.title));
       const data = { ...story, slug, ...(await saveText(tx, story.content)) };
-      return tx.story.create({
-        data: { id: newId(), ...withoutContent(data) },
-        include: withCount,
-      });
+      const { id } = await tx.story.create({ data: { id: newId(), ...withoutContent(data) } });
+      return id;
     }),
   );
 }
@@ -178,7 +123,7 @@ export async function createStory(app: App, input: StoryInput): Promise<Story> {
 export async function updateStory(app: App, id: string, input: StoryInput): Promise<Story> {
   const story = parseRequest(storyInput, input);
   if (!isId(id)) throw notFound('story');
-  return saving(story.slug ?? null, () =>
+  return saving(app, story.slug ?? null, () =>
     transact(app.db, async (tx) => {
       const found = await tx.story.findFirst({ where: { id, deletedAt: null } });
       if (found === null) throw notFound('story');
@@ -187,7 +132,8 @@ export async function updateStory(app: App, id: string, input: StoryInput): Prom
         slug: story.slug ?? found.slug,
         ...(await saveText(tx, story.content)),
       };
-      return tx.story.update({ where: { id }, data: withoutContent(data), include: withCount });
+      await tx.story.update({ where: { id }, data: withoutContent(data) });
+      return id;
     }),
   );
 }
@@ -213,12 +159,14 @@ function withoutContent<Data extends { content: string }>({
   return rest;
 }
 
-async function saving(slug: string | null, work: () => Promise<StoryRow>): Promise<Story> {
+/** @param save returns the id of the story that it saved */
+async function saving(app: App, slug: string | null, save: () => Promise<string>): Promise<Story> {
   try {
-    return storyOf(await work());
+    return await findStory(app, { id: await save() }, { unpublished: true });
   } catch (error) {
     if (!isUniqueViolation(error)) throw error;
-    throw badUserInput('slug', `${slug ?? 'the one made from the title'} belongs to another story`);
+    const which = slug ?? 'the one made from the title';
+    throw badUserInput('slug', `${which} belongs to another story`);
   }
 }
 
