@@ -67,7 +67,7 @@ export async function openApp(options: {
   const { config, log, databaseUrl: url } = options;
   const db = createDb({ url, poolSize: config.databasePoolSize, log });
   const worker = config.role !== 'api';
-  const queue = await openQueue({ url, poolSize: worker ? 4 : 2, supervise: worker, log });
+  const queue = await openQueue({ url, poolSize: worker ? 3 : 2, supervise: worker, log });
   const synthesizeAudio = synthesizeAudioQueue(config.synthesis.retries);
   await queue.declare([failAudioQueue, synthesizeAudio]);
   const speech = createEspeakProvider({

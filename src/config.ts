@@ -6,8 +6,8 @@ import { CREDIT_SOURCES, type CreditSource } from './domain/ledger/lots.js';
 export class ConfigError extends Error {}
 
 const flag = z
-  .enum(['true', 'false', '1', '0', 'yes', 'no'])
-  .transform((value) => value === 'true' || value === '1' || value === 'yes');
+  .enum(['true', 'false', 'yes', 'no'])
+  .transform((value) => value === 'true' || value === 'yes');
 const wholeNumber = (least: number, most: number): z.ZodType<number, string> =>
   z
     .string()
@@ -39,7 +39,7 @@ const variables = z.object({
   ROLE: z.enum(['all', 'api', 'worker']).default('all'),
   DATA_DIR: z.string().min(1).default('.talebank'),
   DATABASE_URL: url(['postgres:', 'postgresql:']).optional(),
-  DATABASE_POOL_SIZE: wholeNumber(2, 200).default(10),
+  DATABASE_POOL_SIZE: wholeNumber(2, 200).default(6),
   EMBEDDED_DATABASE: flag.optional(),
   ADMIN_EMAIL: z.email('an e-mail address').optional(),
   ADMIN_PASSWORD: z

@@ -76,7 +76,8 @@ export async function start(
   }
 }
 
-async function openDataDir({ dataDir, databaseUrl }: Config): Promise<void> {
+/** Makes DATA_DIR ready to be written. @throws StartError */
+export async function openDataDir({ dataDir, databaseUrl }: Config): Promise<void> {
   try {
     await mkdir(dataDir, { recursive: true });
     await mkdir(join(dataDir, 'audio'), { recursive: true, mode: 0o700 });

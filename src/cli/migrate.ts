@@ -8,7 +8,7 @@ import { createLogger } from '../infra/log.js';
 import { applyMigrations, schemaDrift } from '../infra/migrations.js';
 import { startEmbeddedPostgres } from '../infra/postgres/embedded.js';
 import { StartError } from '../infra/start-error.js';
-import { MIGRATIONS } from '../start.js';
+import { MIGRATIONS, openDataDir } from '../start.js';
 
 async function run(databaseUrl: string): Promise<void> {
   const applied = await applyMigrations(databaseUrl, MIGRATIONS);
@@ -29,6 +29,7 @@ try {
   if (config.databaseUrl !== null) {
     await run(config.databaseUrl);
   } else {
+    await openDataDir(config);
     const log = createLogger({ level: 'warn', format: 'pretty' });
     const postgres = await startEmbeddedPostgres({ folder: join(config.dataDir, 'postgres'), log });
     await run(postgres.url).finally(() => postgres.close());
@@ -36,5 +37,7 @@ try {
 } catch (error) {
   const expected = error instanceof StartError || error instanceof ConfigError;
   process.stderr.write(`${expected ? error.message : String((error as Error).stack)}\n`);
-  process.exitCode = 1;
+  process.exit(1);
 }
+// The schema engine leaves a timer of its own running.
+process.exit(0);

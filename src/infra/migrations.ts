@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { PrismaPg } from '@prisma/adapter-pg';
-import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils';
+import { bindMigrationAwareSqlAdapterFactory, ColumnTypeEnum } from '@prisma/driver-adapter-utils';
 import pg from 'pg';
 import { StartError } from './start-error.js';
 
@@ -76,9 +76,7 @@ async function withEngine<Result>(
   const datamodel = await readFile(files.schema, 'utf8');
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 2 });
   try {
-    const adapter = bindMigrationAwareSqlAdapterFactory(
-      runningWholeScripts(new PrismaPg(pool), pool),
-    );
+    const adapter = bindMigrationAwareSqlAdapterFactory(mended(new PrismaPg(pool), pool));
     const datamodels: [string, string][] = [['schema.prisma', datamodel]];
     return await work(await SchemaEngine.new({ datamodels }, () => undefined, adapter));
   } finally {
@@ -87,19 +85,46 @@ async function withEngine<Result>(
 }
 
 /**
- * The adapter cuts a script at every semicolon, also inside of a function's body. Postgres itself takes
- * the whole script, and rolls all of it back when a part fails.
+ * Two things that the adapter cannot do for the engine. It cuts a script at every semicolon, also inside
+ * of a function's body: Postgres itself takes the whole script, and rolls all of it back when a part
+ * fails. And it does not know the one-byte type "char" of Postgres's own catalogs, which the engine reads
+ * where there are CHECKs.
  */
-function runningWholeScripts(factory: PrismaPg, pool: pg.Pool): PrismaPg {
+function mended(factory: PrismaPg, pool: pg.Pool): PrismaPg {
   const connect = factory.connect.bind(factory);
   factory.connect = async () => {
     const adapter = await connect();
+    const queryRaw = adapter.queryRaw.bind(adapter);
+    adapter.queryRaw = (query) => queryRaw(query).catch(() => readingChars(pool, query, queryRaw));
     adapter.executeScript = async (script) => {
       await pool.query(script);
     };
     return adapter;
   };
   return factory;
+}
+
+type QueryRaw = Awaited<ReturnType<PrismaPg['connect']>>['queryRaw'];
+
+/** "char", one byte, in Postgres's catalog of types. */
+const CHAR_OID = 18;
+
+/** Asks again with what is "char" cast to text, and says of it that it is a character. */
+async function readingChars(
+  pool: pg.Pool,
+  query: Parameters<QueryRaw>[0],
+  queryRaw: QueryRaw,
+): ReturnType<QueryRaw> {
+  const { fields } = await pool.query(query.sql, query.args);
+  const columns = fields.map(({ name, dataTypeID }) =>
+    dataTypeID === CHAR_OID ? `"${name}"::text AS "${name}"` : `"${name}"`,
+  );
+  const sql = `SELECT ${columns.join(', ')} FROM (${query.sql.trim().replace(/;$/, '')}) q`;
+  const result = await queryRaw({ ...query, sql });
+  for (const [index, { dataTypeID }] of fields.entries()) {
+    if (dataTypeID === CHAR_OID) result.columnTypes[index] = ColumnTypeEnum.Character;
+  }
+  return result;
 }
 
 async function readMigrations({ folder }: MigrationFiles): Promise<object> {
@@ -138,6 +163,7 @@ async function connect(databaseUrl: string): Promise<pg.Client> {
     return client;
   } catch (error) {
     const { code, message } = error as { code?: string; message: string };
+    await client.end().catch(() => undefined);
     if (code === '3D000') {
       await createDatabase(databaseUrl);
       return connect(databaseUrl);

@@ -1,11 +1,14 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { pino } from 'pino';
-import { applyMigrations } from '../../dist/infra/migrations.js';
 import { startEmbeddedPostgres } from '../../dist/infra/postgres/embedded.js';
-import { MIGRATIONS } from '../../dist/start.js';
 
+const MIGRATE = fileURLToPath(new URL('../../dist/cli/migrate.js', import.meta.url));
+const run = promisify(execFile);
 const TEMPLATE = 'talebank_template';
 
 /** One cluster for the whole run, with a migrated database that every test file copies. */
@@ -25,6 +28,6 @@ export default async function setUp() {
   globalThis.talebankTestCluster = { postgres, folder };
   const url = new URL(postgres.url);
   url.pathname = `/${TEMPLATE}`;
-  await applyMigrations(url.href, MIGRATIONS);
+  await run(process.execPath, [MIGRATE], { env: { DATABASE_URL: url.href } });
   process.env.TALEBANK_TEST_TEMPLATE = url.href;
 }

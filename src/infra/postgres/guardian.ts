@@ -11,6 +11,7 @@ import { serverArguments, type GuardianOrders, type GuardianReport } from './ord
 
 const STOP_TIMEOUT_MS = 20_000;
 const START_TIMEOUT_MS = 60_000;
+const IN_USE_AFTER_MS = 3_000;
 
 let postmaster: ChildProcess | undefined;
 let stopping = false;
@@ -21,16 +22,20 @@ function report(message: GuardianReport): void {
 
 /** An older Postgres that is still shutting down, or a file that a crash left behind. */
 async function waitForPredecessor(folder: string): Promise<void> {
-  const deadline = Date.now() + STOP_TIMEOUT_MS;
+  const startedAt = Date.now();
   const pidFile = join(folder, 'postmaster.pid');
   for (;;) {
-    const pid = Number((await readFile(pidFile, 'utf8').catch(() => '')).split('\n')[0]);
+    const lines = (await readFile(pidFile, 'utf8').catch(() => '')).split('\n');
+    const pid = Number(lines[0]);
     if (!Number.isInteger(pid) || pid <= 0) return;
     if (!(await isPostgres(pid))) {
       await rm(pidFile, { force: true });
       return;
     }
-    if (Date.now() > deadline) throw new Error('IN_USE');
+    // Its eighth line says how it is. One that nobody has told to stop by now belongs to someone.
+    const patienceMs =
+      lines[7]?.startsWith('stopping') === true ? STOP_TIMEOUT_MS : IN_USE_AFTER_MS;
+    if (Date.now() - startedAt > patienceMs) throw new Error('IN_USE');
     await sleep(100);
   }
 }

@@ -20,7 +20,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
   max_connections: '60',
-  shared_buffers: '96MB',
+  shared_buffers: '64MB',
   wal_compression: 'on',
   jit: 'off',
   timezone: 'UTC',

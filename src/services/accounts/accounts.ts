@@ -87,7 +87,7 @@ export async function createUser(app: App, tx: Tx, user: NewUser): Promise<UserI
       displayName: name,
       role,
       emailVerifiedAt,
-      account: { create: { headHash: new Uint8Array(32) } },
+      account: { create: {} },
     },
   });
   await grantForSigningUp(app, tx, id);

@@ -1,0 +1,97 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import {
+  busyDoors,
+  cycles,
+  environmentReaders,
+  wrongArrows,
+  type Source,
+} from '../support/architecture.js';
+
+let sources: Source[];
+
+beforeAll(async () => {
+  const paths = await readdir('src', { recursive: true });
+  const ours = paths.filter((path) => path.endsWith('.ts') && !path.startsWith('generated'));
+  sources = await Promise.all(
+    ours.map(async (path) => ({
+      path: path.replaceAll('\\', '/'),
+      text: await readFile(`src/${path}`, 'utf8'),
+    })),
+  );
+});
+
+test('arrows between the layers point downwards only', () => {
+  expect(sources.length).toBeGreaterThan(50);
+  expect(wrongArrows(sources)).toEqual([]);
+});
+
+test('no files import each other in a circle', () => {
+  expect(cycles(sources)).toEqual([]);
+});
+
+test('doors parse, call one service and return', () => {
+  expect(busyDoors(sources)).toEqual([]);
+});
+
+test('only main.ts and the commands read the environment', () => {
+  expect(environmentReaders(sources)).toEqual([]);
+});
+
+test('no folder holds more than about twelve files, and no file more than 300 lines', () => {
+  const folders = new Map<string, number>();
+  for (const { path, text } of sources) {
+    const folder = path.split('/').slice(0, -1).join('/');
+    folders.set(folder, (folders.get(folder) ?? 0) + 1);
+    expect([path, text.split('\n').length > 300]).toEqual([path, false]);
+  }
+  expect([...folders].filter(([, count]) => count > 12)).toEqual([]);
+});
+
+describe('the checks see what they are for', () => {
+  test.each([
+    ['domain/points.ts', "import { createDb } from '../infra/db.js';"],
+    ['domain/points.ts', "import type { App } from '../app.js';"],
+    ['infra/db.ts', "import { grant } from '../services/ledger/grants.js';"],
+    ['services/keys.ts', "import { openApp } from '../app.js';"],
+    ['services/keys.ts', "import { createShield } from '../resolvers/permissions.js';"],
+    ['services/keys.ts', "export { main } from '../main.js';"],
+    ['resolvers/a.resolver.ts', "import { transact } from '../infra/db.js';"],
+    ['resolvers/a.resolver.ts', "import { PrismaClient } from '../generated/prisma/client.js';"],
+    ['jobs/index.ts', "import { createServer } from '../http/server.js';"],
+  ])('a wrong arrow: %s with %s', (path, text) => {
+    expect(wrongArrows([{ path, text }]).length).toBe(1);
+  });
+
+  test.each([
+    ['services/keys.ts', "import type { App } from '../app.js';"],
+    ['services/a/b.ts', "import { transact } from '../../infra/db.js';"],
+    ['main.ts', "import { start } from './start.js';"],
+    ['domain/points.ts', "import { z } from 'zod';"],
+  ])('a right arrow: %s with %s', (path, text) => {
+    expect(wrongArrows([{ path, text }])).toEqual([]);
+  });
+
+  test('a circle', () => {
+    const circle = cycles([
+      { path: 'domain/a.ts', text: "import { b } from './b.js';" },
+      { path: 'domain/b.ts', text: "import { a } from './a.js';" },
+    ]);
+    expect(circle).toEqual(['domain/a → domain/b → domain/a']);
+  });
+
+  test('a busy resolver', () => {
+    const text = 'class A { one() { return x ? 1 : 2; } two() {\n' + 'f();\n'.repeat(9) + '} }';
+    expect(busyDoors([{ path: 'resolvers/a.resolver.ts', text }])).toEqual([
+      'resolvers/a.resolver.ts one branches',
+      'resolvers/a.resolver.ts two has 9 lines',
+    ]);
+    expect(busyDoors([{ path: 'http/a.ts', text: 'await app.db.user.findMany()' }]).length).toBe(1);
+  });
+
+  test('a reader of the environment', () => {
+    expect(environmentReaders([{ path: 'infra/a.ts', text: 'process.env.PORT' }])).toEqual([
+      'infra/a.ts',
+    ]);
+  });
+});

@@ -1,0 +1,192 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { send } from '../support/client.js';
+import { isAlive, until } from '../support/faults.js';
+import { startServer, type Environment, type ServerProcess } from '../support/talebank.js';
+
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+let dataDir: string;
+const servers: ServerProcess[] = [];
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'talebank-start-'));
+});
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.stop()));
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+async function start(environment: Environment = {}): Promise<ServerProcess> {
+  const server = await startServer({ DATA_DIR: dataDir, SEED: 'true', ...environment });
+  servers.push(server);
+  return server;
+}
+
+/** Starts a server that must not start. @returns what it said, and its exit code */
+async function refusal(environment: Environment): Promise<{ said: string; code: number | null }> {
+  const child = spawn(process.execPath, [MAIN], {
+    env: { PATH: process.env['PATH'] ?? '', PORT: '0', DATA_DIR: dataDir, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  return { said: said.trim(), code };
+}
+
+async function postmaster(): Promise<number> {
+  const file = await readFile(join(dataDir, 'postgres', 'cluster', 'postmaster.pid'), 'utf8');
+  return Number(file.split('\n')[0]);
+}
+
+const titles = async (url: string): Promise<string[]> => {
+  const { data } = await send<{ stories: { nodes: { title: string }[] } }>(
+    url,
+    '{ stories(first: 100) { nodes { title } } }',
+  );
+  return (data?.stories.nodes ?? []).map(({ title }) => title);
+};
+
+test('a first start makes everything and answers; a second one finds it as it was', async () => {
+  const startedAt = Date.now();
+  const first = await start();
+  const library = await titles(first.url);
+  expect(Date.now() - startedAt).toBeLessThan(15_000);
+  expect(library.length).toBeGreaterThanOrEqual(8);
+  const password = await readFile(join(dataDir, 'administrator-password'), 'utf8');
+  const { data } = await send<{ login: { user: { role: string } } }>(
+    first.url,
+    'mutation ($password: String!) { login(input: { email: "admin@talebank.local", password: $password }) { user { role } } }',
+    { password: password.trim() },
+  );
+  expect(data?.login.user.role).toBe('ADMIN');
+  const mutation = 'mutation { deleteStory(id: "x") }';
+  expect((await send(first.url, mutation)).errors[0]?.extensions.code).toBe('UNAUTHENTICATED');
+  await first.stop();
+  expect(isAlive(first.child.pid ?? 0)).toBe(false);
+
+  const second = await start();
+  expect(await titles(second.url)).toEqual(library);
+  expect(await readFile(join(dataDir, 'administrator-password'), 'utf8')).toBe(password);
+  expect(second.logs().some((line) => line['msg'] === 'database migrated')).toBe(false);
+});
+
+test('a server that is killed leaves no Postgres behind, and starts again at once', async () => {
+  const first = await start();
+  const library = await titles(first.url);
+  const pid = await postmaster();
+  expect(isAlive(pid)).toBe(true);
+  await first.kill();
+  const second = await start();
+  expect(await titles(second.url)).toEqual(library);
+  await until('the first Postgres is gone', () => !isAlive(pid));
+});
+
+test('Ctrl-C in the terminal, which every process hears, stops all of them in order', async () => {
+  const child = spawn(process.execPath, [MAIN], {
+    env: { PATH: process.env['PATH'] ?? '', PORT: '0', DATA_DIR: dataDir, LOG_FORMAT: 'pretty' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    // A group of its own, as a terminal makes one for a command.
+    detached: true,
+  });
+  let said = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  await until('it is ready', () => said.includes('Stop with Ctrl-C'));
+  expect(said).toMatch(/GraphQL {4}http:\/\/127\.0\.0\.1:\d+\/graphql/);
+  expect(said).toMatch(/GraphiQL {3}http:/);
+  expect(said).toMatch(/listener@talebank\.local +password: once upon a time/);
+  const pid = await postmaster();
+  const exited = once(child, 'exit');
+  process.kill(-(child.pid ?? 0), 'SIGINT');
+  expect(await exited).toEqual([0, null]);
+  expect(isAlive(pid)).toBe(false);
+});
+
+test('two servers on one folder: the second one says so', async () => {
+  await start();
+  const { said, code } = await refusal({});
+  expect(said).toMatch(
+    /^Talebank cannot start\. Another Talebank is running on .*: stop it, or set another DATA_DIR\.$/,
+  );
+  expect(code).toBe(1);
+});
+
+test.each([
+  [{ PORT: 'eighty' }, 'PORT is "eighty", but must be a whole number.'],
+  [{ PORT: '70000' }, 'PORT is "70000", but must be 0 to 65535.'],
+  [{ ROLE: 'king' }, 'ROLE is "king", but must be all, api, worker.'],
+  [{ CREDITS_UNIT_SIZE: '0' }, 'CREDITS_UNIT_SIZE is "0", but must be 1 to 1000000.'],
+  [
+    { CREDIT_SOURCE_PRIORITY: 'FREE,FREE' },
+    'CREDIT_SOURCE_PRIORITY is "FREE,FREE", but must be each of EVENT, MONTHLY, REFERRAL, ADD_ON, FREE once, first to burn first.',
+  ],
+  [
+    { DATABASE_URL: 'mysql://root:secret@localhost/x' },
+    'DATABASE_URL is a value, but must be an address that begins with postgres:// or postgresql://.',
+  ],
+  [
+    { ADMIN_EMAIL: 'admin@example.com' },
+    'ADMIN_PASSWORD is not set, but ADMIN_EMAIL is: set both or neither.',
+  ],
+  [
+    { NODE_ENV: 'production' },
+    'DATABASE_URL is not set, and production needs one (or EMBEDDED_DATABASE=true for the embedded Postgres).',
+  ],
+  [{ REFUND_POLICY: 'NONE' }, 'REFUND_POLICY is "NONE", but must be GRACE, FORFEIT.'],
+  [{ SEED: 'perhaps' }, 'SEED is "perhaps", but must be true, false, yes, no.'],
+])('a wrong variable stops the start with one line: %j', async (environment, line) => {
+  expect(await refusal(environment as Environment)).toEqual({
+    said: `Talebank cannot start. ${line}`,
+    code: 1,
+  });
+});
+
+test('a port that is taken is said in words', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  const { said, code } = await refusal({ PORT: String(port) });
+  expect(said).toBe(
+    `Talebank cannot start. PORT is ${String(port)}, but another program listens there: set another PORT.`,
+  );
+  expect(code).toBe(1);
+  server.close();
+});
+
+test('a database that cannot be reached is said in words', async () => {
+  const { said, code } = await refusal({
+    DATABASE_URL: 'postgresql://nobody:secret@127.0.0.1:9/talebank',
+  });
+  expect(said).toMatch(
+    /^Talebank cannot start\. DATABASE_URL: the database at 127\.0\.0\.1:9 cannot be reached: .*ECONNREFUSED/,
+  );
+  expect(said).not.toContain('secret');
+  expect(code).toBe(1);
+});
+
+test('a folder that cannot be written is said in words', async () => {
+  // Root may write anywhere, but not below a file.
+  const file = join(dataDir, 'file');
+  await writeFile(file, '');
+  const { said, code } = await refusal({ DATA_DIR: join(file, 'data') });
+  expect(said).toMatch(/^Talebank cannot start\. DATA_DIR is .*, but cannot be written: /);
+  expect(code).toBe(1);
+  if (process.getuid?.() !== 0) {
+    await chmod(dataDir, 0o500);
+    expect((await refusal({ DATA_DIR: join(dataDir, 'data') })).said).toMatch(
+      /cannot be written: .*EACCES/,
+    );
+    await chmod(dataDir, 0o700);
+  }
+});

@@ -1,0 +1,152 @@
+import { posix } from 'node:path';
+import ts from 'typescript';
+
+/** A source file: its path below src/, and what stands in it. */
+export interface Source {
+  readonly path: string;
+  readonly text: string;
+}
+
+interface Import {
+  /** Below src/; a package's name for anything else. */
+  readonly target: string;
+  readonly typeOnly: boolean;
+}
+
+/** From layer to layers. What is at the top of src/ wires everything, and cli/ starts it. */
+const ARROWS: Readonly<Record<string, readonly string[]>> = {
+  domain: [],
+  infra: ['domain'],
+  services: ['domain', 'infra'],
+  resolvers: ['domain', 'services'],
+  jobs: ['domain', 'services'],
+  http: ['domain', 'services', 'resolvers'],
+};
+/** Imported from below as types alone: what a function may use is passed to it. */
+const PASSED_DOWN = ['app', 'config'];
+
+const layerOf = (path: string): string => (path.includes('/') ? (path.split('/')[0] ?? '') : 'top');
+
+function importsOf({ path, text }: Source): Import[] {
+  const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+  return file.statements.flatMap((statement) => {
+    if (!ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement)) return [];
+    if (statement.moduleSpecifier === undefined || !ts.isStringLiteral(statement.moduleSpecifier))
+      return [];
+    return [
+      { target: resolve(path, statement.moduleSpecifier.text), typeOnly: isTypeOnly(statement) },
+    ];
+  });
+}
+
+const resolve = (from: string, specifier: string): string =>
+  specifier.startsWith('.')
+    ? posix.join(posix.dirname(from), specifier).replace(/\.js$/, '')
+    : `package:${specifier}`;
+
+function isTypeOnly(statement: ts.ImportDeclaration | ts.ExportDeclaration): boolean {
+  if (ts.isExportDeclaration(statement)) return statement.isTypeOnly;
+  const clause = statement.importClause;
+  if (clause === undefined) return false;
+  const { namedBindings, name } = clause;
+  if (clause.phaseModifier === ts.SyntaxKind.TypeKeyword) return true;
+  const named =
+    namedBindings !== undefined && ts.isNamedImports(namedBindings) ? namedBindings.elements : [];
+  return name === undefined && named.length > 0 && named.every((element) => element.isTypeOnly);
+}
+
+/** Every arrow that must not be, as `from → to`. */
+export function wrongArrows(sources: readonly Source[]): string[] {
+  return sources.flatMap((source) => {
+    const layer = layerOf(source.path);
+    const allowed = ARROWS[layer];
+    return importsOf(source)
+      .filter(({ target, typeOnly }) => {
+        if (target.startsWith('package:')) return false;
+        if (target === 'main') return true;
+        if (allowed === undefined) return false;
+        if (PASSED_DOWN.includes(target)) return layer === 'domain' || !typeOnly;
+        const to = layerOf(target);
+        if (to === 'generated') return !(layer === 'infra' || (layer === 'services' && typeOnly));
+        return to !== layer && !allowed.includes(to);
+      })
+      .map(({ target }) => `${source.path} → ${target}`);
+  });
+}
+
+/** Files that import each other in a circle, types aside. */
+export function cycles(sources: readonly Source[]): string[] {
+  const graph = new Map(
+    sources.map((source) => [
+      source.path.replace(/\.ts$/, ''),
+      importsOf(source)
+        .filter(({ typeOnly }) => !typeOnly)
+        .map(({ target }) => target),
+    ]),
+  );
+  const done = new Set<string>();
+  const found: string[] = [];
+  const visit = (path: string, trail: readonly string[]): void => {
+    if (trail.includes(path)) {
+      found.push([...trail.slice(trail.indexOf(path)), path].join(' → '));
+      return;
+    }
+    if (done.has(path)) return;
+    for (const target of graph.get(path) ?? []) visit(target, [...trail, path]);
+    done.add(path);
+  };
+  for (const path of graph.keys()) visit(path, []);
+  return found;
+}
+
+const LONGEST_RESOLVER = 8;
+
+/** Resolver methods that branch, loop, or are longer than eight lines; and Prisma in a door. */
+export function busyDoors(sources: readonly Source[]): string[] {
+  return sources.flatMap((source) => {
+    const layer = layerOf(source.path);
+    const problems: string[] = [];
+    if (['resolvers', 'jobs', 'http'].includes(layer)) {
+      if (/\$(queryRaw|executeRaw|transaction)|\bapp\.db\b|generated\/prisma/.test(source.text)) {
+        problems.push(`${source.path} reaches into the database`);
+      }
+    }
+    if (!source.path.endsWith('.resolver.ts')) return problems;
+    const file = ts.createSourceFile(source.path, source.text, ts.ScriptTarget.Latest, true);
+    const look = (node: ts.Node, method: string): void => {
+      if (BRANCHES.has(node.kind)) problems.push(`${source.path} ${method} branches`);
+      ts.forEachChild(node, (child) => {
+        look(child, method);
+      });
+    };
+    for (const type of file.statements.filter((statement) => ts.isClassDeclaration(statement))) {
+      for (const member of type.members.filter((one) => ts.isMethodDeclaration(one))) {
+        const { body } = member;
+        if (body === undefined) continue;
+        const name = member.name.getText(file);
+        look(body, name);
+        const lines = body.getText(file).split('\n').length - 2;
+        if (lines > LONGEST_RESOLVER)
+          problems.push(`${source.path} ${name} has ${String(lines)} lines`);
+      }
+    }
+    return problems;
+  });
+}
+
+const BRANCHES = new Set([
+  ts.SyntaxKind.IfStatement,
+  ts.SyntaxKind.ConditionalExpression,
+  ts.SyntaxKind.SwitchStatement,
+  ts.SyntaxKind.ForStatement,
+  ts.SyntaxKind.ForOfStatement,
+  ts.SyntaxKind.WhileStatement,
+]);
+
+/** Files that read the environment although it is not theirs to read. */
+export const environmentReaders = (sources: readonly Source[]): string[] =>
+  sources
+    .filter(({ path }) => path !== 'main.ts' && layerOf(path) !== 'cli')
+    // A child process is given its PATH by whoever starts it.
+    .filter(({ text }) => /process\.env(?!\['PATH'\])/.test(text))
+    .map(({ path }) => path);
