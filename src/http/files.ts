@@ -23,6 +23,9 @@ export function serveFiles(server: FastifyInstance, app: App): void {
       // A player on another site may use the address: whoever has it was given it.
       'access-control-allow-origin': '*',
       'cross-origin-resource-policy': 'cross-origin',
+      // Opened by itself, a recording is shown by the browser's own player.
+      'content-security-policy':
+        "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'",
     });
     const key = params.safeParse(request.params);
     const address = query.safeParse(request.query);

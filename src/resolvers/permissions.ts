@@ -43,6 +43,7 @@ const permissions = {
     quoteAudio: isSignedIn,
     creditLots: isSignedIn,
     creditHistory: isSignedIn,
+    user: isAdministrator,
   },
   Mutation: {
     '*': deny,

@@ -1,5 +1,5 @@
-import { Args, ArgsType, Ctx, Field, FieldResolver, Query, Resolver, Root } from 'type-graphql';
-import type { UserView } from '../../services/accounts/people.js';
+import { Args, ArgsType, Ctx, Field, FieldResolver, ID, Query, Resolver, Root } from 'type-graphql';
+import { findUser, type UserView } from '../../services/accounts/people.js';
 import {
   listHistory,
   listLots,
@@ -29,6 +29,15 @@ class AudioArgs extends PageArgs {
   status?: readonly AudioStatus[] | null;
 }
 
+@ArgsType()
+class UserArgs {
+  @Field(() => ID, { nullable: true, description: 'Their id, or …' })
+  id?: string | null;
+
+  @Field(() => String, { nullable: true, description: '… their e-mail address: one of the two.' })
+  email?: string | null;
+}
+
 @Resolver(() => UserType)
 export class UserResolver {
   @Query(() => UserType, {
@@ -37,6 +46,14 @@ export class UserResolver {
   })
   me(@Ctx() { viewer, loaders }: Context): Promise<UserView | null> {
     return loaders.optional(loaders.users, viewer?.userId ?? null);
+  }
+
+  @Query(() => UserType, {
+    nullable: true,
+    description: 'Anyone, by their id or their e-mail address. Administrators only.',
+  })
+  user(@Ctx() { app }: Context, @Args(() => UserArgs) args: UserArgs): Promise<UserView> {
+    return findUser(app, args);
   }
 
   @FieldResolver(() => Boolean, { description: 'Whether the address was confirmed.' })

@@ -1,4 +1,7 @@
 import type { App } from '../../app.js';
+import { badUserInput, notFound } from '../../domain/errors.js';
+import { isId } from '../../domain/ids.js';
+import { isCleanText } from '../../domain/text.js';
 
 /** A person, without what is nobody's business. */
 export interface UserView {
@@ -18,4 +21,18 @@ export async function usersById(app: App, ids: readonly string[]): Promise<Map<s
     omit: { passwordHash: true },
   });
   return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** One person, for administrators. @throws NOT_FOUND, BAD_USER_INPUT when not exactly one of the two is given */
+export async function findUser(
+  app: App,
+  wanted: { id?: string | null; email?: string | null },
+): Promise<UserView> {
+  const { id = null, email = null } = wanted;
+  if ((id === null) === (email === null)) throw badUserInput('id', 'give either id or email');
+  if ((id !== null && !isId(id)) || (email !== null && !isCleanText(email))) throw notFound('user');
+  const where = id === null ? { email: (email ?? '').trim().toLowerCase() } : { id };
+  const user = await app.db.user.findUnique({ where, omit: { passwordHash: true } });
+  if (user === null) throw notFound('user');
+  return user;
 }

@@ -1,6 +1,7 @@
 import 'graphiql/setup-workers/vite';
 import 'graphiql/style.css';
 import './style.css';
+import type { Fetcher, FetcherParams } from '@graphiql/toolkit';
 import { GraphiQL } from 'graphiql';
 import { useSyncExternalStore, type ReactNode } from 'react';
 import { createRoot } from 'react-dom/client';
@@ -55,15 +56,22 @@ function Bar(): ReactNode {
   );
 }
 
+/** GraphiQL learns of a tab's operation a moment after the tab was opened: the name may be another tab's. */
+function operationOf({ query, variables, operationName }: FetcherParams): object {
+  const isThere = operationName != null && new RegExp(`\\b${operationName}\\b`).test(query);
+  return { query, variables: variables as unknown, ...(isThere ? { operationName } : {}) };
+}
+
+const fetcher: Fetcher = (operation, options) =>
+  execute(operationOf(operation), options?.headers ?? {}) as Promise<never>;
+
 function App({ findings }: { findings: Findings }): ReactNode {
   return (
     <>
       <Bar />
       <main>
         <GraphiQL
-          fetcher={(operation, options) =>
-            execute(operation, options?.headers ?? {}) as Promise<never>
-          }
+          fetcher={fetcher}
           defaultTabs={examplesFor(findings)}
           defaultEditorToolsVisibility="variables"
           isHeadersEditorEnabled={false}
