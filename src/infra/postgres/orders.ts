@@ -22,6 +22,9 @@ const SETTINGS: Readonly<Record<string, string>> = {
   max_connections: '60',
   shared_buffers: '64MB',
   wal_compression: 'on',
+  // Processes that a single machine's database does not need.
+  io_method: 'sync',
+  max_logical_replication_workers: '0',
   jit: 'off',
   timezone: 'UTC',
   log_timezone: 'UTC',
