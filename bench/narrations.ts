@@ -27,6 +27,7 @@ async function makeAccounts({ app }: Bench): Promise<UserId[]> {
         idempotencyKey: 'bench',
         requestHash: new Uint8Array(32),
         actorId: null,
+        action: null,
       }),
     ),
   );

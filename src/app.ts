@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Config } from './config.js';
 import { createDb, type Db } from './infra/db.js';
 import type { Logger } from './infra/log.js';
+import { createMetrics, type Metrics } from './infra/metrics.js';
 import { openQueue, type JobQueue, type QueueDeclaration } from './infra/queue.js';
 import { createEspeakProvider } from './infra/speech/espeak.js';
 import type { SpeechProvider } from './infra/speech/provider.js';
@@ -12,11 +13,17 @@ import { loadKeyRing, loadSecret } from './services/keys.js';
 import { createSessionStates, type SessionStates } from './services/sessions/viewer.js';
 import { settleGrants, type GrantOutcome, type GrantRequest } from './services/ledger/grants.js';
 import { groupCommit, type Command } from './services/ledger/group-commit.js';
+import { observe } from './services/ledger/observed.js';
 import {
   refundSettler,
   type RefundOutcome,
   type RefundRequest,
 } from './services/ledger/refunds.js';
+import {
+  settleRevocations,
+  type RevokeOutcome,
+  type RevokeRequest,
+} from './services/ledger/revocations.js';
 import {
   narrationSettler,
   type NarrationOutcome,
@@ -24,6 +31,7 @@ import {
 } from './services/narrations/settle-narrations.js';
 import {
   failAudioQueue,
+  SCHEDULED_QUEUES,
   synthesizeAudioQueue,
   type SynthesizeAudioPayload,
 } from './services/queues.js';
@@ -32,6 +40,7 @@ import {
 export interface App {
   readonly config: Config;
   readonly log: Logger;
+  readonly metrics: Metrics;
   readonly db: Db;
   readonly queue: JobQueue;
   readonly synthesizeAudio: QueueDeclaration<SynthesizeAudioPayload>;
@@ -48,6 +57,7 @@ export interface App {
   readonly ledger: {
     readonly grant: Command<GrantRequest, GrantOutcome>;
     readonly refund: Command<RefundRequest, RefundOutcome>;
+    readonly revoke: Command<RevokeRequest, RevokeOutcome>;
     readonly narrate: Command<NarrationRequest, NarrationOutcome>;
   };
 }
@@ -69,7 +79,10 @@ export async function openApp(options: {
   const worker = config.role !== 'api';
   const queue = await openQueue({ url, poolSize: worker ? 3 : 2, supervise: worker, log });
   const synthesizeAudio = synthesizeAudioQueue(config.synthesis.retries);
-  await queue.declare([failAudioQueue, synthesizeAudio]);
+  await queue.declare([failAudioQueue, synthesizeAudio, ...SCHEDULED_QUEUES]);
+  const metrics = createMetrics();
+  metrics.monthlyGrantOff.set(config.credits.monthly === 0 ? 1 : 0);
+  const facts = { log, metrics };
   const speech = createEspeakProvider({
     // Speaking is more than twice as fast as encoding: one process serves two narrations.
     processes: Math.ceil(config.synthesis.concurrency / 2),
@@ -79,6 +92,7 @@ export async function openApp(options: {
   return {
     config,
     log,
+    metrics,
     db,
     queue,
     synthesizeAudio,
@@ -89,9 +103,22 @@ export async function openApp(options: {
     urlSecret: await loadSecret(db, 'url-signing'),
     publicUrl: options.publicUrl,
     ledger: {
-      grant: groupCommit(db, settleGrants),
-      refund: groupCommit(db, refundSettler(config.credits.refundPolicy)),
-      narrate: groupCommit(db, narrationSettler(queue, synthesizeAudio)),
+      grant: groupCommit(
+        db,
+        settleGrants,
+        observe<GrantRequest>(facts, 'grant', ({ terms }) => terms.source),
+      ),
+      refund: groupCommit(
+        db,
+        refundSettler(config.credits.refundPolicy),
+        observe<RefundRequest>(facts, 'refund'),
+      ),
+      revoke: groupCommit(db, settleRevocations, observe<RevokeRequest>(facts, 'revoke')),
+      narrate: groupCommit(
+        db,
+        narrationSettler(queue, synthesizeAudio),
+        observe<NarrationRequest>(facts, 'debit'),
+      ),
     },
     close: async (timeoutMs) => {
       await queue.close(timeoutMs);

@@ -48,6 +48,8 @@ const variables = z.object({
     .max(256, '8 to 256 characters')
     .optional(),
   SEED: flag.optional(),
+  METRICS_PORT: wholeNumber(0, 65_535).optional(),
+  METRICS_TOKEN: z.string().min(16, 'at least 16 characters').optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   LOG_FORMAT: z.enum(['auto', 'json', 'pretty']).default('auto'),
   GRAPHIQL: flag.optional(),
@@ -56,6 +58,7 @@ const variables = z.object({
   CREDITS_UNIT_SIZE: wholeNumber(1, 1_000_000).default(1000),
   CREDIT_SOURCE_PRIORITY: priorities.default([...CREDIT_SOURCES]),
   INITIAL_CREDITS: wholeNumber(0, 1_000_000).default(10),
+  MONTHLY_CREDITS: wholeNumber(0, 1_000_000).default(0),
   REFUND_POLICY: z.enum(['GRACE', 'FORFEIT']).default('GRACE'),
   SYNTHESIS_RETRIES: wholeNumber(0, 100).default(4),
   SYNTHESIS_RETRY_DELAY_SECONDS: wholeNumber(0, 3_600).default(5),
@@ -85,6 +88,11 @@ export interface Config {
   readonly databasePoolSize: number;
   readonly admin: { readonly email: string; readonly password: string } | null;
   readonly seed: boolean;
+  readonly metrics: {
+    /** A port of its own; null: /metrics at the API's, for this machine and whoever has the token. */
+    readonly port: number | null;
+    readonly token: string | null;
+  };
   readonly logLevel: z.infer<typeof variables>['LOG_LEVEL'];
   readonly logFormat: 'json' | 'pretty';
   readonly graphiql: boolean;
@@ -97,6 +105,8 @@ export interface Config {
     readonly priorityOf: Readonly<Record<CreditSource, number>>;
     /** Points for signing up. */
     readonly initial: number;
+    /** Points a month for users without an allowance of their own; 0 for none. */
+    readonly monthly: number;
     readonly refundPolicy: 'GRACE' | 'FORFEIT';
   };
   readonly synthesis: {
@@ -140,6 +150,7 @@ export function readConfig(environment: Environment): Config {
     databasePoolSize: env.DATABASE_POOL_SIZE,
     admin: adminOf(env),
     seed: env.SEED ?? !production,
+    metrics: { port: env.METRICS_PORT ?? null, token: env.METRICS_TOKEN ?? null },
     logLevel: env.LOG_LEVEL,
     logFormat: env.LOG_FORMAT === 'auto' ? (production ? 'json' : 'pretty') : env.LOG_FORMAT,
     graphiql: env.GRAPHIQL ?? !production,
@@ -149,6 +160,7 @@ export function readConfig(environment: Environment): Config {
       unitSize: env.CREDITS_UNIT_SIZE,
       priorityOf: priorityOf(env.CREDIT_SOURCE_PRIORITY),
       initial: env.INITIAL_CREDITS,
+      monthly: env.MONTHLY_CREDITS,
       refundPolicy: env.REFUND_POLICY,
     },
     synthesis: {
@@ -183,7 +195,7 @@ function priorityOf(order: readonly CreditSource[]): Record<CreditSource, number
 function explain(error: z.ZodError, environment: Environment): string {
   const [issue] = error.issues;
   const name = String(issue?.path[0]);
-  const secret = /PASSWORD|SECRET|KEY|DATABASE_URL/.test(name);
+  const secret = /PASSWORD|SECRET|KEY|TOKEN$|DATABASE_URL/.test(name);
   const found = secret ? 'a value' : JSON.stringify(environment[name]);
   const allowed =
     issue?.code === 'invalid_value' ? issue.values.join(', ') : (issue?.message ?? 'another value');

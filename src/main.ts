@@ -1,13 +1,18 @@
 /** The one place that knows the process: its environment, its signals, its terminal. */
 import { banner } from './banner.js';
 import { ConfigError, readConfig } from './config.js';
+import { currentRequest } from './http/requests.js';
 import { createLogger } from './infra/log.js';
 import { StartError } from './infra/start-error.js';
 import { start, type Running } from './start.js';
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
-  const log = createLogger({ level: config.logLevel, format: config.logFormat });
+  const log = createLogger({
+    level: config.logLevel,
+    format: config.logFormat,
+    about: () => currentRequest.getStore() ?? {},
+  });
   const state: { running?: Running; stopping: boolean } = { stopping: false };
 
   const stop = (exitCode: number): void => {

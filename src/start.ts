@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openApp, type OpenApp } from './app.js';
 import type { Config } from './config.js';
+import type { FastifyInstance } from 'fastify';
+import { createMetricsServer } from './http/metrics.js';
 import { createServer } from './http/server.js';
 import type { Logger } from './infra/log.js';
 import { applyMigrations } from './infra/migrations.js';
@@ -68,7 +70,11 @@ export async function start(
     await syncVoices(app);
     if (config.role !== 'api') await startJobs(app);
     if (config.role !== 'worker') url = await listen(app, closers);
-    log.info({ url, role: config.role }, 'listening');
+    const metricsUrl = await listenForMetrics(app, closers);
+    log.info(
+      { url, ...(metricsUrl === null ? {} : { metricsUrl }), role: config.role },
+      'listening',
+    );
     return { url, logins, stop };
   } catch (error) {
     await stop();
@@ -144,17 +150,37 @@ async function listen(app: OpenApp, closers: (() => Promise<void>)[]): Promise<s
   const { host, port } = app.config;
   const server = await createServer(app, { graphiqlFolder: root('web/graphiql/dist') });
   closers.push(() => server.close());
+  return listenOn(server, { host, port, variable: 'PORT' });
+}
+
+/** For Prometheus, also of a worker. */
+async function listenForMetrics(
+  app: OpenApp,
+  closers: (() => Promise<void>)[],
+): Promise<string | null> {
+  const server = createMetricsServer(app);
+  if (server === null) return null;
+  closers.push(() => server.close());
+  const { host, metrics } = app.config;
+  return listenOn(server, { host, port: metrics.port ?? 0, variable: 'METRICS_PORT' });
+}
+
+/** @throws StartError that names the variable */
+async function listenOn(
+  server: FastifyInstance,
+  { host, port, variable }: { host: string; port: number; variable: string },
+): Promise<string> {
   try {
     return await server.listen({ host, port });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'EADDRINUSE')
       throw new StartError(
-        `PORT is ${String(port)}, but another program listens there: set another PORT.`,
+        `${variable} is ${String(port)}, but another program listens there: set another ${variable}.`,
       );
     if (code === 'EACCES')
       throw new StartError(
-        `PORT is ${String(port)}, but this user may not listen there: set one above 1023.`,
+        `${variable} is ${String(port)}, but this user may not listen there: set one above 1023.`,
       );
     throw new StartError(`HOST is ${host}, but it cannot be listened on: ${message}`);
   }

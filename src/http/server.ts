@@ -7,6 +7,7 @@ import { serveFiles } from './files.js';
 import { serveGraphiql } from './graphiql.js';
 import { serveGraphql } from './graphql.js';
 import { serveHealth } from './health.js';
+import { serveMetrics } from './metrics.js';
 import { currentRequest } from './requests.js';
 
 const MOST_BODY_BYTES = 1024 * 1024;
@@ -51,6 +52,7 @@ export async function createServer(
   });
   await server.register(cookie);
   serveHealth(server, app);
+  serveMetrics(server, app);
   serveFiles(server, app);
   if (app.config.graphiql) await serveGraphiql(server, { folder: options.graphiqlFolder });
   await serveGraphql(server, app);

@@ -1,4 +1,4 @@
-import { PgBoss, type JobWithMetadata, type Queue as QueuePolicy, type WorkOptions } from 'pg-boss';
+import { PgBoss, type JobWithMetadata, type Queue as QueuePolicy } from 'pg-boss';
 import type { ZodType } from 'zod';
 import { asQueueDb, type Tx } from './db.js';
 import type { Logger } from './log.js';
@@ -35,10 +35,14 @@ export interface JobQueue {
   ): Promise<void>;
   /** Creates the queues or brings their policies up to date. */
   declare(queues: readonly Pick<QueueDeclaration<object>, 'name' | 'policy'>[]): Promise<void>;
+  /** @throws when it does not answer */
+  check(): Promise<void>;
+  /** Runs a queue's job at the times of `cron`, in UTC, once however many processes say so. */
+  schedule(queueName: string, cron: string): Promise<void>;
   /** Starts taking jobs. A handler that throws sends its job back to be tried again. */
   work<Payload extends object>(
     queue: QueueDeclaration<Payload>,
-    options: WorkOptions,
+    options: { localConcurrency?: number; pollingSeconds?: number },
     handle: (delivery: Delivery<Payload>) => Promise<void>,
   ): Promise<void>;
   /** Stops taking jobs, waits for the ones in hand, and closes the connections. */
@@ -92,15 +96,21 @@ export async function openQueue(options: {
         else await boss.updateQueue(name, withoutFixedParts(policy));
       }
     },
-    async work(queue, workOptions, handle) {
-      // Notifications tell of new jobs, but not of retries whose time has come: hence also a look a second.
+    async check() {
+      await boss.schemaVersion();
+    },
+    async schedule(queueName, cron) {
+      await boss.schedule(queueName, cron, {}, { tz: 'UTC' });
+    },
+    async work(queue, { localConcurrency = 1, pollingSeconds = 1 }, handle) {
+      // Notifications tell of new jobs, but not of retries whose time has come: hence also a look every so often.
       await boss.work<object>(
         queue.name,
         {
-          ...workOptions,
+          localConcurrency,
+          pollingIntervalSeconds: pollingSeconds,
+          notifyPollingIntervalSeconds: pollingSeconds,
           batchSize: 1,
-          pollingIntervalSeconds: 1,
-          notifyPollingIntervalSeconds: 1,
         },
         async (jobs) => {
           for (const job of jobs) await handle(deliveryOf(queue, job as JobWithMetadata));

@@ -1,9 +1,18 @@
 import type { App } from '../app.js';
+import {
+  expireCreditsQueue,
+  grantMonthlyCreditsQueue,
+  reconcileCreditsQueue,
+} from '../services/queues.js';
 import { workOnFailAudio } from './fail-audio.js';
+import { workOnSchedule } from './scheduled.js';
 import { workOnSynthesizeAudio } from './synthesize-audio.js';
 
 /** Every queue that this product works on. */
 export async function startJobs(app: App): Promise<void> {
   await workOnSynthesizeAudio(app);
   await workOnFailAudio(app);
+  await workOnSchedule(app, expireCreditsQueue, 'EXPIRE_CREDITS');
+  await workOnSchedule(app, grantMonthlyCreditsQueue, 'GRANT_MONTHLY_CREDITS');
+  await workOnSchedule(app, reconcileCreditsQueue, 'RECONCILE_CREDITS');
 }

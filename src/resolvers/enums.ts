@@ -78,3 +78,13 @@ export const CreditTransactionType = declare('CreditTransactionType', 'Why point
   EXPIRY: 'What was left in a lapsed lot went out of the books.',
   REVOCATION: 'An administrator took back what was left in a lot.',
 });
+
+export const MaintenanceTask = declare(
+  'MaintenanceTask',
+  'What runs by the clock, and can be run by hand.',
+  {
+    EXPIRE_CREDITS: 'Books what lapsed lots still hold. Every five minutes.',
+    GRANT_MONTHLY_CREDITS: 'Gives everyone who has none the allowance of this month. Every day.',
+    RECONCILE_CREDITS: 'Checks the whole ledger against its rules. Every night.',
+  },
+);

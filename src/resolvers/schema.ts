@@ -10,6 +10,8 @@ import {
   QuotedAllocationResolver,
   SynthesizeAudioPayloadResolver,
 } from './audio/audio.resolver.js';
+import { RefundAudioResolver } from './audio/refunds.resolver.js';
+import { BulkGrantResolver } from './credits/bulk-grants.resolver.js';
 import {
   CreditAllocationResolver,
   CreditLotResolver,
@@ -17,6 +19,9 @@ import {
   CreditTransactionResolver,
 } from './credits/credits.resolver.js';
 import { GrantCreditsResolver } from './credits/grants.resolver.js';
+import { ReportsResolver } from './credits/reports.resolver.js';
+import { RevokeCreditLotResolver } from './credits/revocations.resolver.js';
+import { MaintenanceResolver } from './maintenance.resolver.js';
 import { NodeResolver } from './node.resolver.js';
 import { createShield } from './permissions.js';
 import { DateTimeScalar } from './scalars.js';
@@ -39,6 +44,11 @@ export function buildTypes(): GraphQLSchema {
       CreditTransactionResolver,
       CreditAllocationResolver,
       GrantCreditsResolver,
+      BulkGrantResolver,
+      RevokeCreditLotResolver,
+      RefundAudioResolver,
+      ReportsResolver,
+      MaintenanceResolver,
       NodeResolver,
     ],
     scalarsMap: [{ type: Date, scalar: DateTimeScalar }],

@@ -1,12 +1,27 @@
 import type { App } from '../app.js';
 
-/** Whether the database answers. */
-export async function isDatabaseReady(app: App): Promise<boolean> {
-  try {
-    await app.db.$queryRaw`SELECT 1`;
-    return true;
-  } catch (error) {
-    app.log.warn({ err: error }, 'database does not answer');
-    return false;
-  }
+/** What this process needs to do its work, and whether it answers. */
+export interface Readiness {
+  readonly database: boolean;
+  readonly queue: boolean;
+  readonly storage: boolean;
+}
+
+/** Asks everything that this process needs. What does not answer is logged with its reason. */
+export async function checkReadiness(app: App): Promise<Readiness> {
+  const answers = async (what: keyof Readiness, asked: Promise<unknown>): Promise<boolean> => {
+    try {
+      await asked;
+      return true;
+    } catch (error) {
+      app.log.warn({ err: error, what }, 'not ready');
+      return false;
+    }
+  };
+  const [database, queue, storage] = await Promise.all([
+    answers('database', app.db.$queryRaw`SELECT 1`),
+    answers('queue', app.queue.check()),
+    answers('storage', app.storage.check()),
+  ]);
+  return { database, queue, storage };
 }

@@ -54,3 +54,36 @@ export const synthesizeAudioQueue = (
     notify: true,
   },
 });
+
+/** A task that runs by the clock: once at its time, however many processes there are. */
+export interface ScheduledQueue extends QueueDeclaration<object> {
+  /** Minute, hour, day of the month, month, day of the week; in UTC. */
+  readonly cron: string;
+}
+
+const scheduled = (name: string, cron: string): ScheduledQueue => ({
+  name,
+  cron,
+  payload: z.object({}),
+  policy: {
+    // One at a time is enough; a second that was due meanwhile waits, a third is not needed.
+    policy: 'stately',
+    retryLimit: 3,
+    retryDelay: 30,
+    retryBackoff: true,
+    expireInSeconds: 6 * 3_600,
+    heartbeatSeconds: 60,
+    deleteAfterSeconds: 7 * 86_400,
+  },
+});
+
+export const expireCreditsQueue = scheduled('expire-credits', '*/5 * * * *');
+/** On the 1st it grants; on the other days it finds whom it has missed. */
+export const grantMonthlyCreditsQueue = scheduled('grant-monthly-credits', '5 0 * * *');
+export const reconcileCreditsQueue = scheduled('reconcile-credits', '30 3 * * *');
+
+export const SCHEDULED_QUEUES: readonly ScheduledQueue[] = [
+  expireCreditsQueue,
+  grantMonthlyCreditsQueue,
+  reconcileCreditsQueue,
+];

@@ -1,7 +1,7 @@
 import { newId, newLotId, type LotId, type UserId } from '../ids.js';
 import { planDebit, type Allocation } from './allocation.js';
 import { chainHash, type CreditTransactionType, type LedgerEntry } from './chain.js';
-import type { CreditSource, Lot } from './lots.js';
+import { hasLapsed, type CreditSource, type Lot } from './lots.js';
 import { planRefund, type RefundablePart, type RefundPolicy } from './refund.js';
 import { badUserInput, insufficientCredits } from '../errors.js';
 import { keys } from './idempotency.js';
@@ -14,6 +14,8 @@ export interface BookedEntry extends LedgerEntry {
   readonly id: string;
   readonly requestHash: Uint8Array | null;
   readonly hash: Uint8Array;
+  /** Of the allocations' lots, in their order. */
+  readonly sources: readonly CreditSource[];
 }
 
 /**
@@ -51,11 +53,8 @@ export interface Movement {
 
 /** Writes one movement into the book: its lots, its number, its link of the chain. */
 export function post(book: Book, movement: Movement): BookedEntry {
-  let amount = 0;
-  for (const part of movement.allocations) {
-    moveLot(book, part);
-    amount += part.amount;
-  }
+  const lots = movement.allocations.map((part) => moveLot(book, part));
+  const amount = movement.allocations.reduce((sum, part) => sum + part.amount, 0);
   const entry: LedgerEntry = {
     userId: book.userId,
     seq: book.lastSeq + 1,
@@ -73,7 +72,13 @@ export function post(book: Book, movement: Movement): BookedEntry {
     allocations: movement.allocations,
   };
   const hash = chainHash(book.headHash, entry);
-  const booked = { ...entry, id: newId(), requestHash: movement.requestHash ?? null, hash };
+  const booked: BookedEntry = {
+    ...entry,
+    id: newId(),
+    requestHash: movement.requestHash ?? null,
+    hash,
+    sources: lots.map(({ source }) => source),
+  };
   book.entries.push(booked);
   book.lastSeq = entry.seq;
   book.headHash = hash;
@@ -81,17 +86,27 @@ export function post(book: Book, movement: Movement): BookedEntry {
   return booked;
 }
 
-function moveLot(book: Book, { lotId, amount }: Allocation): void {
-  const lot = book.lots.get(lotId);
-  if (lot === undefined) throw new Error(`Lot ${lotId} was not read into the book.`);
+function moveLot(book: Book, { lotId, amount }: Allocation): Lot {
+  const lot = lotIn(book, lotId);
   const remaining = lot.remaining + amount;
   if (remaining < 0 || remaining > lot.granted) {
     throw new Error(
       `Lot ${lotId} would hold ${String(remaining)} of ${String(lot.granted)} points.`,
     );
   }
-  book.lots.set(lotId, { ...lot, remaining });
-  if (!book.newLots.has(lotId)) book.changedLots.add(lotId);
+  changeLot(book, { ...lot, remaining });
+  return lot;
+}
+
+function lotIn(book: Book, lotId: LotId): Lot {
+  const lot = book.lots.get(lotId);
+  if (lot === undefined) throw new Error(`Lot ${lotId} was not read into the book.`);
+  return lot;
+}
+
+function changeLot(book: Book, lot: Lot): void {
+  book.lots.set(lot.id, lot);
+  if (!book.newLots.has(lot.id)) book.changedLots.add(lot.id);
 }
 
 export interface GrantTerms {
@@ -201,5 +216,46 @@ export function refund(
       { reason: about.reason, idempotencyKey: keys.refundGrace(debited.seq, parent.id) },
     );
   }
+  return booked;
+}
+
+/**
+ * Takes what a lapsed lot still holds out of the books, effective at its expiry.
+ * @returns null when the lot can still be spent, was revoked, or holds nothing
+ */
+export function expire(book: Book, lotId: LotId): BookedEntry | null {
+  const { remaining, expiresAt, revokedAt } = lotIn(book, lotId);
+  if (remaining === 0 || revokedAt !== null) return null;
+  if (expiresAt === null || !hasLapsed({ expiresAt }, book.now)) return null;
+  return post(book, {
+    type: 'EXPIRY',
+    allocations: [{ lotId, amount: -remaining }],
+    reason: null,
+    idempotencyKey: keys.expire(lotId),
+    effectiveAt: expiresAt,
+  });
+}
+
+/**
+ * Forfeits what is left of a lot; debits already taken stay. What had lapsed before is booked as that.
+ * @returns the REVOCATION; null when there was nothing left to forfeit
+ */
+export function revoke(
+  book: Book,
+  lotId: LotId,
+  about: Pick<Movement, 'reason' | 'actorId'>,
+): BookedEntry | null {
+  expire(book, lotId);
+  const { remaining } = lotIn(book, lotId);
+  const booked =
+    remaining === 0
+      ? null
+      : post(book, {
+          ...about,
+          type: 'REVOCATION',
+          allocations: [{ lotId, amount: -remaining }],
+          idempotencyKey: keys.revoke(lotId),
+        });
+  changeLot(book, { ...lotIn(book, lotId), revokedAt: book.now });
   return booked;
 }

@@ -7,7 +7,11 @@ export const CALLER_KEY = /^[!-~]{1,255}$/;
 /** Keys that nature gives. A caller's key has its operation in front and can never meet one of these. */
 export const keys = {
   grant: (callerKey: string): string => `grant:${callerKey}`,
+  bulkGrant: (callerKey: string): string => `bulk:${callerKey}`,
   signup: (): string => 'signup',
+  monthly: (period: string): string => `monthly:${period}`,
+  expire: (lotId: string): string => `expire:${lotId}`,
+  revoke: (lotId: string): string => `revoke:${lotId}`,
   debit: (audioId: string, attempt: number): string => `audio:${audioId}:${String(attempt)}`,
   refund: (debitSeq: number): string => `refund:${String(debitSeq)}`,
   refundClosing: (debitSeq: number, lotId: string): string =>

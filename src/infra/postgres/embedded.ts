@@ -65,7 +65,7 @@ export async function startEmbeddedPostgres(options: {
     if (!closing) options.onExit?.();
   });
   return {
-    url: `postgresql://postgres:${password}@127.0.0.1:${String(port)}/talebank`,
+    url: addressOf(password, port),
     close: async () => {
       closing = true;
       if (guardian.exitCode !== null || guardian.signalCode !== null) return;
@@ -75,6 +75,30 @@ export async function startEmbeddedPostgres(options: {
     },
   };
 }
+
+/**
+ * The embedded Postgres that another process of ours has started on a folder.
+ * @returns its address; null when none runs there
+ */
+export async function findRunningPostgres(folder: string): Promise<string | null> {
+  // https://www.postgresql.org/docs/current/storage-file-layout.html: process id, …, port in line 4.
+  const lock = await readFile(join(folder, 'cluster', 'postmaster.pid'), 'utf8').catch(() => '');
+  const [pid = '', , , port = ''] = lock.split('\n');
+  if (!isAlive(Number(pid)) || !/^\d+$/.test(port)) return null;
+  return addressOf(await readFile(join(folder, 'password'), 'utf8'), Number(port));
+}
+
+function isAlive(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+const addressOf = (password: string, port: number): string =>
+  `postgresql://postgres:${password}@127.0.0.1:${String(port)}/talebank`;
 
 const isMissing = (path: string): Promise<boolean> =>
   access(path).then(

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { access, constants, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import type { Storage } from './storage.js';
@@ -16,6 +16,7 @@ export async function openLocalStorage(folder: string): Promise<Storage> {
   }
 
   return {
+    check: () => access(folder, constants.W_OK | constants.X_OK),
     async openWriter(key) {
       const path = pathOf(key);
       // A temporary name of its own: two workers may make the same recording at once.

@@ -16,6 +16,8 @@ export interface FileWriter {
 
 /** Where recordings are kept. Keys are made by the server: hex digits, a dot and an ending. */
 export interface Storage {
+  /** @throws when it cannot be written */
+  check(): Promise<void>;
   openWriter(key: string): Promise<FileWriter>;
   /** @returns null when there is no such file */
   stat(key: string): Promise<StoredFile | null>;

@@ -105,6 +105,7 @@ async function grantForSigningUp(app: App, tx: Tx, userId: UserId): Promise<void
     idempotencyKey: keys.signup(),
     requestHash: hashRequest([amount]),
     actorId: null,
+    action: null,
   };
   await settleGrants(tx, [request], { wait: true });
 }

@@ -25,7 +25,7 @@ export async function usersById(app: App, ids: readonly string[]): Promise<Map<s
 
 /** One person, for administrators. @throws NOT_FOUND, BAD_USER_INPUT when not exactly one of the two is given */
 export async function findUser(
-  app: App,
+  app: Pick<App, 'db'>,
   wanted: { id?: string | null; email?: string | null },
 ): Promise<UserView> {
   const { id = null, email = null } = wanted;

@@ -126,7 +126,10 @@ const TRANSACTION_COLUMNS = Prisma.sql`t.user_id AS "userId", t.seq, t.id, t.typ
   t.debit_seq AS "debitSeq", t.actor_id AS "actorId", t.effective_at AS "effectiveAt",
   t.recorded_at AS "recordedAt", t.hash`;
 
-/** Newest first. Index: credit_transactions_pkey, read backwards. */
+/**
+ * Newest first. Index: credit_transactions_pkey, read backwards; by type, credit_transactions_by_type,
+ * a page of each type that is asked for.
+ */
 export function readHistory(
   db: Reader,
   wanted: {
@@ -139,16 +142,24 @@ export function readHistory(
   },
 ): Promise<TransactionView[]> {
   const { window } = wanted;
-  return db.$queryRaw<TransactionView[]>`
-    SELECT ${TRANSACTION_COLUMNS} FROM credit_transactions t
-    WHERE t.user_id = ${wanted.userId}::uuid
+  const order = Prisma.sql`ORDER BY t.seq ${window.backward ? Prisma.sql`ASC` : Prisma.sql`DESC`}
+    LIMIT ${window.limit + 1}`;
+  const where = Prisma.sql`t.user_id = ${wanted.userId}::uuid
       ${window.after === null ? Prisma.empty : Prisma.sql`AND t.seq < ${window.after}`}
       ${window.before === null ? Prisma.empty : Prisma.sql`AND t.seq > ${window.before}`}
-      ${wanted.type === null ? Prisma.empty : Prisma.sql`AND t.type::text = ANY(${wanted.type}::text[])`}
       ${wanted.from === null ? Prisma.empty : Prisma.sql`AND t.effective_at >= ${wanted.from}::timestamptz`}
-      ${wanted.to === null ? Prisma.empty : Prisma.sql`AND t.effective_at < ${wanted.to}::timestamptz`}
-    ORDER BY t.seq ${window.backward ? Prisma.sql`ASC` : Prisma.sql`DESC`}
-    LIMIT ${window.limit + 1}`;
+      ${wanted.to === null ? Prisma.empty : Prisma.sql`AND t.effective_at < ${wanted.to}::timestamptz`}`;
+  if (wanted.type === null) {
+    return db.$queryRaw<TransactionView[]>`
+      SELECT ${TRANSACTION_COLUMNS} FROM credit_transactions t WHERE ${where} ${order}`;
+  }
+  return db.$queryRaw<TransactionView[]>`
+    SELECT ${TRANSACTION_COLUMNS}
+    FROM unnest(${[...new Set(wanted.type)]}::credit_transaction_type[]) AS w(type)
+    CROSS JOIN LATERAL (
+      SELECT * FROM credit_transactions t WHERE t.type = w.type AND ${where} ${order}
+    ) t
+    ${order}`;
 }
 
 /** The movements of one lot, newest first. Index: credit_allocations_user_id_lot_id_seq_idx. */

@@ -77,7 +77,11 @@ export interface LotFilter extends PageArguments {
 }
 
 /** Every lot the user ever had, newest first. */
-export async function listLots(app: App, userId: string, args: LotFilter): Promise<Page<LotView>> {
+export async function listLots(
+  app: Pick<App, 'db'>,
+  userId: string,
+  args: LotFilter,
+): Promise<Page<LotView>> {
   const window = windowOf<readonly [string, string]>(args, lotCursors);
   const rows = await readLots(app.db, {
     userId,
@@ -99,7 +103,7 @@ export interface HistoryFilter extends PageArguments {
 
 /** Every movement of the user's points, newest first. @throws BAD_USER_INPUT */
 export async function listHistory(
-  app: App,
+  app: Pick<App, 'db'>,
   userId: string,
   args: HistoryFilter,
 ): Promise<Page<TransactionView>> {

@@ -17,22 +17,23 @@ export interface GrantCreditsInput {
   readonly idempotencyKey: string;
 }
 
-const grantInput = z
+/** Source and expiry, as every grant has them. */
+export const grantTerms = z
   .object({
-    userId: z.string(),
-    amount: points(1, 1_000_000),
     source: z.enum(CREDIT_SOURCES),
     expiresAt: expiry.nullish().transform((at) => at ?? null),
-    reason: line(1, 500),
-    idempotencyKey,
   })
   .refine(
     ({ source, expiresAt }) => expiresAt !== null || (source !== 'EVENT' && source !== 'MONTHLY'),
-    {
-      path: ['expiresAt'],
-      message: 'is required for EVENT and MONTHLY',
-    },
+    { path: ['expiresAt'], message: 'is required for EVENT and MONTHLY' },
   );
+
+const grantInput = grantTerms.safeExtend({
+  userId: z.string(),
+  amount: points(1, 1_000_000),
+  reason: line(1, 500),
+  idempotencyKey,
+});
 
 /**
  * Gives a user points. The same key with the same request is answered with the first result, for ever.
@@ -57,16 +58,7 @@ export async function grantCredits(
     idempotencyKey: keys.grant(request.idempotencyKey),
     requestHash: hashRequest([source, amount, expiresAt?.toISOString() ?? null, reason]),
     actorId,
+    action: 'grantCredits',
   });
-  app.log.info(
-    {
-      userId: user.id,
-      seq: granted.seq,
-      lotId: granted.lotId,
-      actorId,
-      replayed: granted.replayed,
-    },
-    'credits granted',
-  );
   return { ...granted, userId: user.id };
 }

@@ -58,6 +58,18 @@ export function readOpenLots(tx: Tx, userIds: readonly string[]): Promise<LotRow
     WHERE l.user_id = ANY(${userIds}::uuid[]) AND l.remaining > 0 AND l.revoked_at IS NULL`;
 }
 
+/** Lots by owner and id. Under the accounts' locks. Index: credit_lots_pkey. */
+export function readLotsOf(
+  tx: Tx,
+  wanted: readonly { userId: string; lotId: string }[],
+): Promise<LotRow[]> {
+  return tx.$queryRaw<LotRow[]>`
+    SELECT ${LOT_COLUMNS}
+    FROM unnest(${wanted.map((one) => one.userId)}::uuid[], ${wanted.map((one) => one.lotId)}::uuid[])
+      AS w(user_id, id)
+    JOIN credit_lots l USING (user_id, id)`;
+}
+
 /** The sum of all lots' points after each account's newest movement. Index: credit_transactions_pkey. */
 export function readBalances(
   tx: Tx,
@@ -76,6 +88,7 @@ export interface KeyedRow {
   readonly seq: number;
   readonly idempotencyKey: string;
   readonly requestHash: Uint8Array | null;
+  readonly amount: number;
   /** The first lot it fell on: of a grant, the lot that it made. */
   readonly lotId: string;
 }
@@ -87,7 +100,7 @@ export function readByKeys(
 ): Promise<KeyedRow[]> {
   return tx.$queryRaw<KeyedRow[]>`
     SELECT t.user_id AS "userId", t.id, t.seq, t.idempotency_key AS "idempotencyKey",
-           t.request_hash AS "requestHash", a.lot_id AS "lotId"
+           t.request_hash AS "requestHash", t.amount, a.lot_id AS "lotId"
     FROM unnest(${wanted.map((one) => one.userId)}::uuid[], ${wanted.map((one) => one.key)}::text[])
       AS w(user_id, key)
     JOIN credit_transactions t ON t.user_id = w.user_id AND t.idempotency_key = w.key
@@ -154,8 +167,9 @@ export async function writeBooks(tx: Tx, rows: BookRows): Promise<number> {
         priority int, granted int, remaining int, granted_at timestamptz, expires_at timestamptz,
         parent_lot_id uuid, period text)
     ), changed_lots AS (
-      UPDATE credit_lots l SET remaining = r.remaining
-      FROM json_to_recordset(${JSON.stringify(rows.changedLots)}::json) AS r(user_id uuid, id uuid, remaining int)
+      UPDATE credit_lots l SET remaining = r.remaining, revoked_at = r.revoked_at
+      FROM json_to_recordset(${JSON.stringify(rows.changedLots)}::json)
+        AS r(user_id uuid, id uuid, remaining int, revoked_at timestamptz)
       WHERE l.user_id = r.user_id AND l.id = r.id
     ), new_transactions AS (
       INSERT INTO credit_transactions (user_id, seq, id, type, amount, balance_after, reason, audio_id,

@@ -1,12 +1,14 @@
-import { asLotId, asUserId, type UserId } from '../../domain/ids.js';
+import { asLotId, asUserId, type LotId, type UserId } from '../../domain/ids.js';
 import type { Book, RefundableDebit } from '../../domain/ledger/book.js';
 import type { Lot } from '../../domain/ledger/lots.js';
 import type { Tx } from '../../infra/db.js';
+import { writeAudit, type AuditAction } from '../audit.sql.js';
 import {
   lockAccounts,
   readBalances,
   readByKeys,
   readDebits,
+  readLotsOf,
   readOpenLots,
   writeBooks,
   type DebitPartRow,
@@ -22,6 +24,17 @@ export interface OpenBooks {
   readonly books: ReadonlyMap<UserId, Book>;
   /** last_seq as it was read, to find out at the end what was posted. */
   readonly readSeq: ReadonlyMap<UserId, number>;
+  /** What administrators did with it. */
+  readonly actions: AuditAction[];
+}
+
+/** Notes what an administrator did, to be written with it; what the product does by itself is no action. */
+export function recordAction(
+  open: OpenBooks,
+  action: Omit<AuditAction, 'actorId'> & { readonly actorId: string | null },
+): void {
+  const { actorId } = action;
+  if (actorId !== null) open.actions.push({ ...action, actorId });
 }
 
 /** Locks the accounts, reads the clock, then their balances. Hold the result only inside of `tx`. */
@@ -56,13 +69,24 @@ export async function openBooks(
       changedLots: new Set(),
     });
   }
-  return { books, readSeq };
+  return { books, readSeq, actions: [] };
 }
 
 /** Puts the lots that hold points into the books; a debit needs them. */
 export async function loadOpenLots(tx: Tx, { books }: OpenBooks): Promise<void> {
   if (books.size === 0) return;
   for (const row of await readOpenLots(tx, [...books.keys()])) {
+    books.get(asUserId(row.userId))?.lots.set(asLotId(row.id), lotOfRow(row));
+  }
+}
+
+/** Puts these lots into the books, whatever has become of them. */
+export async function loadLots(
+  tx: Tx,
+  { books }: OpenBooks,
+  wanted: readonly { userId: UserId; lotId: LotId }[],
+): Promise<void> {
+  for (const row of wanted.length === 0 ? [] : await readLotsOf(tx, wanted)) {
     books.get(asUserId(row.userId))?.lots.set(asLotId(row.id), lotOfRow(row));
   }
 }
@@ -114,8 +138,11 @@ export function lotOfRow(row: LotRow): Lot {
 }
 
 /** Writes what was posted. Nothing was posted: nothing is written. */
-export async function saveBooks(tx: Tx, { books, readSeq }: OpenBooks): Promise<void> {
-  const moved = [...books.values()].filter((book) => book.entries.length > 0);
+export async function saveBooks(tx: Tx, { books, readSeq, actions }: OpenBooks): Promise<void> {
+  const moved = [...books.values()].filter(
+    (book) => book.entries.length > 0 || book.changedLots.size > 0,
+  );
+  if (actions.length > 0) await writeAudit(tx, actions);
   if (moved.length === 0) return;
   const written = await writeBooks(tx, {
     accounts: moved.map((book) => ({
@@ -130,6 +157,7 @@ export async function saveBooks(tx: Tx, { books, readSeq }: OpenBooks): Promise<
         user_id: book.userId,
         id,
         remaining: book.lots.get(id)?.remaining,
+        revoked_at: book.lots.get(id)?.revokedAt,
       })),
     ),
     transactions: moved.flatMap((book) => book.entries.map(transactionRow)),

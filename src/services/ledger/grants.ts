@@ -1,8 +1,8 @@
 import type { UserId } from '../../domain/ids.js';
 import { grant, type GrantTerms } from '../../domain/ledger/book.js';
 import { assertSameRequest } from '../../domain/ledger/idempotency.js';
-import { loadKeyed, openBooks, saveBooks } from './books.js';
-import { answer, LOCKED, type Settle } from './group-commit.js';
+import { loadKeyed, openBooks, recordAction, saveBooks } from './books.js';
+import { answer, type Settle } from './group-commit.js';
 
 export interface GrantRequest {
   readonly userId: UserId;
@@ -13,6 +13,8 @@ export interface GrantRequest {
   /** SHA-256 of what was asked for. */
   readonly requestHash: Uint8Array;
   readonly actorId: UserId | null;
+  /** What the audit log calls it; null when it is no administrator's action of its own. */
+  readonly action: string | null;
 }
 
 export interface GrantOutcome {
@@ -39,10 +41,8 @@ export const settleGrants: Settle<GrantRequest, GrantOutcome> = async (tx, reque
       requests.map(({ userId, idempotencyKey: key }) => ({ userId, key })),
     ),
   );
-  const settlements = requests.map((request) => {
-    const book = open.books.get(request.userId);
-    if (book === undefined) return LOCKED;
-    return answer(() => {
+  const settlements = requests.map((request) =>
+    answer(open.books.get(request.userId), (book) => {
       const key = `${request.userId} ${request.idempotencyKey}`;
       const first = known.get(key);
       if (first !== undefined) {
@@ -52,9 +52,12 @@ export const settleGrants: Settle<GrantRequest, GrantOutcome> = async (tx, reque
       const { seq, allocations } = grant(book, request.terms, request);
       const lotId = allocations[0]?.lotId ?? '';
       known.set(key, { seq, lotId, requestHash: request.requestHash });
+      const { actorId, action, reason } = request;
+      if (action !== null)
+        recordAction(open, { actorId, action, target: lotId, reason, at: book.now });
       return { seq, lotId, replayed: false };
-    });
-  });
+    }),
+  );
   await saveBooks(tx, open);
   return settlements;
 };

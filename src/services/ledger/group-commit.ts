@@ -2,10 +2,17 @@ import DataLoader from 'dataloader';
 import pLimit from 'p-limit';
 import { DomainError, notFound } from '../../domain/errors.js';
 import type { UserId } from '../../domain/ids.js';
+import type { Book, BookedEntry } from '../../domain/ledger/book.js';
 import { transact, type Db, type Tx } from '../../infra/db.js';
 
+/** What one request came to, with the movements that it made. */
+export interface Settled<Result> {
+  readonly result: Result;
+  readonly entries: readonly BookedEntry[];
+}
+
 /** The answer to one request of a batch. `LOCKED`: someone else holds the account at the moment. */
-export type Settlement<Result> = Result | DomainError | typeof LOCKED;
+export type Settlement<Result> = Settled<Result> | DomainError | typeof LOCKED;
 export const LOCKED = Symbol('locked');
 
 /** Settles a list of requests, for any number of users, inside of the caller's transaction. */
@@ -17,6 +24,12 @@ export type Settle<Request, Result> = (
 
 /** A command in the singular: rides with whoever asks at the same time. */
 export type Command<Request, Result> = (request: Request) => Promise<Result>;
+
+/** Told of every command when it has been committed or refused. */
+export interface Observer<Request> {
+  settled(request: Request, entries: readonly BookedEntry[], durationMs: number): void;
+  refused(request: Request, error: DomainError, durationMs: number): void;
+}
 
 /** Bounds the memory and the length of one transaction. */
 const MOST_IN_A_BATCH = 256;
@@ -32,6 +45,7 @@ const MOST_WAITING = 3;
 export function groupCommit<Request extends { userId: UserId }, Result>(
   db: Db,
   settle: Settle<Request, Result>,
+  observer: Observer<Request>,
 ): Command<Request, Result> {
   const waiting = pLimit(MOST_WAITING);
 
@@ -79,13 +93,19 @@ export function groupCommit<Request extends { userId: UserId }, Result>(
   );
 
   return async (request) => {
+    const startedAt = performance.now();
     let { settlement } = await door.load(request);
     if (settlement === LOCKED) {
       [settlement = LOCKED] = await waiting(() => settleAlone([request]));
     }
-    if (settlement === LOCKED) throw notFound('account');
-    if (settlement instanceof DomainError) throw settlement;
-    return settlement;
+    if (settlement === LOCKED) settlement = notFound('account');
+    const durationMs = performance.now() - startedAt;
+    if (settlement instanceof DomainError) {
+      observer.refused(request, settlement, durationMs);
+      throw settlement;
+    }
+    observer.settled(request, settlement.entries, durationMs);
+    return settlement.result;
   };
 }
 
@@ -95,10 +115,15 @@ function refusalOf(error: unknown): DomainError {
   return new DomainError('INTERNAL', 'The command could not be settled.', {}, { cause: error });
 }
 
-/** Settles one request; a refusal is its answer and touches no other. */
-export function answer<Result>(decide: () => Result): Result | DomainError {
+/** Settles one request against its account; a refusal is its answer and touches no other. */
+export function answer<Result>(
+  book: Book | undefined,
+  decide: (book: Book) => Result,
+): Settlement<Result> {
+  if (book === undefined) return LOCKED;
+  const before = book.entries.length;
   try {
-    return decide();
+    return { result: decide(book), entries: book.entries.slice(before) };
   } catch (error) {
     if (error instanceof DomainError) return error;
     throw error;

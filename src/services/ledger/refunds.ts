@@ -3,8 +3,8 @@ import type { UserId } from '../../domain/ids.js';
 import { refund } from '../../domain/ledger/book.js';
 import type { RefundPolicy } from '../../domain/ledger/refund.js';
 import type { Tx } from '../../infra/db.js';
-import { loadDebits, openBooks, saveBooks, type OpenBooks } from './books.js';
-import { answer, LOCKED, type Settle, type Settlement } from './group-commit.js';
+import { loadDebits, openBooks, recordAction, saveBooks, type OpenBooks } from './books.js';
+import { answer, type Settle, type Settlement } from './group-commit.js';
 
 export interface RefundRequest {
   readonly userId: UserId;
@@ -45,17 +45,24 @@ export async function postRefunds(
     open,
     requests.map(({ userId, debitSeq: seq }) => ({ userId, seq })),
   );
-  return requests.map((request) => {
-    const book = open.books.get(request.userId);
-    if (book === undefined) return LOCKED;
-    return answer(() => {
+  return requests.map((request) =>
+    answer(open.books.get(request.userId), (book) => {
       const key = `${request.userId} ${String(request.debitSeq)}`;
       const debited = debits.get(key);
       if (debited === undefined) throw notFound('debit');
       const booked = refund(book, debited, policy, request);
       // Given back now: the next request of this batch for the same debit finds nothing.
       debits.set(key, { ...debited, parts: [] });
+      if (booked !== null) {
+        recordAction(open, {
+          actorId: request.actorId,
+          action: 'refundAudio',
+          target: booked.audioId,
+          reason: request.reason,
+          at: book.now,
+        });
+      }
       return { seq: booked?.seq ?? null };
-    });
-  });
+    }),
+  );
 }

@@ -3,8 +3,9 @@ import { DomainError } from '../../domain/errors.js';
 import { asUserId } from '../../domain/ids.js';
 import { transact } from '../../infra/db.js';
 import { openBooks, saveBooks } from '../ledger/books.js';
-import { postRefunds } from '../ledger/refunds.js';
 import { LOCKED } from '../ledger/group-commit.js';
+import { observe } from '../ledger/observed.js';
+import { postRefunds, type RefundRequest } from '../ledger/refunds.js';
 import type { SynthesizeAudioPayload } from '../queues.js';
 import { writeFailed } from './narrations.sql.js';
 
@@ -28,6 +29,8 @@ export async function failNarration(
   job: SettledJob,
 ): Promise<void> {
   const userId = asUserId(attempt.userId);
+  const observer = observe<RefundRequest>(app, 'refund');
+  const startedAt = performance.now();
   const refunded = await transact(app.db, async (tx) => {
     // The account first, then the narration: the order in which narrations are asked for.
     const open = await openBooks(tx, [userId], { wait: true });
@@ -42,10 +45,21 @@ export async function failNarration(
     if (outcome instanceof DomainError) throw outcome;
     await saveBooks(tx, open);
     await app.queue.complete(tx, job.queueName, job);
-    return { debitSeq, refundSeq: outcome.seq };
+    return { request, ...outcome };
+  }).catch((error: unknown) => {
+    app.metrics.refundFailures.inc();
+    throw error;
   });
   const { audioId } = attempt;
-  if (refunded === null) app.log.info({ userId, audioId }, 'failed narration was settled already');
-  else
-    app.log.warn({ userId, audioId, ...refunded, reason }, 'narration failed, points given back');
+  if (refunded === null) {
+    app.log.info({ userId, audioId }, 'failed narration was settled already');
+    return;
+  }
+  const { request, entries, result } = refunded;
+  observer.settled(request, entries, performance.now() - startedAt);
+  const { debitSeq } = request;
+  app.log.warn(
+    { userId, audioId, debitSeq, refundSeq: result.seq, reason },
+    'narration failed, points given back',
+  );
 }

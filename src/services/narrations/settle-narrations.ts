@@ -6,7 +6,7 @@ import { isSpendable } from '../../domain/ledger/lots.js';
 import type { Tx } from '../../infra/db.js';
 import type { JobQueue, QueueDeclaration } from '../../infra/queue.js';
 import { loadOpenLots, openBooks, saveBooks } from '../ledger/books.js';
-import { answer, LOCKED, type Settle } from '../ledger/group-commit.js';
+import { answer, type Settle } from '../ledger/group-commit.js';
 import type { SynthesizeAudioPayload } from '../queues.js';
 import {
   readAudioRequests,
@@ -63,10 +63,9 @@ export const narrationSettler =
     const settleable = requests.filter((request) => open.books.has(request.userId));
     await loadOpenLots(tx, open);
     const batch = await readBatch(tx, settleable);
-    const settlements = requests.map((request) => {
-      const book = open.books.get(request.userId);
-      return book === undefined ? LOCKED : answer(() => narrate(book, batch, request));
-    });
+    const settlements = requests.map((request) =>
+      answer(open.books.get(request.userId), (book) => narrate(book, batch, request)),
+    );
     await saveBooks(tx, open);
     const queued = [...batch.queued.values()];
     if (queued.length > 0 || batch.remembered.length > 0) {

@@ -1,0 +1,101 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+
+/** What one process counts. No label has values that a user can invent. */
+export interface Metrics {
+  /** By command, source of the lot (`any` where it may be several) and result: `ok`, `unchanged` or an error's code. */
+  readonly ledgerCommands: Counter<'command' | 'source' | 'result'>;
+  /** Seconds from the request to its commit. */
+  readonly ledgerCommandSeconds: Histogram<'command'>;
+  /** Points that went in or out of lots, by type of movement and source of the lot. */
+  readonly ledgerPoints: Counter<'type' | 'source'>;
+  /** Refunds that did not succeed and will be tried again, or were refused. */
+  readonly refundFailures: Counter;
+  /** Runs of the scheduled tasks, by result. */
+  readonly maintenanceRuns: Counter<'task' | 'result'>;
+  readonly maintenanceSeconds: Histogram<'task'>;
+  readonly maintenanceChanged: Counter<'task'>;
+  /** 1 when MONTHLY_CREDITS is 0, so that nobody gets a monthly allowance by default. */
+  readonly monthlyGrantOff: Gauge;
+  /** As of the last check of the whole ledger, by any process. */
+  readonly ledgerViolations: Gauge<'invariant'>;
+  /** Seconds since 1970 of that check. */
+  readonly ledgerCheckedAt: Gauge;
+  /** Points in lots that have lapsed and were not booked as such yet. */
+  readonly lapsedPoints: Gauge;
+  /** Everything in Prometheus' text format. */
+  readonly expose: () => Promise<{ contentType: string; text: string }>;
+}
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** Counters of this process, with those of Node itself beside them. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry, prefix: 'talebank_' });
+  const counter = <Label extends string = never>(
+    name: string,
+    help: string,
+    labelNames: Label[] = [],
+  ): Counter<Label> => new Counter({ name: `talebank_${name}`, help, labelNames, registers });
+  const gauge = <Label extends string = never>(
+    name: string,
+    help: string,
+    labelNames: Label[] = [],
+  ): Gauge<Label> => new Gauge({ name: `talebank_${name}`, help, labelNames, registers });
+  const histogram = <Label extends string>(
+    name: string,
+    help: string,
+    labelNames: Label[],
+    buckets: number[],
+  ): Histogram<Label> =>
+    new Histogram({ name: `talebank_${name}`, help, labelNames, registers, buckets });
+  return {
+    ledgerCommands: counter('ledger_commands_total', 'Ledger commands.', [
+      'command',
+      'source',
+      'result',
+    ]),
+    ledgerCommandSeconds: histogram(
+      'ledger_command_duration_seconds',
+      'Time from the request of a ledger command to its commit.',
+      ['command'],
+      SECONDS,
+    ),
+    ledgerPoints: counter('ledger_points_total', 'Points moved in or out of lots.', [
+      'type',
+      'source',
+    ]),
+    refundFailures: counter('ledger_refund_failures_total', 'Refunds that did not succeed.'),
+    maintenanceRuns: counter('maintenance_runs_total', 'Runs of scheduled tasks.', [
+      'task',
+      'result',
+    ]),
+    maintenanceSeconds: histogram(
+      'maintenance_duration_seconds',
+      'How long runs of scheduled tasks took.',
+      ['task'],
+      [0.01, 0.1, 1, 10, 60, 600, 3600],
+    ),
+    maintenanceChanged: counter(
+      'maintenance_changed_total',
+      'Lots expired, users granted, … by scheduled tasks.',
+      ['task'],
+    ),
+    monthlyGrantOff: gauge('ledger_monthly_grant_off', '1 when MONTHLY_CREDITS is 0.'),
+    ledgerViolations: gauge(
+      'ledger_invariant_violations',
+      'Violations found by the last check of the whole ledger.',
+      ['invariant'],
+    ),
+    ledgerCheckedAt: gauge(
+      'ledger_checked_timestamp_seconds',
+      'When the whole ledger was last checked.',
+    ),
+    lapsedPoints: gauge(
+      'ledger_lapsed_points_unswept',
+      'Points in lots that have lapsed and were not booked as such yet.',
+    ),
+    expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+  };
+}

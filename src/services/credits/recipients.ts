@@ -1,0 +1,79 @@
+import type { App } from '../../app.js';
+import { asUserId, isId, type UserId } from '../../domain/ids.js';
+import { isCleanText } from '../../domain/text.js';
+import { readPeople } from './bulk-grant.sql.js';
+
+/** A user, by id or by e-mail address, and points for them. */
+export interface NamedRow {
+  readonly userId?: string | null | undefined;
+  readonly email?: string | null | undefined;
+  readonly amount: number;
+}
+
+export interface Recipient {
+  /** Index of the row. */
+  readonly row: number;
+  readonly userId: UserId;
+  readonly amount: number;
+}
+
+export interface Recipients {
+  readonly recipients: Recipient[];
+  readonly skipped: { row: number; reason: string }[];
+}
+
+const addressOf = (row: NamedRow): string | null => row.email?.trim().toLowerCase() ?? null;
+
+/** Finds whom the rows name; those that name nobody, or somebody again, are skipped. */
+export async function findRecipients(app: App, rows: readonly NamedRow[]): Promise<Recipients> {
+  const people = await lookUp(app, rows);
+  const recipients: Recipient[] = [];
+  const skipped: Recipients['skipped'] = [];
+  const firstRowOf = new Map<string, number>();
+  rows.forEach((row, index) => {
+    const found = personOf(row, people);
+    const earlier = found.id === undefined ? undefined : firstRowOf.get(found.id);
+    if (found.id === undefined) skipped.push({ row: index, reason: found.reason });
+    else if (earlier !== undefined)
+      skipped.push({ row: index, reason: `The same user as in row ${String(earlier)}.` });
+    else {
+      firstRowOf.set(found.id, index);
+      recipients.push({ row: index, userId: asUserId(found.id), amount: row.amount });
+    }
+  });
+  return { recipients, skipped };
+}
+
+interface People {
+  readonly ids: ReadonlySet<string>;
+  readonly idByAddress: ReadonlyMap<string, string>;
+}
+
+async function lookUp(app: App, rows: readonly NamedRow[]): Promise<People> {
+  const ids = rows.flatMap(({ userId }) =>
+    userId != null && isId(userId) ? [userId.toLowerCase()] : [],
+  );
+  const addresses = rows.flatMap((row) => {
+    const address = addressOf(row);
+    return address !== null && isCleanText(address) ? [address] : [];
+  });
+  const found = await readPeople(app.db, { ids, addresses });
+  return {
+    ids: new Set(found.map(({ id }) => id)),
+    idByAddress: new Map(found.map(({ id, email }) => [email, id])),
+  };
+}
+
+type Found = { readonly id: string } | { readonly id: undefined; readonly reason: string };
+
+function personOf(row: NamedRow, people: People): Found {
+  const address = addressOf(row);
+  const id = row.userId?.toLowerCase() ?? null;
+  if (id === null && address === null)
+    return { id: undefined, reason: 'Neither userId nor email is given.' };
+  const byAddress = address === null ? undefined : people.idByAddress.get(address);
+  if (id !== null && address !== null && id !== byAddress)
+    return { id: undefined, reason: 'userId and email are not the same user.' };
+  const found = id === null ? byAddress : people.ids.has(id) ? id : undefined;
+  return found === undefined ? { id: undefined, reason: 'There is no such user.' } : { id: found };
+}

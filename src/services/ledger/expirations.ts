@@ -1,0 +1,33 @@
+import type { LotId, UserId } from '../../domain/ids.js';
+import { expire } from '../../domain/ledger/book.js';
+import { loadLots, openBooks, saveBooks } from './books.js';
+import { answer, type Settle } from './group-commit.js';
+
+export interface ExpireRequest {
+  readonly userId: UserId;
+  readonly lotId: LotId;
+}
+
+export interface ExpireOutcome {
+  /** The EXPIRY; null when someone else has booked it, or there was nothing to book. */
+  readonly seq: number | null;
+}
+
+/** Takes what lapsed lots still hold out of the books. Refusals: LOCKED also when there is no such account. */
+export const settleExpirations: Settle<ExpireRequest, ExpireOutcome> = async (
+  tx,
+  requests,
+  options,
+) => {
+  const open = await openBooks(
+    tx,
+    requests.map((request) => request.userId),
+    options,
+  );
+  await loadLots(tx, open, requests);
+  const settlements = requests.map(({ userId, lotId }) =>
+    answer(open.books.get(userId), (book) => ({ seq: expire(book, lotId)?.seq ?? null })),
+  );
+  await saveBooks(tx, open);
+  return settlements;
+};

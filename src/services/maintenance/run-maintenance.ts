@@ -1,0 +1,65 @@
+import type { App } from '../../app.js';
+import { transact } from '../../infra/db.js';
+import { writeAudit } from '../audit.sql.js';
+import { reconcileCredits } from '../reconciliation/reconcile.js';
+import { expireCredits, type TaskOutcome } from './expire-credits.js';
+import { grantMonthlyCredits } from './grant-monthly-credits.js';
+import { readLedgerClock } from './maintenance.sql.js';
+
+export type MaintenanceTask = 'EXPIRE_CREDITS' | 'GRANT_MONTHLY_CREDITS' | 'RECONCILE_CREDITS';
+
+export interface MaintenanceResult extends TaskOutcome {
+  readonly task: MaintenanceTask;
+  readonly durationMs: number;
+}
+
+const TASKS: Readonly<
+  Record<MaintenanceTask, (app: App, signal?: AbortSignal) => Promise<TaskOutcome>>
+> = {
+  EXPIRE_CREDITS: expireCredits,
+  GRANT_MONTHLY_CREDITS: grantMonthlyCredits,
+  RECONCILE_CREDITS: async (app, signal) => {
+    const { accounts } = await reconcileCredits(app, signal);
+    return { processed: accounts, changed: 0 };
+  },
+};
+
+/**
+ * Runs a task that is otherwise run by the clock. Safe to run while another process is at it.
+ * @param signal stops it between two batches; what was done is done
+ */
+export async function runMaintenance(
+  app: App,
+  task: MaintenanceTask,
+  signal?: AbortSignal,
+): Promise<MaintenanceResult> {
+  const startedAt = performance.now();
+  const count = (result: 'ok' | 'failed'): number => {
+    const durationMs = Math.round(performance.now() - startedAt);
+    app.metrics.maintenanceRuns.inc({ task, result });
+    app.metrics.maintenanceSeconds.observe({ task }, durationMs / 1000);
+    return durationMs;
+  };
+  try {
+    const outcome = await TASKS[task](app, signal);
+    const result = { task, ...outcome, durationMs: count('ok') };
+    app.metrics.maintenanceChanged.inc({ task }, outcome.changed);
+    app.log.info(result, 'maintenance done');
+    return result;
+  } catch (error) {
+    app.log.error({ task, durationMs: count('failed'), err: error }, 'maintenance failed');
+    throw error;
+  }
+}
+
+/** An administrator's run: noted in the audit log. */
+export async function requestMaintenance(
+  app: App,
+  task: MaintenanceTask,
+  actorId: string,
+): Promise<MaintenanceResult> {
+  const at = await readLedgerClock(app.db);
+  const action = { actorId, action: 'runMaintenance', target: task, reason: null, at };
+  await transact(app.db, (tx) => writeAudit(tx, [action]));
+  return runMaintenance(app, task);
+}

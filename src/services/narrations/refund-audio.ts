@@ -1,0 +1,32 @@
+import { z } from 'zod';
+import type { App } from '../../app.js';
+import { notFound } from '../../domain/errors.js';
+import { asUserId, isId, type UserId } from '../../domain/ids.js';
+import { line, parseRequest } from '../validation.js';
+
+const refundInput = z.object({ audioId: z.string(), reason: line(1, 500) });
+
+/**
+ * Gives back what a narration cost, as an act of goodwill: the recording stays. What was given back
+ * already is not given back again.
+ * @param actorId the administrator who does it
+ * @returns the REFUND; seq null when nothing was outstanding
+ * @throws BAD_USER_INPUT, NOT_FOUND
+ */
+export async function refundAudio(
+  app: App,
+  input: { audioId: string; reason: string },
+  actorId: UserId,
+): Promise<{ userId: string; audioId: string; seq: number | null }> {
+  const { audioId, reason } = parseRequest(refundInput, input);
+  const audio = isId(audioId)
+    ? await app.db.audio.findFirst({
+        where: { id: audioId },
+        select: { userId: true, debitSeq: true },
+      })
+    : null;
+  if (audio === null) throw notFound('narration');
+  const { userId, debitSeq } = audio;
+  const { seq } = await app.ledger.refund({ userId: asUserId(userId), debitSeq, reason, actorId });
+  return { userId, audioId, seq };
+}

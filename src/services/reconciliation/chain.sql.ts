@@ -1,0 +1,158 @@
+import { Prisma, type Reader } from '../../infra/db.js';
+
+/** Which users, first and last included, and which of their transactions: after `afterSeq`, up to `lastSeq`. */
+export interface HistoryRange {
+  readonly from: string;
+  readonly to: string;
+  readonly afterSeq: number;
+  readonly lastSeq: number;
+}
+
+export const CHAIN_INVARIANT = {
+  number: '9',
+  description:
+    'Numbers have no gap, balances are running sums, every hash follows from the one before, and the account knows the end.',
+} as const;
+
+export const REPLAY_INVARIANT = {
+  number: '10',
+  description: 'Replaying the history by the rules gives the stored allocations.',
+} as const;
+
+const INSTANT = Prisma.raw(`'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'`);
+
+/**
+ * Links that do not hold: each transaction is compared with its stored predecessor, so that a broken
+ * one shows where. The text that is hashed is made here a second time, by Postgres, and shares nothing
+ * with what made it first. The row at `afterSeq` is only read as a predecessor. No locks. Indexes:
+ * credit_transactions_pkey and credit_allocations_pkey, in order.
+ */
+export function readBrokenLinks(
+  db: Reader,
+  range: HistoryRange,
+): Promise<{ userId: string; seq: number; id: string }[]> {
+  const { from, to, afterSeq, lastSeq } = range;
+  return db.$queryRaw`
+    WITH links AS (
+      SELECT t.user_id, t.seq, t.id, t.hash, t.balance_after,
+        lag(t.seq) OVER history AS previous_seq,
+        coalesce(lag(t.balance_after) OVER history, 0) + t.amount AS balance,
+        sha256(coalesce(lag(t.hash) OVER history, decode(repeat('00', 32), 'hex')) || convert_to(concat(
+          '["', t.user_id, '","', t.seq, '","', t.type, '","', t.amount, '","', t.balance_after, '","',
+          to_char(t.effective_at AT TIME ZONE 'UTC', ${INSTANT}), '","',
+          to_char(t.recorded_at AT TIME ZONE 'UTC', ${INSTANT}), '",',
+          to_json(coalesce(t.reason, '')), ',', to_json(coalesce(t.idempotency_key, '')), ',"',
+          t.audio_id, '","', t.story_id, '","', t.debit_seq, '","', t.actor_id, '",[', a.parts, ']]'
+        ), 'UTF8')) AS right_hash
+      FROM credit_transactions t
+      LEFT JOIN (
+        SELECT user_id, seq,
+          string_agg(concat('["', lot_id, '","', amount, '"]'), ',' ORDER BY ordinal) AS parts
+        FROM credit_allocations
+        WHERE user_id BETWEEN ${from}::uuid AND ${to}::uuid AND seq BETWEEN ${afterSeq}::int AND ${lastSeq}::int
+        GROUP BY user_id, seq
+      ) a ON a.user_id = t.user_id AND a.seq = t.seq
+      WHERE t.user_id BETWEEN ${from}::uuid AND ${to}::uuid AND t.seq BETWEEN ${afterSeq}::int AND ${lastSeq}::int
+      WINDOW history AS (PARTITION BY t.user_id ORDER BY t.seq)
+    )
+    SELECT user_id AS "userId", seq, id FROM links
+    WHERE seq > ${afterSeq}::int AND (
+      seq <> coalesce(previous_seq, 0) + 1 OR balance_after <> balance OR hash <> right_hash)
+    ORDER BY user_id, seq`;
+}
+
+/** Accounts that do not know the end of their history, and histories without an account. Index: credit_transactions_pkey. */
+export function readWrongHeads(
+  db: Reader,
+  range: Pick<HistoryRange, 'from' | 'to'>,
+): Promise<{ userId: string; seq: number | null }[]> {
+  const { from, to } = range;
+  return db.$queryRaw`
+    SELECT a.user_id AS "userId", a.last_seq AS seq FROM credit_accounts a
+    LEFT JOIN LATERAL (
+      SELECT t.seq, t.hash FROM credit_transactions t WHERE t.user_id = a.user_id ORDER BY t.seq DESC LIMIT 1
+    ) t ON true
+    WHERE a.user_id BETWEEN ${from}::uuid AND ${to}::uuid
+      AND (a.last_seq <> coalesce(t.seq, 0) OR a.head_hash <> coalesce(t.hash, decode(repeat('00', 32), 'hex')))
+    UNION ALL
+    SELECT t.user_id, t.seq FROM credit_transactions t
+    WHERE t.user_id BETWEEN ${from}::uuid AND ${to}::uuid AND t.seq = 1
+      AND NOT EXISTS (SELECT FROM credit_accounts a WHERE a.user_id = t.user_id)`;
+}
+
+/** `[lot id, source, priority, granted, granted at, expires at, revoked at, parent]`; times in milliseconds. */
+export type LotTuple = [
+  string,
+  string,
+  number,
+  number,
+  number,
+  number | null,
+  number | null,
+  string | null,
+];
+/** `[lot id, points]` */
+export type PartTuple = [string, number];
+/** `[seq, type, effective at, recorded at, allocations, debit: [effective at, allocations, returned before]]` */
+export type EntryTuple = [
+  number,
+  string,
+  number,
+  number,
+  PartTuple[],
+  [number, PartTuple[], PartTuple[] | null] | null,
+];
+
+const MILLISECONDS = (column: string): Prisma.Sql =>
+  Prisma.raw(`(extract(epoch FROM ${column}) * 1000)::bigint`);
+
+/**
+ * Histories with their lots, a user a row, as JSON for speed. Times are in milliseconds. No locks; lots
+ * and transactions are of one snapshot. Indexes: credit_lots_pkey, credit_transactions_pkey and
+ * credit_allocations_pkey, in order; a refund looks its debit up by credit_transactions_of_debit.
+ */
+export function readReplays(
+  db: Reader,
+  range: HistoryRange,
+): Promise<{ userId: string; lots: LotTuple[]; entries: EntryTuple[] }[]> {
+  const { from, to, afterSeq, lastSeq } = range;
+  return db.$queryRaw`
+    WITH lots AS (
+      SELECT user_id, json_agg(json_build_array(id, source, priority, granted, ${MILLISECONDS('granted_at')},
+        ${MILLISECONDS('expires_at')}, ${MILLISECONDS('revoked_at')}, parent_lot_id)) AS lots
+      FROM credit_lots WHERE user_id BETWEEN ${from}::uuid AND ${to}::uuid GROUP BY user_id
+    ), parts AS (
+      SELECT user_id, seq, json_agg(json_build_array(lot_id, amount) ORDER BY ordinal) AS parts
+      FROM credit_allocations
+      WHERE user_id BETWEEN ${from}::uuid AND ${to}::uuid AND seq > ${afterSeq}::int AND seq <= ${lastSeq}::int
+      GROUP BY user_id, seq
+    ), entries AS (
+      SELECT t.user_id, json_agg(json_build_array(t.seq, t.type, ${MILLISECONDS('t.effective_at')},
+        ${MILLISECONDS('t.recorded_at')}, coalesce(p.parts, '[]'), CASE WHEN t.debit_seq IS NOT NULL THEN (
+          SELECT json_build_array(${MILLISECONDS('d.effective_at')}, (
+            SELECT json_agg(json_build_array(da.lot_id, da.amount) ORDER BY da.ordinal)
+            FROM credit_allocations da WHERE da.user_id = d.user_id AND da.seq = d.seq
+          ), (
+            SELECT json_agg(json_build_array(ra.lot_id, ra.amount))
+            FROM credit_transactions r JOIN credit_allocations ra ON ra.user_id = r.user_id AND ra.seq = r.seq
+            WHERE r.user_id = d.user_id AND r.debit_seq = d.seq AND r.seq < t.seq
+          )) FROM credit_transactions d WHERE d.user_id = t.user_id AND d.seq = t.debit_seq
+        ) END) ORDER BY t.seq) AS entries
+      FROM credit_transactions t LEFT JOIN parts p ON p.user_id = t.user_id AND p.seq = t.seq
+      WHERE t.user_id BETWEEN ${from}::uuid AND ${to}::uuid AND t.seq > ${afterSeq}::int AND t.seq <= ${lastSeq}::int
+      GROUP BY t.user_id
+    )
+    SELECT e.user_id AS "userId", coalesce(l.lots, '[]') AS lots, e.entries
+    FROM entries e LEFT JOIN lots l USING (user_id)`;
+}
+
+/** The next accounts, with the lengths of their histories. Index: credit_accounts_pkey. */
+export function readAccountLengths(
+  db: Reader,
+  wanted: { after: string; to: string; limit: number },
+): Promise<{ userId: string; lastSeq: number }[]> {
+  return db.$queryRaw`
+    SELECT user_id AS "userId", last_seq AS "lastSeq" FROM credit_accounts
+    WHERE user_id > ${wanted.after}::uuid AND user_id <= ${wanted.to}::uuid
+    ORDER BY user_id LIMIT ${wanted.limit}`;
+}

@@ -1,0 +1,39 @@
+import type { App } from '../../app.js';
+import type { UserView } from '../accounts/people.js';
+import { listHistory, listLots } from '../credits/credits.js';
+import { readBalancesBySource } from '../credits/credits.sql.js';
+
+const MOST_LINES = 20;
+
+const day = (at: Date | null): string =>
+  at?.toISOString().slice(0, 19).replace('T', ' ') ?? 'never';
+
+/** A user's account for a person at a terminal: the balance, the newest lots, the newest movements. */
+export async function summariseAccount(
+  app: Pick<App, 'db'>,
+  user: UserView,
+): Promise<readonly string[]> {
+  const sources = await readBalancesBySource(app.db, [user.id]);
+  const lots = await listLots(app, user.id, { first: MOST_LINES });
+  const history = await listHistory(app, user.id, { first: MOST_LINES });
+  const balance = sources.reduce((sum, row) => sum + row.balance, 0);
+  return [
+    `${user.email} (${user.id})`,
+    `${String(balance)} points can be spent${sources.map((row) => `, ${row.source} ${String(row.balance)}`).join('')}`,
+    '',
+    `Lots, newest first${lots.hasNextPage ? `, the first ${String(MOST_LINES)}` : ''}:`,
+    ...lots.edges.map(
+      ({ node: lot }) =>
+        `  ${lot.id}  ${lot.source.padEnd(8)} ${lot.status.padEnd(9)} ` +
+        `${String(lot.remaining).padStart(7)} of ${String(lot.granted).padEnd(7)} ` +
+        `granted ${day(lot.grantedAt)}  lapses ${day(lot.expiresAt)}`,
+    ),
+    '',
+    `Movements, newest first${history.hasNextPage ? `, the first ${String(MOST_LINES)}` : ''}:`,
+    ...history.edges.map(
+      ({ node: entry }) =>
+        `  ${String(entry.seq).padStart(6)}  ${day(entry.recordedAt)}  ${entry.type.padEnd(10)} ` +
+        `${String(entry.amount).padStart(8)}  balance ${String(entry.balanceAfter).padEnd(8)} ${entry.reason ?? ''}`,
+    ),
+  ];
+}
