@@ -23,6 +23,7 @@ export type Reader = Pick<Db, '$queryRaw'>;
 /** How long a transaction waits for a free connection, and how long it may take. */
 const MAX_WAIT_MS = 5_000;
 const TIMEOUT_MS = 10_000;
+const LARGE_READ_TIMEOUT_MS = 30 * 60_000;
 const MOST_TRIES = 6;
 
 export function createDb(options: { url: string; poolSize: number; log: Logger }): Db {
@@ -101,6 +102,21 @@ export async function transact<Result>(
       await sleep(Math.random() * 5 * 2 ** tries);
     }
   }
+}
+
+/**
+ * Runs one read that goes through large parts of tables. Without statistics, or with old ones, the planner
+ * takes what it does not know for a handful of rows and loops over whole tables; here it may not.
+ */
+export function readAtLarge<Result>(db: Db, read: (tx: Tx) => Promise<Result>): Promise<Result> {
+  return transact(
+    db,
+    async (tx) => {
+      await tx.$queryRaw`SELECT set_config('enable_nestloop', 'off', true)`;
+      return read(tx);
+    },
+    { timeoutMs: LARGE_READ_TIMEOUT_MS },
+  );
 }
 
 /** The transaction as pg-boss takes it, so that a job is enqueued or finished with it or not at all. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect } from '@jest/globals';
 import type { TestDatabase } from './cluster.js';
+import { wrongReplays } from './replay.js';
 
 /**
  * The ledger's invariants as an auditor would check them, sharing no code with the server. Each query
@@ -35,7 +36,14 @@ const INVARIANTS: Readonly<Record<string, string>> = {
     SELECT t.user_id, t.seq FROM credit_transactions t
     JOIN credit_allocations a USING (user_id, seq)
     JOIN credit_lots l ON l.user_id = a.user_id AND l.id = a.lot_id
-    WHERE t.type = 'DEBIT' AND (t.effective_at >= l.expires_at OR t.effective_at >= l.revoked_at)`,
+    WHERE t.type = 'DEBIT' AND (t.effective_at >= l.expires_at OR t.effective_at > l.revoked_at)`,
+  '7 no lapsed lot holds points for longer than the sweep takes': `
+    SELECT user_id, id FROM credit_lots
+    WHERE remaining > 0 AND revoked_at IS NULL AND expires_at < ledger_now() - interval '10 minutes'`,
+  '8 lot and transaction of every allocation belong to its user': `
+    SELECT a.user_id, a.seq FROM credit_allocations a
+    WHERE NOT EXISTS (SELECT FROM credit_lots l WHERE l.user_id = a.user_id AND l.id = a.lot_id)
+      OR NOT EXISTS (SELECT FROM credit_transactions t WHERE t.user_id = a.user_id AND t.seq = a.seq)`,
   '11 by source: granted = remaining + debited - refunded + expired + revoked': `
     SELECT l.source FROM credit_lots l
     JOIN credit_allocations a ON a.user_id = l.user_id AND a.lot_id = l.id
@@ -102,14 +110,21 @@ async function brokenChains(database: TestDatabase): Promise<string[]> {
 }
 
 /** What is wrong with the ledger, by invariant; {} when it is sound. */
-export async function violations(database: TestDatabase): Promise<Record<string, unknown[]>> {
+export async function violations(
+  database: TestDatabase,
+  options: { replay: boolean } = { replay: true },
+): Promise<Record<string, unknown[]>> {
   const found: Record<string, unknown[]> = {};
+  // So that the planner knows what it has before it.
+  await database.sql('ANALYZE');
   for (const [name, query] of Object.entries(INVARIANTS)) {
     const rows = await database.sql(query);
     if (rows.length > 0) found[name] = rows;
   }
   const chains = await brokenChains(database);
   if (chains.length > 0) found['9 the chain verifies, without a gap'] = chains;
+  const replays = options.replay ? await wrongReplays(database) : [];
+  if (replays.length > 0) found['10 the history is what the rules come to'] = replays;
   return found;
 }
 

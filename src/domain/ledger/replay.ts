@@ -30,9 +30,14 @@ export interface Replay {
   /** The lots that hold points, in burn order. */
   readonly open: Lot[];
   /** What the last refund must lead to, and what it may lead to. */
-  closings: RefundPlan['closings'];
+  closings: readonly PromisedClosing[];
   grace: RefundPlan['grace'];
 }
+
+type PromisedClosing = RefundPlan['closings'][number] & {
+  /** The lot was revoked in the very instant of the refund: before it or after it, both may be. */
+  readonly optional: boolean;
+};
 
 export const createReplay = (): Replay => ({
   terms: new Map(),
@@ -58,15 +63,16 @@ export function replayEntry(replay: Replay, entry: ReplayedEntry): boolean {
 }
 
 /** Whether everything that a refund must lead to was there at the end. */
-export const isComplete = (replay: Replay): boolean => replay.closings.length === 0;
+export const isComplete = (replay: Replay): boolean =>
+  replay.closings.every(({ optional }) => optional);
 
 function isRight(replay: Replay, entry: ReplayedEntry): boolean {
   if (entry.type === 'EXPIRY' || entry.type === 'REVOCATION') return isClosing(replay, entry);
-  const [missing, promised] = [replay.closings.length > 0, replay.grace];
+  const missing = !isComplete(replay);
   replay.closings = [];
-  replay.grace = entry.type === 'GRANT' ? promised.slice(1) : [];
   if (missing) return false;
-  if (entry.type === 'GRANT') return isGrant(replay, entry, promised[0]);
+  if (entry.type === 'GRANT') return isGrant(replay, entry);
+  replay.grace = [];
   if (entry.type === 'REFUND') return isRefund(replay, entry);
   return same(expectedDebit(replay, entry), entry.allocations);
 }
@@ -84,20 +90,19 @@ function onlyPart(
 }
 
 /** Makes a lot that was not there. One with a parent is what a refund has promised. */
-function isGrant(
-  replay: Replay,
-  entry: ReplayedEntry,
-  promised: RefundPlan['grace'][number] | undefined,
-): boolean {
+function isGrant(replay: Replay, entry: ReplayedEntry): boolean {
   const part = onlyPart(replay, entry);
   if (part === null || replay.held.has(part.lot.id)) return false;
   const { lot, amount } = part;
-  const kept =
-    lot.parentLotId === null ||
-    (promised?.parent.id === lot.parentLotId &&
-      promised.amount === amount &&
-      isAt(lot.expiresAt, promised.expiresAt));
+  const kept = lot.parentLotId === null || isPromised(replay, lot);
   return kept && amount === lot.granted && isAt(lot.grantedAt, entry.recordedAt);
+}
+
+function isPromised(replay: Replay, lot: Lot): boolean {
+  const next = replay.grace.findIndex(({ parent }) => parent.id === lot.parentLotId);
+  const promised = replay.grace[next];
+  replay.grace = replay.grace.slice(next + 1);
+  return promised?.amount === lot.granted && isAt(lot.expiresAt, promised.expiresAt);
 }
 
 function expectedDebit({ open, held }: Replay, entry: ReplayedEntry): Allocation[] {
@@ -116,22 +121,37 @@ function expectedDebit({ open, held }: Replay, entry: ReplayedEntry): Allocation
 /** Gives back what was outstanding, and notes what must follow at once. */
 function isRefund(replay: Replay, { debit, recordedAt, allocations }: ReplayedEntry): boolean {
   if (debit === null) return false;
-  const outstanding = outstandingByLot(debit.allocations, debit.returnedBefore);
-  const parts = [...outstanding].flatMap(([lotId, points]) => {
-    const lot = replay.terms.get(lotId);
-    return lot === undefined ? [] : [{ lot: asOf(lot, recordedAt), outstanding: points }];
+  const outstanding = [...outstandingByLot(debit.allocations, debit.returnedBefore)];
+  const planAsOf = (at: Date): RefundPlan => {
+    const parts = outstanding.flatMap(([lotId, points]) => {
+      const lot = replay.terms.get(lotId);
+      return lot === undefined ? [] : [{ lot: asOf(lot, at), outstanding: points }];
+    });
+    return planRefund(parts, debit.effectiveAt, recordedAt, 'GRACE');
+  };
+  const plan = planAsOf(recordedAt);
+  const before = planAsOf(new Date(recordedAt.getTime() - 1));
+  replay.closings = plan.closings.flatMap((closing): PromisedClosing[] => {
+    const other = before.closings.find(({ lotId }) => lotId === closing.lotId);
+    if (other?.type === closing.type) return [{ ...closing, optional: false }];
+    return [closing, ...(other === undefined ? [] : [other])].map((one) => ({
+      ...one,
+      optional: true,
+    }));
   });
-  const plan = planRefund(parts, debit.effectiveAt, recordedAt, 'GRACE');
-  replay.closings = plan.closings;
-  replay.grace = plan.grace;
+  replay.grace = before.grace;
   return same(plan.returned, allocations);
 }
 
 /** After a refund into a dead lot; else by the sweep or a revocation, and then all that the lot holds. */
 function isClosing(replay: Replay, entry: ReplayedEntry): boolean {
   const part = onlyPart(replay, entry);
-  const [promised, ...others] = replay.closings;
-  replay.closings = others;
+  const next = replay.closings.findIndex(
+    ({ lotId, amount, type, optional }) =>
+      !optional || (lotId === part?.lot.id && amount === part.amount && type === entry.type),
+  );
+  const promised = replay.closings[next];
+  replay.closings = next < 0 ? [] : replay.closings.slice(next + 1);
   if (part === null) return false;
   const { lot, amount } = part;
   if (promised !== undefined) {

@@ -1,4 +1,4 @@
-import type { Reader } from '../../infra/db.js';
+import { readAtLarge, type Db } from '../../infra/db.js';
 import type { CreditSource } from '../../domain/ledger/lots.js';
 
 /** Points, by source. */
@@ -27,11 +27,13 @@ export interface HeldRow {
  * credit_transactions_by_type.
  */
 export async function readReport(
-  db: Reader,
+  db: Db,
   from: Date,
   to: Date,
 ): Promise<{ flows: readonly FlowRow[]; held: readonly HeldRow[] }> {
-  const [row] = await db.$queryRaw<{ flows: FlowRow[] | null; held: HeldRow[] | null }[]>`
+  const [row] = await readAtLarge(
+    db,
+    (tx) => tx.$queryRaw<{ flows: FlowRow[] | null; held: HeldRow[] | null }[]>`
     WITH movements AS (
       SELECT a.user_id, a.lot_id, t.type, a.amount, t.effective_at,
         CASE WHEN t.idempotency_key LIKE 'refund:%' THEN t.recorded_at ELSE t.effective_at END AS at
@@ -66,6 +68,7 @@ export async function readReport(
         AND (l.revoked_at IS NULL OR l.revoked_at > ${to}::timestamptz)
       GROUP BY l.source, day HAVING sum(l.remaining - coalesce(later.points, 0)) > 0
     )
-    SELECT (SELECT json_agg(flows) FROM flows) AS flows, (SELECT json_agg(held) FROM held) AS held`;
+    SELECT (SELECT json_agg(flows) FROM flows) AS flows, (SELECT json_agg(held) FROM held) AS held`,
+  );
   return { flows: row?.flows ?? [], held: row?.held ?? [] };
 }

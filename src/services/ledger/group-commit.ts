@@ -38,47 +38,83 @@ const MOST_WAITING = 3;
 
 /**
  * Group commit: while one batch is being committed the next one gathers, and an idle server waits for
- * nothing. A batch never waits for an account: requests for one that another process holds are
- * settled in transactions of their own, so that a busy account delays nobody else. A batch that fails
- * is tried again one by one, so that one poisoned request harms nobody.
+ * nothing. A batch never waits for an account: requests for one that another process holds are settled
+ * in batches of that account alone, which wait, so that a busy account delays nobody else. A batch that
+ * fails is tried again one by one, so that one poisoned request harms nobody.
  */
 export function groupCommit<Request extends { userId: UserId }, Result>(
   db: Db,
   settle: Settle<Request, Result>,
   observer: Observer<Request>,
 ): Command<Request, Result> {
-  const waiting = pLimit(MOST_WAITING);
+  type Batch = readonly Request[];
+  type Settlements = readonly Settlement<Result>[];
 
-  async function settleAlone(requests: readonly Request[]): Promise<readonly Settlement<Result>[]> {
+  async function settleBatch(requests: Batch, options: { wait: boolean }): Promise<Settlements> {
     try {
-      return await transact(db, (tx) => settle(tx, requests, { wait: true }));
+      return await transact(db, (tx) => settle(tx, requests, options));
     } catch (error) {
-      return requests.map(() => refusalOf(error));
+      if (error instanceof DomainError || requests.length === 1) {
+        return requests.map(() => refusalOf(error));
+      }
+      const settlements: Settlement<Result>[] = [];
+      for (const request of requests) {
+        settlements.push(...(await settleBatch([request], { wait: true })));
+      }
+      return settlements;
     }
   }
 
-  async function settleOneByOne(requests: readonly Request[]): Promise<Settlement<Result>[]> {
-    const settlements: Settlement<Result>[] = [];
-    for (const request of requests) settlements.push(...(await settleAlone([request])));
-    return settlements;
+  const door = gatherWhileBusy((requests: Batch) => settleBatch(requests, { wait: false }));
+  const limit = pLimit(MOST_WAITING);
+  const busyAccounts = new Map<UserId, Gatherer<Request, Settlement<Result>>>();
+
+  /** At the account's own door, which is there for as long as someone stands at it. */
+  async function waitFor(request: Request): Promise<Settlement<Result>> {
+    const { userId } = request;
+    const waiting =
+      busyAccounts.get(userId) ??
+      gatherWhileBusy((requests: Batch) => limit(() => settleBatch(requests, { wait: true })));
+    busyAccounts.set(userId, waiting);
+    const settlement = await waiting.ask(request);
+    if (waiting.isIdle()) busyAccounts.delete(userId);
+    return settlement;
   }
 
-  async function settleBatch(requests: readonly Request[]): Promise<readonly Settlement<Result>[]> {
-    try {
-      return await transact(db, (tx) => settle(tx, requests, { wait: false }));
-    } catch (error) {
-      if (error instanceof DomainError) return requests.map(() => error);
-      return requests.length === 1 ? [refusalOf(error)] : settleOneByOne(requests);
+  return async (request) => {
+    const startedAt = performance.now();
+    let settlement = await door.ask(request);
+    if (settlement === LOCKED) settlement = await waitFor(request);
+    if (settlement === LOCKED) settlement = notFound('account');
+    const durationMs = performance.now() - startedAt;
+    if (settlement instanceof DomainError) {
+      observer.refused(request, settlement, durationMs);
+      throw settlement;
     }
-  }
+    observer.settled(request, settlement.entries, durationMs);
+    return settlement.result;
+  };
+}
 
+interface Gatherer<Request, Answer> {
+  ask(request: Request): Promise<Answer>;
+  /** Nobody waits for an answer. */
+  isIdle(): boolean;
+}
+
+/** Hands requests over in batches: those that come while one is being answered make the next. */
+function gatherWhileBusy<Request, Answer>(
+  answerAll: (requests: readonly Request[]) => Promise<readonly Answer[]>,
+): Gatherer<Request, Answer> {
+  let asking = 0;
   let last: Promise<unknown> = Promise.resolve();
   let running: Promise<unknown> = last;
-  const door = new DataLoader<Request, { settlement: Settlement<Result> }>(
+  // An answer that is an Error would be thrown by the loader: it is wrapped.
+  const door = new DataLoader<Request, { answer: Answer }>(
     async (requests) => {
-      const batch = settleBatch(requests);
+      const batch = answerAll(requests);
       running = batch;
-      return (await batch).map((settlement) => ({ settlement }));
+      return (await batch).map((answered) => ({ answer: answered }));
     },
     {
       cache: false,
@@ -91,21 +127,16 @@ export function groupCommit<Request extends { userId: UserId }, Result>(
       },
     },
   );
-
-  return async (request) => {
-    const startedAt = performance.now();
-    let { settlement } = await door.load(request);
-    if (settlement === LOCKED) {
-      [settlement = LOCKED] = await waiting(() => settleAlone([request]));
-    }
-    if (settlement === LOCKED) settlement = notFound('account');
-    const durationMs = performance.now() - startedAt;
-    if (settlement instanceof DomainError) {
-      observer.refused(request, settlement, durationMs);
-      throw settlement;
-    }
-    observer.settled(request, settlement.entries, durationMs);
-    return settlement.result;
+  return {
+    ask: async (request) => {
+      asking += 1;
+      try {
+        return (await door.load(request)).answer;
+      } finally {
+        asking -= 1;
+      }
+    },
+    isIdle: () => asking === 0,
   };
 }
 

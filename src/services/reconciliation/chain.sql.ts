@@ -1,4 +1,4 @@
-import { Prisma, type Reader } from '../../infra/db.js';
+import { Prisma, readAtLarge, type Db, type Reader } from '../../infra/db.js';
 
 /** Which users, first and last included, and which of their transactions: after `afterSeq`, up to `lastSeq`. */
 export interface HistoryRange {
@@ -28,11 +28,13 @@ const INSTANT = Prisma.raw(`'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'`);
  * credit_transactions_pkey and credit_allocations_pkey, in order.
  */
 export function readBrokenLinks(
-  db: Reader,
+  db: Db,
   range: HistoryRange,
 ): Promise<{ userId: string; seq: number; id: string }[]> {
   const { from, to, afterSeq, lastSeq } = range;
-  return db.$queryRaw`
+  return readAtLarge(
+    db,
+    (tx) => tx.$queryRaw`
     WITH links AS (
       SELECT t.user_id, t.seq, t.id, t.hash, t.balance_after,
         lag(t.seq) OVER history AS previous_seq,
@@ -58,7 +60,8 @@ export function readBrokenLinks(
     SELECT user_id AS "userId", seq, id FROM links
     WHERE seq > ${afterSeq}::int AND (
       seq <> coalesce(previous_seq, 0) + 1 OR balance_after <> balance OR hash <> right_hash)
-    ORDER BY user_id, seq`;
+    ORDER BY user_id, seq`,
+  );
 }
 
 /** Accounts that do not know the end of their history, and histories without an account. Index: credit_transactions_pkey. */
@@ -112,11 +115,13 @@ const MILLISECONDS = (column: string): Prisma.Sql =>
  * credit_allocations_pkey, in order; a refund looks its debit up by credit_transactions_of_debit.
  */
 export function readReplays(
-  db: Reader,
+  db: Db,
   range: HistoryRange,
 ): Promise<{ userId: string; lots: LotTuple[]; entries: EntryTuple[] }[]> {
   const { from, to, afterSeq, lastSeq } = range;
-  return db.$queryRaw`
+  return readAtLarge(
+    db,
+    (tx) => tx.$queryRaw`
     WITH lots AS (
       SELECT user_id, json_agg(json_build_array(id, source, priority, granted, ${MILLISECONDS('granted_at')},
         ${MILLISECONDS('expires_at')}, ${MILLISECONDS('revoked_at')}, parent_lot_id)) AS lots
@@ -143,7 +148,8 @@ export function readReplays(
       GROUP BY t.user_id
     )
     SELECT e.user_id AS "userId", coalesce(l.lots, '[]') AS lots, e.entries
-    FROM entries e LEFT JOIN lots l USING (user_id)`;
+    FROM entries e LEFT JOIN lots l USING (user_id)`,
+  );
 }
 
 /** The next accounts, with the lengths of their histories. Index: credit_accounts_pkey. */

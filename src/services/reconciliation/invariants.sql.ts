@@ -1,4 +1,4 @@
-import type { Db } from '../../infra/db.js';
+import { readAtLarge, type Db } from '../../infra/db.js';
 
 /**
  * The invariants of the ledger, each a query that must return no row. `$1` and `$2` are the first and
@@ -152,7 +152,8 @@ export interface ViolationRow {
 
 /** What violates an invariant among users from one id to another, both included. */
 export const readViolations = (
-  db: Pick<Db, '$queryRawUnsafe'>,
+  db: Db,
   { sql }: Invariant,
   { from, to }: { readonly from: string; readonly to: string },
-): Promise<ViolationRow[]> => db.$queryRawUnsafe<ViolationRow[]>(sql, from, to);
+): Promise<ViolationRow[]> =>
+  readAtLarge(db, (tx) => tx.$queryRawUnsafe<ViolationRow[]>(sql, from, to));

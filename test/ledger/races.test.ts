@@ -1,0 +1,215 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import type { OpenApp } from '../../src/app.js';
+import type { UserId } from '../../src/domain/ids.js';
+import type { CreditSource } from '../../src/domain/ledger/lots.js';
+import type * as Maintenance from '../../src/services/maintenance/run-maintenance.js';
+import { makeAccounts, openTestApp } from '../support/app.js';
+import { createDatabase, type TestDatabase } from '../support/cluster.js';
+import { debit, grant, outcome, refund, revoke } from '../support/commands.js';
+import { compiled } from '../support/compiled.js';
+import { expectSoundLedger } from '../support/invariants.js';
+import { storm } from '../support/storm.js';
+
+/**
+ * Two processes ask for two commands on one account at once: two apps, each with its own connections and
+ * batches. Every round has an account of its own, prepared so that the order shows in its history.
+ */
+const ROUNDS = 200;
+const AT_ONCE = 20;
+const DAY_MS = 86_400_000;
+
+let database: TestDatabase;
+let apps: [OpenApp, OpenApp];
+let runMaintenance: typeof Maintenance.runMaintenance;
+let admin: UserId;
+
+beforeAll(async () => {
+  database = await createDatabase();
+  apps = [
+    await openTestApp(database, { MONTHLY_CREDITS: '5' }),
+    await openTestApp(database, { MONTHLY_CREDITS: '5' }),
+  ];
+  ({ runMaintenance } = await compiled<typeof Maintenance>(
+    'services/maintenance/run-maintenance.js',
+  ));
+  [admin = admin] = await makeAccounts(database, 1, { monthlyCredits: 0 });
+});
+beforeEach(() => database.moveClock(0));
+afterEach(() => expectSoundLedger(database));
+afterAll(async () => {
+  for (const app of apps) await app.close(1000);
+  await database.drop();
+});
+
+const inDays = (days: number): Date => new Date(Date.now() + days * DAY_MS);
+
+/** What a round's account has before the race. */
+interface Prepared {
+  readonly userId: UserId;
+  /** Holds 6 of 10 points, lapses tomorrow by the ledger's clock. */
+  readonly lotId: string;
+  /** Took 4 of the lot. */
+  readonly debitSeq: number;
+}
+
+type Racer = (app: OpenApp, account: Prepared) => Promise<unknown>;
+
+const racers: Readonly<Record<string, Racer>> = {
+  GRANT: (app, { userId }) =>
+    grant(app, userId, { amount: 3, source: 'EVENT', expiresAt: inDays(1) }),
+  DEBIT: (app, { userId }) => outcome(debit(app, userId, 2)),
+  REFUND: (app, { userId, debitSeq }) => refund(app, userId, debitSeq),
+  REVOCATION: (app, { userId, lotId }) => revoke(app, userId, lotId, admin),
+};
+const names = Object.keys(racers);
+const pairs = names.flatMap((first, index) => names.slice(index).map((second) => [first, second]));
+
+async function prepare(userId: UserId): Promise<Prepared> {
+  const [app] = apps;
+  const { lotId } = await grant(app, userId, { amount: 10, source: 'EVENT', expiresAt: inDays(1) });
+  const { debitSeq } = await debit(app, userId, 4);
+  return { userId, lotId, debitSeq: debitSeq ?? 0 };
+}
+
+/** The histories from the race on, as `TYPE TYPE …`. */
+async function historiesOf(accounts: readonly Prepared[]): Promise<string[]> {
+  const rows = await database.sql<{ history: string | null }>(
+    `SELECT (SELECT string_agg(type::text, ' ' ORDER BY seq) FROM credit_transactions t
+       WHERE t.user_id = a.user_id AND seq > 2) AS history
+     FROM credit_accounts a WHERE user_id = ANY($1)`,
+    [accounts.map(({ userId }) => userId)],
+  );
+  return rows.map(({ history }) => history ?? '');
+}
+
+const prepareAll = async (): Promise<Prepared[]> =>
+  Promise.all((await makeAccounts(database, AT_ONCE, { monthlyCredits: 0 })).map(prepare));
+
+/** Runs rounds side by side. @returns the histories that were seen */
+async function race(first: Racer, second: Racer): Promise<string[]> {
+  const seen = new Set<string>();
+  for (let round = 0; round < ROUNDS; round += AT_ONCE) {
+    const accounts = await prepareAll();
+    await Promise.all(
+      accounts.flatMap((account, index) => {
+        const racing = [
+          (): Promise<unknown> => first(apps[0], account),
+          (): Promise<unknown> => second(apps[1], account),
+        ];
+        return (index % 2 === 0 ? racing : racing.reverse()).map(async (begin) => {
+          // A batch takes a few milliseconds: so either may be the first.
+          await sleep(Math.random() * 8);
+          await begin();
+        });
+      }),
+    );
+    for (const history of await historiesOf(accounts)) seen.add(history);
+  }
+  return [...seen].sort();
+}
+
+/** The same against the sweep, when the prepared lots have lapsed. One sweep meets all accounts of a round. */
+async function raceWithSweep(other: Racer): Promise<string[]> {
+  const seen = new Set<string>();
+  for (let round = 0; round < ROUNDS; round += AT_ONCE) {
+    await database.moveClock(0);
+    const accounts = await prepareAll();
+    await database.moveClock(2 * DAY_MS);
+    const racing = accounts.map((account) => (): Promise<unknown> => other(apps[0], account));
+    const sweep = (): Promise<unknown> => runMaintenance(apps[1], 'EXPIRE_CREDITS');
+    racing.splice((round / AT_ONCE) % 2 === 0 ? 0 : AT_ONCE, 0, sweep);
+    await Promise.all(
+      racing.map(async (begin, index) => {
+        await sleep(index / 4);
+        await begin();
+      }),
+    );
+    for (const history of await historiesOf(accounts)) seen.add(history);
+  }
+  return [...seen].sort();
+}
+
+/** What each pair may come to: either order, and nothing else. */
+const ORDERS: Readonly<Record<string, readonly string[]>> = {
+  'GRANT GRANT': ['GRANT GRANT'],
+  'GRANT DEBIT': ['DEBIT GRANT', 'GRANT DEBIT'],
+  'GRANT REFUND': ['GRANT REFUND', 'REFUND GRANT'],
+  'GRANT REVOCATION': ['GRANT REVOCATION', 'REVOCATION GRANT'],
+  'DEBIT DEBIT': ['DEBIT DEBIT'],
+  'DEBIT REFUND': ['DEBIT REFUND', 'REFUND DEBIT'],
+  // Revoked first, there is nothing left to pay with.
+  'DEBIT REVOCATION': ['DEBIT REVOCATION', 'REVOCATION'],
+  'REFUND REFUND': ['REFUND'],
+  // Revoked first, what comes back is forfeited too.
+  'REFUND REVOCATION': ['REFUND REVOCATION', 'REVOCATION REFUND REVOCATION'],
+  'REVOCATION REVOCATION': ['REVOCATION'],
+};
+
+test.each(pairs)('%s and %s of one account race, in both orders', async (one = '', other = '') => {
+  const [first, second] = [racers[one], racers[other]];
+  if (first === undefined || second === undefined) throw new Error('There is no such racer.');
+  expect(await race(first, second)).toEqual(ORDERS[`${one} ${other}`]);
+});
+
+const SWEPT: readonly [string, Racer, readonly string[]][] = [
+  [
+    'GRANT',
+    (app, { userId }) => grant(app, userId, { amount: 3, source: 'EVENT', expiresAt: inDays(100) }),
+    ['EXPIRY GRANT', 'GRANT EXPIRY'],
+  ],
+  // The lot has lapsed, whether or not that is booked.
+  ['DEBIT', (app, { userId }) => outcome(debit(app, userId, 2)), ['EXPIRY']],
+  [
+    'REFUND',
+    (app, { userId, debitSeq }) => refund(app, userId, debitSeq),
+    ['EXPIRY REFUND EXPIRY GRANT', 'REFUND EXPIRY GRANT EXPIRY'],
+  ],
+  ['REVOCATION', (app, { userId, lotId }) => revoke(app, userId, lotId, admin), ['EXPIRY']],
+  ['EXPIRY', (app) => runMaintenance(app, 'EXPIRE_CREDITS'), ['EXPIRY']],
+];
+
+test.each(SWEPT)('the sweep races with %s, in both orders', async (_name, other, orders) => {
+  expect(await raceWithSweep(other)).toEqual(orders);
+});
+
+test('the monthly grant is made once for each, however many processes make it at once', async () => {
+  await database.moveClock(0);
+  const users = await makeAccounts(database, 300);
+  const runs = await Promise.all(
+    [0, 1, 0, 1, 0, 1].map((index) =>
+      runMaintenance(apps[index] ?? apps[0], 'GRANT_MONTHLY_CREDITS'),
+    ),
+  );
+  expect(runs.reduce((sum, { changed }) => sum + changed, 0)).toBe(300);
+  const [lots] = await database.sql<{ count: number; users: number }>(
+    `SELECT count(*)::int AS count, count(DISTINCT user_id)::int AS users FROM credit_lots
+     WHERE source = 'MONTHLY' AND user_id = ANY($1)`,
+    [users],
+  );
+  expect(lots).toEqual({ count: 300, users: 300 });
+});
+
+test('the same key a hundred times at once, from two processes, is one grant and equal answers', async () => {
+  const [userId = admin] = await makeAccounts(database, 1, { monthlyCredits: 0 });
+  const answers = await Promise.all(
+    Array.from({ length: 100 }, (_, index) =>
+      grant(apps[index % 2] ?? apps[0], userId, { amount: 7, key: 'once' }),
+    ),
+  );
+  expect(new Set(answers.map(({ seq, lotId }) => `${String(seq)} ${lotId}`)).size).toBe(1);
+  expect(answers.filter(({ replayed }) => !replayed).length).toBe(1);
+});
+
+test('ten thousand debits from three processes against six thousand points: exactly six thousand succeed', async () => {
+  const [userId = admin] = await makeAccounts(database, 1, { monthlyCredits: 0 });
+  const sources: CreditSource[] = ['FREE', 'ADD_ON', 'REFERRAL'];
+  for (const source of sources) await grant(apps[0], userId, { amount: 2000, source });
+  const results = await storm(database, { userId, processes: 3, debits: 10_000 });
+  expect(results).toEqual({ CHARGED: 6000, INSUFFICIENT_CREDITS: 4000 });
+  const [lots] = await database.sql<{ remaining: number }>(
+    'SELECT sum(remaining)::int AS remaining FROM credit_lots WHERE user_id = $1',
+    [userId],
+  );
+  expect(lots?.remaining).toBe(0);
+}, 120_000);

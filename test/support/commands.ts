@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto';
+import type { OpenApp } from '../../src/app.js';
+import type { DomainError } from '../../src/domain/errors.js';
+import type { LotId, UserId } from '../../src/domain/ids.js';
+import type { CreditSource } from '../../src/domain/ledger/lots.js';
+
+type App = Pick<OpenApp, 'ledger' | 'config'>;
+
+export const PRIORITY_OF: Readonly<Record<CreditSource, number>> = {
+  EVENT: 10,
+  MONTHLY: 20,
+  REFERRAL: 30,
+  ADD_ON: 40,
+  FREE: 50,
+};
+
+let keys = 0;
+
+/** A grant as an administrator's mutation would ask for it. */
+export function grant(
+  app: App,
+  userId: UserId,
+  terms: {
+    amount: number;
+    source?: CreditSource;
+    expiresAt?: Date | null;
+    key?: string;
+    hash?: number;
+  },
+): Promise<{ seq: number; lotId: string; replayed: boolean }> {
+  const { amount, source = 'FREE', expiresAt = null, hash = 0 } = terms;
+  keys += 1;
+  return app.ledger.grant({
+    userId,
+    terms: { source, priority: PRIORITY_OF[source], amount, expiresAt },
+    reason: 'A test',
+    idempotencyKey: `grant:${terms.key ?? String(keys)}`,
+    requestHash: new Uint8Array(32).fill(hash),
+    actorId: null,
+    action: null,
+  });
+}
+
+/** A narration of a new story; its debit falls on the account. */
+export function debit(
+  app: App,
+  userId: UserId,
+  price: number,
+): Promise<{ debitSeq: number | null; audioId: string; balance: number }> {
+  return app.ledger.narrate({
+    userId,
+    storyId: randomUUID(),
+    textHash: 'text',
+    voiceId: 'voice',
+    price,
+    maxCredits: null,
+    reason: 'A test',
+    idempotencyKey: null,
+    requestHash: new Uint8Array(32),
+  });
+}
+
+export const refund = (
+  app: App,
+  userId: UserId,
+  debitSeq: number,
+): Promise<{ seq: number | null }> =>
+  app.ledger.refund({ userId, debitSeq, reason: 'A test', actorId: null });
+
+export const revoke = (
+  app: App,
+  userId: UserId,
+  lotId: string,
+  actorId: UserId,
+  expectedRemaining: number | null = null,
+): Promise<{ seq: number | null }> =>
+  app.ledger.revoke({
+    userId,
+    lotId: lotId as LotId,
+    expectedRemaining,
+    reason: 'A test',
+    actorId,
+  });
+
+/** What a command came to: its result, or the code of its refusal. */
+export async function outcome<Result>(work: Promise<Result>): Promise<Result | string> {
+  try {
+    return await work;
+  } catch (error) {
+    const { code } = error as Partial<DomainError>;
+    if (code === undefined || code === 'INTERNAL') throw error;
+    return code;
+  }
+}

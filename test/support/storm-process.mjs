@@ -1,0 +1,43 @@
+// One of several processes that debit the same account: node storm-process.mjs URL USER HOW-MANY
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { openApp } from '../../dist/app.js';
+import { readConfig } from '../../dist/config.js';
+
+const [databaseUrl, userId, debits] = process.argv.slice(2);
+const folder = await mkdtemp(join(tmpdir(), 'talebank-storm-'));
+const app = await openApp({
+  config: readConfig({ DATA_DIR: folder, ROLE: 'api' }),
+  log: pino({ level: 'silent' }),
+  databaseUrl,
+  publicUrl: () => 'http://test',
+});
+const counts = {};
+await Promise.all(
+  Array.from({ length: Number(debits) }, async () => {
+    const name = await app.ledger
+      .narrate({
+        userId,
+        storyId: randomUUID(),
+        textHash: 'text',
+        voiceId: 'voice',
+        price: 1,
+        maxCredits: null,
+        reason: 'A storm',
+        idempotencyKey: null,
+        requestHash: new Uint8Array(32),
+      })
+      .then(
+        () => 'CHARGED',
+        (error) => error.code,
+      );
+    counts[name] = (counts[name] ?? 0) + 1;
+  }),
+);
+process.send(counts);
+await app.close(1000);
+await rm(folder, { recursive: true, force: true });
+process.exit(0);
