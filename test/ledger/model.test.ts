@@ -138,7 +138,7 @@ async function stepGrant(pair: Pair, command: Extract<Command, { kind: 'grant' }
   const answer = await outcome(
     grant(app, pair.userId, {
       amount,
-      source: source as 'FREE',
+      source: source,
       expiresAt: expiresAt === null ? null : new Date(expiresAt),
       key,
       hash: Number(hash),

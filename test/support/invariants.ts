@@ -49,7 +49,7 @@ const INVARIANTS: Readonly<Record<string, string>> = {
     JOIN credit_allocations a ON a.user_id = l.user_id AND a.lot_id = l.id
     JOIN credit_transactions t ON t.user_id = a.user_id AND t.seq = a.seq
     GROUP BY l.source
-    HAVING sum(a.amount) FILTER (WHERE t.type = 'GRANT') <>
+    HAVING (SELECT sum(m.granted) FROM credit_lots m WHERE m.source = l.source) <>
       (SELECT sum(m.remaining) FROM credit_lots m WHERE m.source = l.source)
       - coalesce(sum(a.amount) FILTER (WHERE t.type <> 'GRANT'), 0)`,
   '12 a queued narration has a live job, and a failed one has its points back': `

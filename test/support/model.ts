@@ -88,7 +88,7 @@ export class ModelAccount {
   /** Nothing when it was given back before. */
   refund(seq: number, at: number): { movements: Movement[]; grace: Grace[] } {
     const debit = this.debits.get(seq);
-    if (debit === undefined || !debit.open) return { movements: [], grace: [] };
+    if (!debit?.open) return { movements: [], grace: [] };
     debit.open = false;
     const back = debit.parts.map(([id, taken]): [string, number] => [id, -taken]).reverse();
     const movements: Movement[] = [{ type: 'REFUND', parts: back, effectiveAt: at }];

@@ -261,3 +261,123 @@ export const Wallet = graphql(`
     }
   }
 `);
+
+export const Revoke = graphql(`
+  mutation Revoke($input: RevokeCreditLotInput!) {
+    revokeCreditLot(input: $input) {
+      transaction {
+        id
+        seq
+        type
+        amount
+        reason
+        actor {
+          id
+        }
+      }
+      lot {
+        id
+        status
+        remaining
+        revokedAt
+      }
+    }
+  }
+`);
+
+export const BulkGrant = graphql(`
+  mutation BulkGrant($input: BulkGrantInput!) {
+    bulkGrantCredits(input: $input) {
+      granted
+      points
+      skipped {
+        row
+        reason
+      }
+      dryRun
+      replayed
+    }
+  }
+`);
+
+export const RefundAudio = graphql(`
+  mutation RefundAudio($input: RefundAudioInput!) {
+    refundAudio(input: $input) {
+      audio {
+        id
+        status
+        creditsCharged
+      }
+      refund {
+        seq
+        type
+        amount
+        debit {
+          seq
+        }
+        actor {
+          id
+        }
+      }
+    }
+  }
+`);
+
+export const SetMonthlyCredits = graphql(`
+  mutation SetMonthlyCredits($userId: ID!, $amount: Int, $reason: String!) {
+    setMonthlyCredits(userId: $userId, amount: $amount, reason: $reason) {
+      id
+      monthlyCredits
+    }
+  }
+`);
+
+export const RunMaintenance = graphql(`
+  mutation RunMaintenance($task: MaintenanceTask!) {
+    runMaintenance(task: $task) {
+      task
+      processed
+      changed
+      durationMs
+    }
+  }
+`);
+
+export const CreditReport = graphql(`
+  query CreditReport($from: DateTime!, $to: DateTime!) {
+    creditReport(from: $from, to: $to) {
+      from
+      to
+      outstanding
+      rows {
+        source
+        granted
+        debited
+        refunded
+        expired
+        revoked
+        outstanding
+      }
+      runOff {
+        day
+        points
+      }
+    }
+  }
+`);
+
+export const LedgerHealth = graphql(`
+  query LedgerHealth {
+    ledgerHealth {
+      ok
+      checkedAt
+      accounts
+      checks {
+        invariant
+        description
+        violations
+        sample
+      }
+    }
+  }
+`);

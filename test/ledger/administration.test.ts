@@ -1,0 +1,525 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ask, execute } from '../support/client.js';
+import {
+  BulkGrant,
+  CreditReport,
+  LedgerHealth,
+  RefundAudio,
+  Revoke,
+  RunMaintenance,
+  SetMonthlyCredits,
+  Wallet,
+} from '../support/operations.js';
+import {
+  administrator,
+  englishVoice,
+  grantTo,
+  narrate,
+  newListener,
+  newStory,
+  type Person,
+} from '../support/people.js';
+import { startTalebank, type Talebank } from '../support/talebank.js';
+
+const DAY_MS = 86_400_000;
+
+let talebank: Talebank;
+let url: string;
+let admin: Person;
+let voiceId: string;
+
+beforeAll(async () => {
+  talebank = await startTalebank({ ROLE: 'api', MONTHLY_CREDITS: '20' });
+  url = talebank.url;
+  admin = await administrator(url);
+  voiceId = await englishVoice(url);
+});
+afterAll(() => talebank.close());
+
+const inDays = (days: number): string => new Date(Date.now() + days * DAY_MS).toISOString();
+let keys = 0;
+const newKey = (): string => `key-${String((keys += 1))}`;
+
+/** What a refused request must leave as it was. */
+const everything = (): Promise<unknown> =>
+  talebank.database.sql(`
+    SELECT (SELECT count(*) FROM credit_transactions) AS transactions,
+      (SELECT count(*) FROM credit_lots) AS lots, (SELECT sum(remaining) FROM credit_lots) AS points,
+      (SELECT count(*) FROM audit_entries) AS audit, (SELECT count(*) FROM bulk_grants) AS bulk,
+      (SELECT count(*) FROM users WHERE monthly_credits IS NOT NULL) AS allowances`);
+
+const auditOf = (target: string): Promise<{ action: string; actor_id: string; reason: string }[]> =>
+  talebank.database.sql('SELECT action, actor_id, reason FROM audit_entries WHERE target = $1', [
+    target,
+  ]);
+
+describe('revokeCreditLot', () => {
+  test('forfeits what is left, leaves debits alone, and twice is once', async () => {
+    const listener = await newListener(url);
+    const lotId = await grantTo(url, admin, listener, {
+      amount: 8,
+      source: 'EVENT',
+      expiresAt: inDays(5),
+    });
+    const story = await newStory(url, admin, { length: 2500 });
+    await narrate(url, listener, story.id, voiceId);
+    const input = { lotId, reason: 'Granted by mistake', expectedRemaining: 5 };
+    const first = await ask(url, Revoke, { input }, admin.token);
+    expect(first.revokeCreditLot).toMatchObject({
+      transaction: {
+        type: 'REVOCATION',
+        amount: -5,
+        reason: 'Granted by mistake',
+        actor: { id: admin.id },
+      },
+      lot: { status: 'REVOKED', remaining: 0 },
+    });
+    const second = await ask(url, Revoke, { input }, admin.token);
+    expect(second).toEqual(first);
+    const { me } = await ask(url, Wallet, {}, listener.token);
+    expect(me?.credits.balance).toBe(10);
+    expect(await auditOf(lotId)).toContainEqual({
+      action: 'revokeCreditLot',
+      actor_id: admin.id,
+      reason: 'Granted by mistake',
+    });
+  });
+
+  test('an empty lot dies without a movement, and what comes back to it is forfeited', async () => {
+    const listener = await newListener(url);
+    const lotId = await grantTo(url, admin, listener, {
+      amount: 2,
+      source: 'EVENT',
+      expiresAt: inDays(5),
+    });
+    const story = await newStory(url, admin, { length: 1500 });
+    const { audioId } = await narrate(url, listener, story.id, voiceId);
+    const { revokeCreditLot } = await ask(
+      url,
+      Revoke,
+      { input: { lotId, reason: 'Over' } },
+      admin.token,
+    );
+    expect(revokeCreditLot).toMatchObject({
+      transaction: null,
+      lot: { status: 'REVOKED', remaining: 0 },
+    });
+    await ask(url, RefundAudio, { input: { audioId, reason: 'Sorry' } }, admin.token);
+    const { me } = await ask(url, Wallet, {}, listener.token);
+    expect(me?.credits.balance).toBe(10);
+    expect(me?.creditHistory.nodes.slice(0, 2).map(({ type, amount }) => [type, amount])).toEqual([
+      ['REVOCATION', -2],
+      ['REFUND', 2],
+    ]);
+  });
+
+  test('a lot that had lapsed is booked as that, and then nothing comes back to it', async () => {
+    const listener = await newListener(url);
+    const lotId = await grantTo(url, admin, listener, {
+      amount: 4,
+      source: 'EVENT',
+      expiresAt: inDays(1),
+    });
+    await talebank.database.moveClock(2 * DAY_MS);
+    try {
+      const { revokeCreditLot } = await ask(
+        url,
+        Revoke,
+        { input: { lotId, reason: 'Over' } },
+        admin.token,
+      );
+      expect(revokeCreditLot).toMatchObject({
+        transaction: null,
+        lot: { status: 'REVOKED', remaining: 0 },
+      });
+      const { me } = await ask(url, Wallet, {}, listener.token);
+      expect(me?.creditHistory.nodes[0]).toMatchObject({ type: 'EXPIRY', amount: -4 });
+    } finally {
+      await talebank.database.moveClock(0);
+    }
+  });
+
+  test.each([
+    [
+      'a lot that is not there',
+      { lotId: '01a20913-a9d3-757e-8591-f24872fd11ac' },
+      'NOT_FOUND',
+      undefined,
+    ],
+    ['an id that is none', { lotId: 'lot' }, 'NOT_FOUND', undefined],
+    ['another number than expected', { expectedRemaining: 3 }, 'CONFLICT', undefined],
+    [
+      'an expectation below nothing',
+      { expectedRemaining: -1 },
+      'BAD_USER_INPUT',
+      'expectedRemaining',
+    ],
+    ['an empty reason', { reason: '' }, 'BAD_USER_INPUT', 'reason'],
+    ['a reason of spaces', { reason: '   ' }, 'BAD_USER_INPUT', 'reason'],
+    ['a reason of two lines', { reason: 'a\nb' }, 'BAD_USER_INPUT', 'reason'],
+  ])('refuses %s and changes nothing', async (_what, wrong, code, field) => {
+    const listener = await newListener(url);
+    const lotId = await grantTo(url, admin, listener, { amount: 4 });
+    const before = await everything();
+    const input = { lotId, reason: 'A test', ...wrong };
+    const { errors } = await execute(url, Revoke, { input }, { token: admin.token });
+    expect(errors[0]?.extensions).toMatchObject({
+      code,
+      ...(field === undefined ? {} : { field }),
+    });
+    expect(await everything()).toEqual(before);
+  });
+});
+
+describe('bulkGrantCredits', () => {
+  const rowsFor = (people: readonly Person[]): { userId: string; amount: number }[] =>
+    people.map(({ id }, index) => ({ userId: id, amount: index + 1 }));
+
+  test('gives each their points, by id or address, and says which rows it skipped', async () => {
+    const people = await Promise.all(Array.from({ length: 4 }, () => newListener(url)));
+    const [one, two, three, four] = people as [Person, Person, Person, Person];
+    const input = {
+      source: 'REFERRAL' as const,
+      reason: 'For bringing a friend',
+      idempotencyKey: newKey(),
+      rows: [
+        { userId: one.id, amount: 1 },
+        { email: ` ${two.email.toUpperCase()} `, amount: 2 },
+        { userId: three.id, email: three.email, amount: 3 },
+        { userId: 'nobody', amount: 1 },
+        { userId: '01a20913-a9d3-757e-8591-f24872fd11ac', amount: 1 },
+        { email: 'nobody@example.com', amount: 1 },
+        { amount: 1 },
+        { userId: one.id, email: two.email, amount: 1 },
+        { email: one.email, amount: 5 },
+      ],
+    };
+    const dry = await ask(url, BulkGrant, { input: { ...input, dryRun: true } }, admin.token);
+    const before = await ask(url, Wallet, {}, one.token);
+    expect(before.me?.credits.balance).toBe(10);
+    const { bulkGrantCredits } = await ask(url, BulkGrant, { input }, admin.token);
+    expect(bulkGrantCredits).toMatchObject({
+      granted: 3,
+      points: 6,
+      dryRun: false,
+      replayed: false,
+    });
+    expect(bulkGrantCredits.skipped).toEqual([
+      { row: 3, reason: 'There is no such user.' },
+      { row: 4, reason: 'There is no such user.' },
+      { row: 5, reason: 'There is no such user.' },
+      { row: 6, reason: 'Neither userId nor email is given.' },
+      { row: 7, reason: 'userId and email are not the same user.' },
+      { row: 8, reason: 'The same user as in row 0.' },
+    ]);
+    expect(dry.bulkGrantCredits).toEqual({ ...bulkGrantCredits, dryRun: true });
+    const balances = await Promise.all(
+      [one, two, three, four].map(
+        async ({ token }) => (await ask(url, Wallet, {}, token)).me?.credits.balance,
+      ),
+    );
+    expect(balances).toEqual([11, 12, 13, 10]);
+    const again = await ask(url, BulkGrant, { input }, admin.token);
+    expect(again.bulkGrantCredits).toEqual({ ...bulkGrantCredits, replayed: true });
+    const other = await execute(
+      url,
+      BulkGrant,
+      { input: { ...input, reason: 'Other' } },
+      { token: admin.token },
+    );
+    expect(other.errors[0]?.extensions.code).toBe('IDEMPOTENCY_KEY_REUSED');
+    expect(await auditOf(input.idempotencyKey)).toEqual([
+      { action: 'bulkGrantCredits', actor_id: admin.id, reason: 'For bringing a friend' },
+    ]);
+  });
+
+  test('one that was interrupted is finished, and nobody gets anything twice', async () => {
+    const people = await Promise.all(Array.from({ length: 6 }, () => newListener(url)));
+    const input = {
+      source: 'FREE' as const,
+      reason: 'Thanks',
+      idempotencyKey: newKey(),
+      rows: rowsFor(people),
+    };
+    // As a process leaves it that dies after its grants and before it has noted the result.
+    await ask(url, BulkGrant, { input }, admin.token);
+    await talebank.database.sql('UPDATE bulk_grants SET result = NULL WHERE idempotency_key = $1', [
+      input.idempotencyKey,
+    ]);
+    const { bulkGrantCredits } = await ask(url, BulkGrant, { input }, admin.token);
+    expect(bulkGrantCredits).toMatchObject({ granted: 6, points: 21, skipped: [] });
+    const balances = await Promise.all(
+      people.map(async ({ token }) => (await ask(url, Wallet, {}, token)).me?.credits.balance),
+    );
+    expect(balances).toEqual([11, 12, 13, 14, 15, 16]);
+  });
+
+  test('the same twenty times at once is one, and all say the same', async () => {
+    const people = await Promise.all(Array.from({ length: 5 }, () => newListener(url)));
+    const input = {
+      source: 'FREE' as const,
+      reason: 'Thanks',
+      idempotencyKey: newKey(),
+      rows: rowsFor(people),
+    };
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => ask(url, BulkGrant, { input }, admin.token)),
+    );
+    expect(
+      new Set(
+        answers.map(
+          ({ bulkGrantCredits: { granted, points } }) => `${String(granted)} ${String(points)}`,
+        ),
+      ),
+    ).toEqual(new Set(['5 15']));
+    const { me } = await ask(url, Wallet, {}, people[0]?.token);
+    expect(me?.credits.balance).toBe(11);
+  });
+
+  test.each([
+    ['no rows', { rows: [] }, 'rows'],
+    ['an amount of 0', { rows: [{ userId: 'x', amount: 0 }] }, 'amount'],
+    ['an amount below 0', { rows: [{ userId: 'x', amount: -3 }] }, 'amount'],
+    ['an amount over the limit', { rows: [{ userId: 'x', amount: 1_000_001 }] }, 'amount'],
+    ['an event without an expiry', { source: 'EVENT' }, 'expiresAt'],
+    ['a past expiry', { expiresAt: '2020-01-01T00:00:00Z' }, 'expiresAt'],
+    ['an absurd expiry', { expiresAt: '9999-01-01T00:00:00Z' }, 'expiresAt'],
+    ['an empty reason', { reason: '' }, 'reason'],
+    ['an empty key', { idempotencyKey: '' }, 'idempotencyKey'],
+    ['a key that is not ASCII', { idempotencyKey: 'clé' }, 'idempotencyKey'],
+    ['a key that is too long', { idempotencyKey: 'k'.repeat(256) }, 'idempotencyKey'],
+  ])('refuses %s and changes nothing', async (_what, wrong, field) => {
+    const before = await everything();
+    const input = {
+      source: 'FREE',
+      reason: 'A test',
+      idempotencyKey: newKey(),
+      rows: [{ userId: admin.id, amount: 1 }],
+      ...wrong,
+    };
+    const { errors } = await execute(
+      url,
+      BulkGrant,
+      { input: input as never },
+      { token: admin.token },
+    );
+    expect(errors[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT', field });
+    expect(await everything()).toEqual(before);
+  });
+});
+
+describe('refundAudio', () => {
+  test('gives back once, names the administrator, and the narration stays', async () => {
+    const listener = await newListener(url);
+    const story = await newStory(url, admin, { length: 3500 });
+    const { audioId } = await narrate(url, listener, story.id, voiceId);
+    const input = { audioId, reason: 'A noise in the middle' };
+    const { refundAudio } = await ask(url, RefundAudio, { input }, admin.token);
+    expect(refundAudio).toMatchObject({
+      audio: { id: audioId, status: 'QUEUED', creditsCharged: 0 },
+      refund: { type: 'REFUND', amount: 4, debit: { seq: 2 }, actor: { id: admin.id } },
+    });
+    const again = await ask(url, RefundAudio, { input }, admin.token);
+    expect(again.refundAudio.refund).toBeNull();
+    expect(await auditOf(audioId)).toEqual([
+      { action: 'refundAudio', actor_id: admin.id, reason: 'A noise in the middle' },
+    ]);
+  });
+
+  test.each([
+    [
+      'a narration that is not there',
+      { audioId: '01a20913-a9d3-757e-8591-f24872fd11ac' },
+      'NOT_FOUND',
+    ],
+    ['an id that is none', { audioId: '' }, 'NOT_FOUND'],
+    ['an empty reason', { reason: ' ' }, 'BAD_USER_INPUT'],
+  ])('refuses %s', async (_what, wrong, code) => {
+    const input = { audioId: admin.id, reason: 'A test', ...wrong };
+    const { errors } = await execute(url, RefundAudio, { input }, { token: admin.token });
+    expect(errors[0]?.extensions.code).toBe(code);
+  });
+});
+
+describe('the allowance', () => {
+  const verify = (person: Person): Promise<unknown> =>
+    talebank.database.sql('UPDATE users SET email_verified_at = now() WHERE id = $1', [person.id]);
+
+  test('goes once a month to those who are active and verified, each their own amount', async () => {
+    const [usual, own, none, unverified, suspended] = (await Promise.all(
+      Array.from({ length: 5 }, () => newListener(url)),
+    )) as [Person, Person, Person, Person, Person];
+    await Promise.all([usual, own, none, suspended].map(verify));
+    await talebank.database.sql('UPDATE users SET suspended_at = now() WHERE id = $1', [
+      suspended.id,
+    ]);
+    const set = (person: Person, amount: number | null): Promise<unknown> =>
+      ask(url, SetMonthlyCredits, { userId: person.id, amount, reason: 'As agreed' }, admin.token);
+    await set(own, 35);
+    await set(none, 0);
+    const grantAll = (): Promise<unknown> =>
+      ask(url, RunMaintenance, { task: 'GRANT_MONTHLY_CREDITS' }, admin.token);
+    await grantAll();
+    await grantAll();
+    const balances = (): Promise<unknown[]> =>
+      talebank.database.sql(
+        `SELECT sum(remaining)::int AS balance FROM credit_lots WHERE user_id = ANY($1) GROUP BY user_id
+         ORDER BY array_position($1, user_id)`,
+        [[usual.id, own.id, none.id, unverified.id, suspended.id]],
+      );
+    expect(await balances()).toEqual([30, 45, 10, 10, 10].map((balance) => ({ balance })));
+    const [lot] = await talebank.database.sql<{
+      expires_at: Date;
+      period: string;
+      granted_at: Date;
+    }>(
+      `SELECT expires_at, period, granted_at FROM credit_lots WHERE user_id = $1 AND source = 'MONTHLY'`,
+      [usual.id],
+    );
+    const [year = 0, month = 0] = (lot?.period ?? '').split('-').map(Number);
+    expect(lot?.period).toBe(lot?.granted_at.toISOString().slice(0, 7));
+    expect(lot?.expires_at).toEqual(new Date(Date.UTC(year, month)));
+    expect(await auditOf(own.id)).toEqual([
+      { action: 'setMonthlyCredits', actor_id: admin.id, reason: 'As agreed' },
+    ]);
+    // Next month: the old lot has lapsed to the instant, and a new one comes.
+    await talebank.database.moveClock(Date.UTC(year, month) - Date.now());
+    try {
+      const { me } = await ask(url, Wallet, {}, usual.token);
+      expect(me?.credits.balance).toBe(10);
+      await grantAll();
+      await ask(url, RunMaintenance, { task: 'EXPIRE_CREDITS' }, admin.token);
+      expect(await balances()).toEqual([30, 45, 10, 10, 10].map((balance) => ({ balance })));
+    } finally {
+      await talebank.database.moveClock(0);
+    }
+    const { ledgerHealth } = await ask(url, LedgerHealth, {}, admin.token);
+    expect(ledgerHealth.ok).toBe(true);
+  });
+
+  test.each([
+    [
+      'a user who is not there',
+      { userId: '01a20913-a9d3-757e-8591-f24872fd11ac' },
+      'NOT_FOUND',
+      undefined,
+    ],
+    ['less than nothing', { amount: -1 }, 'BAD_USER_INPUT', 'amount'],
+    ['more than a million', { amount: 1_000_001 }, 'BAD_USER_INPUT', 'amount'],
+    ['an empty reason', { reason: '' }, 'BAD_USER_INPUT', 'reason'],
+  ])('refuses %s and changes nothing', async (_what, wrong, code, field) => {
+    const before = await everything();
+    const variables = { userId: admin.id, amount: 5, reason: 'A test', ...wrong };
+    const { errors } = await execute(url, SetMonthlyCredits, variables, { token: admin.token });
+    expect(errors[0]?.extensions).toMatchObject({
+      code,
+      ...(field === undefined ? {} : { field }),
+    });
+    expect(await everything()).toEqual(before);
+  });
+});
+
+describe('creditReport', () => {
+  interface Row {
+    source: string;
+    granted: number;
+    debited: number;
+    refunded: number;
+    expired: number;
+    revoked: number;
+    outstanding: number;
+  }
+  const report = async (
+    from: string,
+    to: string,
+  ): Promise<{ rows: Row[]; outstanding: number; runOff: unknown[] }> =>
+    (await ask(url, CreditReport, { from, to }, admin.token)).creditReport;
+  const now = async (): Promise<string> => {
+    const [row] = await talebank.database.sql<{ now: Date }>('SELECT ledger_now() AS now');
+    return row?.now.toISOString() ?? '';
+  };
+
+  test('adds up from any instant to any other, before and after the sweep, and never changes afterwards', async () => {
+    const listener = await newListener(url);
+    const instants = ['2020-01-01T00:00:00.000Z', await now()];
+    const event = await grantTo(url, admin, listener, {
+      amount: 6,
+      source: 'EVENT',
+      expiresAt: inDays(2),
+    });
+    const story = await newStory(url, admin, { length: 3500 });
+    const { audioId } = await narrate(url, listener, story.id, voiceId);
+    instants.push(await now());
+    const addOn = await grantTo(url, admin, listener, { amount: 9, source: 'ADD_ON' });
+    await ask(url, Revoke, { input: { lotId: addOn, reason: 'Over' } }, admin.token);
+    instants.push(await now());
+    await talebank.database.moveClock(3 * DAY_MS);
+    try {
+      instants.push(await now());
+      const before = await report(instants[0] ?? '', instants.at(-1) ?? '');
+      await ask(url, RefundAudio, { input: { audioId, reason: 'Sorry' } }, admin.token);
+      await ask(url, RunMaintenance, { task: 'EXPIRE_CREDITS' }, admin.token);
+      // What is over is over: neither the sweep nor the refund of today rewrites it.
+      expect(await report(instants[0] ?? '', instants.at(-1) ?? '')).toEqual(before);
+      instants.push(await now());
+      expect(event).not.toBe('');
+      for (const [index, from] of instants.entries()) {
+        for (const to of instants.slice(index)) {
+          const [opening, period] = await Promise.all([
+            report(instants[0] ?? '', from),
+            report(from, to),
+          ]);
+          period.rows.forEach((row, place) => {
+            const { granted, debited, refunded, expired, revoked, outstanding } = row;
+            const begun = opening.rows[place]?.outstanding ?? 0;
+            expect([row.source, begun + granted - debited + refunded - expired - revoked]).toEqual([
+              row.source,
+              outstanding,
+            ]);
+          });
+          expect(period.rows.reduce((sum, { outstanding }) => sum + outstanding, 0)).toBe(
+            period.outstanding,
+          );
+        }
+      }
+      const [balances] = await talebank.database.sql<{ points: number }>(
+        `SELECT sum(remaining)::int AS points FROM credit_lots WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ledger_now())`,
+      );
+      const last = await report(instants[0] ?? '', await now());
+      expect(last.outstanding).toBe(balances?.points);
+      expect(last.runOff.at(-1)).toMatchObject({ day: null });
+    } finally {
+      await talebank.database.moveClock(0);
+    }
+  });
+
+  test('refuses a period that ends before it begins', async () => {
+    const { errors } = await execute(
+      url,
+      CreditReport,
+      { from: inDays(1), to: inDays(0) },
+      { token: admin.token },
+    );
+    expect(errors[0]?.extensions).toMatchObject({ code: 'BAD_USER_INPUT', field: 'from' });
+  });
+});
+
+test('ledgerHealth names all twelve rules, and a listener may not ask', async () => {
+  const { ledgerHealth } = await ask(url, LedgerHealth, {}, admin.token);
+  expect(ledgerHealth.checks.map(({ invariant }) => invariant)).toEqual(
+    Array.from({ length: 12 }, (_, index) => String(index + 1)),
+  );
+  const listener = await newListener(url);
+  const { errors } = await execute(url, LedgerHealth, {}, { token: listener.token });
+  expect(errors[0]?.extensions.code).toBe('FORBIDDEN');
+});
+
+test('what administrators did cannot be rewritten', async () => {
+  await expect(talebank.database.sql('DELETE FROM audit_entries')).rejects.toThrow(
+    /only accumulates/,
+  );
+  await expect(talebank.database.sql(`UPDATE audit_entries SET reason = ''`)).rejects.toThrow(
+    /only accumulates/,
+  );
+  await expect(talebank.database.sql('TRUNCATE audit_entries')).rejects.toThrow(/only accumulates/);
+});
