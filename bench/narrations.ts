@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import type { UserId } from '../src/domain/ids.ts';
 import type * as Settle from '../src/services/narrations/settle-narrations.ts';
+import { grantRequest, makeUsers, narrationRequest } from './accounts.ts';
 import { createBareNarration } from './bare-narration.ts';
 import { compiled, describeSpeed, measure, print, type Bench } from './support.ts';
 import type * as Db from '../src/infra/db.ts';
@@ -10,43 +10,13 @@ const DURATION_MS = 4_000;
 
 /** Accounts with points enough for any run, made by the ledger itself. @returns their ids */
 async function makeAccounts({ app }: Bench): Promise<UserId[]> {
-  const users = await app.db.$queryRaw<{ id: UserId }[]>`
-    WITH made AS (
-      INSERT INTO users (id, email, password_hash)
-      SELECT gen_random_uuid(), 'bench-' || n || '@example.com', '' FROM generate_series(1, ${USERS}::int) n
-      RETURNING id
-    ), accounts AS (INSERT INTO credit_accounts (user_id) SELECT id FROM made)
-    SELECT id FROM made`;
+  const users = await makeUsers(app, USERS);
   const startedAt = performance.now();
-  await Promise.all(
-    users.map(({ id: userId }) =>
-      app.ledger.grant({
-        userId,
-        terms: { source: 'FREE', priority: 50, amount: 1_000_000, expiresAt: null },
-        reason: 'bench',
-        idempotencyKey: 'bench',
-        requestHash: new Uint8Array(32),
-        actorId: null,
-        action: null,
-      }),
-    ),
-  );
+  await Promise.all(users.map((userId) => app.ledger.grant(grantRequest(userId, 1_000_000))));
   const seconds = (performance.now() - startedAt) / 1000;
   print(`  grants, all at once                         ${(USERS / seconds).toFixed(0)}/s`);
-  return users.map(({ id }) => id);
+  return users;
 }
-
-const requestFor = (userId: UserId): Settle.NarrationRequest => ({
-  userId,
-  storyId: randomUUID(),
-  textHash: 'text',
-  voiceId: 'voice',
-  price: 1,
-  maxCredits: null,
-  reason: 'bench',
-  idempotencyKey: null,
-  requestHash: new Uint8Array(32),
-});
 
 /** Narrations accepted: debit, audio row, job and chain, against the same statements on bare pg. */
 export async function benchNarrations(bench: Bench): Promise<void> {
@@ -61,7 +31,7 @@ export async function benchNarrations(bench: Bench): Promise<void> {
   const { transact } = await compiled<typeof Db>('infra/db.js');
   const settle = narrationSettler(app.queue, app.synthesizeAudio);
   const alone = (userId: UserId): Promise<unknown> =>
-    transact(app.db, (tx) => settle(tx, [requestFor(userId)], { wait: true }));
+    transact(app.db, (tx) => settle(tx, [narrationRequest(userId)], { wait: true }));
   const spread = (number: number): UserId => users[(number * 7919) % users.length] ?? hot;
   for (const [where, pick, flights] of [
     [`spread over ${USERS.toLocaleString('en')} accounts`, spread, [1, 16, 64]],
@@ -72,7 +42,7 @@ export async function benchNarrations(bench: Bench): Promise<void> {
       const one = await measure(inFlight, DURATION_MS, (number) => bare.narrate(pick(number)));
       await bare.close();
       const together = await measure(inFlight, DURATION_MS, (number) =>
-        app.ledger.narrate(requestFor(pick(number))),
+        app.ledger.narrate(narrationRequest(pick(number))),
       );
       print(`  ${where}, ${String(inFlight)} in flight`);
       print(`    one by one on bare pg  ${describeSpeed(one)}`);

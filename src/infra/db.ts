@@ -23,6 +23,8 @@ export type Reader = Pick<Db, '$queryRaw'>;
 /** How long a transaction waits for a free connection, and how long it may take. */
 const MAX_WAIT_MS = 5_000;
 const TIMEOUT_MS = 10_000;
+/** How long a statement waits for a lock that someone else holds, before it is refused as BUSY. */
+const LOCK_TIMEOUT_MS = 5_000;
 const LARGE_READ_TIMEOUT_MS = 30 * 60_000;
 const MOST_TRIES = 6;
 
@@ -33,6 +35,7 @@ export function createDb(options: { url: string; poolSize: number; log: Logger }
       max: options.poolSize,
       connectionTimeoutMillis: MAX_WAIT_MS,
       application_name: 'talebank',
+      lock_timeout: LOCK_TIMEOUT_MS,
     },
     {
       statementNameGenerator: nameStatements(),
@@ -106,13 +109,16 @@ export async function transact<Result>(
 
 /**
  * Runs one read that goes through large parts of tables. Without statistics, or with old ones, the planner
- * takes what it does not know for a handful of rows and loops over whole tables; here it may not.
+ * takes what it does not know for a handful of rows and loops over whole tables; here it may not. And it
+ * plans each time for the range that is asked for.
  */
 export function readAtLarge<Result>(db: Db, read: (tx: Tx) => Promise<Result>): Promise<Result> {
   return transact(
     db,
     async (tx) => {
-      await tx.$queryRaw`SELECT set_config('enable_nestloop', 'off', true)`;
+      await tx.$queryRaw`
+        SELECT set_config('enable_nestloop', 'off', true),
+               set_config('plan_cache_mode', 'force_custom_plan', true)`;
       return read(tx);
     },
     { timeoutMs: LARGE_READ_TIMEOUT_MS },

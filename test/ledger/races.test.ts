@@ -125,6 +125,8 @@ async function raceWithSweep(other: Racer): Promise<string[]> {
         await begin();
       }),
     );
+    // What was held at that moment is left for the next sweep.
+    await sweep();
     for (const history of await historiesOf(accounts)) seen.add(history);
   }
   return [...seen].sort();

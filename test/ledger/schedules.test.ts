@@ -55,4 +55,7 @@ test('a task fires once however many processes run, and does its work', async ()
   ]);
   expect(lot).toEqual({ remaining: 0 });
   await talebank.database.moveClock(0);
+  await talebank.database.sql(
+    `UPDATE pgboss.schedule SET cron = '*/5 * * * *' WHERE name = 'expire-credits'`,
+  );
 }, 180_000);

@@ -37,9 +37,9 @@ const INVARIANTS: Readonly<Record<string, string>> = {
     JOIN credit_allocations a USING (user_id, seq)
     JOIN credit_lots l ON l.user_id = a.user_id AND l.id = a.lot_id
     WHERE t.type = 'DEBIT' AND (t.effective_at >= l.expires_at OR t.effective_at > l.revoked_at)`,
-  '7 no lapsed lot holds points for longer than the sweep takes': `
+  '7 no lapsed lot holds points for longer than the sweep takes, and no revoked one any': `
     SELECT user_id, id FROM credit_lots
-    WHERE remaining > 0 AND revoked_at IS NULL AND expires_at < ledger_now() - interval '10 minutes'`,
+    WHERE remaining > 0 AND (revoked_at IS NOT NULL OR expires_at < ledger_now() - interval '10 minutes')`,
   '8 lot and transaction of every allocation belong to its user': `
     SELECT a.user_id, a.seq FROM credit_allocations a
     WHERE NOT EXISTS (SELECT FROM credit_lots l WHERE l.user_id = a.user_id AND l.id = a.lot_id)

@@ -11,6 +11,9 @@ export interface ModelLot {
   readonly expiresAt: number | null;
   readonly parent: string | null;
   remaining: number;
+  /** Revoked before it could lapse: then it is that which it died of. */
+  forfeited: boolean;
+  /** An administrator has said so, too late or not. */
   revoked: boolean;
 }
 
@@ -64,8 +67,13 @@ export class ModelAccount {
     return this.spendable(at).reduce((sum, lot) => sum + lot.remaining, 0);
   }
 
-  grant(lot: Omit<ModelLot, 'remaining' | 'revoked'>): Movement {
-    this.lots.set(lot.id, { ...lot, remaining: lot.granted, revoked: false });
+  grant(lot: Omit<ModelLot, 'remaining' | 'revoked' | 'forfeited'>): Movement {
+    this.lots.set(lot.id, {
+      ...lot,
+      remaining: lot.granted,
+      revoked: false,
+      forfeited: false,
+    });
     return { type: 'GRANT', parts: [[lot.id, lot.granted]], effectiveAt: lot.grantedAt };
   }
 
@@ -96,7 +104,7 @@ export class ModelAccount {
     for (const [id, amount] of back) {
       const lot = this.lot(id);
       const parts: [string, number][] = [[id, -amount]];
-      if (lot.revoked) movements.push({ type: 'REVOCATION', parts, effectiveAt: at });
+      if (lot.forfeited) movements.push({ type: 'REVOCATION', parts, effectiveAt: at });
       else if (this.lapsed(lot, at) && lot.expiresAt !== null) {
         movements.push({ type: 'EXPIRY', parts, effectiveAt: lot.expiresAt });
         const left = Math.min(7 * DAY_MS, Math.max(DAY_MS, lot.expiresAt - debit.at));
@@ -120,6 +128,7 @@ export class ModelAccount {
     if (lot.revoked) return [];
     const lapse = this.expire(id, at);
     lot.revoked = true;
+    lot.forfeited = !this.lapsed(lot, at);
     if (lapse !== null) return [lapse];
     if (lot.remaining === 0) return [];
     const parts: [string, number][] = [[id, -lot.remaining]];

@@ -12,7 +12,10 @@ interface StoredEntry {
   readonly parts: [string, number][];
 }
 
-type StoredLot = Omit<ModelLot, 'remaining' | 'revoked' | 'grantedAt' | 'expiresAt'> & {
+type StoredLot = Omit<
+  ModelLot,
+  'remaining' | 'revoked' | 'forfeited' | 'grantedAt' | 'expiresAt'
+> & {
   readonly user_id: string;
   readonly granted_at: Date;
   readonly expires_at: Date | null;
@@ -63,7 +66,9 @@ function markEmptyRevocations(
 ): void {
   for (const lot of model.lots.values()) {
     const revokedAt = lots.get(lot.id)?.revoked_at?.getTime();
-    if (lot.remaining === 0 && revokedAt !== undefined && revokedAt < at) lot.revoked = true;
+    if (lot.remaining > 0 || revokedAt === undefined || revokedAt >= at) continue;
+    lot.revoked = true;
+    lot.forfeited = lot.expiresAt === null || revokedAt < lot.expiresAt;
   }
 }
 

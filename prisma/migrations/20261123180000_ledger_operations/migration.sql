@@ -43,8 +43,8 @@ CREATE INDEX "credit_lots_lapsing" ON "credit_lots"("expires_at", "user_id", "id
 -- An administrator names a lot or a narration without its owner.
 CREATE INDEX "credit_lots_id_idx" ON "credit_lots"("id");
 CREATE INDEX "audios_id_idx" ON "audios"("id");
--- Reports read a period. Movements come almost in the order of their time, so that this costs next to nothing.
-CREATE INDEX "credit_transactions_period" ON "credit_transactions" USING brin ("effective_at") WITH (pages_per_range = 32);
+-- Reports read a period. Movements come in the order in which they are recorded, so that this costs next to nothing.
+CREATE INDEX "credit_transactions_period" ON "credit_transactions" USING brin ("recorded_at") WITH (pages_per_range = 32);
 -- A list of one type or of a period, newest first, must not read all the others.
 CREATE INDEX "credit_transactions_by_type" ON "credit_transactions"("user_id", "type", "seq");
 -- Who gets the monthly allowance, in the order in which the job goes through them.

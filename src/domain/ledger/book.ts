@@ -6,8 +6,11 @@ import { planRefund, type RefundablePart, type RefundPolicy } from './refund.js'
 import { badUserInput, insufficientCredits } from '../errors.js';
 import { keys } from './idempotency.js';
 
-/** What GraphQL's Int can say; no account may hold more. */
-export const MOST_POINTS = 2_147_483_647;
+/**
+ * No grant may lift an account above this. Well below what GraphQL's Int and the database's integer can
+ * say, so that there is always room for what must come back.
+ */
+export const MOST_POINTS = 2_000_000_000;
 
 /** One movement as it is stored. */
 export interface BookedEntry extends LedgerEntry {

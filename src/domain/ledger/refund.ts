@@ -47,11 +47,10 @@ export function planRefund(
     closings: dead.map(({ lot, outstanding }) => ({
       lotId: lot.id,
       amount: -outstanding,
-      // What an administrator forfeited stays forfeited, also when the lot has lapsed since.
-      type: lot.revokedAt === null ? ('EXPIRY' as const) : ('REVOCATION' as const),
+      type: diedOfAge(lot) ? ('EXPIRY' as const) : ('REVOCATION' as const),
     })),
     grace: dead.flatMap(({ lot, outstanding }) =>
-      policy === 'GRACE' && lot.revokedAt === null && lot.expiresAt !== null
+      policy === 'GRACE' && diedOfAge(lot) && lot.expiresAt !== null
         ? [
             {
               parent: lot,
@@ -63,6 +62,13 @@ export function planRefund(
     ),
   };
 }
+
+/**
+ * Of a dead lot: whether it lapsed, rather than being revoked before it could. What an administrator has
+ * forfeited stays forfeited, also when the lot would have lapsed since.
+ */
+const diedOfAge = ({ expiresAt, revokedAt }: Lot): boolean =>
+  revokedAt === null || (expiresAt !== null && revokedAt >= expiresAt);
 
 /** As long as the old lot still had to live when it was debited, within the bounds. */
 function graceExpiry(expiresAt: Date, debitedAt: Date, at: Date): Date {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { App } from '../../app.js';
 import { badUserInput, DomainError, idempotencyKeyReused } from '../../domain/errors.js';
 import type { UserId } from '../../domain/ids.js';
+import { MOST_POINTS } from '../../domain/ledger/book.js';
 import { hashRequest, keys } from '../../domain/ledger/idempotency.js';
 import { settleGrants, type GrantOutcome, type GrantRequest } from '../ledger/grants.js';
 import type { Settlement } from '../ledger/group-commit.js';
@@ -52,7 +53,11 @@ const bulkGrant = grantTerms.safeExtend({
       }),
     )
     .min(1, 'must have at least one row')
-    .max(MOST_ROWS, `must have at most ${MOST_ROWS.toLocaleString('en')} rows`),
+    .max(MOST_ROWS, `must have at most ${MOST_ROWS.toLocaleString('en')} rows`)
+    .refine(
+      (rows) => rows.reduce((sum, { amount }) => sum + amount, 0) <= MOST_POINTS,
+      `must come to at most ${MOST_POINTS.toLocaleString('en')} points together`,
+    ),
 });
 
 type Request = z.output<typeof bulkGrant>;
@@ -133,7 +138,9 @@ async function grantAll(
   for (let start = 0; start < recipients.length; start += ROWS_IN_A_BATCH) {
     const batch = recipients.slice(start, start + ROWS_IN_A_BATCH);
     const requests = batch.map((recipient) => grantRequest(app, request, recipient, actorId));
-    const settlements = await settleInBulk(app, settleGrants, observer, requests);
+    const settlements = await settleInBulk(app, settleGrants, observer, requests, {
+      patient: true,
+    });
     batch.forEach((recipient, index) => {
       const refusal = refusalOf(settlements[index]);
       if (refusal === null) done.push(recipient);

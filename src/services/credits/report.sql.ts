@@ -23,8 +23,7 @@ export interface HeldRow {
  * counted at the instant at which it lapsed, whether or not the sweep has booked it; what a refund gave
  * back to a dead lot lapses in the refund's own moment, so that a period that is over never changes.
  * What a lot held at `to` is what it holds now without what happened since. No locks. Scans the lots
- * and, of the transactions, those since `from`. Indexes: credit_transactions_period,
- * credit_transactions_by_type.
+ * and, of the transactions, those since `from`. Index: credit_transactions_period.
  */
 export async function readReport(
   db: Db,
@@ -38,8 +37,8 @@ export async function readReport(
       SELECT a.user_id, a.lot_id, t.type, a.amount, t.effective_at,
         CASE WHEN t.idempotency_key LIKE 'refund:%' THEN t.recorded_at ELSE t.effective_at END AS at
       FROM credit_transactions t JOIN credit_allocations a USING (user_id, seq)
-      WHERE t.effective_at > ${from}::timestamptz
-        OR (t.type = 'EXPIRY' AND t.idempotency_key LIKE 'refund:%' AND t.recorded_at > ${from}::timestamptz)
+      -- Nothing takes effect after it is recorded.
+      WHERE t.recorded_at > ${from}::timestamptz
     ), moved AS (
       SELECT l.source, m.type, sum(abs(m.amount)) AS points
       FROM movements m JOIN credit_lots l ON l.user_id = m.user_id AND l.id = m.lot_id

@@ -30,12 +30,12 @@ export async function revokeCreditLot(
   input: RevokeCreditLotInput,
   actorId: UserId,
 ): Promise<{ userId: string; lotId: string; seq: number | null }> {
-  const { lotId, reason, expectedRemaining } = parseRequest(revocation, input);
-  const lot = isId(lotId)
-    ? await app.db.creditLot.findFirst({ where: { id: lotId }, select: { userId: true } })
+  const { lotId: asked, reason, expectedRemaining } = parseRequest(revocation, input);
+  const lot = isId(asked)
+    ? await app.db.creditLot.findFirst({ where: { id: asked }, select: { userId: true, id: true } })
     : null;
   if (lot === null) throw notFound('lot');
-  const { userId } = lot;
+  const { userId, id: lotId } = lot;
   const { seq } = await app.ledger.revoke({
     userId: asUserId(userId),
     lotId: asLotId(lotId),

@@ -70,13 +70,13 @@ export function readLotsOf(
     JOIN credit_lots l USING (user_id, id)`;
 }
 
-/** The sum of all lots' points after each account's newest movement. Index: credit_transactions_pkey. */
+/** The sum of all lots' points after each account's newest movement, and when that was. Index: credit_transactions_pkey. */
 export function readBalances(
   tx: Tx,
   heads: readonly { userId: string; lastSeq: number }[],
-): Promise<{ userId: string; balance: number }[]> {
+): Promise<{ userId: string; balance: number; recordedAt: Date }[]> {
   return tx.$queryRaw`
-    SELECT t.user_id AS "userId", t.balance_after AS balance
+    SELECT t.user_id AS "userId", t.balance_after AS balance, t.recorded_at AS "recordedAt"
     FROM unnest(${heads.map((head) => head.userId)}::uuid[], ${heads.map((head) => head.lastSeq)}::int[])
       AS h(user_id, seq)
     JOIN credit_transactions t USING (user_id, seq)`;

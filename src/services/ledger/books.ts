@@ -46,23 +46,21 @@ export async function openBooks(
   const accounts = await lockAccounts(tx, [...new Set(userIds)], options.wait);
   // One clock for the batch: read after the last of its locks.
   const now = new Date(Math.max(...accounts.map((account) => account.now.getTime())));
-  const balances = new Map(
-    (accounts.length === 0 ? [] : await readBalances(tx, accounts)).map((row) => [
-      row.userId,
-      row.balance,
-    ]),
+  const heads = new Map(
+    (accounts.length === 0 ? [] : await readBalances(tx, accounts)).map((row) => [row.userId, row]),
   );
   const books = new Map<UserId, Book>();
   const readSeq = new Map<UserId, number>();
   for (const { userId, lastSeq, headHash } of accounts) {
     const id = asUserId(userId);
+    const head = heads.get(userId);
     readSeq.set(id, lastSeq);
     books.set(id, {
       userId: id,
-      now,
+      now: notBefore(now, head?.recordedAt),
       lastSeq,
       headHash,
-      balance: balances.get(userId) ?? 0,
+      balance: head?.balance ?? 0,
       lots: new Map(),
       entries: [],
       newLots: new Set(),
@@ -70,6 +68,18 @@ export async function openBooks(
     });
   }
   return { books, readSeq, actions: [] };
+}
+
+/** As far as a clock is set back by its synchronisation, or differs between a server and its stand-in. */
+const SMALL_STEP_BACK_MS = 5 * 60_000;
+
+/**
+ * A history never runs backwards: while the clock has been set back a little, the account's time stands.
+ * A clock that is further behind is believed, for then it was wrong before.
+ */
+function notBefore(now: Date, last: Date | undefined): Date {
+  const stepMs = last === undefined ? 0 : last.getTime() - now.getTime();
+  return last !== undefined && stepMs > 0 && stepMs <= SMALL_STEP_BACK_MS ? last : now;
 }
 
 /** Puts the lots that hold points into the books; a debit needs them. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import DataLoader from 'dataloader';
 import pLimit from 'p-limit';
 import { DomainError, notFound } from '../../domain/errors.js';
@@ -33,14 +34,18 @@ export interface Observer<Request> {
 
 /** Bounds the memory and the length of one transaction. */
 const MOST_IN_A_BATCH = 256;
-/** Each waits with a connection in its hand, so that they are few. */
-const MOST_WAITING = 3;
+/** Each of these waits with a connection in its hand, so that they are few. */
+const MOST_WAITING = 2;
+/** How often, and at most how many milliseconds apart, a held account is looked at before that. */
+const MOST_LOOKS = 60;
+const LONGEST_LOOK_MS = 100;
 
 /**
  * Group commit: while one batch is being committed the next one gathers, and an idle server waits for
- * nothing. A batch never waits for an account: requests for one that another process holds are settled
- * in batches of that account alone, which wait, so that a busy account delays nobody else. A batch that
- * fails is tried again one by one, so that one poisoned request harms nobody.
+ * nothing. A batch never waits for an account: requests for one that another process holds gather for
+ * that account alone and are tried again in a moment, without a connection in their hands, so that busy
+ * accounts delay nobody else, however many there are. A batch that fails is tried again one by one, so
+ * that one poisoned request harms nobody.
  */
 export function groupCommit<Request extends { userId: UserId }, Result>(
   db: Db,
@@ -69,12 +74,20 @@ export function groupCommit<Request extends { userId: UserId }, Result>(
   const limit = pLimit(MOST_WAITING);
   const busyAccounts = new Map<UserId, Gatherer<Request, Settlement<Result>>>();
 
+  /** Looks again and again; whoever is never let in waits in the database's own queue, at last. */
+  async function settleWhenFree(requests: Batch): Promise<Settlements> {
+    for (let tries = 0; tries < MOST_LOOKS; tries += 1) {
+      await sleep(Math.random() * Math.min(LONGEST_LOOK_MS, 2 ** tries));
+      const settlements = await settleBatch(requests, { wait: false });
+      if (!settlements.includes(LOCKED)) return settlements;
+    }
+    return limit(() => settleBatch(requests, { wait: true }));
+  }
+
   /** At the account's own door, which is there for as long as someone stands at it. */
   async function waitFor(request: Request): Promise<Settlement<Result>> {
     const { userId } = request;
-    const waiting =
-      busyAccounts.get(userId) ??
-      gatherWhileBusy((requests: Batch) => limit(() => settleBatch(requests, { wait: true })));
+    const waiting = busyAccounts.get(userId) ?? gatherWhileBusy(settleWhenFree);
     busyAccounts.set(userId, waiting);
     const settlement = await waiting.ask(request);
     if (waiting.isIdle()) busyAccounts.delete(userId);

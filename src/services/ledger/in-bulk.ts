@@ -5,40 +5,44 @@ import { LOCKED, type Observer, type Settle, type Settlement } from './group-com
 import { observeAll } from './observed.js';
 
 /**
- * Settles the requests of a background task, in one transaction that waits for nobody. Those whose
- * account someone else holds are settled afterwards, each by itself; what cannot be settled at all is
- * answered with its error and holds up nothing.
+ * Settles the requests of a background task, in one transaction that waits for nobody. With `patient`,
+ * those whose account someone else holds are settled afterwards, each by itself; without, they are left
+ * as LOCKED. What cannot be settled at all is answered with its error and holds up nothing.
  */
 export async function settleInBulk<Request extends { readonly userId: string }, Result>(
   app: App,
   settle: Settle<Request, Result>,
   observer: Observer<Request>,
   requests: readonly Request[],
+  options: { patient: boolean },
 ): Promise<readonly Settlement<Result>[]> {
   if (requests.length === 0) return [];
   const startedAt = performance.now();
-  const settlements = [...(await settleTogether(app, settle, requests))];
+  const together = await settleTogether(app, settle, requests);
+  const settlements: Settlement<Result>[] = [...(together ?? requests.map(() => LOCKED))];
   for (const [index, settlement] of settlements.entries()) {
     const request = requests[index];
     if (settlement !== LOCKED || request === undefined) continue;
+    // Of a batch that failed, nobody is known to be locked.
+    if (!options.patient && together !== null) continue;
     settlements[index] = await settleAlone(app, settle, request);
   }
   observeAll(observer, requests, settlements, performance.now() - startedAt);
   return settlements;
 }
 
-/** All of them in one commit; one poisoned request sends them all to be settled alone. */
+/** All of them in one commit; null when one poisoned request sends them all to be settled alone. */
 async function settleTogether<Request, Result>(
   app: App,
   settle: Settle<Request, Result>,
   requests: readonly Request[],
-): Promise<readonly Settlement<Result>[]> {
+): Promise<readonly Settlement<Result>[] | null> {
   try {
     return await transact(app.db, (tx) => settle(tx, requests, { wait: false }));
   } catch (error) {
     if (error instanceof DomainError && error.code === 'BUSY') throw error;
     app.log.warn({ err: error, requests: requests.length }, 'a batch is settled one by one');
-    return requests.map(() => LOCKED);
+    return null;
   }
 }
 

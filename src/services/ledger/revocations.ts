@@ -19,8 +19,8 @@ export interface RevokeOutcome {
   readonly seq: number | null;
 }
 
-/** What a REVOCATION that was booked before took. */
-type Forfeited = Pick<{ seq: number; amount: number }, 'seq' | 'amount'> | undefined;
+/** A movement that was booked before. */
+type Booked = { readonly seq: number; readonly amount: number } | undefined;
 
 /**
  * Revokes lots. Twice is once: the second is answered with what the first one did.
@@ -38,20 +38,24 @@ export const settleRevocations: Settle<RevokeRequest, RevokeOutcome> = async (
     options,
   );
   await loadLots(tx, open, requests);
-  const forfeited = new Map<string, Forfeited>(
+  const known = new Map<string, Booked>(
     await loadKeyed(
       tx,
-      requests.map(({ userId, lotId }) => ({ userId, key: keys.revoke(lotId) })),
+      requests.flatMap(({ userId, lotId }) => [
+        { userId, key: keys.revoke(lotId) },
+        { userId, key: keys.expire(lotId) },
+      ]),
     ),
   );
   const settlements = requests.map((request) =>
     answer(open.books.get(request.userId), (book) => {
-      const key = `${request.userId} ${keys.revoke(request.lotId)}`;
-      if (isRevoked(book, request.lotId)) return repeated(forfeited.get(key), request);
+      const bookedUnder = (key: string): Booked => known.get(`${request.userId} ${key}`);
+      if (isRevoked(book, request.lotId)) return repeated(bookedUnder, request);
       assertExpected(request, book.lots.get(request.lotId)?.remaining ?? 0);
       const { userId: _userId, lotId: target, expectedRemaining: _expected, ...about } = request;
       const booked = revoke(book, request.lotId, about);
-      forfeited.set(key, booked ?? undefined);
+      for (const entry of book.entries)
+        known.set(`${entry.userId} ${entry.idempotencyKey ?? ''}`, entry);
       recordAction(open, { ...about, action: 'revokeCreditLot', target, at: book.now });
       return { seq: booked?.seq ?? null };
     }),
@@ -66,10 +70,14 @@ function isRevoked(book: Book, lotId: LotId): boolean {
   return lot.revokedAt !== null;
 }
 
-/** The first answer again; what was expected then is what the first one found. */
-function repeated(first: Forfeited, request: RevokeRequest): RevokeOutcome {
-  assertExpected(request, -(first?.amount ?? 0));
-  return { seq: first?.seq ?? null };
+/** The first answer again. What was expected then is what the first one found: alive, or lapsed. */
+function repeated(bookedUnder: (key: string) => Booked, request: RevokeRequest): RevokeOutcome {
+  const revocation = bookedUnder(keys.revoke(request.lotId));
+  const found = revocation ?? bookedUnder(keys.expire(request.lotId));
+  if (request.expectedRemaining !== 0 || revocation !== undefined) {
+    assertExpected(request, -(found?.amount ?? 0));
+  }
+  return { seq: revocation?.seq ?? null };
 }
 
 function assertExpected({ expectedRemaining }: RevokeRequest, remaining: number): void {

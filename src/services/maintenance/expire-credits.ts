@@ -17,7 +17,8 @@ export interface TaskOutcome {
 const LOTS_IN_A_BATCH = 500;
 
 /**
- * The sweep: books what lapsed lots still hold as EXPIRY, oldest first. Several may run at once, and
+ * The sweep: books what lapsed lots still hold as EXPIRY, oldest first. It waits for nobody: a lot whose
+ * account is held at the moment is left for the next sweep. Several may run at once, and
  * one that is interrupted has done what it has done: the lots themselves say what is left.
  */
 export async function expireCredits(app: App, signal?: AbortSignal): Promise<TaskOutcome> {
@@ -38,7 +39,9 @@ export async function expireCredits(app: App, signal?: AbortSignal): Promise<Tas
       userId: asUserId(userId),
       lotId: asLotId(lotId),
     }));
-    changed += countMoved(await settleInBulk(app, settleExpirations, observer, requests));
+    changed += countMoved(
+      await settleInBulk(app, settleExpirations, observer, requests, { patient: false }),
+    );
     processed += lots.length;
     if (lots.length < LOTS_IN_A_BATCH) return { processed, changed };
     after = lots.at(-1) ?? null;

@@ -32,7 +32,9 @@ export async function grantMonthlyCredits(app: App, signal?: AbortSignal): Promi
     const wanted = { after, period, defaultAmount: monthly, limit: USERS_IN_A_BATCH };
     const users = await readMonthlyRecipients(app.db, wanted);
     const requests = users.map((user) => monthlyGrant(app, month, user));
-    changed += countMoved(await settleInBulk(app, settleGrants, observer, requests));
+    changed += countMoved(
+      await settleInBulk(app, settleGrants, observer, requests, { patient: true }),
+    );
     processed += users.length;
     if (users.length < USERS_IN_A_BATCH) return { processed, changed };
     after = users.at(-1)?.userId ?? after;

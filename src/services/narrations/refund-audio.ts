@@ -18,15 +18,15 @@ export async function refundAudio(
   input: { audioId: string; reason: string },
   actorId: UserId,
 ): Promise<{ userId: string; audioId: string; seq: number | null }> {
-  const { audioId, reason } = parseRequest(refundInput, input);
-  const audio = isId(audioId)
+  const { audioId: asked, reason } = parseRequest(refundInput, input);
+  const audio = isId(asked)
     ? await app.db.audio.findFirst({
-        where: { id: audioId },
-        select: { userId: true, debitSeq: true },
+        where: { id: asked },
+        select: { userId: true, id: true, debitSeq: true },
       })
     : null;
   if (audio === null) throw notFound('narration');
-  const { userId, debitSeq } = audio;
+  const { userId, id: audioId, debitSeq } = audio;
   const { seq } = await app.ledger.refund({ userId: asUserId(userId), debitSeq, reason, actorId });
   return { userId, audioId, seq };
 }

@@ -60,7 +60,7 @@ export function readBrokenLinks(
     SELECT user_id AS "userId", seq, id FROM links
     WHERE seq > ${afterSeq}::int AND (
       seq <> coalesce(previous_seq, 0) + 1 OR balance_after <> balance OR hash <> right_hash)
-    ORDER BY user_id, seq`,
+    ORDER BY user_id, seq LIMIT 10000`,
   );
 }
 
@@ -103,7 +103,7 @@ export type EntryTuple = [
   number,
   number,
   PartTuple[],
-  [number, PartTuple[], PartTuple[] | null] | null,
+  [number, PartTuple[] | null, PartTuple[] | null] | null,
 ];
 
 const MILLISECONDS = (column: string): Prisma.Sql =>

@@ -34,3 +34,10 @@ export function repairLots(
     WHERE l.user_id = ${userId}::uuid AND l.id = wrong.id
     RETURNING l.id AS "lotId", wrong.before, wrong.after`;
 }
+
+/** How many there are, as the accounts know. Scans the accounts. */
+export async function countTransactions(db: Reader): Promise<number> {
+  const [row] = await db.$queryRaw<{ transactions: number }[]>`
+    SELECT coalesce(sum(last_seq), 0)::float8 AS transactions FROM credit_accounts`;
+  return row?.transactions ?? 0;
+}

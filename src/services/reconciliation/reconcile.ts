@@ -1,7 +1,7 @@
 import type { App } from '../../app.js';
 import { newId } from '../../domain/ids.js';
 import { readLedgerClock } from '../maintenance/maintenance.sql.js';
-import { readTransactionIds } from './reconcile.sql.js';
+import { countTransactions, readTransactionIds } from './reconcile.sql.js';
 import { LEDGER_INVARIANTS, verifyLedger, type Violation } from './verify.js';
 
 export interface LedgerCheck {
@@ -105,9 +105,8 @@ const MOST_TRANSACTIONS_AT_ONCE = 50_000;
  * which runs every night.
  */
 export async function ledgerHealth(app: Facts): Promise<LedgerHealth> {
-  const { _sum: sum } = await app.db.creditAccount.aggregate({ _sum: { lastSeq: true } });
-  const last =
-    (sum.lastSeq ?? 0) > MOST_TRANSACTIONS_AT_ONCE ? await lastReconciliation(app) : null;
+  const transactions = await countTransactions(app.db);
+  const last = transactions > MOST_TRANSACTIONS_AT_ONCE ? await lastReconciliation(app) : null;
   return last ?? checkLedger(app);
 }
 

@@ -100,6 +100,12 @@ async function* partsOf(app: Facts, userId: string | undefined): AsyncGenerator<
     const wanted = { after, to: last, limit: ACCOUNTS_AT_ONCE };
     const rows = await readAccountLengths(app.db, wanted);
     for (const row of rows) {
+      // A long history is a part of its own, for only that is read a window at a time.
+      if (accounts > 0 && transactions + row.lastSeq > TRANSACTIONS_AT_ONCE) {
+        yield { from, to: idBefore(row.userId), accounts, transactions };
+        from = row.userId;
+        [accounts, transactions] = [0, 0];
+      }
       accounts += 1;
       transactions += row.lastSeq;
       if (transactions < TRANSACTIONS_AT_ONCE) continue;
@@ -266,7 +272,7 @@ const entryOf = ([
       ? null
       : {
           effectiveAt: new Date(debit[0]),
-          allocations: debit[1].map(partOf),
+          allocations: (debit[1] ?? []).map(partOf),
           returnedBefore: (debit[2] ?? []).map(partOf),
         },
 });
