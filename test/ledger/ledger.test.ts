@@ -280,6 +280,16 @@ test.each([
   'UPDATE credit_lots SET remaining = granted + 1',
   'DELETE FROM users',
   'UPDATE credit_accounts SET user_id = gen_random_uuid()',
+  // The same key twice.
+  `WITH first AS (SELECT * FROM credit_transactions LIMIT 1)
+   INSERT INTO credit_transactions (user_id, seq, id, type, amount, balance_after, idempotency_key,
+     effective_at, recorded_at, hash)
+   SELECT user_id, 1000000, gen_random_uuid(), type, amount, balance_after, idempotency_key, effective_at,
+     recorded_at, hash FROM first`,
+  // The same month twice.
+  `WITH first AS (SELECT user_id FROM credit_accounts LIMIT 1)
+   INSERT INTO credit_lots (user_id, id, source, priority, granted, remaining, granted_at, period)
+   SELECT user_id, gen_random_uuid(), 'MONTHLY', 20, 1, 0, now(), '2026-11' FROM first, generate_series(1, 2)`,
 ])('the database refuses what the rules forbid: %s', async (statement) => {
   await expect(talebank.database.sql(statement)).rejects.toThrow(/violates/);
 });

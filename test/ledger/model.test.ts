@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { OpenApp } from '../../src/app.js';
 import type { UserId } from '../../src/domain/ids.js';
+import type * as Credits from '../../src/services/credits/credits.js';
 import type * as Maintenance from '../../src/services/maintenance/run-maintenance.js';
 import type * as Reconcile from '../../src/services/reconciliation/reconcile.js';
 import { makeAccounts, openTestApp } from '../support/app.js';
@@ -28,6 +29,7 @@ const MONTHLY = 7;
 
 let database: TestDatabase;
 let app: OpenApp;
+let balancesBySource: typeof Credits.balancesBySource;
 let checkLedger: typeof Reconcile.checkLedger;
 let runMaintenance: typeof Maintenance.runMaintenance;
 let admin: UserId;
@@ -45,6 +47,7 @@ beforeAll(async () => {
   ({ runMaintenance } = await compiled<typeof Maintenance>(
     'services/maintenance/run-maintenance.js',
   ));
+  ({ balancesBySource } = await compiled<typeof Credits>('services/credits/credits.js'));
   ({ checkLedger } = await compiled<typeof Reconcile>('services/reconciliation/reconcile.js'));
   [admin = admin] = await makeAccounts(database, 1);
   await database.sql('UPDATE users SET suspended_at = now() WHERE id = $1', [admin]);
@@ -326,6 +329,8 @@ async function compare(pair: Pair): Promise<void> {
       .sort((a, b) => (a.id < b.id ? -1 : 1))
       .map((lot) => [lot.id, lot.remaining, lot.parent, lot.expiresAt]),
   );
+  const sources = (await balancesBySource(app, [userId])).get(userId) ?? [];
+  expect(sources.reduce((sum, { balance }) => sum + balance, 0)).toBe(model.balance(clock));
   const total = [...model.lots.values()].reduce((sum, { remaining }) => sum + remaining, 0);
   const last = history.at(-1);
   if (last !== undefined) expect(last.balance_after).toBe(total);
