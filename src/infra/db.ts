@@ -129,21 +129,23 @@ export function readAtLarge<Result>(db: Db, read: (tx: Tx) => Promise<Result>): 
 export const asQueueDb = (tx: Tx): QueueDb => fromPrisma(tx);
 
 interface DatabaseError {
+  /** Prisma's own. */
   readonly code: string | undefined;
+  /** Postgres' own, where Prisma has none of its own for it. */
+  readonly sqlState: string | undefined;
   readonly kind: string | undefined;
 }
 
 function describe(error: unknown): DatabaseError {
   const { code, cause, meta } = error as {
     code?: unknown;
-    cause?: { kind?: unknown };
-    meta?: { driverAdapterError?: { cause?: { kind?: unknown } } };
+    cause?: { kind?: unknown; code?: unknown };
+    meta?: { driverAdapterError?: { cause?: { kind?: unknown; code?: unknown } } };
   };
-  const kind = meta?.driverAdapterError?.cause?.kind ?? cause?.kind;
-  return {
-    code: typeof code === 'string' ? code : undefined,
-    kind: typeof kind === 'string' ? kind : undefined,
-  };
+  const inner = meta?.driverAdapterError?.cause ?? cause;
+  const textOr = (value: unknown): string | undefined =>
+    typeof value === 'string' ? value : undefined;
+  return { code: textOr(code), sqlState: textOr(inner?.code), kind: textOr(inner?.kind) };
 }
 
 function isConflict(error: unknown): boolean {
@@ -183,8 +185,9 @@ const UNREACHABLE_KINDS = new Set([
 
 function isUnreachable(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false;
-  const { code, kind } = describe(error);
+  const { code, sqlState, kind } = describe(error);
   if (code !== undefined && UNREACHABLE_CODES.has(code)) return true;
+  if (sqlState !== undefined && UNREACHABLE_CODES.has(sqlState)) return true;
   if (kind !== undefined && UNREACHABLE_KINDS.has(kind)) return true;
   const message = error instanceof Error ? error.message : '';
   return /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/.test(

@@ -3,7 +3,14 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { asLotId, asUserId, type LotId } from '../../src/domain/ids.js';
 import { planDebit } from '../../src/domain/ledger/allocation.js';
-import { debit, grant, post, refund, type Book } from '../../src/domain/ledger/book.js';
+import {
+  debit,
+  grant,
+  MOST_POINTS,
+  post,
+  refund,
+  type Book,
+} from '../../src/domain/ledger/book.js';
 import { chainHash, GENESIS_HASH, type LedgerEntry } from '../../src/domain/ledger/chain.js';
 import { isSpendable, lotStatus, type Lot } from '../../src/domain/ledger/lots.js';
 import { outstandingByLot, planRefund } from '../../src/domain/ledger/refund.js';
@@ -236,7 +243,7 @@ describe('a book', () => {
     expect(() => grant(book, terms, about('a'))).toThrow(
       expect.objectContaining({ details: { field: 'expiresAt' } }),
     );
-    book.balance = 2_147_483_647;
+    book.balance = MOST_POINTS;
     expect(() => grant(book, { ...terms, expiresAt: null }, about('a'))).toThrow(
       expect.objectContaining({ details: { field: 'amount' } }),
     );
@@ -251,6 +258,18 @@ describe('a book', () => {
       const allocations = [{ lotId: lotId ?? asLotId(''), amount }];
       expect(() => post(book, { ...about('b'), type: 'DEBIT', allocations })).toThrow(/would hold/);
     }
+  });
+
+  test('always has room for what must come back', () => {
+    const book = emptyBook();
+    const terms = { source: 'FREE' as const, priority: 50, amount: MOST_POINTS, expiresAt: null };
+    grant(book, terms, about('a'));
+    const taken = debit(book, 1_000_000, about('b'));
+    grant(book, { ...terms, amount: 1_000_000 }, about('c'));
+    const [lot] = [...book.lots.values()];
+    const parts = lot === undefined ? [] : [{ lot, outstanding: 1_000_000 }];
+    const debited = { ...taken, parts };
+    expect(refund(book, debited, 'GRACE', { reason: null })?.balanceAfter).toBe(2_001_000_000);
   });
 
   test('a second refund of a debit changes nothing', () => {

@@ -122,16 +122,13 @@ describe('revokeCreditLot', () => {
     });
     await talebank.database.moveClock(2 * DAY_MS);
     try {
-      const { revokeCreditLot } = await ask(
-        url,
-        Revoke,
-        { input: { lotId, reason: 'Over' } },
-        admin.token,
-      );
-      expect(revokeCreditLot).toMatchObject({
+      const input = { lotId: lotId.toUpperCase(), reason: 'Over', expectedRemaining: 4 };
+      const first = await ask(url, Revoke, { input }, admin.token);
+      expect(first.revokeCreditLot).toMatchObject({
         transaction: null,
         lot: { status: 'REVOKED', remaining: 0 },
       });
+      expect(await ask(url, Revoke, { input }, admin.token)).toEqual(first);
       const { me } = await ask(url, Wallet, {}, listener.token);
       expect(me?.creditHistory.nodes[0]).toMatchObject({ type: 'EXPIRY', amount: -4 });
     } finally {
@@ -169,6 +166,38 @@ describe('revokeCreditLot', () => {
     });
     expect(await everything()).toEqual(before);
   });
+});
+
+test('what comes back to a lot that lapsed before it was revoked is made good for', async () => {
+  const listener = await newListener(url);
+  const expiresAt = inDays(1);
+  const lotId = await grantTo(url, admin, listener, { amount: 2, source: 'EVENT', expiresAt });
+  const story = await newStory(url, admin, { length: 1500 });
+  const { audioId } = await narrate(url, listener, story.id, voiceId);
+  await talebank.database.moveClock(2 * DAY_MS);
+  try {
+    await ask(url, Revoke, { input: { lotId, reason: 'Over' } }, admin.token);
+    await ask(url, RefundAudio, { input: { audioId, reason: 'Sorry' } }, admin.token);
+    const { me } = await ask(url, Wallet, {}, listener.token);
+    expect(me?.credits.balance).toBe(12);
+    expect(me?.creditLots.nodes[0]).toMatchObject({ source: 'EVENT', parent: { id: lotId } });
+  } finally {
+    await talebank.database.moveClock(0);
+  }
+});
+
+test('while the clock is set back an account’s time stands, and its history never runs backwards', async () => {
+  const listener = await newListener(url);
+  await grantTo(url, admin, listener, { amount: 1 });
+  await talebank.database.moveClock(-60_000);
+  try {
+    await grantTo(url, admin, listener, { amount: 1 });
+  } finally {
+    await talebank.database.moveClock(0);
+  }
+  const { me } = await ask(url, Wallet, {}, listener.token);
+  const times = me?.creditHistory.nodes.map(({ recordedAt }) => recordedAt).reverse();
+  expect(times).toEqual([...(times ?? [])].sort());
 });
 
 describe('bulkGrantCredits', () => {
@@ -281,6 +310,11 @@ describe('bulkGrantCredits', () => {
     ['an amount of 0', { rows: [{ userId: 'x', amount: 0 }] }, 'amount'],
     ['an amount below 0', { rows: [{ userId: 'x', amount: -3 }] }, 'amount'],
     ['an amount over the limit', { rows: [{ userId: 'x', amount: 1_000_001 }] }, 'amount'],
+    [
+      'more points than can be said',
+      { rows: Array.from({ length: 2_001 }, () => ({ userId: 'x', amount: 1_000_000 })) },
+      'rows',
+    ],
     ['an event without an expiry', { source: 'EVENT' }, 'expiresAt'],
     ['a past expiry', { expiresAt: '2020-01-01T00:00:00Z' }, 'expiresAt'],
     ['an absurd expiry', { expiresAt: '9999-01-01T00:00:00Z' }, 'expiresAt'],

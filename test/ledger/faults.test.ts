@@ -105,6 +105,18 @@ const FAULTS: readonly [
     ['6', '10'],
   ],
   [
+    '7',
+    'a revoked lot that still holds points',
+    ({ lotId }) => `UPDATE credit_lots SET revoked_at = now() WHERE id = '${lotId}'`,
+    [],
+  ],
+  [
+    '3',
+    'a refund of a debit that has no allocations any more',
+    ({ userId }) => `DELETE FROM credit_allocations WHERE user_id = '${userId}' AND seq = 3`,
+    ['1', '4', '9', '10', '11'],
+  ],
+  [
     '8',
     'an allocation on a lot of nobody',
     ({ userId }) =>

@@ -179,6 +179,31 @@ test('an account that someone else holds delays nobody else', async () => {
   expect(await waiting).toMatchObject({ charged: true, balance: 9 });
 });
 
+test('accounts that others hold for long delay no other, and their own requests are answered BUSY', async () => {
+  const held = await Promise.all(Array.from({ length: 5 }, () => newListener(url)));
+  const brief = await newListener(url);
+  const story = await newStory(url, admin);
+  const hold = async (ids: readonly string[]): Promise<pg.Client> => {
+    const client = new pg.Client({ connectionString: talebank.database.url });
+    await client.connect();
+    await client.query('BEGIN');
+    await client.query('SELECT FROM credit_accounts WHERE user_id = ANY($1) FOR UPDATE', [ids]);
+    return client;
+  };
+  const [long, short] = await Promise.all([hold(held.map(({ id }) => id)), hold([brief.id])]);
+  const refused = held.map(({ token }) =>
+    execute(url, Narrate, { input: { storyId: story.id, voiceId } }, { token }),
+  );
+  const startedAt = Date.now();
+  const answered = narrate(url, brief, story.id, voiceId);
+  setTimeout(() => void short.query('COMMIT'), 200);
+  await answered;
+  expect(Date.now() - startedAt).toBeLessThan(1500);
+  const codes = (await Promise.all(refused)).map(({ errors }) => errors[0]?.extensions.code);
+  await Promise.all([long.end(), short.end()]);
+  expect(codes).toEqual(held.map(() => 'BUSY'));
+});
+
 test('one poisoned request of a batch harms nobody', async () => {
   const people = await Promise.all(Array.from({ length: 6 }, () => newListener(url)));
   const [poisoned] = people;

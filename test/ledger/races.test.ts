@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import pg from 'pg';
 import type { OpenApp } from '../../src/app.js';
 import type { UserId } from '../../src/domain/ids.js';
 import type { CreditSource } from '../../src/domain/ledger/lots.js';
@@ -173,6 +174,23 @@ const SWEPT: readonly [string, Racer, readonly string[]][] = [
 
 test.each(SWEPT)('the sweep races with %s, in both orders', async (_name, other, orders) => {
   expect(await raceWithSweep(other)).toEqual(orders);
+});
+
+test('the sweep waits for nobody: an account that is held is left for the next one', async () => {
+  const accounts = await prepareAll();
+  await database.moveClock(2 * DAY_MS);
+  const [held] = accounts;
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  await client.query('BEGIN');
+  await client.query('SELECT FROM credit_accounts WHERE user_id = $1 FOR UPDATE', [held?.userId]);
+  const startedAt = performance.now();
+  const { changed } = await runMaintenance(apps[0], 'EXPIRE_CREDITS');
+  expect(performance.now() - startedAt).toBeLessThan(2_000);
+  expect(changed).toBe(accounts.length - 1);
+  await client.query('ROLLBACK');
+  await client.end();
+  expect((await runMaintenance(apps[1], 'EXPIRE_CREDITS')).changed).toBe(1);
 });
 
 test('the monthly grant is made once for each, however many processes make it at once', async () => {

@@ -25,7 +25,12 @@ const COPIED = [
 /** @returns the exit code */
 function run(folder, command, args) {
   const bin = join(ROOT, 'node_modules', '.bin');
-  const env = { ...process.env, PATH: `${bin}:${process.env.PATH}`, MODEL_RUNS: '4' };
+  const env = {
+    ...process.env,
+    PATH: `${bin}:${process.env.PATH}`,
+    MODEL_RUNS: '4',
+    MODEL_SHRINK: 'false',
+  };
   return spawnSync(command, args, { cwd: folder, env, encoding: 'utf8' });
 }
 

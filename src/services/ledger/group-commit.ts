@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import DataLoader from 'dataloader';
 import pLimit from 'p-limit';
-import { DomainError, notFound } from '../../domain/errors.js';
+import { busy, DomainError, notFound } from '../../domain/errors.js';
 import type { UserId } from '../../domain/ids.js';
 import type { Book, BookedEntry } from '../../domain/ledger/book.js';
 import { transact, type Db, type Tx } from '../../infra/db.js';
@@ -34,7 +34,7 @@ export interface Observer<Request> {
 
 /** Bounds the memory and the length of one transaction. */
 const MOST_IN_A_BATCH = 256;
-/** Each of these waits with a connection in its hand, so that they are few. */
+/** Each of these waits with a connection in its hand, so that they are few; the others are told to come again. */
 const MOST_WAITING = 2;
 /** How often, and at most how many milliseconds apart, a held account is looked at before that. */
 const MOST_LOOKS = 60;
@@ -81,6 +81,7 @@ export function groupCommit<Request extends { userId: UserId }, Result>(
       const settlements = await settleBatch(requests, { wait: false });
       if (!settlements.includes(LOCKED)) return settlements;
     }
+    if (limit.activeCount >= MOST_WAITING) return requests.map(() => busy());
     return limit(() => settleBatch(requests, { wait: true }));
   }
 
