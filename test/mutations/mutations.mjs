@@ -63,8 +63,8 @@ export const MUTATIONS = [
     changes: [
       {
         file: 'src/services/credits/credits.sql.ts',
-        find: 'OR clock.now < l.expires_at)`',
-        replace: 'OR clock.now <= l.expires_at)`',
+        find: 'AND clock.now < ${LAPSES_AT}`',
+        replace: 'AND clock.now <= ${LAPSES_AT}`',
       },
     ],
     tests: MODEL,

@@ -36,7 +36,7 @@ export const hasLapsed = (lot: Pick<Lot, 'expiresAt'>, at: Date): boolean =>
 
 /**
  * Whether the lot can be spent at an instant. Half-open: at its expiry it is gone. The same predicate
- * stands in SQL as `SPENDABLE` in lots.sql.ts, and a test holds the two together.
+ * stands in SQL as `SPENDABLE` in credits.sql.ts, and a test holds the two together.
  */
 export const isSpendable = (lot: Lifetime, at: Date): boolean =>
   lot.revokedAt === null && !hasLapsed(lot, at);

@@ -3,8 +3,10 @@ import type { CreditLotStatus, CreditSource } from '../../domain/ledger/lots.js'
 import type { Window } from '../../domain/paging.js';
 import { LOT_COLUMNS, type LotRow } from '../ledger/books.sql.js';
 
+/** When a lot lapses. As an expression, so that nobody looks for a user's lots in the sweep's index of everyone's. */
+const LAPSES_AT = Prisma.sql`coalesce(l.expires_at, 'infinity'::timestamptz)`;
 /** The predicate of `isSpendable`, in SQL; `clock.now` is the ledger's clock, read once. */
-const SPENDABLE = Prisma.sql`l.revoked_at IS NULL AND (l.expires_at IS NULL OR clock.now < l.expires_at)`;
+const SPENDABLE = Prisma.sql`l.revoked_at IS NULL AND clock.now < ${LAPSES_AT}`;
 const CLOCK = Prisma.sql`(SELECT ledger_now() AS now OFFSET 0) clock`;
 /** `lotStatus`, in SQL. */
 const STATUS = Prisma.sql`CASE
@@ -40,7 +42,7 @@ export function readExpiring(
     SELECT l.expires_at AS at, sum(l.remaining)::int AS points
     FROM credit_lots l, ${CLOCK}
     WHERE l.user_id = ${userId}::uuid AND l.remaining > 0 AND ${SPENDABLE}
-      AND l.expires_at <= clock.now + make_interval(days => ${days}::int)
+      AND ${LAPSES_AT} <= clock.now + make_interval(days => ${days}::int)
     GROUP BY l.expires_at ORDER BY l.expires_at`;
 }
 
