@@ -52,7 +52,7 @@ async function change(folder, { file, find, replace }) {
   );
 }
 
-/** Jest on the compiled copy. @returns the names of the tests that failed; null when it ended for another reason */
+/** Jest on the compiled copy. @returns its exit code and the names of the tests that failed */
 function failures(folder, tests) {
   const build = run(folder, 'npm', ['run', '-s', 'build:server']);
   if (build.status !== 0) throw new Error(build.stderr);
@@ -61,7 +61,6 @@ function failures(folder, tests) {
   return {
     status,
     failed: [...stderr.matchAll(/✕ (.*?)(?: \(\d+ ms\))?$/gm)].map(([, name]) => name),
-    stderr,
   };
 }
 
