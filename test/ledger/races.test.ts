@@ -177,6 +177,10 @@ test.each(SWEPT)('the sweep races with %s, in both orders', async (_name, other,
 });
 
 test('the sweep waits for nobody: an account that is held is left for the next one', async () => {
+  // What other tests have left to lapse.
+  await database.moveClock(2 * DAY_MS);
+  await runMaintenance(apps[0], 'EXPIRE_CREDITS');
+  await database.moveClock(0);
   const accounts = await prepareAll();
   await database.moveClock(2 * DAY_MS);
   const [held] = accounts;
@@ -186,10 +190,11 @@ test('the sweep waits for nobody: an account that is held is left for the next o
   await client.query('SELECT FROM credit_accounts WHERE user_id = $1 FOR UPDATE', [held?.userId]);
   const startedAt = performance.now();
   const { changed } = await runMaintenance(apps[0], 'EXPIRE_CREDITS');
-  expect(performance.now() - startedAt).toBeLessThan(2_000);
-  expect(changed).toBe(accounts.length - 1);
+  const durationMs = performance.now() - startedAt;
   await client.query('ROLLBACK');
   await client.end();
+  expect(durationMs).toBeLessThan(2_000);
+  expect(changed).toBe(accounts.length - 1);
   expect((await runMaintenance(apps[1], 'EXPIRE_CREDITS')).changed).toBe(1);
 });
 

@@ -68,7 +68,8 @@ interface ChainRow {
   readonly user_id: string;
   readonly seq: number;
   readonly hash: Buffer;
-  readonly text: string;
+  /** Null when it has no allocations. */
+  readonly text: string | null;
   readonly amount: number;
   readonly balance_after: number;
 }
@@ -91,7 +92,10 @@ async function brokenChains(database: TestDatabase): Promise<string[]> {
   const heads = new Map<string, { hash: Buffer; seq: number; balance: number }>();
   for (const row of await database.sql<ChainRow>(CHAIN)) {
     const head = heads.get(row.user_id) ?? { hash: Buffer.alloc(32), seq: 0, balance: 0 };
-    const hash = createHash('sha256').update(head.hash).update(row.text).digest();
+    const hash = createHash('sha256')
+      .update(head.hash)
+      .update(row.text ?? '')
+      .digest();
     const balance = head.balance + row.amount;
     const sound =
       hash.equals(row.hash) && row.seq === head.seq + 1 && row.balance_after === balance;

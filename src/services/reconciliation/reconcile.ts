@@ -2,7 +2,8 @@ import type { App } from '../../app.js';
 import { newId } from '../../domain/ids.js';
 import { readLedgerClock } from '../maintenance/maintenance.sql.js';
 import { countTransactions, readTransactionIds } from './reconcile.sql.js';
-import { LEDGER_INVARIANTS, verifyLedger, type Violation } from './verify.js';
+import type { Violation } from './parts.js';
+import { LEDGER_INVARIANTS, verifyLedger } from './verify.js';
 
 export interface LedgerCheck {
   /** Its number. */

@@ -1,52 +1,17 @@
-import type { App } from '../../app.js';
-import { asLotId } from '../../domain/ids.js';
-import type { CreditTransactionType } from '../../domain/ledger/chain.js';
-import type { CreditSource, Lot } from '../../domain/ledger/lots.js';
-import {
-  createReplay,
-  isComplete,
-  knowLots,
-  replayEntry,
-  type Replay,
-  type ReplayedEntry,
-} from '../../domain/ledger/replay.js';
-import {
-  CHAIN_INVARIANT,
-  readAccountLengths,
-  readBrokenLinks,
-  readReplays,
-  readWrongHeads,
-  REPLAY_INVARIANT,
-  type EntryTuple,
-  type HistoryRange,
-  type LotTuple,
-  type PartTuple,
-} from './chain.sql.js';
+import { CHAIN_INVARIANT, readBrokenLinks, readWrongHeads, REPLAY_INVARIANT } from './chain.sql.js';
 import { INVARIANTS, readViolations, type Invariant } from './invariants.sql.js';
-
-/** Something that must not be, with what is known of where. */
-export interface Violation {
-  readonly invariant: string;
-  readonly userId: string;
-  readonly lotId: string | null;
-  readonly seq: number | null;
-  readonly audioId: string | null;
-}
-
-export interface Verification {
-  readonly accounts: number;
-  readonly transactions: number;
-}
-
-type Facts = Pick<App, 'db'>;
-type Report = (violations: readonly Violation[]) => Promise<void>;
-
-const FIRST_ID = '00000000-0000-0000-0000-000000000000';
-const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
-const LAST_SEQ = 2_147_483_647;
-const ACCOUNTS_AT_ONCE = 2_000;
-/** Bounds what is in memory, and how long one statement takes. */
-const TRANSACTIONS_AT_ONCE = 20_000;
+import {
+  FIRST_ID,
+  LAST_ID,
+  partsOf,
+  windowsOf,
+  type Facts,
+  type Part,
+  type Report,
+  type Verification,
+  type Violation,
+} from './parts.js';
+import { checkReplays } from './replays.js';
 
 /** All twelve, in the order of their numbers. */
 export const LEDGER_INVARIANTS: readonly Pick<Invariant, 'number' | 'description'>[] = [
@@ -85,49 +50,6 @@ export async function verifyLedger(
   return verified;
 }
 
-interface Part extends Verification {
-  readonly from: string;
-  readonly to: string;
-}
-
-/** Ranges of users without gaps between them, so that what belongs to nobody is found too. */
-async function* partsOf(app: Facts, userId: string | undefined): AsyncGenerator<Part> {
-  const last = userId ?? LAST_ID;
-  let from = userId ?? FIRST_ID;
-  let after = userId === undefined ? FIRST_ID : idBefore(userId);
-  let [accounts, transactions] = [0, 0];
-  for (;;) {
-    const wanted = { after, to: last, limit: ACCOUNTS_AT_ONCE };
-    const rows = await readAccountLengths(app.db, wanted);
-    for (const row of rows) {
-      // A long history is a part of its own, for only that is read a window at a time.
-      if (accounts > 0 && transactions + row.lastSeq > TRANSACTIONS_AT_ONCE) {
-        yield { from, to: idBefore(row.userId), accounts, transactions };
-        from = row.userId;
-        [accounts, transactions] = [0, 0];
-      }
-      accounts += 1;
-      transactions += row.lastSeq;
-      if (transactions < TRANSACTIONS_AT_ONCE) continue;
-      yield { from, to: row.userId, accounts, transactions };
-      from = idAfter(row.userId);
-      [accounts, transactions] = [0, 0];
-    }
-    if (rows.length < ACCOUNTS_AT_ONCE) break;
-    after = rows.at(-1)?.userId ?? last;
-  }
-  if (from <= last) yield { from, to: last, accounts, transactions };
-}
-
-const idAfter = (id: string): string => neighbour(id, 1n);
-const idBefore = (id: string): string => neighbour(id, -1n);
-
-function neighbour(id: string, step: bigint): string {
-  const number = BigInt(`0x${id.replaceAll('-', '')}`) + step;
-  const hex = number.toString(16).padStart(32, '0');
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-}
-
 /** The three ways to look at a part share nothing, so they go side by side. */
 async function verifyPart(app: Facts, part: Part, report: Report): Promise<void> {
   await Promise.all([
@@ -162,19 +84,6 @@ async function checkInvariants(
   }
 }
 
-/** A long history is read a window at a time; the others are short enough to be read whole. */
-function* windowsOf({ from, to, transactions, accounts }: Part): Generator<HistoryRange> {
-  if (accounts > 1) {
-    yield { from, to, afterSeq: 0, lastSeq: LAST_SEQ };
-    return;
-  }
-  for (let afterSeq = 0; ; afterSeq += TRANSACTIONS_AT_ONCE) {
-    const isLast = afterSeq + TRANSACTIONS_AT_ONCE >= transactions;
-    yield { from, to, afterSeq, lastSeq: isLast ? LAST_SEQ : afterSeq + TRANSACTIONS_AT_ONCE };
-    if (isLast) return;
-  }
-}
-
 async function checkChains(app: Facts, part: Part, report: Report): Promise<void> {
   const found = (userId: string, seq: number | null): Violation => ({
     invariant: CHAIN_INVARIANT.number,
@@ -190,89 +99,3 @@ async function checkChains(app: Facts, part: Part, report: Report): Promise<void
   const heads = await readWrongHeads(app.db, part);
   await report(heads.map(({ userId, seq }) => found(userId, seq)));
 }
-
-async function checkReplays(app: Facts, part: Part, report: Report): Promise<void> {
-  let carried = new Map<string, Replay>();
-  for (const range of windowsOf(part)) {
-    const wrong: Violation[] = [];
-    const replays = new Map<string, Replay>();
-    for (const { userId, lots, entries } of await readReplays(app.db, range)) {
-      const replay = carried.get(userId) ?? createReplay();
-      replays.set(userId, replay);
-      knowLots(replay, lots.map(lotOf));
-      for (const entry of entries.map(entryOf)) {
-        if (replayEntry(replay, entry)) continue;
-        const { invariant, lotId, seq } = {
-          invariant: REPLAY_INVARIANT.number,
-          lotId: entry.allocations[0]?.lotId ?? null,
-          seq: entry.seq,
-        };
-        wrong.push({ invariant, userId, lotId, seq, audioId: null });
-      }
-    }
-    carried = replays;
-    await report(wrong);
-  }
-  const unfinished = [...carried].filter(([, replay]) => !isComplete(replay));
-  await report(
-    unfinished.map(([userId]) => ({
-      invariant: REPLAY_INVARIANT.number,
-      userId,
-      lotId: null,
-      seq: null,
-      audioId: null,
-    })),
-  );
-}
-
-const dateOrNull = (at: number | null): Date | null => (at === null ? null : new Date(at));
-
-const lotOf = ([
-  id,
-  source,
-  priority,
-  granted,
-  grantedAt,
-  expires,
-  revoked,
-  parent,
-]: LotTuple): Lot => ({
-  id: asLotId(id),
-  source: source as CreditSource,
-  priority,
-  granted,
-  remaining: 0,
-  grantedAt: new Date(grantedAt),
-  expiresAt: dateOrNull(expires),
-  revokedAt: dateOrNull(revoked),
-  parentLotId: parent === null ? null : asLotId(parent),
-  period: null,
-});
-
-const partOf = ([lotId, amount]: PartTuple): ReplayedEntry['allocations'][number] => ({
-  lotId: asLotId(lotId),
-  amount,
-});
-
-const entryOf = ([
-  seq,
-  type,
-  effectiveAt,
-  recordedAt,
-  parts,
-  debit,
-]: EntryTuple): ReplayedEntry => ({
-  seq,
-  type: type as CreditTransactionType,
-  effectiveAt: new Date(effectiveAt),
-  recordedAt: new Date(recordedAt),
-  allocations: parts.map(partOf),
-  debit:
-    debit === null
-      ? null
-      : {
-          effectiveAt: new Date(debit[0]),
-          allocations: (debit[1] ?? []).map(partOf),
-          returnedBefore: (debit[2] ?? []).map(partOf),
-        },
-});
