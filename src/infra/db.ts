@@ -109,8 +109,8 @@ export async function transact<Result>(
 
 /**
  * Runs one read that goes through large parts of tables. Without statistics, or with old ones, the planner
- * takes what it does not know for a handful of rows and loops over whole tables; here it may not. And it
- * plans each time for the range that is asked for.
+ * takes what it does not know for a handful of rows, and loops over whole tables or merges them by half of
+ * what joins them; here it may only hash. And it plans each time for the range that is asked for.
  */
 export function readAtLarge<Result>(db: Db, read: (tx: Tx) => Promise<Result>): Promise<Result> {
   return transact(
@@ -118,6 +118,7 @@ export function readAtLarge<Result>(db: Db, read: (tx: Tx) => Promise<Result>): 
     async (tx) => {
       await tx.$queryRaw`
         SELECT set_config('enable_nestloop', 'off', true),
+               set_config('enable_mergejoin', 'off', true),
                set_config('plan_cache_mode', 'force_custom_plan', true)`;
       return read(tx);
     },

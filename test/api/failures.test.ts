@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from '@jest/globals';
 import { ask, execute } from '../support/client.js';
 import { isAlive, until } from '../support/faults.js';
-import { Narrate, Wallet } from '../support/operations.js';
+import { Narrate, RunMaintenance, Wallet } from '../support/operations.js';
 import {
   administrator,
   englishVoice,
@@ -126,6 +126,7 @@ test('points of a lot that lapsed meanwhile come back in a lot that lives a whil
   const livesMs = Date.parse(grace?.expiresAt ?? '') - (Date.now() + 4 * DAY_MS);
   expect(Math.abs(livesMs - 3 * DAY_MS)).toBeLessThan(60_000);
   expect(me?.credits.balance).toBe(11);
+  await ask(api.url, RunMaintenance, { task: 'EXPIRE_CREDITS' }, admin.token);
 });
 
 test('a speaking process that is killed is replaced, and the narration is made', async () => {

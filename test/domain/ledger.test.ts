@@ -145,7 +145,10 @@ describe('a refund', () => {
         expect(plan.closings.map(({ lotId, amount }) => [lotId, -amount])).toEqual(
           dead.map(({ lot, outstanding }) => [lot.id, outstanding]),
         );
-        const lapsed = dead.filter(({ lot }) => lot.revokedAt === null);
+        const lapsed = dead.filter(
+          ({ lot: { expiresAt, revokedAt } }) =>
+            revokedAt === null || (expiresAt !== null && expiresAt <= revokedAt),
+        );
         expect(plan.grace.map(({ parent, amount }) => [parent.id, amount])).toEqual(
           policy === 'GRACE' ? lapsed.map(({ lot, outstanding }) => [lot.id, outstanding]) : [],
         );

@@ -40,8 +40,8 @@ export async function wrongReplays(database: TestDatabase): Promise<string[]> {
   );
   const entries = await database.sql<StoredEntry>(`
     SELECT t.user_id, t.seq, t.type, t.amount, t.debit_seq, t.effective_at, t.recorded_at,
-      (SELECT json_agg(json_build_array(a.lot_id, a.amount) ORDER BY a.ordinal) FROM credit_allocations a
-       WHERE a.user_id = t.user_id AND a.seq = t.seq) AS parts
+      coalesce((SELECT json_agg(json_build_array(a.lot_id, a.amount) ORDER BY a.ordinal)
+       FROM credit_allocations a WHERE a.user_id = t.user_id AND a.seq = t.seq), '[]') AS parts
     FROM credit_transactions t ORDER BY t.user_id, t.seq`);
   const accounts = new Map<string, { model: ModelAccount; expected: Expected }>();
   const wrong: string[] = [];
