@@ -41,3 +41,6 @@ export function slugify(title: string): string {
     .slice(0, 100)
     .replace(/^-+|-+$/g, '');
 }
+
+/** The pattern of SQL’s LIKE that finds text with these words in it; what is special there stands for itself. */
+export const patternOf = (words: string): string => `%${words.replace(/[\\%_]/g, '\\$&')}%`;

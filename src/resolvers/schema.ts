@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { applyMiddleware } from 'graphql-middleware';
 import type { GraphQLSchema } from 'graphql';
 import { buildSchemaSync } from 'type-graphql';
+import { AuditEntryResolver, AdministrationResolver } from './accounts/administration.resolver.js';
 import { AuthResolver } from './accounts/auth.resolver.js';
 import { SessionResolver, UserResolver } from './accounts/user.resolver.js';
 import {
@@ -34,6 +35,8 @@ export function buildTypes(): GraphQLSchema {
       AuthResolver,
       UserResolver,
       SessionResolver,
+      AdministrationResolver,
+      AuditEntryResolver,
       StoryResolver,
       AudioResolver,
       SynthesizeAudioPayloadResolver,

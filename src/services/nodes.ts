@@ -2,6 +2,7 @@ import type { App } from '../app.js';
 import { notFound } from '../domain/errors.js';
 import { isId } from '../domain/ids.js';
 import { usersById } from './accounts/people.js';
+import { findAuditEntry } from './audit.js';
 import { findTransactionById, ledgerKey, lotsByKey } from './credits/credits.js';
 import { audiosByKey } from './narrations/audios.js';
 import { sessionsByKey } from './sessions/devices.js';
@@ -13,7 +14,14 @@ export interface FoundNode {
   readonly id: string;
   /** The name of its type in the schema. */
   readonly kind:
-    'Story' | 'Voice' | 'User' | 'Session' | 'Audio' | 'CreditLot' | 'CreditTransaction';
+    | 'Story'
+    | 'Voice'
+    | 'User'
+    | 'Session'
+    | 'Audio'
+    | 'CreditLot'
+    | 'CreditTransaction'
+    | 'AuditEntry';
 }
 
 /**
@@ -34,6 +42,7 @@ export async function findNode(app: App, viewer: Viewer | null, id: string): Pro
     ['Audio', (await audiosByKey(app, [key])).get(key)],
     ['CreditLot', (await lotsByKey(app, [key])).get(key)],
     ['CreditTransaction', await findTransactionById(app, viewer.userId, id)],
+    ['AuditEntry', viewer.role === 'ADMIN' ? await findAuditEntry(app, id) : null],
     ['Session', (await sessionsByKey(app, [key])).get(key)],
   ];
   const [kind, row] =

@@ -109,7 +109,7 @@ test('two processes that refresh the same token at once agree on one successor',
 });
 
 test('an older token, or the one before used later, is theft: the whole family dies', async () => {
-  const { refreshToken } = await newListener(url);
+  const { id, refreshToken } = await newListener(url);
   const first = await refresh(url, refreshToken);
   const second = await refresh(url, first.token ?? '');
   expect(await refresh(url, refreshToken)).toEqual({ code: 'REFRESH_TOKEN_REUSED', status: 401 });
@@ -119,6 +119,11 @@ test('an older token, or the one before used later, is theft: the whole family d
   });
   await sleep(1000);
   expect(await me(second.access)).toBe('UNAUTHENTICATED');
+  const audited = await talebank.database.sql(
+    'SELECT action FROM audit_entries WHERE actor_id = $1',
+    [id],
+  );
+  expect(audited).toEqual([{ action: 'refreshTokenReused' }]);
 
   const late = await newListener(url);
   await refresh(url, late.refreshToken);

@@ -381,3 +381,113 @@ export const LedgerHealth = graphql(`
     }
   }
 `);
+
+export const SignedInDevices = graphql(`
+  query SignedInDevices {
+    me {
+      sessions {
+        id
+        current
+        deviceName
+      }
+    }
+  }
+`);
+
+export const RevokeSession = graphql(`
+  mutation RevokeSession($id: ID!) {
+    revokeSession(id: $id)
+  }
+`);
+
+export const RevokeOtherSessions = graphql(`
+  mutation RevokeOtherSessions {
+    revokeOtherSessions
+  }
+`);
+
+export const ChangePassword = graphql(`
+  mutation ChangePassword($currentPassword: String!, $newPassword: String!) {
+    changePassword(currentPassword: $currentPassword, newPassword: $newPassword) {
+      accessToken
+      refreshToken
+      session {
+        id
+        current
+        deviceName
+      }
+    }
+  }
+`);
+
+export const UpdateProfile = graphql(`
+  mutation UpdateProfile($displayName: String) {
+    updateProfile(displayName: $displayName) {
+      displayName
+    }
+  }
+`);
+
+export const SuspendUser = graphql(`
+  mutation SuspendUser($userId: ID!, $reason: String!) {
+    suspendUser(userId: $userId, reason: $reason) {
+      suspended
+    }
+  }
+`);
+
+export const ReinstateUser = graphql(`
+  mutation ReinstateUser($userId: ID!, $reason: String!) {
+    reinstateUser(userId: $userId, reason: $reason) {
+      suspended
+    }
+  }
+`);
+
+export const SetUserRole = graphql(`
+  mutation SetUserRole($userId: ID!, $role: Role!, $reason: String!) {
+    setUserRole(userId: $userId, role: $role, reason: $reason) {
+      id
+      role
+    }
+  }
+`);
+
+export const Users = graphql(`
+  query Users($first: Int, $after: String, $last: Int, $before: String, $search: String) {
+    users(first: $first, after: $after, last: $last, before: $before, search: $search) {
+      nodes {
+        id
+        email
+        displayName
+      }
+      pageInfo {
+        hasNextPage
+        hasPreviousPage
+        startCursor
+        endCursor
+      }
+    }
+  }
+`);
+
+export const AuditLog = graphql(`
+  query AuditLog($first: Int, $after: String) {
+    auditLog(first: $first, after: $after) {
+      nodes {
+        id
+        at
+        action
+        target
+        reason
+        actor {
+          id
+        }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+`);

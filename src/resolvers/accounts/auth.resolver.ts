@@ -1,12 +1,17 @@
-import { Arg, Ctx, FieldResolver, Mutation, Resolver, Root } from 'type-graphql';
+import { Arg, Args, Ctx, FieldResolver, ID, Int, Mutation, Resolver, Root } from 'type-graphql';
 import { register, signIn } from '../../services/accounts/accounts.js';
+import { changePassword } from '../../services/accounts/password.js';
 import type { UserView } from '../../services/accounts/people.js';
 import { ledgerKey } from '../../services/credits/credits.js';
-import type { SessionView } from '../../services/sessions/devices.js';
+import {
+  revokeOtherSessions,
+  revokeSession,
+  type SessionView,
+} from '../../services/sessions/devices.js';
 import { endSession, refreshSession } from '../../services/sessions/sessions.js';
 import { signedIn, type Context } from '../context.js';
 import { must } from '../loaders.js';
-import { AuthPayload, LoginInput, RegisterInput } from './auth.type.js';
+import { AuthPayload, ChangePasswordArgs, LoginInput, RegisterInput } from './auth.type.js';
 import { deliver } from './deliver.js';
 import { SessionType, UserType } from './user.type.js';
 
@@ -52,6 +57,37 @@ export class AuthResolver {
     await endSession(context.app, signedIn(context));
     context.refreshCookie.clear();
     return true;
+  }
+
+  @Mutation(() => Boolean, {
+    description:
+      'Signs one of your devices out, on every server within a second. True; NOT_FOUND when it was not signed in.',
+  })
+  async revokeSession(
+    @Ctx() context: Context,
+    @Arg('id', () => ID, { description: 'The device, from `me { sessions { id } }`.' }) id: string,
+  ): Promise<boolean> {
+    await revokeSession(context.app, signedIn(context), id);
+    return true;
+  }
+
+  @Mutation(() => Int, {
+    description: 'Signs every other device of yours out. Returns how many that were.',
+  })
+  revokeOtherSessions(@Ctx() context: Context): Promise<number> {
+    return revokeOtherSessions(context.app, signedIn(context));
+  }
+
+  @Mutation(() => AuthPayload, {
+    description:
+      'Changes your password. Every device is signed out, and this one is signed in anew: use the tokens that come back.',
+  })
+  async changePassword(
+    @Ctx() context: Context,
+    @Args(() => ChangePasswordArgs) args: ChangePasswordArgs,
+  ): Promise<AuthPayload> {
+    const { app, device } = context;
+    return deliver(context, await changePassword(app, signedIn(context), args, device));
   }
 
   @FieldResolver(() => UserType, { description: 'Who signed in.' })

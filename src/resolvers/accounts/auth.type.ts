@@ -1,4 +1,4 @@
-import { Field, InputType, ObjectType } from 'type-graphql';
+import { ArgsType, Field, InputType, ObjectType } from 'type-graphql';
 import type { SignedIn } from '../../services/sessions/sessions.js';
 import { TokenTransport } from '../enums.js';
 
@@ -68,4 +68,13 @@ export class AuthPayload {
 
   userId!: string;
   sessionId!: string;
+}
+
+@ArgsType()
+export class ChangePasswordArgs {
+  @Field(() => String, { description: 'The password as it is.' })
+  currentPassword!: string;
+
+  @Field(() => String, { description: 'What it shall be: 8 to 256 characters.' })
+  newPassword!: string;
 }

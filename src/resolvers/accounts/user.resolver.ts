@@ -1,5 +1,21 @@
-import { Args, ArgsType, Ctx, Field, FieldResolver, ID, Query, Resolver, Root } from 'type-graphql';
-import { findUser, type UserView } from '../../services/accounts/people.js';
+import {
+  Args,
+  ArgsType,
+  Ctx,
+  Field,
+  FieldResolver,
+  ID,
+  Mutation,
+  Query,
+  Resolver,
+  Root,
+} from 'type-graphql';
+import {
+  findUser,
+  listUsers,
+  updateProfile,
+  type UserView,
+} from '../../services/accounts/people.js';
 import {
   listHistory,
   listLots,
@@ -9,7 +25,7 @@ import {
 import { listAudio, type AudioStatus, type AudioView } from '../../services/narrations/audios.js';
 import { listSessions, type SessionView } from '../../services/sessions/devices.js';
 import { AudioConnection } from '../audio/audio.type.js';
-import { isCurrentSession, type Context } from '../context.js';
+import { isCurrentSession, signedIn, type Context } from '../context.js';
 import { CreditHistoryArgs, CreditLotsArgs } from '../credits/credits.input.js';
 import {
   CreditLotConnection,
@@ -18,7 +34,7 @@ import {
 } from '../credits/credits.type.js';
 import { AudioStatus as AudioStatusEnum } from '../enums.js';
 import { PageArgs, toConnection, type Connection } from '../paging.js';
-import { SessionType, UserType } from './user.type.js';
+import { SessionType, UserConnection, UserType } from './user.type.js';
 
 @ArgsType()
 class AudioArgs extends PageArgs {
@@ -38,6 +54,25 @@ class UserArgs {
   email?: string | null;
 }
 
+@ArgsType()
+class UsersArgs extends PageArgs {
+  @Field(() => String, {
+    nullable: true,
+    description: 'Only whose e-mail address or name contains this, in any case.',
+  })
+  search?: string | null;
+}
+
+@ArgsType()
+class ProfileArgs {
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'What others may call you, up to 100 characters; null for nothing. Left out, it stays.',
+  })
+  displayName?: string | null;
+}
+
 @Resolver(() => UserType)
 export class UserResolver {
   @Query(() => UserType, {
@@ -54,6 +89,24 @@ export class UserResolver {
   })
   user(@Ctx() { app }: Context, @Args(() => UserArgs) args: UserArgs): Promise<UserView> {
     return findUser(app, args);
+  }
+
+  @Query(() => UserConnection, {
+    description: 'Everyone, newest first. Administrators only.',
+  })
+  async users(
+    @Ctx() { app }: Context,
+    @Args(() => UsersArgs) args: UsersArgs,
+  ): Promise<Connection<UserView>> {
+    return toConnection(await listUsers(app, args));
+  }
+
+  @Mutation(() => UserType, { description: 'Changes what you may change of yourself.' })
+  updateProfile(
+    @Ctx() context: Context,
+    @Args(() => ProfileArgs) args: ProfileArgs,
+  ): Promise<UserView> {
+    return updateProfile(context.app, signedIn(context).userId, args);
   }
 
   @FieldResolver(() => Boolean, { description: 'Whether the address was confirmed.' })

@@ -3,6 +3,7 @@ import type { UserView } from '../../services/accounts/people.js';
 import type { SessionView } from '../../services/sessions/devices.js';
 import { Role } from '../enums.js';
 import { Node } from '../node.js';
+import { connectionOf } from '../paging.js';
 
 @ObjectType('User', {
   implements: Node,
@@ -60,3 +61,5 @@ export class SessionType implements Omit<SessionView, 'userId'> {
 
   userId!: string;
 }
+
+export const UserConnection = connectionOf('User', () => UserType);

@@ -8,6 +8,7 @@ import { isUniqueViolation, transact, type Tx } from '../../infra/db.js';
 import { hashPassword, needsRehash, verifyPassword } from '../../infra/passwords.js';
 import { settleGrants } from '../ledger/grants.js';
 import { issueTokens, openSession, type Device, type SignedIn } from '../sessions/sessions.js';
+import { holdPassword } from './people.sql.js';
 import { email, line, parseRequest, password } from '../validation.js';
 
 const deviceName = line(0, 100)
@@ -128,6 +129,7 @@ export async function signIn(
   if (known.suspendedAt !== null) throw accountSuspended();
   const rehashed = needsRehash(known.passwordHash) ? await hashPassword(request.password) : null;
   const session = await transact(app.db, async (tx) => {
+    if ((await holdPassword(tx, known.id)) !== known.passwordHash) throw invalidCredentials();
     if (rehashed !== null)
       await tx.user.update({ where: { id: known.id }, data: { passwordHash: rehashed } });
     return openSession(app, tx, known.id, { ...device, name: request.deviceName });

@@ -1,7 +1,11 @@
+import { z } from 'zod';
 import type { App } from '../../app.js';
 import { badUserInput, notFound } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
+import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../../domain/paging.js';
 import { isCleanText } from '../../domain/text.js';
+import { line, parseRequest } from '../validation.js';
+import { readPeople } from './people.sql.js';
 
 /** A person, without what is nobody's business. */
 export interface UserView {
@@ -35,4 +39,39 @@ export async function findUser(
   const user = await app.db.user.findUnique({ where, omit: { passwordHash: true } });
   if (user === null) throw notFound('user');
   return user;
+}
+
+const cursors = cursorsOf('users', z.uuid());
+const listing = z.object({
+  search: line(0, 200)
+    .nullish()
+    .transform((words) => (words == null || words === '' ? null : words)),
+});
+
+/** Everyone, newest first; with `search`, whose address or name mentions it. @throws BAD_USER_INPUT */
+export async function listUsers(
+  app: Pick<App, 'db'>,
+  args: PageArguments & { search?: string | null },
+): Promise<Page<UserView>> {
+  const window = windowOf(args, cursors);
+  const { search } = parseRequest(listing, args);
+  const rows = await readPeople(app.db, { window, search });
+  return pageOf(rows, window, cursors, (user) => user.id);
+}
+
+const profile = z.object({
+  displayName: line(0, 100)
+    .nullish()
+    .transform((name) => (name === '' ? null : name)),
+});
+
+/** Changes what a person may change of themselves; what is left out stays. @throws BAD_USER_INPUT */
+export function updateProfile(
+  app: Pick<App, 'db'>,
+  id: string,
+  input: { displayName?: string | null },
+): Promise<UserView> {
+  const { displayName } = parseRequest(profile, input);
+  const data = displayName === undefined ? {} : { displayName };
+  return app.db.user.update({ where: { id }, data, omit: { passwordHash: true } });
 }

@@ -1,4 +1,9 @@
 import type { App } from '../../app.js';
+import { notFound } from '../../domain/errors.js';
+import { isId } from '../../domain/ids.js';
+import { transact, type Tx } from '../../infra/db.js';
+import { writeAudit } from '../audit.sql.js';
+import type { Viewer } from './viewer.js';
 
 /** A signed-in device as its owner sees it. */
 export interface SessionView {
@@ -32,4 +37,51 @@ export function listSessions(app: App, userId: string): Promise<SessionView[]> {
     orderBy: [{ lastUsedAt: 'desc' }, { id: 'desc' }],
     take: 100,
   });
+}
+
+/**
+ * Signs one of the viewer's devices out: its refresh tokens at once, its access token within a second.
+ * @throws NOT_FOUND for a device that is signed out already, or someone else's
+ */
+export async function revokeSession(app: App, viewer: Viewer, id: string): Promise<void> {
+  if (!isId(id)) throw notFound('session');
+  const ended = await endOwn(app, viewer, 'revokeSession', { id });
+  if (ended === 0) throw notFound('session');
+}
+
+/** Signs every other device of the viewer out. @returns how many that were */
+export const revokeOtherSessions = (app: App, viewer: Viewer): Promise<number> =>
+  endOwn(app, viewer, 'revokeOtherSessions', { id: { not: viewer.sessionId } });
+
+async function endOwn(
+  app: App,
+  { userId }: Viewer,
+  action: string,
+  which: { id: string | { not: string } },
+): Promise<number> {
+  const ended = await transact(app.db, async (tx) => {
+    const ids = await endSessions(tx, { userId, ...which });
+    const at = new Date();
+    await writeAudit(
+      tx,
+      ids.map((target) => ({ actorId: userId, action, target, reason: null, at })),
+    );
+    return ids;
+  });
+  for (const id of ended) app.sessionStates.delete(`${userId} ${id}`);
+  return ended.length;
+}
+
+/** Ends devices that are signed in. @returns their ids */
+export async function endSessions(
+  tx: Tx,
+  which: { userId: string; id?: string | { not: string } },
+): Promise<string[]> {
+  const now = new Date();
+  const ended = await tx.session.updateManyAndReturn({
+    where: { ...which, revokedAt: null, expiresAt: { gt: now } },
+    data: { revokedAt: now },
+    select: { id: true },
+  });
+  return ended.map(({ id }) => id);
 }

@@ -9,6 +9,7 @@ import {
   sealSuccessor,
   type RefreshToken,
 } from '../../infra/tokens.js';
+import { writeAudit } from '../audit.sql.js';
 import { lockSessionOfToken, type SessionRow } from './sessions.sql.js';
 import type { Viewer } from './viewer.js';
 
@@ -117,6 +118,9 @@ export async function refreshSession(
     const successor = await succeed(tx, session, presented);
     if (successor === null) {
       await tx.session.update({ where: keyOf(session), data: { revokedAt: session.now } });
+      const { userId: actorId, id: target, now: at } = session;
+      const action = 'refreshTokenReused';
+      await writeAudit(tx, [{ actorId, action, target, reason: null, at }]);
       return { session, opened: null };
     }
     const expiresAt = nextExpiry(app, session);

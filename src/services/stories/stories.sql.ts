@@ -1,3 +1,4 @@
+import { patternOf } from '../../domain/text.js';
 import type { Window } from '../../domain/paging.js';
 import { Prisma, type Reader } from '../../infra/db.js';
 
@@ -28,9 +29,8 @@ const STORIES = Prisma.sql`
 const inLanguage = (tag: string): Prisma.Sql =>
   Prisma.sql`AND (s.language = ${tag} OR starts_with(s.language, ${`${tag}-`}))`;
 
-/** What is special in a pattern stands for itself. */
 const mentioning = (words: string): Prisma.Sql => {
-  const pattern = `%${words.replace(/[\\%_]/g, '\\$&')}%`;
+  const pattern = patternOf(words);
   return Prisma.sql`AND (s.title ILIKE ${pattern} OR s.author ILIKE ${pattern} OR s.description ILIKE ${pattern})`;
 };
 

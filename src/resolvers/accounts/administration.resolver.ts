@@ -1,0 +1,123 @@
+import {
+  Args,
+  ArgsType,
+  Ctx,
+  Field,
+  FieldResolver,
+  ID,
+  Mutation,
+  ObjectType,
+  Query,
+  Resolver,
+  Root,
+} from 'type-graphql';
+import {
+  reinstateUser,
+  setUserRole,
+  suspendUser,
+  type AdministerInput,
+} from '../../services/accounts/administration.js';
+import type { UserView } from '../../services/accounts/people.js';
+import { listAudit, type AuditEntry } from '../../services/audit.js';
+import { signedIn, type Context } from '../context.js';
+import { Role } from '../enums.js';
+import { Node } from '../node.js';
+import { connectionOf, PageArgs, toConnection, type Connection } from '../paging.js';
+import { UserType } from './user.type.js';
+
+@ArgsType()
+class AdministerArgs implements AdministerInput {
+  @Field(() => ID, { description: 'Whom.' })
+  userId!: string;
+
+  @Field(() => String, { description: 'Why, for the audit log. 1 to 500 characters.' })
+  reason!: string;
+}
+
+@ArgsType()
+class SetUserRoleArgs extends AdministerArgs {
+  @Field(() => Role, { description: 'What they shall be.' })
+  role!: UserView['role'];
+}
+
+@ObjectType('AuditEntry', {
+  implements: Node,
+  description:
+    'Something that an administrator did, or that touched someone’s security. Nothing can change it.',
+})
+export class AuditEntryType implements Omit<AuditEntry, 'actorId'> {
+  id!: string;
+
+  @Field(() => Date, { description: 'When.' })
+  at!: Date;
+
+  @Field(() => String, { description: 'The name of the mutation or command.' })
+  action!: string;
+
+  @Field(() => String, { nullable: true, description: 'The id of what it was done to.' })
+  target!: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Why, in their words.' })
+  reason!: string | null;
+
+  actorId!: string | null;
+}
+
+const AuditEntryConnection = connectionOf('AuditEntry', () => AuditEntryType);
+
+@Resolver()
+export class AdministrationResolver {
+  @Mutation(() => UserType, {
+    description:
+      'Locks someone out, on every server within a second. Their points stay. Administrators only.',
+  })
+  suspendUser(
+    @Ctx() context: Context,
+    @Args(() => AdministerArgs) args: AdministerArgs,
+  ): Promise<UserView> {
+    return suspendUser(context.app, args, signedIn(context).userId);
+  }
+
+  @Mutation(() => UserType, {
+    description: 'Lets someone in again who was suspended. Administrators only.',
+  })
+  reinstateUser(
+    @Ctx() context: Context,
+    @Args(() => AdministerArgs) args: AdministerArgs,
+  ): Promise<UserView> {
+    return reinstateUser(context.app, args, signedIn(context).userId);
+  }
+
+  @Mutation(() => UserType, {
+    description:
+      'Makes someone an administrator, or one no longer; the last one stays. Administrators only.',
+  })
+  setUserRole(
+    @Ctx() context: Context,
+    @Args(() => SetUserRoleArgs) args: SetUserRoleArgs,
+  ): Promise<UserView> {
+    return setUserRole(context.app, args, signedIn(context).userId);
+  }
+
+  @Query(() => AuditEntryConnection, {
+    description:
+      'What administrators did and what touched people’s security, newest first. Administrators only.',
+  })
+  async auditLog(
+    @Ctx() { app }: Context,
+    @Args(() => PageArgs) args: PageArgs,
+  ): Promise<Connection<AuditEntry>> {
+    return toConnection(await listAudit(app, args));
+  }
+}
+
+@Resolver(() => AuditEntryType)
+export class AuditEntryResolver {
+  @FieldResolver(() => UserType, {
+    nullable: true,
+    description: 'Who did it; null for the command line, and when the account is gone.',
+  })
+  actor(@Root() { actorId }: AuditEntry, @Ctx() { loaders }: Context): Promise<UserView | null> {
+    return loaders.optional(loaders.users, actorId);
+  }
+}

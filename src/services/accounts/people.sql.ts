@@ -1,0 +1,48 @@
+import { patternOf } from '../../domain/text.js';
+import type { Window } from '../../domain/paging.js';
+import { Prisma, type Reader, type Tx } from '../../infra/db.js';
+import type { UserView } from './people.js';
+
+export type Standing = Pick<UserView, 'id' | 'role' | 'suspendedAt'>;
+
+/**
+ * Locks a person and every administrator who is not suspended, in the order of their ids, so that two
+ * administrators cannot take the role from each other at once. Indexes: users_administrators, users_pkey.
+ */
+export function lockStandings(tx: Tx, userId: string): Promise<Standing[]> {
+  return tx.$queryRaw<Standing[]>`
+    SELECT id, role::text, suspended_at AS "suspendedAt" FROM users
+    WHERE id = ${userId}::uuid OR (role = 'ADMIN' AND suspended_at IS NULL)
+    ORDER BY id FOR NO KEY UPDATE`;
+}
+
+/**
+ * The hash of a person's password, held until the transaction ends: a change of the password waits for
+ * the sign-in that was allowed with the old one, and signs it out. Index: users_pkey.
+ */
+export async function holdPassword(tx: Tx, userId: string): Promise<string | undefined> {
+  const [row] = await tx.$queryRaw<{ passwordHash: string }[]>`
+    SELECT password_hash AS "passwordHash" FROM users WHERE id = ${userId}::uuid FOR SHARE`;
+  return row?.passwordHash;
+}
+
+const mentioning = (words: string): Prisma.Sql => {
+  const pattern = patternOf(words);
+  return Prisma.sql`AND (email ILIKE ${pattern} OR display_name ILIKE ${pattern})`;
+};
+
+/** People, newest first; a search walks them until the page is full. Index: users_pkey. */
+export function readPeople(
+  db: Reader,
+  { window, search }: { window: Window<string>; search: string | null },
+): Promise<UserView[]> {
+  return db.$queryRaw<UserView[]>`
+    SELECT id, email, email_verified_at AS "emailVerifiedAt", display_name AS "displayName", role::text,
+           suspended_at AS "suspendedAt", monthly_credits AS "monthlyCredits", created_at AS "createdAt"
+    FROM users
+    WHERE true
+      ${window.after === null ? Prisma.empty : Prisma.sql`AND id < ${window.after}::uuid`}
+      ${window.before === null ? Prisma.empty : Prisma.sql`AND id > ${window.before}::uuid`}
+      ${search === null ? Prisma.empty : mentioning(search)}
+    ORDER BY id ${window.backward ? Prisma.sql`ASC` : Prisma.sql`DESC`} LIMIT ${window.limit + 1}`;
+}

@@ -1,0 +1,321 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ask, execute, send } from '../support/client.js';
+import {
+  AuditLog,
+  ChangePassword,
+  Login,
+  Refresh,
+  ReinstateUser,
+  RevokeOtherSessions,
+  RevokeSession,
+  SetUserRole,
+  SignedInDevices,
+  SuspendUser,
+  UpdateProfile,
+  Users,
+} from '../support/operations.js';
+import { administrator, newListener, type Person } from '../support/people.js';
+import { ADMIN, startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
+
+const PASSWORD = 'a good password';
+const WITHIN_MS = 1000;
+
+let talebank: Talebank;
+let url: string;
+/** Another process, which has to hear of everything. */
+let other: ServerProcess;
+let admin: Person;
+
+beforeAll(async () => {
+  talebank = await startTalebank({ ROLE: 'api' });
+  url = talebank.url;
+  other = await talebank.join({ ROLE: 'api' });
+  admin = await administrator(url);
+});
+afterAll(() => talebank.close());
+
+const signIn = async (
+  { email }: Pick<Person, 'email'>,
+  { password = PASSWORD, deviceName = 'Attic' } = {},
+): Promise<{ token: string; refreshToken: string }> => {
+  const { login } = await ask(url, Login, { input: { email, password, deviceName } });
+  return { token: login.accessToken, refreshToken: login.refreshToken ?? '' };
+};
+
+/** What a process says to a token: the viewer's id, or the code of its refusal. */
+const standing = async (at: string, token: string): Promise<string | undefined> => {
+  const { data, errors } = await send<{ me: { id: string } }>(at, '{ me { id } }', {}, { token });
+  return errors[0]?.extensions.code ?? data?.me.id;
+};
+
+const codeOf = async (
+  answer: Promise<{ errors: readonly { extensions: { code: string } }[] }>,
+): Promise<string | undefined> => (await answer).errors[0]?.extensions.code;
+
+const audited = async (target: string): Promise<string[]> => {
+  const rows = await talebank.database.sql<{ action: string; reason: string | null }>(
+    'SELECT action, reason FROM audit_entries WHERE target = $1 ORDER BY id',
+    [target],
+  );
+  return rows.map(({ action, reason }) => `${action}: ${reason ?? ''}`);
+};
+
+test('one device is signed out by another, everywhere within a second; a stranger’s is not found', async () => {
+  const [person, stranger] = await Promise.all([newListener(url), newListener(url)]);
+  const attic = await signIn(person);
+  expect(await standing(other.url, attic.token)).toBe(person.id);
+  const { me } = await ask(url, SignedInDevices, {}, person.token);
+  const device = me?.sessions.find(({ deviceName }) => deviceName === 'Attic');
+  expect(me?.sessions).toHaveLength(2);
+  expect(device?.current).toBe(false);
+  const id = device?.id ?? '';
+  for (const [token, wrong] of [
+    [stranger.token, id],
+    [person.token, person.id],
+    [person.token, 'nonsense'],
+  ] as const)
+    expect(await codeOf(execute(url, RevokeSession, { id: wrong }, { token }))).toBe('NOT_FOUND');
+  expect(await audited(id)).toEqual([]);
+
+  expect(await ask(url, RevokeSession, { id }, person.token)).toEqual({ revokeSession: true });
+  expect(await standing(url, attic.token)).toBe('UNAUTHENTICATED');
+  await sleep(WITHIN_MS);
+  expect(await standing(other.url, attic.token)).toBe('UNAUTHENTICATED');
+  expect(await codeOf(execute(url, Refresh, { refreshToken: attic.refreshToken }))).toBe(
+    'REFRESH_TOKEN_INVALID',
+  );
+  const again = execute(url, RevokeSession, { id }, { token: person.token });
+  expect(await codeOf(again)).toBe('NOT_FOUND');
+  expect(await standing(url, person.token)).toBe(person.id);
+  expect(await audited(id)).toEqual(['revokeSession: ']);
+});
+
+test('all other devices are signed out at once, and this one stays', async () => {
+  const person = await newListener(url);
+  const others = await Promise.all([signIn(person), signIn(person), signIn(person)]);
+  const { revokeOtherSessions } = await ask(url, RevokeOtherSessions, {}, person.token);
+  expect(revokeOtherSessions).toBe(3);
+  await sleep(WITHIN_MS);
+  for (const { token } of others) expect(await standing(other.url, token)).toBe('UNAUTHENTICATED');
+  expect(await standing(other.url, person.token)).toBe(person.id);
+  expect(await ask(url, RevokeOtherSessions, {}, person.token)).toEqual({ revokeOtherSessions: 0 });
+});
+
+test('a changed password signs every device out, and this one in anew', async () => {
+  const person = await newListener(url);
+  const attic = await signIn(person);
+  const change = (currentPassword: string, newPassword: string): Promise<string | undefined> =>
+    codeOf(execute(url, ChangePassword, { currentPassword, newPassword }, { token: person.token }));
+  expect(await change('another password', 'quite another one')).toBe('INVALID_CREDENTIALS');
+  expect(await change(PASSWORD, 'short')).toBe('BAD_USER_INPUT');
+  expect(await standing(url, attic.token)).toBe(person.id);
+  expect(await audited(person.id)).toEqual([]);
+
+  const passwords = { currentPassword: PASSWORD, newPassword: 'quite another one' };
+  const { changePassword } = await ask(url, ChangePassword, passwords, person.token);
+  expect(changePassword.session.current).toBe(true);
+  await sleep(WITHIN_MS);
+  for (const at of [url, other.url]) {
+    expect(await standing(at, attic.token)).toBe('UNAUTHENTICATED');
+    expect(await standing(at, person.token)).toBe('UNAUTHENTICATED');
+    expect(await standing(at, changePassword.accessToken)).toBe(person.id);
+  }
+  expect(await codeOf(execute(url, Refresh, { refreshToken: person.refreshToken }))).toBe(
+    'REFRESH_TOKEN_INVALID',
+  );
+  const { email } = person;
+  const old = execute(url, Login, { input: { email, password: PASSWORD } });
+  expect(await codeOf(old)).toBe('INVALID_CREDENTIALS');
+  await signIn(person, { password: 'quite another one' });
+  expect(await audited(person.id)).toEqual(['changePassword: ']);
+});
+
+test('nobody stays signed in with a password that was changed at the same moment', async () => {
+  let both = 0;
+  for (let round = 0; round < 20; round += 1) {
+    const person = await newListener(url);
+    const { email, token } = person;
+    const passwords = { currentPassword: PASSWORD, newPassword: 'quite another one' };
+    const [changed, ...signIns] = await Promise.all([
+      execute(url, ChangePassword, passwords, { token }),
+      ...[url, other.url, url].map((at) =>
+        execute(at, Login, { input: { email, password: PASSWORD } }),
+      ),
+    ]);
+    expect(changed.errors).toEqual([]);
+    if (signIns.some(({ errors }) => errors.length === 0)) both += 1;
+    const [living] = await talebank.database.sql<{ count: number }>(
+      'SELECT count(*)::int FROM sessions WHERE user_id = $1 AND revoked_at IS NULL',
+      [person.id],
+    );
+    expect(living?.count).toBe(1);
+  }
+  expect(both).toBeGreaterThan(0);
+});
+
+test('whoever is suspended is refused everywhere within a second, and let in again when reinstated', async () => {
+  const person = await newListener(url);
+  const { id: userId, email, token } = person;
+  expect(await standing(other.url, token)).toBe(userId);
+  const why = { userId, reason: 'Sold their points' };
+  expect(await ask(url, SuspendUser, why, admin.token)).toEqual({
+    suspendUser: { suspended: true },
+  });
+  await sleep(WITHIN_MS);
+  for (const at of [url, other.url]) {
+    expect(await standing(at, token)).toBe('ACCOUNT_SUSPENDED');
+    const login = execute(at, Login, { input: { email, password: PASSWORD } });
+    expect(await codeOf(login)).toBe('ACCOUNT_SUSPENDED');
+    const refresh = execute(at, Refresh, { refreshToken: person.refreshToken });
+    expect(await codeOf(refresh)).toBe('ACCOUNT_SUSPENDED');
+  }
+  await ask(url, SuspendUser, { userId, reason: 'Once more' }, admin.token);
+  const back = { userId, reason: 'It was a gift' };
+  expect(await ask(url, ReinstateUser, back, admin.token)).toEqual({
+    reinstateUser: { suspended: false },
+  });
+  await sleep(WITHIN_MS);
+  expect(await standing(other.url, token)).toBe(userId);
+  // What changed nothing left no trace.
+  expect(await audited(userId)).toEqual([
+    'suspendUser: Sold their points',
+    'reinstateUser: It was a gift',
+  ]);
+});
+
+test('a role holds everywhere within a second, given and taken', async () => {
+  const person = await newListener(url);
+  const { id: userId, token } = person;
+  const mayAudit = (): Promise<string | undefined> =>
+    codeOf(execute(other.url, AuditLog, { first: 1 }, { token }));
+  expect(await mayAudit()).toBe('FORBIDDEN');
+  await ask(url, SetUserRole, { userId, role: 'ADMIN', reason: 'On holiday duty' }, admin.token);
+  await sleep(WITHIN_MS);
+  expect(await mayAudit()).toBeUndefined();
+  await ask(url, SetUserRole, { userId, role: 'USER', reason: 'Back again' }, admin.token);
+  await sleep(WITHIN_MS);
+  expect(await mayAudit()).toBe('FORBIDDEN');
+});
+
+test('the last administrator stays one, whatever is asked and however many ask at once', async () => {
+  const { id: userId } = admin;
+  const { token } = admin;
+  const demote = { userId, role: 'USER' as const, reason: 'Tired' };
+  expect(await codeOf(execute(url, SetUserRole, demote, { token }))).toBe('CONFLICT');
+  expect(await codeOf(execute(url, SuspendUser, { userId, reason: 'Tired' }, { token }))).toBe(
+    'CONFLICT',
+  );
+  expect(await audited(userId)).toEqual([]);
+  const second = await newListener(url);
+  const promote = { userId: second.id, role: 'ADMIN' as const, reason: 'A deputy' };
+  for (let round = 0; round < 10; round += 1) {
+    await talebank.database.sql(`UPDATE users SET role = 'ADMIN' WHERE id = $1`, [userId]);
+    await ask(url, SetUserRole, promote, (await signIn(ADMIN, ADMIN)).token);
+    await sleep(WITHIN_MS);
+    await Promise.all([
+      execute(url, SetUserRole, { ...demote, userId: second.id }, { token }),
+      execute(other.url, SetUserRole, demote, { token: second.token }),
+      execute(other.url, SuspendUser, { userId: second.id, reason: 'A race' }, { token }),
+    ]);
+    const [left] = await talebank.database.sql<{ count: number }>(
+      `SELECT count(*)::int FROM users WHERE role = 'ADMIN' AND suspended_at IS NULL`,
+    );
+    expect(left?.count).toBe(1);
+    await talebank.database.sql('UPDATE users SET suspended_at = NULL WHERE id = $1', [second.id]);
+    await sleep(WITHIN_MS);
+  }
+  await talebank.database.sql(
+    `UPDATE users SET role = CASE WHEN id = $1 THEN 'ADMIN' ELSE 'USER' END::role`,
+    [userId],
+  );
+  await sleep(WITHIN_MS);
+}, 120_000);
+
+test('administrators find people page by page, and by a part of their address or name', async () => {
+  const people: Person[] = [];
+  for (let count = 0; count < 5; count += 1) people.push(await newListener(url));
+  const first = await ask(url, Users, { first: 2 }, admin.token);
+  const after = first.users.pageInfo.endCursor;
+  const second = await ask(url, Users, { first: 3, after }, admin.token);
+  expect([...first.users.nodes, ...second.users.nodes].map(({ id }) => id)).toEqual(
+    people.map(({ id }) => id).reverse(),
+  );
+  const before = second.users.pageInfo.startCursor;
+  const back = await ask(url, Users, { last: 2, before }, admin.token);
+  expect(back.users.nodes).toEqual(first.users.nodes);
+
+  const [person] = people as [Person];
+  const search = async (words: string): Promise<string[]> =>
+    (await ask(url, Users, { search: words }, admin.token)).users.nodes.map(({ id }) => id);
+  expect(await search(person.email.slice(3, -5).toUpperCase())).toEqual([person.id]);
+  await ask(url, UpdateProfile, { displayName: ' 100% Grandma_ ' }, person.token);
+  expect(await search('0% grandma_')).toEqual([person.id]);
+  expect(await search('0_ grandma')).toEqual([]);
+  // Left out, it stays; null takes it away.
+  expect(await ask(url, UpdateProfile, {}, person.token)).toEqual({
+    updateProfile: { displayName: '100% Grandma_' },
+  });
+  expect(await ask(url, UpdateProfile, { displayName: null }, person.token)).toEqual({
+    updateProfile: { displayName: null },
+  });
+});
+
+test('the audit log tells who did what to whom and why, and nothing can change it', async () => {
+  const { id: userId } = await newListener(url);
+  await ask(url, SuspendUser, { userId, reason: 'For the log' }, admin.token);
+  const { auditLog } = await ask(url, AuditLog, { first: 1 }, admin.token);
+  const [entry] = auditLog.nodes;
+  expect(entry).toMatchObject({
+    action: 'suspendUser',
+    target: userId,
+    reason: 'For the log',
+    actor: { id: admin.id },
+  });
+  const earlier = await ask(
+    url,
+    AuditLog,
+    { first: 1, after: auditLog.pageInfo.endCursor },
+    admin.token,
+  );
+  expect(earlier.auditLog.nodes[0]?.id).not.toBe(entry?.id);
+  const byId = `{ node(id: "${entry?.id ?? ''}") { __typename id } }`;
+  const found = await send<{ node: unknown }>(url, byId, {}, { token: admin.token });
+  expect(found.data?.node).toEqual({ __typename: 'AuditEntry', id: entry?.id });
+  const { token } = await newListener(url);
+  expect(await codeOf(send(url, byId, {}, { token }))).toBe('NOT_FOUND');
+  for (const statement of [
+    `UPDATE audit_entries SET reason = 'Other'`,
+    'DELETE FROM audit_entries',
+    'TRUNCATE audit_entries',
+  ])
+    await expect(talebank.database.sql(statement)).rejects.toThrow();
+});
+
+test('nobody but an administrator administers, and a wrong request changes nothing', async () => {
+  const [person, stranger] = await Promise.all([newListener(url), newListener(url)]);
+  const reason = 'Because';
+  const { id: userId } = stranger;
+  for (const [document, variables] of [
+    [SuspendUser, { userId, reason }],
+    [ReinstateUser, { userId, reason }],
+    [SetUserRole, { userId, reason, role: 'ADMIN' as const }],
+    [Users, {}],
+    [AuditLog, {}],
+  ] as const) {
+    const text = document.toString();
+    expect(await codeOf(send(url, text, variables, { token: person.token }))).toBe('FORBIDDEN');
+    expect(await codeOf(send(url, text, variables))).toBe('UNAUTHENTICATED');
+  }
+  const { token } = admin;
+  for (const [wrong, code] of [
+    [{ userId, reason: ' ' }, 'BAD_USER_INPUT'],
+    [{ userId, reason: 'x'.repeat(501) }, 'BAD_USER_INPUT'],
+    [{ userId, reason: 'two\nlines' }, 'BAD_USER_INPUT'],
+    [{ userId: 'nonsense', reason }, 'NOT_FOUND'],
+    [{ userId: '00000000-0000-7000-8000-000000000000', reason }, 'NOT_FOUND'],
+  ] as const)
+    expect(await codeOf(execute(url, SuspendUser, wrong, { token }))).toBe(code);
+  expect(await audited(userId)).toEqual([]);
+  expect(await standing(url, stranger.token)).toBe(userId);
+});
