@@ -92,6 +92,20 @@ export const refreshTokenReused = (): DomainError =>
     'This refresh token was used before, so the device was signed out. Sign in again.',
   );
 
+/** What of a document is over its limit. */
+export const queryTooComplex = (
+  what: 'tokens' | 'depth' | 'aliases' | 'cost',
+  limit: number,
+  found?: number,
+): DomainError => {
+  const details = { what, limit, ...(found === undefined ? {} : { found }) };
+  return new DomainError(
+    'QUERY_TOO_COMPLEX',
+    `The ${what} of the document is more than ${String(limit)}. Ask for less at once.`,
+    details,
+  );
+};
+
 export const busy = (cause?: unknown): DomainError =>
   new DomainError('BUSY', 'The service is busy. Try again in a moment.', {}, { cause });
 

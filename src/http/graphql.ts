@@ -8,22 +8,23 @@ import { createContext, type Context } from '../resolvers/context.js';
 import { formatError } from '../resolvers/format-error.js';
 import { createSchema } from '../resolvers/schema.js';
 import { identifyViewer, type Viewer } from '../services/sessions/viewer.js';
+import { limitDocuments } from './document-limits.js';
 import { refreshCookie } from './refresh-cookie.js';
 import { currentRequest } from './requests.js';
 
-const MOST_TOKENS = 2000;
-
 /** Answers GraphQL at /graphql. */
 export async function serveGraphql(server: FastifyInstance, app: App): Promise<void> {
+  const schema = createSchema();
   const apollo = new ApolloServer<Context>({
-    schema: createSchema(),
+    schema,
     introspection: app.config.introspection,
     // A field's suggestion would give away what introspection hides.
     hideSchemaDetailsFromClientErrors: !app.config.introspection,
     csrfPrevention: true,
     allowBatchedHttpRequests: false,
+    // What is known by its hash alone could not be measured.
+    persistedQueries: false,
     includeStacktraceInErrorResponses: false,
-    parseOptions: { maxLexicalTokens: MOST_TOKENS },
     stopOnTerminationSignals: false,
     formatError: (formatted, error) =>
       formatError(
@@ -41,10 +42,13 @@ export async function serveGraphql(server: FastifyInstance, app: App): Promise<v
     ],
   });
   await apollo.start();
-  await server.register(fastifyApollo(apollo), {
-    path: '/graphql',
-    method: ['GET', 'POST', 'OPTIONS'],
-    context: (request, reply) => contextOf(app, request, reply),
+  await server.register(async (door) => {
+    limitDocuments(door, schema);
+    await door.register(fastifyApollo(apollo), {
+      path: '/graphql',
+      method: ['GET', 'POST', 'OPTIONS'],
+      context: (request, reply) => contextOf(app, request, reply),
+    });
   });
 }
 

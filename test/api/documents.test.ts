@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { getIntrospectionQuery } from 'graphql';
+import { send, type Answer } from '../support/client.js';
+import { administrator } from '../support/people.js';
+import { startTalebank, type Talebank } from '../support/talebank.js';
+
+let talebank: Talebank;
+let url: string;
+let token: string;
+
+beforeAll(async () => {
+  talebank = await startTalebank({ ROLE: 'api' });
+  url = talebank.url;
+  ({ token } = await administrator(url));
+});
+afterAll(() => talebank.close());
+
+const ask = (query: string, variables: object = {}): Promise<Answer<unknown>> =>
+  send(url, query, variables, { token });
+
+/** `me { creditHistory { edges { node { …` with so many fields within fields, the last of them a leaf. */
+function nested(depth: number): string {
+  const cycle = ['allocations', 'lot', 'transactions(first: 1)', 'nodes'];
+  const rest = Array.from({ length: depth - 5 }, (_, at) => cycle[at % cycle.length] ?? '');
+  const fields = ['me', 'creditHistory(first: 1)', 'edges', 'node', ...rest, '__typename'];
+  return `{ ${fields.join(' { ')} ${'}'.repeat(fields.length)}`;
+}
+
+const aliased = (count: number, field: string): string =>
+  `{ ${Array.from({ length: count }, (_, at) => `a${String(at)}: ${field}`).join(' ')} }`;
+
+/** Fragments that each contain the next one twice: 2ⁿ fields in a text of n lines. */
+function exponential(levels: number): string {
+  const fragments = Array.from(
+    { length: levels },
+    (_, at) => `fragment F${String(at)} on User { ...F${String(at + 1)} ...F${String(at + 1)} }`,
+  );
+  return `{ me { ...F0 } } ${fragments.join(' ')} fragment F${String(levels)} on User { a: id }`;
+}
+
+const REFUSED: readonly [name: string, what: string, query: string][] = [
+  ['eleven fields within each other', 'depth', nested(11)],
+  ['four hundred fields within each other', 'depth', nested(400)],
+  ['fifty-one aliases', 'aliases', aliased(51, 'me { id }')],
+  ['aliases of __typename', 'aliases', aliased(51, '__typename')],
+  [
+    'a hundred sign-ins in one document',
+    'aliases',
+    `mutation ${aliased(100, 'login(input: { email: "a@b.example", password: "guess" }) { accessToken }')}`,
+  ],
+  [
+    'a thousand sign-ins',
+    'tokens',
+    `mutation ${aliased(1000, 'login(input: {}) { accessToken }')}`,
+  ],
+  ['more than two thousand words', 'tokens', `{ ${'me { id } '.repeat(600)} }`],
+  ['fragments that double a hundred times', 'aliases', exponential(100)],
+  ['a megabyte, almost', 'tokens', `{ ${'__typename '.repeat(90_000)} }`],
+  [
+    'pages within pages',
+    'cost',
+    '{ users(first: 100) { nodes { creditLots(first: 100) { nodes { transactions(first: 2) { nodes { id } } } } } } }',
+  ],
+];
+
+test.each(REFUSED)('%s are refused quickly, for their %s', async (_name, what, query) => {
+  const durations: number[] = [];
+  for (let round = 0; round < 5; round += 1) {
+    const startedAt = performance.now();
+    const { status, data, errors } = await ask(query);
+    durations.push(performance.now() - startedAt);
+    expect({ status, data }).toEqual({ status: 400, data: null });
+    expect(errors[0]?.extensions).toMatchObject({ code: 'QUERY_TOO_COMPLEX', what });
+  }
+  expect(Math.min(...durations)).toBeLessThan(50);
+});
+
+test('what is just within the limits is answered', async () => {
+  for (const query of [nested(10), aliased(50, 'me { id }'), getIntrospectionQuery()])
+    expect((await ask(query)).errors).toEqual([]);
+});
+
+test('the length of a page counts, however it is said', async () => {
+  const lots =
+    'nodes { creditLots(first: $lots) { nodes { id transactions(last: 3) { nodes { id } } } } }';
+  const given = `query ($users: Int!, $lots: Int) { users(first: $users) { ${lots} } }`;
+  const preset = `query ($users: Int = 100, $lots: Int = 100) { users(first: $users) { ${lots} } }`;
+  expect((await ask(given, { users: 2, lots: 2 })).errors).toEqual([]);
+  for (const [query, variables] of [
+    [given, { users: 100, lots: 100 }],
+    [preset, {}],
+  ] as const)
+    expect((await ask(query, variables)).errors[0]?.extensions).toMatchObject({
+      code: 'QUERY_TOO_COMPLEX',
+      what: 'cost',
+    });
+  expect((await ask(preset, { users: 1, lots: 1 })).errors).toEqual([]);
+});
+
+test('circles are refused as documents, of fragments as of introspection', async () => {
+  const circles = [
+    '{ me { ...A } } fragment A on User { id ...B } fragment B on User { ...A }',
+    `{ __schema { types { ${'fields { type { '.repeat(6)} name ${'} }'.repeat(6)} } } }`,
+  ];
+  for (const circle of circles) {
+    const startedAt = performance.now();
+    const { status, errors } = await ask(circle);
+    expect(performance.now() - startedAt).toBeLessThan(200);
+    expect(status).toBe(400);
+    expect(errors[0]?.extensions.code).toBe('BAD_USER_INPUT');
+  }
+});
+
+test('limits hold for GET as well, and neither lists nor hashes of documents go round them', async () => {
+  const get = new URL('/graphql', url);
+  get.searchParams.set('query', aliased(51, '__typename'));
+  const headers = { 'apollo-require-preflight': 'yes' };
+  expect((await fetch(get, { headers })).status).toBe(400);
+  const post = (body: unknown): Promise<Response> =>
+    fetch(`${url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+  expect((await post([{ query: '{ __typename }' }, { query: '{ __typename }' }])).status).toBe(400);
+  const sha256Hash = 'ecf4edb46db40b5132295c0291d62fb65d6759a9eedfa4d5d612dd5ec54a6b38';
+  const persisted = await post({ extensions: { persistedQuery: { version: 1, sha256Hash } } });
+  expect(await persisted.json()).toMatchObject({ errors: [{ extensions: { field: 'query' } }] });
+});
