@@ -9,7 +9,7 @@ import type { SpeechProvider } from './infra/speech/provider.js';
 import { openLocalStorage } from './infra/storage/local.js';
 import type { Storage } from './infra/storage/storage.js';
 import type { KeyRing } from './infra/tokens.js';
-import { loadKeyRing, loadSecret } from './services/keys.js';
+import { loadSecret, openKeys } from './services/keys.js';
 import { createSessionStates, type SessionStates } from './services/sessions/viewer.js';
 import { settleGrants, type GrantOutcome, type GrantRequest } from './services/ledger/grants.js';
 import { groupCommit, type Command } from './services/ledger/group-commit.js';
@@ -98,7 +98,7 @@ export async function openApp(options: {
     synthesizeAudio,
     storage: await openLocalStorage(join(config.dataDir, 'audio')),
     speech,
-    keys: await loadKeyRing(db),
+    keys: await openKeys(db, log),
     sessionStates: createSessionStates(db),
     urlSecret: await loadSecret(db, 'url-signing'),
     publicUrl: options.publicUrl,

@@ -7,6 +7,7 @@ import { serveFiles } from './files.js';
 import { serveGraphiql } from './graphiql.js';
 import { serveGraphql } from './graphql.js';
 import { serveHealth } from './health.js';
+import { serveKeys } from './keys.js';
 import { serveMetrics } from './metrics.js';
 import { currentRequest } from './requests.js';
 
@@ -52,6 +53,7 @@ export async function createServer(
   });
   await server.register(cookie);
   serveHealth(server, app);
+  serveKeys(server, app);
   serveMetrics(server, app);
   serveFiles(server, app);
   if (app.config.graphiql) await serveGraphiql(server, { folder: options.graphiqlFolder });

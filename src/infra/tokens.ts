@@ -24,11 +24,13 @@ export interface StoredKey {
   readonly privateJwk: JWK;
 }
 
-/** Signs with its newest key and believes all of them. */
+/** Signs with its first key and believes all of them. */
 export interface KeyRing {
   sign(claims: AccessClaims, lifetime: { issuedAt: Date; expiresAt: Date }): Promise<string>;
   /** @returns null for anything but a token of ours that is valid now */
   verify(token: string): Promise<AccessClaims | null>;
+  /** As JSON Web Keys, without what is secret. */
+  publicKeys(): Promise<JWK[]>;
 }
 
 /** A new Ed25519 key. */
@@ -37,20 +39,23 @@ export async function makeSigningKey(): Promise<StoredKey> {
   return { kid: randomBytes(12).toString('base64url'), privateJwk: await exportJWK(privateKey) };
 }
 
-/** @param keys newest first, at least one */
+/** @param keys the one that signs first, at least one */
 export async function openKeyRing(keys: readonly StoredKey[]): Promise<KeyRing> {
-  const [newest] = keys;
-  if (newest === undefined) throw new Error('A key ring needs a key.');
-  const signingKey = (await importJWK(newest.privateJwk, ALGORITHM)) as CryptoKey;
+  const [first] = keys;
+  if (first === undefined) throw new Error('A key ring needs a key.');
+  const signingKey = (await importJWK(first.privateJwk, ALGORITHM)) as CryptoKey;
   const publicKeys = new Map<string, CryptoKey>();
+  const published: JWK[] = [];
   for (const { kid, privateJwk } of keys) {
     const { d: _secret, ...publicJwk } = privateJwk;
     publicKeys.set(kid, (await importJWK(publicJwk, ALGORITHM)) as CryptoKey);
+    published.push({ ...publicJwk, kid, alg: ALGORITHM, use: 'sig' });
   }
   return {
+    publicKeys: () => Promise.resolve(published),
     sign: ({ userId, sessionId }, { issuedAt, expiresAt }) =>
       new SignJWT({ sid: sessionId })
-        .setProtectedHeader({ alg: ALGORITHM, typ: TYPE, kid: newest.kid })
+        .setProtectedHeader({ alg: ALGORITHM, typ: TYPE, kid: first.kid })
         .setIssuer(ISSUER)
         .setAudience(AUDIENCE)
         .setSubject(userId)

@@ -1,19 +1,105 @@
 import { randomBytes } from 'node:crypto';
-import type { Db } from '../infra/db.js';
-import { makeSigningKey, openKeyRing, type KeyRing, type StoredKey } from '../infra/tokens.js';
+import { conflict } from '../domain/errors.js';
+import { transact, type Db } from '../infra/db.js';
+import type { Logger } from '../infra/log.js';
+import { makeSigningKey, openKeyRing, type KeyRing } from '../infra/tokens.js';
+import { insertKey, lockKeys, readKeys, retireKey, type KeyRow } from './keys.sql.js';
 
-/** The keys that sign access tokens; a first start makes one, also when several processes start at once. */
-export async function loadKeyRing(db: Db): Promise<KeyRing> {
-  if ((await db.signingKey.count()) === 0) {
-    const { kid, privateJwk } = await makeSigningKey();
-    await db.$executeRaw`
-      INSERT INTO signing_keys (kid, private_jwk)
-      SELECT ${kid}, ${JSON.stringify(privateJwk)}::jsonb WHERE NOT EXISTS (SELECT FROM signing_keys)`;
-  }
-  const rows = await db.signingKey.findMany({ orderBy: [{ createdAt: 'desc' }, { kid: 'asc' }] });
-  return openKeyRing(
-    rows.map(({ kid, privateJwk }) => ({ kid, privateJwk }) as unknown as StoredKey),
-  );
+/** The one that signs and the one that comes next, which everybody knows before it is used. */
+const KEYS_AT_ONCE = 2;
+/** Every process looks this often what keys there are. */
+const RELOAD_MS = 10_000;
+/** After this long every process, and whoever caches the published keys, knows a new one. */
+const KNOWN_AFTER_SECONDS = 60;
+
+export type KeyView = Omit<KeyRow, 'privateJwk'>;
+
+/**
+ * The keys that sign access tokens, as they were in the database a moment ago. A first start makes them,
+ * also when several processes start at once.
+ */
+export async function openKeys(db: Db, log: Logger): Promise<KeyRing> {
+  await ensureKeys(db);
+  let ring = await readRing(db);
+  let readAt = performance.now();
+  let reading: Promise<void> | null = null;
+  const reload = async (): Promise<void> => {
+    try {
+      ring = await readRing(db);
+      readAt = performance.now();
+    } catch (error) {
+      // What is known still stands, and whoever needs the database hears of it soon enough.
+      log.warn({ err: error }, 'signing keys not read');
+    } finally {
+      reading = null;
+    }
+  };
+  const fresh = async (): Promise<KeyRing> => {
+    if (performance.now() - readAt > RELOAD_MS) await (reading ??= reload());
+    return ring;
+  };
+  return {
+    sign: async (claims, lifetime) => (await fresh()).sign(claims, lifetime),
+    verify: async (token) => (await fresh()).verify(token),
+    publicKeys: async () => (await fresh()).publicKeys(),
+  };
+}
+
+const readRing = async (db: Db): Promise<KeyRing> => openKeyRing(await readKeys(db));
+
+const living = (keys: readonly KeyRow[]): KeyRow[] =>
+  keys.filter(({ retiredAt }) => retiredAt === null);
+
+/** Makes what is missing of the key that signs and the one that comes next. */
+async function ensureKeys(db: Db): Promise<void> {
+  if (living(await readKeys(db)).length >= KEYS_AT_ONCE) return;
+  const made = await Promise.all(Array.from({ length: KEYS_AT_ONCE }, makeSigningKey));
+  await transact(db, async (tx) => {
+    await lockKeys(tx);
+    const missing = KEYS_AT_ONCE - living(await readKeys(tx)).length;
+    for (const key of made.slice(0, Math.max(0, missing))) await insertKey(tx, key);
+  });
+}
+
+/** The keys that are believed: the one that signs, the next one, and then those that did sign. */
+export async function listKeys(db: Db): Promise<KeyView[]> {
+  const keys = await readKeys(db);
+  return keys.map(({ privateJwk: _secret, ...key }) => key);
+}
+
+/**
+ * Lets the next key sign and makes one to come after it. The one that signed is believed until its last
+ * token has expired, so that nobody is turned away.
+ * @throws CONFLICT when not every process can know the next key yet
+ */
+export async function rotateKeys(
+  db: Db,
+  { accessTtlSeconds }: { accessTtlSeconds: number },
+): Promise<void> {
+  const made = await makeSigningKey();
+  await ensureKeys(db);
+  await transact(db, async (tx) => {
+    await lockKeys(tx);
+    const [current, next] = living(await readKeys(tx));
+    if (current === undefined || next === undefined) throw new Error('There must be two keys.');
+    const waitSeconds = Math.ceil(KNOWN_AFTER_SECONDS - next.ageMs / 1000);
+    if (waitSeconds > 0)
+      throw conflict(
+        `The next key is not known everywhere yet. Try again in ${String(waitSeconds)} s.`,
+      );
+    await retireKey(tx, current.kid, KNOWN_AFTER_SECONDS + accessTtlSeconds);
+    await insertKey(tx, made);
+  });
+}
+
+/** For keys that leaked: none of them is believed any more within seconds, and everybody has to refresh. */
+export async function replaceKeys(db: Db): Promise<void> {
+  const made = await Promise.all(Array.from({ length: KEYS_AT_ONCE }, makeSigningKey));
+  await transact(db, async (tx) => {
+    await lockKeys(tx);
+    for (const { kid } of await readKeys(tx)) await retireKey(tx, kid, 0);
+    for (const key of made) await insertKey(tx, key);
+  });
 }
 
 /** 32 random bytes that every process of this installation shares. */

@@ -1,0 +1,11 @@
+import type { FastifyInstance } from 'fastify';
+import type { App } from '../app.js';
+
+/** Publishes the public keys of access tokens as a JSON Web Key Set (RFC 7517). */
+export function serveKeys(server: FastifyInstance, app: App): void {
+  server.get('/.well-known/jwks.json', async (_request, reply) => {
+    // A new key is published a minute before it signs.
+    void reply.header('cache-control', 'public, max-age=30').type('application/jwk-set+json');
+    return JSON.stringify({ keys: await app.keys.publicKeys() });
+  });
+}

@@ -1,0 +1,218 @@
+import { execFile } from 'node:child_process';
+import { createHmac } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import {
+  createRemoteJWKSet,
+  exportJWK,
+  generateKeyPair,
+  importJWK,
+  jwtVerify,
+  SignJWT,
+  type JWK,
+  type JWTHeaderParameters,
+} from 'jose';
+import { ask, send } from '../support/client.js';
+import { Refresh } from '../support/operations.js';
+import { newListener, type Person } from '../support/people.js';
+import { startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
+
+const KEYS = fileURLToPath(new URL('../../dist/cli/keys.js', import.meta.url));
+/** A process looks at the keys every ten seconds. */
+const KNOWN_MS = 11_000;
+
+let talebank: Talebank;
+let other: ServerProcess;
+
+beforeAll(async () => {
+  talebank = await startTalebank({ ROLE: 'api' });
+  other = await talebank.join({ ROLE: 'api' });
+});
+afterAll(() => talebank.close());
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const keys = (...args: string[]): Promise<Ended> =>
+  new Promise((resolve) => {
+    const env = { ...process.env, DATABASE_URL: talebank.database.url };
+    execFile(process.execPath, [KEYS, ...args], { env }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+    });
+  });
+
+/** As if the next key had been published a while ago. */
+const ageKeys = (): Promise<unknown> =>
+  talebank.database.sql(`UPDATE signing_keys SET created_at = created_at - interval '2 minutes'`);
+
+const standing = async (url: string, token: string): Promise<string | undefined> => {
+  const { data, errors } = await send<{ me: { id: string } }>(url, '{ me { id } }', {}, { token });
+  return errors[0]?.extensions.code ?? data?.me.id;
+};
+
+const kidOf = (token: string): string =>
+  (JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()) as { kid: string })
+    .kid;
+
+const refreshed = async (
+  url: string,
+  { refreshToken }: Pick<Person, 'refreshToken'>,
+): Promise<Pick<Person, 'token' | 'refreshToken'>> => {
+  const { refreshSession } = await ask(url, Refresh, { refreshToken });
+  return { token: refreshSession.accessToken, refreshToken: refreshSession.refreshToken ?? '' };
+};
+
+test('the key that signs and the next one are published, with which anyone can check a token', async () => {
+  const address = new URL('/.well-known/jwks.json', talebank.url);
+  const response = await fetch(address);
+  expect(response.headers.get('content-type')).toContain('application/jwk-set+json');
+  const { keys: published } = (await response.json()) as { keys: JWK[] };
+  expect(published.length).toBeGreaterThanOrEqual(2);
+  for (const key of published) {
+    expect(key).toMatchObject({ kty: 'OKP', crv: 'Ed25519', alg: 'EdDSA', use: 'sig' });
+    expect(key).not.toHaveProperty('d');
+  }
+  const { token, id } = await newListener(talebank.url);
+  const { payload } = await jwtVerify(token, createRemoteJWKSet(address));
+  expect(payload).toMatchObject({ sub: id, iss: 'talebank', aud: 'talebank-api' });
+});
+
+test('a rotation turns nobody away, on any process', async () => {
+  const people = await Promise.all([talebank.url, other.url].map(newListener));
+  const [first] = people as [Person];
+  const before = kidOf(first.token);
+  await ageKeys();
+  let rotating = true;
+  const answers: (string | undefined)[] = [];
+  const clients = people.map(async ({ id, token: begin, refreshToken: from }, at) => {
+    let [token, refreshToken] = [begin, from];
+    while (rotating) {
+      // Signed by one process and believed by the other.
+      const [here, there] = at === 0 ? [talebank.url, other.url] : [other.url, talebank.url];
+      ({ token, refreshToken } = await refreshed(here, { refreshToken }));
+      for (const url of [here, there]) {
+        const answer = await standing(url, token);
+        answers.push(answer === id ? 'ok' : answer);
+      }
+      await sleep(20);
+    }
+    return token;
+  });
+  const { code, stdout } = await keys('rotate');
+  expect(code).toBe(0);
+  const [signs, next, ...retired] = stdout.trim().split('\n');
+  expect(signs).toMatch(/ signs$/);
+  expect(next).toMatch(/ signs next$/);
+  expect(retired).toContainEqual(
+    expect.stringMatching(new RegExp(`^${before} .*is believed until`)),
+  );
+  await sleep(KNOWN_MS);
+  rotating = false;
+  const tokens = await Promise.all(clients);
+  expect(answers.length).toBeGreaterThan(100);
+  expect(new Set(answers)).toEqual(new Set(['ok']));
+  for (const token of tokens) expect(kidOf(token)).not.toBe(before);
+  expect(await standing(other.url, first.token)).toBe(first.id);
+}, 60_000);
+
+test('a key that not every process can know yet does not sign', async () => {
+  await ageKeys();
+  expect((await keys('rotate')).code).toBe(0);
+  const again = await keys('rotate');
+  expect(again).toMatchObject({ code: 1, stdout: '' });
+  expect(again.stderr).toMatch(
+    /^The next key is not known everywhere yet\. Try again in \d+ s\.\n$/,
+  );
+  expect((await keys('burn')).stderr).toMatch(/^Usage:/);
+  expect((await keys()).stdout.trim().split('\n').length).toBeGreaterThanOrEqual(3);
+});
+
+test('the tokens of keys that leaked are refused within seconds, and everybody refreshes', async () => {
+  const person = await newListener(talebank.url);
+  expect(await standing(other.url, person.token)).toBe(person.id);
+  expect((await keys('replace')).code).toBe(0);
+  await sleep(KNOWN_MS);
+  for (const url of [talebank.url, other.url])
+    expect(await standing(url, person.token)).toBe('UNAUTHENTICATED');
+  const { token } = await refreshed(talebank.url, person);
+  for (const url of [talebank.url, other.url]) expect(await standing(url, token)).toBe(person.id);
+}, 60_000);
+
+test('no token but ours is believed, whatever its header says', async () => {
+  const { id, token, refreshToken } = await newListener(talebank.url);
+  const [row] = await talebank.database.sql<{ kid: string; private_jwk: JWK }>(
+    'SELECT kid, private_jwk FROM signing_keys WHERE kid = $1',
+    [kidOf(token)],
+  );
+  if (row === undefined) throw new Error('The key must be there.');
+  const ours = await importJWK(row.private_jwk, 'EdDSA');
+  const theirs = await generateKeyPair('EdDSA', { extractable: true });
+  const sid = (
+    JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { sid: string }
+  ).sid;
+  const seconds = Math.floor(Date.now() / 1000);
+  const sign = (
+    key: Parameters<SignJWT['sign']>[0],
+    change: { header?: Partial<JWTHeaderParameters>; claims?: Record<string, unknown> } = {},
+  ): Promise<string> => {
+    const claims = { iss: 'talebank', aud: 'talebank-api', sub: id, sid };
+    const times = { iat: seconds - 60, exp: seconds + 60 };
+    return new SignJWT({ ...claims, ...times, ...change.claims })
+      .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: row.kid, ...change.header })
+      .sign(key);
+  };
+  // So that it is the fault that is refused, and not something else about these tokens.
+  expect(await standing(talebank.url, await sign(ours))).toBe(id);
+
+  const encode = (value: object): string =>
+    Buffer.from(JSON.stringify(value)).toString('base64url');
+  const { d: _secret, ...publicJwk } = row.private_jwk;
+  const body = token.split('.')[1] ?? '';
+  const hs256 = `${encode({ alg: 'HS256', typ: 'at+jwt', kid: row.kid })}.${body}`;
+  const hmac = createHmac('sha256', Buffer.from(publicJwk.x ?? '', 'base64url'))
+    .update(hs256)
+    .digest('base64url');
+  const jwk = await exportJWK(theirs.publicKey);
+  const wrong: Readonly<Record<string, string>> = {
+    'no signature': `${encode({ alg: 'none', typ: 'at+jwt', kid: row.kid })}.${body}.`,
+    'HS256 with the public key': `${hs256}.${hmac}`,
+    'another key': await sign(theirs.privateKey),
+    'another key in the header': await sign(theirs.privateKey, { header: { jwk } }),
+    'another key at an address': await sign(theirs.privateKey, {
+      header: { jku: `${talebank.url}/keys.json` },
+    }),
+    'an unknown key': await sign(ours, { header: { kid: 'nobody' } }),
+    'a path for a key': await sign(ours, { header: { kid: '../../../etc/passwd' } }),
+    'another audience': await sign(ours, { claims: { aud: 'another-api' } }),
+    'another issuer': await sign(ours, { claims: { iss: 'someone' } }),
+    'another type': await sign(ours, { header: { typ: 'JWT' } }),
+    'a second too late': await sign(ours, { claims: { exp: seconds - 1 } }),
+    'no end': await sign(ours, { claims: { exp: undefined } }),
+    'no session': await sign(ours, { claims: { sid: undefined } }),
+    'someone else’s session': await sign(ours, {
+      claims: { sub: (await newListener(talebank.url)).id },
+    }),
+    'a refresh token': refreshToken,
+    'a changed payload': token.replace(body, encode({ sub: id, sid, exp: seconds + 60 })),
+  };
+  const answers = await Promise.all(
+    Object.entries(wrong).map(async ([name, one]) => [name, await standing(talebank.url, one)]),
+  );
+  expect(Object.fromEntries(answers)).toEqual(
+    Object.fromEntries(Object.keys(wrong).map((name) => [name, 'UNAUTHENTICATED'])),
+  );
+});
+
+test('processes that start at once on an empty database agree on two keys', async () => {
+  await talebank.database.sql('DELETE FROM signing_keys');
+  await Promise.all([1, 2, 3].map(() => talebank.join({ ROLE: 'api' })));
+  const [count] = await talebank.database.sql<{ count: number }>(
+    'SELECT count(*)::int FROM signing_keys WHERE retired_at IS NULL',
+  );
+  expect(count?.count).toBe(2);
+  await sleep(KNOWN_MS);
+}, 60_000);
