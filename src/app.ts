@@ -3,6 +3,7 @@ import type { Config } from './config.js';
 import { createDb, type Db } from './infra/db.js';
 import type { Logger } from './infra/log.js';
 import { createMetrics, type Metrics } from './infra/metrics.js';
+import { createNotices } from './infra/notices.js';
 import { openQueue, type JobQueue, type QueueDeclaration } from './infra/queue.js';
 import { createEspeakProvider } from './infra/speech/espeak.js';
 import type { SpeechProvider } from './infra/speech/provider.js';
@@ -10,7 +11,11 @@ import { openLocalStorage } from './infra/storage/local.js';
 import type { Storage } from './infra/storage/storage.js';
 import type { KeyRing } from './infra/tokens.js';
 import { loadSecret, openKeys } from './services/keys.js';
-import { createSessionStates, type SessionStates } from './services/sessions/viewer.js';
+import {
+  createSessionStates,
+  STANDING_CHANNEL,
+  type SessionStates,
+} from './services/sessions/viewer.js';
 import { settleGrants, type GrantOutcome, type GrantRequest } from './services/ledger/grants.js';
 import { groupCommit, type Command } from './services/ledger/group-commit.js';
 import { observe } from './services/ledger/observed.js';
@@ -83,6 +88,10 @@ export async function openApp(options: {
   const metrics = createMetrics();
   metrics.monthlyGrantOff.set(config.credits.monthly === 0 ? 1 : 0);
   const facts = { log, metrics };
+  const notices = createNotices({ url, log });
+  const sessionStates = createSessionStates(db, notices.current);
+  notices.listen(STANDING_CHANNEL, sessionStates.listener);
+  notices.open();
   const speech = createEspeakProvider({
     // Speaking is more than twice as fast as encoding: one process serves two narrations.
     processes: Math.ceil(config.synthesis.concurrency / 2),
@@ -99,7 +108,7 @@ export async function openApp(options: {
     storage: await openLocalStorage(join(config.dataDir, 'audio')),
     speech,
     keys: await openKeys(db, log),
-    sessionStates: createSessionStates(db),
+    sessionStates,
     urlSecret: await loadSecret(db, 'url-signing'),
     publicUrl: options.publicUrl,
     ledger: {
@@ -122,6 +131,7 @@ export async function openApp(options: {
     },
     close: async (timeoutMs) => {
       await queue.close(timeoutMs);
+      await notices.close();
       await speech.close();
       await db.$disconnect();
     },

@@ -8,11 +8,14 @@ import {
   type CryptoKey,
   type JWK,
 } from 'jose';
+import { LRUCache } from 'lru-cache';
 
 const ISSUER = 'talebank';
 const AUDIENCE = 'talebank-api';
 const ALGORITHM = 'EdDSA';
 const TYPE = 'at+jwt';
+/** Tokens whose signatures need not be checked again. */
+const MOST_REMEMBERED = 10_000;
 
 export interface AccessClaims {
   readonly userId: string;
@@ -46,6 +49,10 @@ export async function openKeyRing(keys: readonly StoredKey[]): Promise<KeyRing> 
   const signingKey = (await importJWK(first.privateJwk, ALGORITHM)) as CryptoKey;
   const publicKeys = new Map<string, CryptoKey>();
   const published: JWK[] = [];
+  // A signature that was right stays right while these are the keys.
+  const verified = new LRUCache<string, { claims: AccessClaims; expiresAtMs: number }>({
+    max: MOST_REMEMBERED,
+  });
   for (const { kid, privateJwk } of keys) {
     const { d: _secret, ...publicJwk } = privateJwk;
     publicKeys.set(kid, (await importJWK(publicJwk, ALGORITHM)) as CryptoKey);
@@ -63,6 +70,8 @@ export async function openKeyRing(keys: readonly StoredKey[]): Promise<KeyRing> 
         .setExpirationTime(expiresAt)
         .sign(signingKey),
     verify: async (token) => {
+      const known = verified.get(token);
+      if (known !== undefined) return known.expiresAtMs > Date.now() ? known.claims : null;
       try {
         const { payload } = await jwtVerify(
           token,
@@ -80,10 +89,11 @@ export async function openKeyRing(keys: readonly StoredKey[]): Promise<KeyRing> 
             requiredClaims: ['sub', 'exp', 'iat'],
           },
         );
-        const { sub, sid } = payload;
-        return typeof sub === 'string' && typeof sid === 'string'
-          ? { userId: sub, sessionId: sid }
-          : null;
+        const { sub, sid, exp = 0 } = payload;
+        if (typeof sub !== 'string' || typeof sid !== 'string') return null;
+        const claims = { userId: sub, sessionId: sid };
+        verified.set(token, { claims, expiresAtMs: exp * 1000 });
+        return claims;
       } catch {
         return null;
       }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { conflict } from '../domain/errors.js';
 import { transact, type Db } from '../infra/db.js';
 import type { Logger } from '../infra/log.js';
-import { makeSigningKey, openKeyRing, type KeyRing } from '../infra/tokens.js';
+import { makeSigningKey, openKeyRing, type KeyRing, type StoredKey } from '../infra/tokens.js';
 import { insertKey, lockKeys, readKeys, retireKey, type KeyRow } from './keys.sql.js';
 
 /** The one that signs and the one that comes next, which everybody knows before it is used. */
@@ -20,12 +20,16 @@ export type KeyView = Omit<KeyRow, 'privateJwk'>;
  */
 export async function openKeys(db: Db, log: Logger): Promise<KeyRing> {
   await ensureKeys(db);
-  let ring = await readRing(db);
+  let keys = await readKeys(db);
+  let ring = await openKeyRing(keys);
   let readAt = performance.now();
   let reading: Promise<void> | null = null;
   const reload = async (): Promise<void> => {
     try {
-      ring = await readRing(db);
+      const stored = await readKeys(db);
+      // As long as they are the same, the ring keeps what it knows of tokens.
+      if (namesOf(stored) !== namesOf(keys)) ring = await openKeyRing(stored);
+      keys = stored;
       readAt = performance.now();
     } catch (error) {
       // What is known still stands, and whoever needs the database hears of it soon enough.
@@ -45,7 +49,7 @@ export async function openKeys(db: Db, log: Logger): Promise<KeyRing> {
   };
 }
 
-const readRing = async (db: Db): Promise<KeyRing> => openKeyRing(await readKeys(db));
+const namesOf = (keys: readonly StoredKey[]): string => keys.map(({ kid }) => kid).join(' ');
 
 const living = (keys: readonly KeyRow[]): KeyRow[] =>
   keys.filter(({ retiredAt }) => retiredAt === null);

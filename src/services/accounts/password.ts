@@ -55,7 +55,7 @@ export async function changePassword(
       opened: await openSession(app, tx, id, { ...device, name, transport }),
     };
   });
-  for (const session of ended) app.sessionStates.delete(`${id} ${session}`);
+  app.sessionStates.forget(id);
   app.log.info({ userId: id, ended: ended.length }, 'password changed');
   return issueTokens(app, opened);
 }

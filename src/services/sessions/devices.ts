@@ -68,7 +68,7 @@ async function endOwn(
     );
     return ids;
   });
-  for (const id of ended) app.sessionStates.delete(`${userId} ${id}`);
+  app.sessionStates.forget(userId);
   return ended.length;
 }
 

@@ -34,6 +34,8 @@ export async function lockSessionOfToken(
 export interface SessionState {
   readonly role: 'USER' | 'ADMIN';
   readonly suspended: boolean;
+  /** When it is signed out unless it is used, from when it was read. */
+  readonly endsInMs: number;
 }
 
 /** What an access token is still worth. Indexes: sessions_pkey, users_pkey. */
@@ -42,7 +44,8 @@ export async function readSessionState(
   session: { userId: string; sessionId: string },
 ): Promise<SessionState | undefined> {
   const [row] = await db.$queryRaw<SessionState[]>`
-    SELECT u.role::text, u.suspended_at IS NOT NULL AS suspended
+    SELECT u.role::text, u.suspended_at IS NOT NULL AS suspended,
+           (extract(epoch FROM s.expires_at - now()) * 1000)::float8 AS "endsInMs"
     FROM sessions s JOIN users u ON u.id = s.user_id
     WHERE s.user_id = ${session.userId}::uuid AND s.id = ${session.sessionId}::uuid
       AND s.revoked_at IS NULL AND s.expires_at > now()`;

@@ -204,5 +204,5 @@ export async function endSession(app: App, viewer: Viewer): Promise<void> {
     where: { userId, id, revokedAt: null },
     data: { revokedAt: new Date() },
   });
-  app.sessionStates.delete(`${userId} ${id}`);
+  app.sessionStates.forget(userId);
 }
