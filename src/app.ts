@@ -2,9 +2,11 @@ import { join } from 'node:path';
 import type { Config } from './config.js';
 import { createDb, type Db } from './infra/db.js';
 import type { Logger } from './infra/log.js';
+import { createSmtpMailer, openMailbox, type Mailbox, type Mailer } from './infra/mail.js';
 import { createMetrics, type Metrics } from './infra/metrics.js';
 import { createNotices } from './infra/notices.js';
 import { openQueue, type JobQueue, type QueueDeclaration } from './infra/queue.js';
+import { createRateLimiter, type RateLimiter } from './infra/rate-limiter.js';
 import { createEspeakProvider } from './infra/speech/espeak.js';
 import type { SpeechProvider } from './infra/speech/provider.js';
 import { openLocalStorage } from './infra/storage/local.js';
@@ -35,8 +37,10 @@ import {
   type NarrationRequest,
 } from './services/narrations/settle-narrations.js';
 import {
+  eraseAccountQueue,
   failAudioQueue,
   SCHEDULED_QUEUES,
+  sendMailQueue,
   synthesizeAudioQueue,
   type SynthesizeAudioPayload,
 } from './services/queues.js';
@@ -50,6 +54,11 @@ export interface App {
   readonly queue: JobQueue;
   readonly synthesizeAudio: QueueDeclaration<SynthesizeAudioPayload>;
   readonly storage: Storage;
+  readonly rateLimiter: RateLimiter;
+  /** Null in production without SMTP_URL. */
+  readonly mailer: Mailer | null;
+  /** Where mail goes in development; null when it goes somewhere else. */
+  readonly mailbox: Mailbox | null;
   readonly speech: SpeechProvider;
   readonly keys: KeyRing;
   /** How sessions stood a moment ago. */
@@ -84,14 +93,22 @@ export async function openApp(options: {
   const worker = config.role !== 'api';
   const queue = await openQueue({ url, poolSize: worker ? 3 : 2, supervise: worker, log });
   const synthesizeAudio = synthesizeAudioQueue(config.synthesis.retries);
-  await queue.declare([failAudioQueue, synthesizeAudio, ...SCHEDULED_QUEUES]);
+  await queue.declare([
+    failAudioQueue,
+    synthesizeAudio,
+    sendMailQueue,
+    eraseAccountQueue,
+    ...SCHEDULED_QUEUES,
+  ]);
   const metrics = createMetrics();
   metrics.monthlyGrantOff.set(config.credits.monthly === 0 ? 1 : 0);
   const facts = { log, metrics };
   const notices = createNotices({ url, log });
-  const sessionStates = createSessionStates(db, notices.current);
+  const sessionStates = createSessionStates(db, () => notices.current());
   notices.listen(STANDING_CHANNEL, sessionStates.listener);
   notices.open();
+  const { mailer, mailbox } = await openMail(config);
+  const rateLimiter = createRateLimiter({ url, rates: config.limits, log });
   const speech = createEspeakProvider({
     // Speaking is more than twice as fast as encoding: one process serves two narrations.
     processes: Math.ceil(config.synthesis.concurrency / 2),
@@ -107,33 +124,58 @@ export async function openApp(options: {
     synthesizeAudio,
     storage: await openLocalStorage(join(config.dataDir, 'audio')),
     speech,
-    keys: await openKeys(db, log),
+    keys: await openKeys(db, log, config.tokens.keys),
     sessionStates,
+    rateLimiter,
+    mailer,
+    mailbox,
     urlSecret: await loadSecret(db, 'url-signing'),
     publicUrl: options.publicUrl,
-    ledger: {
-      grant: groupCommit(
-        db,
-        settleGrants,
-        observe<GrantRequest>(facts, 'grant', ({ terms }) => terms.source),
-      ),
-      refund: groupCommit(
-        db,
-        refundSettler(config.credits.refundPolicy),
-        observe<RefundRequest>(facts, 'refund'),
-      ),
-      revoke: groupCommit(db, settleRevocations, observe<RevokeRequest>(facts, 'revoke')),
-      narrate: groupCommit(
-        db,
-        narrationSettler(queue, synthesizeAudio),
-        observe<NarrationRequest>(facts, 'debit'),
-      ),
-    },
+    ledger: openLedger({ config, db, queue, synthesizeAudio }, facts),
     close: async (timeoutMs) => {
       await queue.close(timeoutMs);
       await notices.close();
+      await rateLimiter.close();
+      mailer?.close();
       await speech.close();
       await db.$disconnect();
     },
   };
+}
+
+/** The ledger's commands, each with a door of its own at which requests gather. */
+function openLedger(
+  { config, db, queue, synthesizeAudio }: Pick<App, 'config' | 'db' | 'queue' | 'synthesizeAudio'>,
+  facts: Pick<App, 'log' | 'metrics'>,
+): App['ledger'] {
+  return {
+    grant: groupCommit(
+      db,
+      settleGrants,
+      observe<GrantRequest>(facts, 'grant', ({ terms }) => terms.source),
+    ),
+    refund: groupCommit(
+      db,
+      refundSettler(config.credits.refundPolicy),
+      observe<RefundRequest>(facts, 'refund'),
+    ),
+    revoke: groupCommit(db, settleRevocations, observe<RevokeRequest>(facts, 'revoke')),
+    narrate: groupCommit(
+      db,
+      narrationSettler(queue, synthesizeAudio),
+      observe<NarrationRequest>(facts, 'debit'),
+    ),
+  };
+}
+
+/** A server's, or outside production a mailbox on this machine. */
+async function openMail({
+  mail: { smtpUrl, from },
+  production,
+  dataDir,
+}: Config): Promise<Pick<App, 'mailer' | 'mailbox'>> {
+  if (smtpUrl !== null) return { mailer: createSmtpMailer({ url: smtpUrl, from }), mailbox: null };
+  if (production) return { mailer: null, mailbox: null };
+  const mailbox = await openMailbox({ folder: join(dataDir, 'mail'), from });
+  return { mailer: mailbox, mailbox };
 }

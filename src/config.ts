@@ -1,76 +1,11 @@
 import { isAbsolute, resolve } from 'node:path';
-import { z } from 'zod';
-import { CREDIT_SOURCES, type CreditSource } from './domain/ledger/lots.js';
+import type { z } from 'zod';
+import type { CreditSource } from './domain/ledger/lots.js';
+import { LIMITS, type Limit, type Rate } from './domain/limits.js';
+import { variables } from './variables.js';
 
 /** Bad configuration, in one line that names the variable, what was found and what is allowed. */
 export class ConfigError extends Error {}
-
-const flag = z
-  .enum(['true', 'false', 'yes', 'no'])
-  .transform((value) => value === 'true' || value === 'yes');
-const wholeNumber = (least: number, most: number): z.ZodType<number, string> =>
-  z
-    .string()
-    .regex(/^\d{1,12}$/, 'a whole number')
-    .transform(Number)
-    .refine((value) => value >= least && value <= most, `${String(least)} to ${String(most)}`);
-const url = (protocols: readonly string[]): z.ZodType<string, string> =>
-  z
-    .string()
-    .refine(
-      (value) => URL.canParse(value) && protocols.includes(new URL(value).protocol),
-      `an address that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
-    );
-const priorities = z
-  .string()
-  .transform((value) => value.split(',').map((name) => name.trim()))
-  .refine(
-    (names): names is CreditSource[] =>
-      [...names].sort().join() === [...CREDIT_SOURCES].sort().join(),
-    `each of ${CREDIT_SOURCES.join(', ')} once, first to burn first`,
-  );
-
-/** Every variable there is. `.env.example` says what each one means. */
-const variables = z.object({
-  NODE_ENV: z.enum(['development', 'production', 'test']).default('development'),
-  HOST: z.string().min(1).default('127.0.0.1'),
-  PORT: wholeNumber(0, 65_535).default(4000),
-  PUBLIC_URL: url(['http:', 'https:']).optional(),
-  ROLE: z.enum(['all', 'api', 'worker']).default('all'),
-  DATA_DIR: z.string().min(1).default('.talebank'),
-  DATABASE_URL: url(['postgres:', 'postgresql:']).optional(),
-  DATABASE_POOL_SIZE: wholeNumber(2, 200).default(6),
-  EMBEDDED_DATABASE: flag.optional(),
-  ADMIN_EMAIL: z.email('an e-mail address').optional(),
-  ADMIN_PASSWORD: z
-    .string()
-    .min(8, '8 to 256 characters')
-    .max(256, '8 to 256 characters')
-    .optional(),
-  SEED: flag.optional(),
-  METRICS_PORT: wholeNumber(0, 65_535).optional(),
-  METRICS_TOKEN: z.string().min(16, 'at least 16 characters').optional(),
-  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
-  LOG_FORMAT: z.enum(['auto', 'json', 'pretty']).default('auto'),
-  GRAPHIQL: flag.optional(),
-  INTROSPECTION: flag.optional(),
-  CREDITS_UNIT_LABEL: z.string().min(1).max(40).default('Story Points'),
-  CREDITS_UNIT_SIZE: wholeNumber(1, 1_000_000).default(1000),
-  CREDIT_SOURCE_PRIORITY: priorities.default([...CREDIT_SOURCES]),
-  INITIAL_CREDITS: wholeNumber(0, 1_000_000).default(10),
-  MONTHLY_CREDITS: wholeNumber(0, 1_000_000).default(0),
-  REFUND_POLICY: z.enum(['GRACE', 'FORFEIT']).default('GRACE'),
-  SYNTHESIS_RETRIES: wholeNumber(0, 100).default(4),
-  SYNTHESIS_RETRY_DELAY_SECONDS: wholeNumber(0, 3_600).default(5),
-  SYNTHESIS_CONCURRENCY: wholeNumber(1, 64).default(2),
-  SPEECH_PROVIDER: z.enum(['espeak']).default('espeak'),
-  SPEECH_TIMEOUT_SECONDS: wholeNumber(1, 600).default(30),
-  MP3_BITRATE_KBPS: z.enum(['32', '48', '64', '96', '128']).transform(Number).default(64),
-  ACCESS_TOKEN_TTL: wholeNumber(10, 86_400).default(600),
-  REFRESH_IDLE_DAYS: wholeNumber(1, 3_650).default(30),
-  REFRESH_MAX_DAYS: wholeNumber(1, 3_650).default(90),
-  URL_TTL_SECONDS: wholeNumber(10, 604_800).default(3_600),
-});
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -93,6 +28,21 @@ export interface Config {
     readonly port: number | null;
     readonly token: string | null;
   };
+  readonly mail: {
+    /** Null: outside production a mailbox of our own; in production mail waits. */
+    readonly smtpUrl: string | null;
+    readonly from: string;
+  };
+  readonly http: {
+    /** Other sites whose pages may use the API. */
+    readonly corsOrigins: readonly string[];
+    /** Whose X-Forwarded-For is believed. */
+    readonly trustProxy: boolean | number | string[];
+    /** For those who find a hole. */
+    readonly securityContact: string | null;
+  };
+  /** With RATE_LIMIT_FACTOR counted in. */
+  readonly limits: Readonly<Record<Limit, Rate>>;
   readonly logLevel: z.infer<typeof variables>['LOG_LEVEL'];
   readonly logFormat: 'json' | 'pretty';
   readonly graphiql: boolean;
@@ -116,6 +66,8 @@ export interface Config {
     readonly bitrateKbps: number;
   };
   readonly tokens: {
+    /** Null: keys that are kept in the database. */
+    readonly keys: readonly { readonly kid: string; readonly privateJwk: object }[] | null;
     readonly accessTtlSeconds: number;
     readonly refreshIdleMs: number;
     readonly refreshMaxMs: number;
@@ -151,6 +103,13 @@ export function readConfig(environment: Environment): Config {
     admin: adminOf(env),
     seed: env.SEED ?? !production,
     metrics: { port: env.METRICS_PORT ?? null, token: env.METRICS_TOKEN ?? null },
+    mail: { smtpUrl: env.SMTP_URL ?? null, from: env.MAIL_FROM },
+    http: {
+      corsOrigins: env.CORS_ORIGINS,
+      trustProxy: env.TRUST_PROXY,
+      securityContact: env.SECURITY_CONTACT ?? null,
+    },
+    limits: limitsOf(env),
     logLevel: env.LOG_LEVEL,
     logFormat: env.LOG_FORMAT === 'auto' ? (production ? 'json' : 'pretty') : env.LOG_FORMAT,
     graphiql: env.GRAPHIQL ?? !production,
@@ -170,6 +129,7 @@ export function readConfig(environment: Environment): Config {
       bitrateKbps: env.MP3_BITRATE_KBPS,
     },
     tokens: {
+      keys: env.JWT_PRIVATE_KEYS?.map(({ kid, ...privateJwk }) => ({ kid, privateJwk })) ?? null,
       accessTtlSeconds: env.ACCESS_TOKEN_TTL,
       refreshIdleMs: env.REFRESH_IDLE_DAYS * DAY_MS,
       refreshMaxMs: env.REFRESH_MAX_DAYS * DAY_MS,
@@ -187,6 +147,26 @@ function adminOf(env: z.infer<typeof variables>): Config['admin'] {
   throw new ConfigError(`${missing} is not set, but ${present} is: set both or neither.`);
 }
 
+function limitsOf(env: z.infer<typeof variables>): Config['limits'] {
+  const rates: Record<Limit, Rate> = {
+    login: env.RATE_LIMIT_LOGIN,
+    register: env.RATE_LIMIT_REGISTER,
+    refresh: env.RATE_LIMIT_REFRESH,
+    reset: env.RATE_LIMIT_RESET,
+    resend: env.RATE_LIMIT_RESEND,
+    mailedTokens: env.RATE_LIMIT_MAILED_TOKENS,
+    synthesize: env.RATE_LIMIT_SYNTHESIZE,
+    creditReads: env.RATE_LIMIT_CREDIT_READS,
+    adminWrites: env.RATE_LIMIT_ADMIN_WRITES,
+    deleteAccount: env.RATE_LIMIT_DELETE_ACCOUNT,
+  };
+  const scaled = LIMITS.map((limit) => {
+    const { times, seconds } = rates[limit];
+    return [limit, { times: Math.max(1, Math.round(times * env.RATE_LIMIT_FACTOR)), seconds }];
+  });
+  return Object.fromEntries(scaled) as Record<Limit, Rate>;
+}
+
 function priorityOf(order: readonly CreditSource[]): Record<CreditSource, number> {
   const entries = order.map((source, index) => [source, (index + 1) * 10]);
   return Object.fromEntries(entries) as Record<CreditSource, number>;
@@ -195,7 +175,7 @@ function priorityOf(order: readonly CreditSource[]): Record<CreditSource, number
 function explain(error: z.ZodError, environment: Environment): string {
   const [issue] = error.issues;
   const name = String(issue?.path[0]);
-  const secret = /PASSWORD|SECRET|KEY|TOKEN$|DATABASE_URL/.test(name);
+  const secret = /PASSWORD|SECRET_|KEYS$|TOKEN$|DATABASE_URL|SMTP_URL/.test(name);
   const found = secret ? 'a value' : JSON.stringify(environment[name]);
   const allowed =
     issue?.code === 'invalid_value' ? issue.values.join(', ') : (issue?.message ?? 'another value');

@@ -92,6 +92,17 @@ export const refreshTokenReused = (): DomainError =>
     'This refresh token was used before, so the device was signed out. Sign in again.',
   );
 
+/** Of a link that was mailed. */
+export const tokenInvalid = (): DomainError =>
+  new DomainError('TOKEN_INVALID', 'This link is not valid any more. Ask for a new one.');
+
+export const rateLimited = (retryAfterSeconds: number): DomainError =>
+  new DomainError(
+    'RATE_LIMITED',
+    `That was too often. Try again in ${String(retryAfterSeconds)} s.`,
+    { retryAfterSeconds },
+  );
+
 /** What of a document is over its limit. */
 export const queryTooComplex = (
   what: 'tokens' | 'depth' | 'aliases' | 'cost',

@@ -8,6 +8,7 @@ import { createContext, type Context } from '../resolvers/context.js';
 import { formatError } from '../resolvers/format-error.js';
 import { createSchema } from '../resolvers/schema.js';
 import { identifyViewer, type Viewer } from '../services/sessions/viewer.js';
+import { allowOrigins } from './cross-origin.js';
 import { limitDocuments } from './document-limits.js';
 import { refreshCookie } from './refresh-cookie.js';
 import { currentRequest } from './requests.js';
@@ -43,6 +44,7 @@ export async function serveGraphql(server: FastifyInstance, app: App): Promise<v
   });
   await apollo.start();
   await server.register(async (door) => {
+    await allowOrigins(door, app);
     limitDocuments(door, schema);
     await door.register(fastifyApollo(apollo), {
       path: '/graphql',
@@ -88,12 +90,17 @@ const statusOfErrors: ApolloServerPlugin<Context> = {
     Promise.resolve({
       willSendResponse: ({ response }) => {
         if (response.body.kind !== 'single') return Promise.resolve();
-        const statuses = (response.body.singleResult.errors ?? []).map((error) => {
-          const code = error.extensions?.['code'] as ErrorCode;
-          return ERROR_CODES[code];
-        });
+        const errors = response.body.singleResult.errors ?? [];
+        const statuses = errors.map(
+          (error) => ERROR_CODES[error.extensions?.['code'] as ErrorCode],
+        );
         const gravest = Math.max(200, ...statuses);
         if (gravest > 200) response.http.status = gravest;
+        const waits = errors.map((error) => Number(error.extensions?.['retryAfterSeconds'] ?? 0));
+        if (Math.max(0, ...waits) > 0)
+          response.http.headers.set('retry-after', String(Math.max(...waits)));
+        // What one person may see is nobody else's, and some of it is secret.
+        response.http.headers.set('cache-control', 'no-store');
         return Promise.resolve();
       },
     }),

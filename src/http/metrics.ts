@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { isIP } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { App } from '../app.js';
+import { isFromHere } from './requests.js';
 import { exposeMetrics } from '../services/metrics.js';
 
 /** /metrics at the API's own port: for this machine, and for whoever has METRICS_TOKEN. */
@@ -28,15 +28,6 @@ export function createMetricsServer(app: App): FastifyInstance | null {
 async function answer(app: App, reply: FastifyReply): Promise<FastifyReply> {
   const { contentType, text } = await exposeMetrics(app);
   return reply.header('content-type', contentType).header('cache-control', 'no-store').send(text);
-}
-
-/** From this machine itself: what a proxy on this machine passes on is not. */
-function isFromHere({ headers, socket }: FastifyRequest): boolean {
-  const passedOn = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'].some(
-    (name) => headers[name] !== undefined,
-  );
-  const address = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
-  return !passedOn && (address === '::1' || (isIP(address) === 4 && address.startsWith('127.')));
 }
 
 const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();

@@ -8,9 +8,19 @@ import { serveGraphiql } from './graphiql.js';
 import { serveGraphql } from './graphql.js';
 import { serveHealth } from './health.js';
 import { serveKeys } from './keys.js';
+import { serveMailbox } from './mailbox.js';
 import { serveMetrics } from './metrics.js';
 import { currentRequest } from './requests.js';
+import { serveSecurityContact } from './security-txt.js';
 
+/** For answers that are no pages; a page has a policy of its own. */
+const SECURITY_HEADERS = {
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+};
 const MOST_BODY_BYTES = 1024 * 1024;
 
 /** The API's doors, not listening yet: GraphQL, recordings, GraphiQL, health. */
@@ -18,21 +28,23 @@ export async function createServer(
   app: App,
   options: { graphiqlFolder: string },
 ): Promise<FastifyInstance> {
+  const trusted = app.config.http.trustProxy;
   const server = fastify({
     bodyLimit: MOST_BODY_BYTES,
+    // Who sends slowly is not waited for.
     requestTimeout: 30_000,
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 5_000 },
+    trustProxy: typeof trusted === 'number' ? (_address, hop) => hop < trusted : trusted,
     genReqId: () => randomUUID(),
     logger: false,
     // An idle keep-alive connection must not hold up a stop.
     forceCloseConnections: 'idle',
   });
-  server.addHook('onRequest', async (_request, reply) => {
-    void reply.headers({
-      'x-content-type-options': 'nosniff',
-      'referrer-policy': 'no-referrer',
-      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-    });
-    return Promise.resolve();
+  server.addHook('onRequest', (request, reply, done) => {
+    void reply.headers(SECURITY_HEADERS);
+    if (request.protocol === 'https' || app.publicUrl().startsWith('https:'))
+      void reply.header('strict-transport-security', 'max-age=31536000; includeSubDomains');
+    done();
   });
   server.addHook('preHandler', (request, _reply, done) => {
     currentRequest.run({ requestId: request.id }, done);
@@ -54,6 +66,8 @@ export async function createServer(
   await server.register(cookie);
   serveHealth(server, app);
   serveKeys(server, app);
+  serveSecurityContact(server, app);
+  serveMailbox(server, app);
   serveMetrics(server, app);
   serveFiles(server, app);
   if (app.config.graphiql) await serveGraphiql(server, { folder: options.graphiqlFolder });

@@ -22,6 +22,11 @@ export interface Metrics {
   readonly ledgerCheckedAt: Gauge;
   /** Points in lots that have lapsed and were not booked as such yet. */
   readonly lapsedPoints: Gauge;
+  /** Devices that signed in, refreshed their tokens, or were signed out because an old token came back. */
+  readonly sessions: Counter<'event'>;
+  readonly rateLimitRefusals: Counter<'limit' | 'by'>;
+  /** Mails by kind and result. */
+  readonly mails: Counter<'mail' | 'result'>;
   /** Everything in Prometheus' text format. */
   readonly expose: () => Promise<{ contentType: string; text: string }>;
 }
@@ -31,71 +36,104 @@ const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 /** Counters of this process, with those of Node itself beside them. */
 export function createMetrics(): Metrics {
   const registry = new Registry();
-  const registers = [registry];
   collectDefaultMetrics({ register: registry, prefix: 'talebank_' });
-  const counter = <Label extends string = never>(
-    name: string,
-    help: string,
-    labelNames: Label[] = [],
-  ): Counter<Label> => new Counter({ name: `talebank_${name}`, help, labelNames, registers });
-  const gauge = <Label extends string = never>(
-    name: string,
-    help: string,
-    labelNames: Label[] = [],
-  ): Gauge<Label> => new Gauge({ name: `talebank_${name}`, help, labelNames, registers });
-  const histogram = <Label extends string>(
-    name: string,
-    help: string,
-    labelNames: Label[],
-    buckets: number[],
-  ): Histogram<Label> =>
-    new Histogram({ name: `talebank_${name}`, help, labelNames, registers, buckets });
+  const make = makersFor(registry);
   return {
-    ledgerCommands: counter('ledger_commands_total', 'Ledger commands.', [
-      'command',
-      'source',
-      'result',
-    ]),
-    ledgerCommandSeconds: histogram(
-      'ledger_command_duration_seconds',
-      'Time from the request of a ledger command to its commit.',
-      ['command'],
-      SECONDS,
-    ),
-    ledgerPoints: counter('ledger_points_total', 'Points moved in or out of lots.', [
-      'type',
-      'source',
-    ]),
-    refundFailures: counter('ledger_refund_failures_total', 'Refunds that did not succeed.'),
-    maintenanceRuns: counter('maintenance_runs_total', 'Runs of scheduled tasks.', [
-      'task',
-      'result',
-    ]),
-    maintenanceSeconds: histogram(
-      'maintenance_duration_seconds',
-      'How long runs of scheduled tasks took.',
-      ['task'],
-      [0.01, 0.1, 1, 10, 60, 600, 3600],
-    ),
-    maintenanceChanged: counter(
-      'maintenance_changed_total',
-      'Lots expired, users granted, … by scheduled tasks.',
-      ['task'],
-    ),
-    monthlyGrantOff: gauge('ledger_monthly_grant_off', '1 when MONTHLY_CREDITS is 0.'),
-    ledgerViolations: gauge(
-      'ledger_invariant_violations',
-      'Violations found by the last check of the whole ledger.',
-      ['invariant'],
-    ),
-    ledgerCheckedAt: gauge(
-      'ledger_checked_timestamp_seconds',
-      'When the whole ledger was last checked.',
-    ),
-    lapsedPoints: gauge(
-      'ledger_lapsed_points_unswept',
-      'Points in lots that have lapsed and were not booked as such yet.',
-    ),
+    ...ledgerMetrics(make),
+    ...accountMetrics(make),
     expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };
 }
+
+// eslint-disable-next-line @typescript-eslint/explicit-function-return-type -- the types follow from prom-client
+function makersFor(registry: Registry) {
+  const registers = [registry];
+  return {
+    counter: <Label extends string = never>(
+      name: string,
+      help: string,
+      labelNames: Label[] = [],
+    ): Counter<Label> => new Counter({ name: `talebank_${name}`, help, labelNames, registers }),
+    gauge: <Label extends string = never>(
+      name: string,
+      help: string,
+      labelNames: Label[] = [],
+    ): Gauge<Label> => new Gauge({ name: `talebank_${name}`, help, labelNames, registers }),
+    histogram: <Label extends string>(
+      name: string,
+      help: string,
+      labelNames: Label[],
+      buckets: number[],
+    ): Histogram<Label> =>
+      new Histogram({ name: `talebank_${name}`, help, labelNames, registers, buckets }),
+  };
+}
+
+type Makers = ReturnType<typeof makersFor>;
+
+const ledgerMetrics = ({
+  counter,
+  gauge,
+  histogram,
+}: Makers): Omit<Metrics, keyof AccountMetrics | 'expose'> => ({
+  ledgerCommands: counter('ledger_commands_total', 'Ledger commands.', [
+    'command',
+    'source',
+    'result',
+  ]),
+  ledgerCommandSeconds: histogram(
+    'ledger_command_duration_seconds',
+    'Time from the request of a ledger command to its commit.',
+    ['command'],
+    SECONDS,
+  ),
+  ledgerPoints: counter('ledger_points_total', 'Points moved in or out of lots.', [
+    'type',
+    'source',
+  ]),
+  refundFailures: counter('ledger_refund_failures_total', 'Refunds that did not succeed.'),
+  maintenanceRuns: counter('maintenance_runs_total', 'Runs of scheduled tasks.', [
+    'task',
+    'result',
+  ]),
+  maintenanceSeconds: histogram(
+    'maintenance_duration_seconds',
+    'How long runs of scheduled tasks took.',
+    ['task'],
+    [0.01, 0.1, 1, 10, 60, 600, 3600],
+  ),
+  maintenanceChanged: counter(
+    'maintenance_changed_total',
+    'Lots expired, users granted, … by scheduled tasks.',
+    ['task'],
+  ),
+  monthlyGrantOff: gauge('ledger_monthly_grant_off', '1 when MONTHLY_CREDITS is 0.'),
+  ledgerViolations: gauge(
+    'ledger_invariant_violations',
+    'Violations found by the last check of the whole ledger.',
+    ['invariant'],
+  ),
+  ledgerCheckedAt: gauge(
+    'ledger_checked_timestamp_seconds',
+    'When the whole ledger was last checked.',
+  ),
+  lapsedPoints: gauge(
+    'ledger_lapsed_points_unswept',
+    'Points in lots that have lapsed and were not booked as such yet.',
+  ),
+});
+
+type AccountMetrics = Pick<Metrics, 'sessions' | 'rateLimitRefusals' | 'mails'>;
+
+const accountMetrics = ({ counter }: Makers): AccountMetrics => ({
+  sessions: counter(
+    'sessions_total',
+    'Sessions created, refreshed, and ended for a reused token.',
+    ['event'],
+  ),
+  rateLimitRefusals: counter('rate_limit_refusals_total', 'Requests over a rate limit.', [
+    'limit',
+    'by',
+  ]),
+  mails: counter('mails_total', 'Mails handed over, or not.', ['mail', 'result']),
+});

@@ -1,9 +1,17 @@
 import { availableParallelism } from 'node:os';
 import { hash, verify } from '@node-rs/argon2';
+import { dictionary } from '@zxcvbn-ts/language-common';
 import pLimit from 'p-limit';
 
 /** OWASP's minimum for Argon2id, which is the library's default: 19 MiB, two passes, one lane. */
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
+
+/** What people choose most, in leaks that were made public; shorter ones are refused as they are. */
+const COMMON = new Set(dictionary['passwords-common'].filter(({ length }) => length >= 8));
+
+/** Whether it is one that whoever guesses tries first, in any case. */
+export const isCommonPassword = (password: string): boolean =>
+  COMMON.has(password.normalize('NFC').toLowerCase());
 
 /** At most one hash a core, so that many sign-ins at once cannot starve the rest. */
 const limit = pLimit(availableParallelism());
@@ -14,14 +22,15 @@ export const hashPassword = (password: string): Promise<string> =>
 /** A hash of something nobody knows: an unknown address must cost as much time as a wrong password. */
 const decoy = hash(crypto.randomUUID(), PARAMETERS);
 
-/** @param passwordHash null when there is no such account: takes as long, and is never right */
+/** @param passwordHash null or empty when there is no such account: takes as long, and is never right */
 export async function verifyPassword(
   passwordHash: string | null,
   password: string,
 ): Promise<boolean> {
-  const against = passwordHash ?? (await decoy);
+  const there = passwordHash !== null && passwordHash !== '';
+  const against = there ? passwordHash : await decoy;
   const right = await limit(() => verify(against, password.normalize('NFC')));
-  return passwordHash !== null && right;
+  return there && right;
 }
 
 /** Whether the hash was made with other parameters than today's. */

@@ -33,6 +33,8 @@ export interface JobQueue {
     queueName: string,
     delivery: Pick<Delivery<unknown>, 'id' | 'retryCount'>,
   ): Promise<void>;
+  /** Gives jobs that were given up one more try. @returns how many; fewer when one that waits is enough */
+  retry(queueName: string, ids: readonly string[]): Promise<number>;
   /** Creates the queues or brings their policies up to date. */
   declare(queues: readonly Pick<QueueDeclaration<object>, 'name' | 'policy'>[]): Promise<void>;
   /** @throws when it does not answer */
@@ -90,6 +92,7 @@ export async function openQueue(options: {
     async complete(tx, queueName, { id, retryCount }) {
       await boss.complete(queueName, { id, retryCount }, null, { db: asQueueDb(tx) });
     },
+    retry: (queueName, ids) => retryJobs(boss, queueName, ids),
     async declare(queues) {
       for (const { name, policy } of queues) {
         if ((await boss.getQueue(name)) === null) await boss.createQueue(name, policy);
@@ -121,6 +124,20 @@ export async function openQueue(options: {
       await boss.stop({ graceful: true, timeout: timeoutMs, close: true });
     },
   };
+}
+
+async function retryJobs(boss: PgBoss, queueName: string, ids: readonly string[]): Promise<number> {
+  const retry = async (some: readonly string[]): Promise<number> =>
+    ((await boss.retry(queueName, [...some])) as { affected: number }).affected;
+  if (ids.length === 0) return 0;
+  try {
+    return await retry(ids);
+  } catch {
+    // Of a queue that keeps one job waiting, the others cannot wait as well: one by one, some can.
+    let retried = 0;
+    for (const id of ids) retried += await retry([id]).catch(() => 0);
+    return retried;
+  }
 }
 
 /** What pg-boss fixes when a queue is created. */

@@ -105,7 +105,7 @@ const SECRET_BYTES = 32;
 const ID_BYTES = 16;
 
 /** A refresh token: whose it is, so that the look-up stays with that user's rows, and 256 random bits. */
-export interface RefreshToken {
+export interface OpaqueToken {
   readonly userId: string;
   /** What the client keeps. */
   readonly text: string;
@@ -113,19 +113,19 @@ export interface RefreshToken {
   readonly hash: Uint8Array<ArrayBuffer>;
 }
 
-export function makeRefreshToken(userId: string): RefreshToken {
+export function makeOpaqueToken(userId: string): OpaqueToken {
   const id = Buffer.from(userId.replaceAll('-', ''), 'hex');
   return parseBytes(Buffer.concat([id, randomBytes(SECRET_BYTES)]));
 }
 
 /** @returns null for what cannot be a refresh token */
-export function parseRefreshToken(text: string): RefreshToken | null {
+export function parseOpaqueToken(text: string): OpaqueToken | null {
   const bytes = Buffer.from(text, 'base64url');
   const whole = bytes.length === ID_BYTES + SECRET_BYTES && bytes.toString('base64url') === text;
   return whole ? parseBytes(bytes) : null;
 }
 
-function parseBytes(bytes: Buffer): RefreshToken {
+function parseBytes(bytes: Buffer): OpaqueToken {
   const id = bytes.subarray(0, ID_BYTES).toString('hex');
   return {
     userId: id.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
@@ -136,8 +136,8 @@ function parseBytes(bytes: Buffer): RefreshToken {
 
 /** Seals the successor so that only who holds the predecessor can open it: the database alone cannot. */
 export function sealSuccessor(
-  predecessor: RefreshToken,
-  successor: RefreshToken,
+  predecessor: OpaqueToken,
+  successor: OpaqueToken,
 ): Uint8Array<ArrayBuffer> {
   const cipher = createCipheriv('aes-256-gcm', sealingKey(predecessor), Buffer.alloc(12));
   const sealed = [cipher.update(successor.text, 'utf8'), cipher.final(), cipher.getAuthTag()];
@@ -145,16 +145,16 @@ export function sealSuccessor(
 }
 
 /** @throws when the seal was made for another predecessor */
-export function openSuccessor(predecessor: RefreshToken, sealed: Uint8Array): RefreshToken {
+export function openSuccessor(predecessor: OpaqueToken, sealed: Uint8Array): OpaqueToken {
   const decipher = createDecipheriv('aes-256-gcm', sealingKey(predecessor), Buffer.alloc(12));
   decipher.setAuthTag(sealed.subarray(-16));
   const text = Buffer.concat([decipher.update(sealed.subarray(0, -16)), decipher.final()]);
-  const successor = parseRefreshToken(text.toString('utf8'));
+  const successor = parseOpaqueToken(text.toString('utf8'));
   if (successor === null) throw new Error('The seal held no refresh token.');
   return successor;
 }
 
 /** One key for one message, since a token has one successor: a constant nonce is safe. */
-function sealingKey(predecessor: RefreshToken): Uint8Array {
+function sealingKey(predecessor: OpaqueToken): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', predecessor.text, '', 'talebank refresh successor', 32));
 }

@@ -2,9 +2,12 @@ import type { App } from '../app.js';
 import {
   expireCreditsQueue,
   grantMonthlyCreditsQueue,
+  pruneQueue,
   reconcileCreditsQueue,
 } from '../services/queues.js';
 import { workOnFailAudio } from './fail-audio.js';
+import { workOnEraseAccount } from './erase-account.js';
+import { workOnSendMail } from './send-mail.js';
 import { workOnSchedule } from './scheduled.js';
 import { workOnSynthesizeAudio } from './synthesize-audio.js';
 
@@ -12,7 +15,10 @@ import { workOnSynthesizeAudio } from './synthesize-audio.js';
 export async function startJobs(app: App): Promise<void> {
   await workOnSynthesizeAudio(app);
   await workOnFailAudio(app);
+  await workOnSendMail(app);
+  await workOnEraseAccount(app);
   await workOnSchedule(app, expireCreditsQueue, 'EXPIRE_CREDITS');
   await workOnSchedule(app, grantMonthlyCreditsQueue, 'GRANT_MONTHLY_CREDITS');
   await workOnSchedule(app, reconcileCreditsQueue, 'RECONCILE_CREDITS');
+  await workOnSchedule(app, pruneQueue, 'PRUNE_SESSIONS');
 }

@@ -14,6 +14,8 @@ export interface Context {
   readonly loaders: Loaders;
   /** Who signed in with this very request, and with which session: they may see themselves. */
   readonly justSignedIn: Map<string, string>;
+  /** Places in the document that were counted against a limit. */
+  readonly counted: Set<string>;
   readonly device: { readonly userAgent: string | null; readonly ipAddress: string | null };
   /** The browser's refresh token, which scripts cannot see. */
   readonly refreshCookie: {
@@ -24,12 +26,13 @@ export interface Context {
 }
 
 /** What the transport knows of a request. */
-export type RequestFacts = Omit<Context, 'loaders' | 'justSignedIn'>;
+export type RequestFacts = Omit<Context, 'loaders' | 'justSignedIn' | 'counted'>;
 
 export const createContext = (facts: RequestFacts): Context => ({
   ...facts,
   loaders: createLoaders(facts.app),
   justSignedIn: new Map(),
+  counted: new Set(),
 });
 
 /** The viewer, where the shield has let only signed-in people through. @throws UNAUTHENTICATED */

@@ -3,6 +3,7 @@ import { applyMiddleware } from 'graphql-middleware';
 import type { GraphQLSchema } from 'graphql';
 import { buildSchemaSync } from 'type-graphql';
 import { AuditEntryResolver, AdministrationResolver } from './accounts/administration.resolver.js';
+import { AccountResolver } from './accounts/account.resolver.js';
 import { AuthResolver } from './accounts/auth.resolver.js';
 import { SessionResolver, UserResolver } from './accounts/user.resolver.js';
 import {
@@ -22,6 +23,8 @@ import {
 import { GrantCreditsResolver } from './credits/grants.resolver.js';
 import { ReportsResolver } from './credits/reports.resolver.js';
 import { RevokeCreditLotResolver } from './credits/revocations.resolver.js';
+import { JobQueueResolver } from './job-queues.resolver.js';
+import { limits } from './limits.js';
 import { MaintenanceResolver } from './maintenance.resolver.js';
 import { NodeResolver } from './node.resolver.js';
 import { createShield } from './permissions.js';
@@ -33,6 +36,7 @@ export function buildTypes(): GraphQLSchema {
   return buildSchemaSync({
     resolvers: [
       AuthResolver,
+      AccountResolver,
       UserResolver,
       SessionResolver,
       AdministrationResolver,
@@ -52,6 +56,7 @@ export function buildTypes(): GraphQLSchema {
       RefundAudioResolver,
       ReportsResolver,
       MaintenanceResolver,
+      JobQueueResolver,
       NodeResolver,
     ],
     scalarsMap: [{ type: Date, scalar: DateTimeScalar }],
@@ -61,5 +66,6 @@ export function buildTypes(): GraphQLSchema {
   });
 }
 
-/** The schema behind the shield. */
-export const createSchema = (): GraphQLSchema => applyMiddleware(buildTypes(), createShield());
+/** The schema behind the shield, and behind that the limits: what is not allowed counts for nothing. */
+export const createSchema = (): GraphQLSchema =>
+  applyMiddleware(buildTypes(), createShield(), limits);

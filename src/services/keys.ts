@@ -15,10 +15,15 @@ const KNOWN_AFTER_SECONDS = 60;
 export type KeyView = Omit<KeyRow, 'privateJwk'>;
 
 /**
- * The keys that sign access tokens, as they were in the database a moment ago. A first start makes them,
+ * The keys that sign access tokens: those of the configuration, or as they were in the database a moment ago. A first start makes them,
  * also when several processes start at once.
  */
-export async function openKeys(db: Db, log: Logger): Promise<KeyRing> {
+export async function openKeys(
+  db: Db,
+  log: Logger,
+  configured: readonly StoredKey[] | null,
+): Promise<KeyRing> {
+  if (configured !== null) return openKeyRing(configured);
   await ensureKeys(db);
   let keys = await readKeys(db);
   let ring = await openKeyRing(keys);

@@ -55,6 +55,47 @@ export const synthesizeAudioQueue = (
   },
 });
 
+const sendMailPayload = z.object({
+  userId: z.uuid(),
+  mail: z.enum(['VERIFY', 'RESET', 'PASSWORD_CHANGED']),
+});
+export type SendMailPayload = z.infer<typeof sendMailPayload>;
+
+/** Mail that a server does not take now is offered again for a day. */
+export const sendMailQueue: QueueDeclaration<SendMailPayload> = {
+  name: 'send-mail',
+  payload: sendMailPayload,
+  policy: {
+    retryLimit: 40,
+    retryDelay: 5,
+    retryBackoff: true,
+    retryDelayMax: 3_600,
+    retentionSeconds: 7 * 86_400,
+    expireInSeconds: 120,
+    heartbeatSeconds: 20,
+    notify: true,
+  },
+};
+
+const eraseAccountPayload = z.object({ userId: z.uuid() });
+export type EraseAccountPayload = z.infer<typeof eraseAccountPayload>;
+
+/** Whoever left is forgotten, however often it must be tried. */
+export const eraseAccountQueue: QueueDeclaration<EraseAccountPayload> = {
+  name: 'erase-account',
+  payload: eraseAccountPayload,
+  policy: {
+    retryLimit: 1_000_000,
+    retryDelay: 1,
+    retryBackoff: true,
+    retryDelayMax: 300,
+    retentionSeconds: 365 * 86_400,
+    expireInSeconds: 3_600,
+    heartbeatSeconds: 20,
+    notify: true,
+  },
+};
+
 /** A task that runs by the clock: once at its time, however many processes there are. */
 export interface ScheduledQueue extends QueueDeclaration<object> {
   /** Minute, hour, day of the month, month, day of the week; in UTC. */
@@ -81,9 +122,11 @@ export const expireCreditsQueue = scheduled('expire-credits', '*/5 * * * *');
 /** On the 1st it grants; on the other days it finds whom it has missed. */
 export const grantMonthlyCreditsQueue = scheduled('grant-monthly-credits', '5 0 * * *');
 export const reconcileCreditsQueue = scheduled('reconcile-credits', '30 3 * * *');
+export const pruneQueue = scheduled('prune', '0 4 * * *');
 
 export const SCHEDULED_QUEUES: readonly ScheduledQueue[] = [
   expireCreditsQueue,
   grantMonthlyCreditsQueue,
   reconcileCreditsQueue,
+  pruneQueue,
 ];

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { badUserInput } from '../domain/errors.js';
 import { CALLER_KEY } from '../domain/ledger/idempotency.js';
+import { isCommonPassword } from '../infra/passwords.js';
 import { countCodePoints, isCleanText } from '../domain/text.js';
 
 /**
@@ -52,7 +53,8 @@ export const password = z
   .refine((value) => {
     const count = countCodePoints(value);
     return count >= 8 && count <= 256;
-  }, 'must be 8 to 256 characters');
+  }, 'must be 8 to 256 characters')
+  .refine((value) => !isCommonPassword(value), 'is one of the most common passwords');
 
 /** A whole number of points. */
 export const points = (least: number, most: number): z.ZodType<number, number> =>

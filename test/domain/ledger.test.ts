@@ -196,6 +196,7 @@ function emptyBook(): Book {
   return {
     userId: asUserId('user'),
     now: NOW,
+    closed: false,
     lastSeq: 0,
     headHash: GENESIS_HASH,
     balance: 0,

@@ -19,6 +19,10 @@ ALTER TABLE "email_tokens" ADD CONSTRAINT "email_tokens_user_id_fkey"
     FOREIGN KEY ("user_id") REFERENCES "users"("id") ON DELETE CASCADE ON UPDATE NO ACTION;
 CREATE INDEX "email_tokens_expires_at_idx" ON "email_tokens"("expires_at");
 
+-- A recording whose files are being deleted, so that nobody is given it meanwhile, and who else has one.
+ALTER TABLE "renditions" ADD COLUMN "erasing_since" TIMESTAMPTZ(3);
+CREATE INDEX "audios_rendition_hash_idx" ON "audios"("rendition_hash");
+
 -- What is pruned, in the order in which it lapsed.
 CREATE INDEX "sessions_expires_at_idx" ON "sessions"("expires_at");
 

@@ -3,7 +3,7 @@ import { planDebit, type Allocation } from './allocation.js';
 import { chainHash, type CreditTransactionType, type LedgerEntry } from './chain.js';
 import { hasLapsed, type CreditSource, type Lot } from './lots.js';
 import { planRefund, type RefundablePart, type RefundPolicy } from './refund.js';
-import { badUserInput, insufficientCredits } from '../errors.js';
+import { badUserInput, insufficientCredits, notFound } from '../errors.js';
 import { keys } from './idempotency.js';
 
 /**
@@ -29,6 +29,8 @@ export interface Book {
   readonly userId: UserId;
   /** The ledger's clock, read after the account was locked. */
   readonly now: Date;
+  /** Its person has left: what was taken can still come back, but nothing else comes in or goes out. */
+  readonly closed: boolean;
   lastSeq: number;
   headHash: Uint8Array;
   /** All lots' remaining points, spendable or not. */
@@ -129,6 +131,7 @@ type Circumstances = Omit<Movement, 'type' | 'allocations' | 'debitSeq' | 'effec
  * @throws BAD_USER_INPUT for an expiry that is not in the future, or a balance beyond what can be said
  */
 export function grant(book: Book, terms: GrantTerms, about: Circumstances): BookedEntry {
+  if (book.closed) throw notFound('user');
   if (terms.expiresAt !== null && terms.expiresAt <= book.now) {
     throw badUserInput('expiresAt', 'must be in the future');
   }
@@ -161,6 +164,7 @@ export function grant(book: Book, terms: GrantTerms, about: Circumstances): Book
  * @throws INSUFFICIENT_CREDITS
  */
 export function debit(book: Book, amount: number, about: Circumstances): BookedEntry {
+  if (book.closed) throw notFound('user');
   const plan = planDebit(book.lots.values(), amount, book.now);
   if (plan.allocations === null) throw insufficientCredits(amount, plan.available);
   return post(book, { ...about, type: 'DEBIT', allocations: plan.allocations });

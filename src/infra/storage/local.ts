@@ -51,6 +51,9 @@ export async function openLocalStorage(folder: string): Promise<Storage> {
         throw error;
       }
     },
+    async remove(key) {
+      await rm(pathOf(key), { force: true });
+    },
     read(key, range) {
       return Promise.resolve(createReadStream(pathOf(key), range));
     },

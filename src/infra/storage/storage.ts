@@ -21,6 +21,8 @@ export interface Storage {
   openWriter(key: string): Promise<FileWriter>;
   /** @returns null when there is no such file */
   stat(key: string): Promise<StoredFile | null>;
+  /** Without a word when there is no such file. */
+  remove(key: string): Promise<void>;
   /** @param range both ends inclusive, in bytes */
   read(key: string, range: { start: number; end: number }): Promise<Readable>;
 }

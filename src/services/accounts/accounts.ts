@@ -8,7 +8,9 @@ import { isUniqueViolation, transact, type Tx } from '../../infra/db.js';
 import { hashPassword, needsRehash, verifyPassword } from '../../infra/passwords.js';
 import { settleGrants } from '../ledger/grants.js';
 import { issueTokens, openSession, type Device, type SignedIn } from '../sessions/sessions.js';
-import { holdPassword } from './people.sql.js';
+import { countAgainstLimit } from '../limits.js';
+import { enqueueMail } from './mails.js';
+import { holdPassword, isKnownAddress } from './people.sql.js';
 import { email, line, parseRequest, password } from '../validation.js';
 
 const deviceName = line(0, 100)
@@ -30,7 +32,7 @@ export type DeviceFacts = Pick<Device, 'userAgent' | 'ipAddress' | 'transport'>;
 /**
  * Creates a person with their account and the points for signing up, in one commit, and signs the
  * device in.
- * @throws BAD_USER_INPUT, EMAIL_TAKEN
+ * @throws BAD_USER_INPUT, EMAIL_TAKEN, RATE_LIMITED
  */
 export async function register(
   app: App,
@@ -47,11 +49,12 @@ export async function register(
   const session = await refusingTaken(() =>
     transact(app.db, async (tx) => {
       const userId = await createUser(app, tx, { ...request, passwordHash });
+      await enqueueMail(app, tx, { userId, mail: 'VERIFY' });
       return openSession(app, tx, userId, { ...device, name: request.deviceName });
     }),
   );
   app.log.info({ userId: session.userId }, 'registered');
-  return issueTokens(app, session);
+  return issueTokens(app, session, 'created');
 }
 
 async function refusingTaken<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -111,9 +114,24 @@ async function grantForSigningUp(app: App, tx: Tx, userId: UserId): Promise<void
   await settleGrants(tx, [request], { wait: true });
 }
 
+const NOBODY = '00000000-0000-0000-0000-000000000000';
+
+/**
+ * Counts who tries an account from an address that it was never used from, all of them together: however
+ * many strangers hammer it, its owner gets in from where they have been before.
+ * @throws RATE_LIMITED, BUSY
+ */
+async function limitStrangers(
+  app: App,
+  { email: whose, userId, ipAddress }: { email: string; userId: string; ipAddress: string | null },
+): Promise<void> {
+  if (await isKnownAddress(app.db, { userId, ipAddress })) return;
+  await countAgainstLimit(app, { limit: 'login', by: 'account', whose });
+}
+
 /**
  * Signs a device in. An unknown address and a wrong password are the same answer in the same time.
- * @throws INVALID_CREDENTIALS, ACCOUNT_SUSPENDED
+ * @throws BAD_USER_INPUT, INVALID_CREDENTIALS, ACCOUNT_SUSPENDED, RATE_LIMITED
  */
 export async function signIn(
   app: App,
@@ -123,7 +141,8 @@ export async function signIn(
   const request = parseRequest(credentials, input);
   const known = !isCleanText(request.email)
     ? null
-    : await app.db.user.findUnique({ where: { email: request.email } });
+    : await app.db.user.findFirst({ where: { email: request.email, deletedAt: null } });
+  await limitStrangers(app, { email: request.email, userId: known?.id ?? NOBODY, ...device });
   const right = await verifyPassword(known?.passwordHash ?? null, request.password);
   if (known === null || !right) throw invalidCredentials();
   if (known.suspendedAt !== null) throw accountSuspended();
@@ -134,5 +153,5 @@ export async function signIn(
       await tx.user.update({ where: { id: known.id }, data: { passwordHash: rehashed } });
     return openSession(app, tx, known.id, { ...device, name: request.deviceName });
   });
-  return issueTokens(app, session);
+  return issueTokens(app, session, 'created');
 }

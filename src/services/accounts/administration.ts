@@ -72,5 +72,6 @@ async function administer(
   return user;
 }
 
-const isAdministrator = ({ role, suspendedAt }: Standing): boolean =>
+/** One who can act as such. */
+export const isAdministrator = ({ role, suspendedAt }: Standing): boolean =>
   role === 'ADMIN' && suspendedAt === null;

@@ -14,6 +14,7 @@ import {
 } from '../sessions/sessions.js';
 import type { Viewer } from '../sessions/viewer.js';
 import { parseRequest, password } from '../validation.js';
+import { enqueueMail } from './mails.js';
 
 const change = z.object({
   currentPassword: z.string().max(1000, 'must be at most 1,000 characters'),
@@ -45,6 +46,7 @@ export async function changePassword(
       where: { userId_id: { userId: id, id: sessionId } },
     });
     const closed = await endSessions(tx, { userId: id });
+    await enqueueMail(app, tx, { userId: id, mail: 'PASSWORD_CHANGED' });
     await writeAudit(tx, [
       { actorId: id, action: 'changePassword', target: id, reason: null, at: new Date() },
     ]);
@@ -57,5 +59,5 @@ export async function changePassword(
   });
   app.sessionStates.forget(id);
   app.log.info({ userId: id, ended: ended.length }, 'password changed');
-  return issueTokens(app, opened);
+  return issueTokens(app, opened, 'created');
 }

@@ -12,7 +12,7 @@ export type Standing = Pick<UserView, 'id' | 'role' | 'suspendedAt'>;
 export function lockStandings(tx: Tx, userId: string): Promise<Standing[]> {
   return tx.$queryRaw<Standing[]>`
     SELECT id, role::text, suspended_at AS "suspendedAt" FROM users
-    WHERE id = ${userId}::uuid OR (role = 'ADMIN' AND suspended_at IS NULL)
+    WHERE (id = ${userId}::uuid AND deleted_at IS NULL) OR (role = 'ADMIN' AND suspended_at IS NULL)
     ORDER BY id FOR NO KEY UPDATE`;
 }
 
@@ -24,6 +24,28 @@ export async function holdPassword(tx: Tx, userId: string): Promise<string | und
   const [row] = await tx.$queryRaw<{ passwordHash: string }[]>`
     SELECT password_hash AS "passwordHash" FROM users WHERE id = ${userId}::uuid FOR SHARE`;
   return row?.passwordHash;
+}
+
+/**
+ * Closes a person's points: what holds their account now is waited for, and no points come in from here on.
+ * Index: credit_accounts_pkey.
+ */
+export const closeAccount = (tx: Tx, userId: string): Promise<number> =>
+  tx.$executeRaw`
+    UPDATE credit_accounts SET closed_at = ledger_now()
+    WHERE user_id = ${userId}::uuid AND closed_at IS NULL`;
+
+/**
+ * Whether somebody has signed in to this account from this address, as far back as sessions are kept.
+ * Index: sessions_pkey.
+ */
+export async function isKnownAddress(
+  db: Reader,
+  { userId, ipAddress }: { userId: string; ipAddress: string | null },
+): Promise<boolean> {
+  const rows = await db.$queryRaw<unknown[]>`
+    SELECT FROM sessions WHERE user_id = ${userId}::uuid AND ip_address = ${ipAddress} LIMIT 1`;
+  return rows.length > 0;
 }
 
 const mentioning = (words: string): Prisma.Sql => {
@@ -40,7 +62,7 @@ export function readPeople(
     SELECT id, email, email_verified_at AS "emailVerifiedAt", display_name AS "displayName", role::text,
            suspended_at AS "suspendedAt", monthly_credits AS "monthlyCredits", created_at AS "createdAt"
     FROM users
-    WHERE true
+    WHERE deleted_at IS NULL
       ${window.after === null ? Prisma.empty : Prisma.sql`AND id < ${window.after}::uuid`}
       ${window.before === null ? Prisma.empty : Prisma.sql`AND id > ${window.before}::uuid`}
       ${search === null ? Prisma.empty : mentioning(search)}

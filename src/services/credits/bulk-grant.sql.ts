@@ -71,5 +71,6 @@ export function readPeople(
 ): Promise<{ id: string; email: string }[]> {
   return db.$queryRaw`
     SELECT id, email FROM users
-    WHERE id = ANY(${wanted.ids}::uuid[]) OR email = ANY(${wanted.addresses}::text[])`;
+    WHERE (id = ANY(${wanted.ids}::uuid[]) OR email = ANY(${wanted.addresses}::text[]))
+      AND deleted_at IS NULL`;
 }

@@ -48,7 +48,7 @@ export async function grantCredits(
   const request = parseRequest(grantInput, input);
   const { source, amount, expiresAt, reason } = request;
   const user = isId(request.userId)
-    ? await app.db.user.findUnique({ where: { id: request.userId } })
+    ? await app.db.user.findFirst({ where: { id: request.userId, deletedAt: null } })
     : null;
   if (user === null) throw notFound('user');
   const granted = await app.ledger.grant({

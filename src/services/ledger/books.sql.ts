@@ -5,6 +5,7 @@ export interface AccountRow {
   readonly userId: string;
   readonly lastSeq: number;
   readonly headHash: Uint8Array;
+  readonly closed: boolean;
   readonly now: Date;
 }
 
@@ -22,11 +23,12 @@ export function lockAccounts(
 ): Promise<AccountRow[]> {
   return tx.$queryRaw<AccountRow[]>`
     WITH locked AS MATERIALIZED (
-      SELECT user_id, last_seq, head_hash FROM credit_accounts
+      SELECT user_id, last_seq, head_hash, closed_at FROM credit_accounts
       WHERE user_id = ANY(${userIds}::uuid[]) ORDER BY user_id
       FOR UPDATE ${wait ? Prisma.empty : Prisma.sql`SKIP LOCKED`}
     )
-    SELECT user_id AS "userId", last_seq AS "lastSeq", head_hash AS "headHash", ledger_now() AS now
+    SELECT user_id AS "userId", last_seq AS "lastSeq", head_hash AS "headHash",
+           closed_at IS NOT NULL AS closed, ledger_now() AS now
     FROM locked, (
       SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
              set_config('enable_mergejoin', 'off', true)

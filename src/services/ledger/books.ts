@@ -51,13 +51,14 @@ export async function openBooks(
   );
   const books = new Map<UserId, Book>();
   const readSeq = new Map<UserId, number>();
-  for (const { userId, lastSeq, headHash } of accounts) {
+  for (const { userId, lastSeq, headHash, closed } of accounts) {
     const id = asUserId(userId);
     const head = heads.get(userId);
     readSeq.set(id, lastSeq);
     books.set(id, {
       userId: id,
       now: notBefore(now, head?.recordedAt),
+      closed,
       lastSeq,
       headHash,
       balance: head?.balance ?? 0,

@@ -11,7 +11,8 @@ export interface RevokeRequest {
   /** Refuse when the lot holds another number of points by now; null: whatever it holds. */
   readonly expectedRemaining: number | null;
   readonly reason: string;
-  readonly actorId: UserId;
+  /** Null when the product does it by itself. */
+  readonly actorId: UserId | null;
 }
 
 export interface RevokeOutcome {

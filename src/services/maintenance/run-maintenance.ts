@@ -5,8 +5,10 @@ import { reconcileCredits } from '../reconciliation/reconcile.js';
 import { expireCredits, type TaskOutcome } from './expire-credits.js';
 import { grantMonthlyCredits } from './grant-monthly-credits.js';
 import { readLedgerClock } from './maintenance.sql.js';
+import { prune } from './prune.js';
 
-export type MaintenanceTask = 'EXPIRE_CREDITS' | 'GRANT_MONTHLY_CREDITS' | 'RECONCILE_CREDITS';
+export type MaintenanceTask =
+  'EXPIRE_CREDITS' | 'GRANT_MONTHLY_CREDITS' | 'RECONCILE_CREDITS' | 'PRUNE_SESSIONS';
 
 export interface MaintenanceResult extends TaskOutcome {
   readonly task: MaintenanceTask;
@@ -22,6 +24,7 @@ const TASKS: Readonly<
     const { accounts } = await reconcileCredits(app, signal);
     return { processed: accounts, changed: 0 };
   },
+  PRUNE_SESSIONS: prune,
 };
 
 /**

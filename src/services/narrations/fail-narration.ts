@@ -21,12 +21,13 @@ export interface SettledJob {
  * that is settled already is left as it is, so this is safe to repeat. With `claim`, only while that
  * claim holds.
  * @param reason why, for people
+ * @param job null: whoever has it will find the attempt settled
  */
 export async function failNarration(
   app: App,
   attempt: SynthesizeAudioPayload & { readonly claim?: number },
   reason: string,
-  job: SettledJob,
+  job: SettledJob | null,
 ): Promise<void> {
   const userId = asUserId(attempt.userId);
   const observer = observe<RefundRequest>(app, 'refund');
@@ -35,16 +36,13 @@ export async function failNarration(
     // The account first, then the narration: the order in which narrations are asked for.
     const open = await openBooks(tx, [userId], { wait: true });
     const debitSeq = await writeFailed(tx, attempt, reason);
-    if (debitSeq === undefined) {
-      await app.queue.complete(tx, job.queueName, job);
-      return null;
-    }
+    if (job !== null) await app.queue.complete(tx, job.queueName, job);
+    if (debitSeq === undefined) return null;
     const request = { userId, debitSeq, reason: 'The narration failed.', actorId: null };
     const [outcome] = await postRefunds(tx, open, [request], app.config.credits.refundPolicy);
     if (outcome === undefined || outcome === LOCKED) throw new Error('The account is gone.');
     if (outcome instanceof DomainError) throw outcome;
     await saveBooks(tx, open);
-    await app.queue.complete(tx, job.queueName, job);
     return { request, ...outcome };
   }).catch((error: unknown) => {
     app.metrics.refundFailures.inc();

@@ -9,6 +9,7 @@ import { storageKey } from './addresses.js';
 import { failNarration } from './fail-narration.js';
 import {
   claimNarration,
+  holdRendition,
   writeProgress,
   writeReady,
   type Claim,
@@ -37,7 +38,7 @@ export async function makeNarration(app: App, job: Job): Promise<void> {
   const claim: Claim = { userId, audioId, claim: task.claim };
   try {
     const rendition =
-      (await findRendition(app, task)) ?? (await record(app, task, claim, job.signal));
+      (await findRendition(app, task, claim)) ?? (await record(app, task, claim, job.signal));
     await finish(app, job, claim, rendition);
     app.log.info({ userId, audioId, attempt, durationMs: rendition.durationMs }, 'narration ready');
   } catch (error) {
@@ -73,10 +74,16 @@ const renditionHashOf = (app: App, task: ClaimRow): string =>
     ]),
   );
 
-async function findRendition(app: App, task: ClaimRow): Promise<FinishedRendition | null> {
+async function findRendition(
+  app: App,
+  task: ClaimRow,
+  claim: Claim,
+): Promise<FinishedRendition | null> {
   const hash = renditionHashOf(app, task);
-  const rendition = await app.db.rendition.findUnique({ where: { hash } });
-  if (rendition === null) return null;
+  const rendition = await transact(app.db, (tx) => holdRendition(tx, claim, hash));
+  if (rendition === 'lost') throw new ClaimLost();
+  if (rendition === undefined) return null;
+  if (rendition.erasing) throw new Error('This recording is being erased; it is made anew later.');
   const files = await Promise.all(
     (['mp3', 'vtt'] as const).map((ending) => app.storage.stat(storageKey(hash, ending))),
   );

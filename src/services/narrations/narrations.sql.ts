@@ -151,6 +151,52 @@ export interface FinishedRendition {
   readonly lengthBytes: number;
 }
 
+/** A recording that is there, or on its way out. */
+export interface HeldRendition extends FinishedRendition {
+  readonly erasing: boolean;
+}
+
+/**
+ * Says that a claim will use a rendition, and reads it. The lock makes whoever would erase it wait, and then
+ * see that it is used. @returns `lost` when the claim does not hold any more; undefined when there is no such
+ * rendition. Indexes: audios_pkey, renditions_pkey.
+ */
+export async function holdRendition(
+  tx: Tx,
+  claim: Claim,
+  hash: string,
+): Promise<HeldRendition | undefined | 'lost'> {
+  const written = await tx.$executeRaw`
+    UPDATE audios SET rendition_hash = ${hash}
+    WHERE user_id = ${claim.userId}::uuid AND id = ${claim.audioId}::uuid AND claim = ${claim.claim}
+      AND status = 'PROCESSING'`;
+  if (written === 0) return 'lost';
+  const [rendition] = await tx.$queryRaw<HeldRendition[]>`
+    SELECT hash, duration_ms AS "durationMs", length_bytes AS "lengthBytes",
+           erasing_since IS NOT NULL AS erasing
+    FROM renditions WHERE hash = ${hash} FOR SHARE`;
+  return rendition;
+}
+
+/**
+ * Marks a rendition that nobody but this person has, and of those who left nobody is counted. A second
+ * statement, after the lock, sees who has begun to use it meanwhile.
+ * @returns whether its files are to be deleted. Indexes: renditions_pkey, audios_rendition_hash_idx
+ */
+export async function beginErasing(
+  tx: Tx,
+  { hash, userId }: { hash: string; userId: string },
+): Promise<boolean> {
+  await tx.$queryRaw`SELECT hash FROM renditions WHERE hash = ${hash} FOR UPDATE`;
+  const marked = await tx.$executeRaw`
+    UPDATE renditions SET erasing_since = coalesce(erasing_since, ledger_now())
+    WHERE hash = ${hash} AND NOT EXISTS (
+      SELECT FROM audios a JOIN users u ON u.id = a.user_id
+      WHERE a.rendition_hash = ${hash} AND a.user_id <> ${userId}::uuid
+        AND a.status IN ('PROCESSING', 'READY') AND u.deleted_at IS NULL)`;
+  return marked === 1;
+}
+
 /** READY, and the rendition is kept for whoever asks next. @returns whether the claim still held */
 export async function writeReady(
   tx: Tx,

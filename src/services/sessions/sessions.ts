@@ -3,11 +3,11 @@ import { accountSuspended, refreshTokenInvalid, refreshTokenReused } from '../..
 import { newId } from '../../domain/ids.js';
 import { transact, type Tx } from '../../infra/db.js';
 import {
-  makeRefreshToken,
+  makeOpaqueToken,
   openSuccessor,
-  parseRefreshToken,
+  parseOpaqueToken,
   sealSuccessor,
-  type RefreshToken,
+  type OpaqueToken,
 } from '../../infra/tokens.js';
 import { writeAudit } from '../audit.sql.js';
 import { lockSessionOfToken, type SessionRow } from './sessions.sql.js';
@@ -42,7 +42,7 @@ export interface OpenedSession {
   readonly userId: string;
   readonly sessionId: string;
   readonly transport: TokenTransport;
-  readonly token: RefreshToken;
+  readonly token: OpaqueToken;
   readonly expiresAt: Date;
 }
 
@@ -54,7 +54,7 @@ export async function openSession(
   device: Device,
 ): Promise<OpenedSession> {
   const { refreshIdleMs, refreshMaxMs } = app.config.tokens;
-  const token = makeRefreshToken(userId);
+  const token = makeOpaqueToken(userId);
   const sessionId = newId();
   const now = new Date();
   const absoluteExpiresAt = new Date(now.getTime() + refreshMaxMs);
@@ -78,7 +78,12 @@ export async function openSession(
 }
 
 /** Signs the access token that goes with an opened or refreshed session. */
-export async function issueTokens(app: App, session: OpenedSession): Promise<SignedIn> {
+export async function issueTokens(
+  app: App,
+  session: OpenedSession,
+  event: 'created' | 'refreshed',
+): Promise<SignedIn> {
+  app.metrics.sessions.inc({ event });
   const issuedAt = new Date();
   // Tokens count in whole seconds; what we say must be what we sign.
   const seconds = Math.floor(issuedAt.getTime() / 1000) + app.config.tokens.accessTtlSeconds;
@@ -108,7 +113,7 @@ export async function refreshSession(
   refreshToken: string | null,
   device: Pick<Device, 'userAgent' | 'ipAddress'>,
 ): Promise<SignedIn> {
-  const presented = refreshToken === null ? null : parseRefreshToken(refreshToken);
+  const presented = refreshToken === null ? null : parseOpaqueToken(refreshToken);
   if (presented === null) throw refreshTokenInvalid();
   const outcome = await transact(app.db, async (tx) => {
     const session = await lockSessionOfToken(tx, presented);
@@ -132,13 +137,14 @@ export async function refreshSession(
   });
   if (outcome.opened === null) {
     // After the commit: the family must die although the request is refused.
+    app.metrics.sessions.inc({ event: 'reused' });
     app.log.warn(
       { userId: outcome.session.userId, sessionId: outcome.session.id },
       'refresh token reused',
     );
     throw refreshTokenReused();
   }
-  return issueTokens(app, outcome.opened);
+  return issueTokens(app, outcome.opened, 'refreshed');
 }
 
 const idsOf = ({
@@ -164,8 +170,8 @@ function nextExpiry(app: App, session: SessionRow): Date {
 async function succeed(
   tx: Tx,
   session: SessionRow,
-  presented: RefreshToken,
-): Promise<RefreshToken | null> {
+  presented: OpaqueToken,
+): Promise<OpaqueToken | null> {
   const where = { userId_hash: { userId: session.userId, hash: presented.hash } };
   const row = await tx.refreshToken.findUniqueOrThrow({ where });
   if (row.replacedAt !== null && row.successorHash !== null && row.sealedSuccessor !== null) {
@@ -177,7 +183,7 @@ async function succeed(
       ? openSuccessor(presented, row.sealedSuccessor)
       : null;
   }
-  const successor = makeRefreshToken(session.userId);
+  const successor = makeOpaqueToken(session.userId);
   await tx.refreshToken.update({
     where,
     data: {

@@ -1,0 +1,22 @@
+import type { FastifyInstance } from 'fastify';
+import type { App } from '../app.js';
+
+const MONTHS_GOOD = 6;
+
+/** Whom to tell of a hole (RFC 9116): SECURITY_CONTACT, or security@ where the API is reached. */
+export function serveSecurityContact(server: FastifyInstance, app: App): void {
+  server.get('/.well-known/security.txt', (_request, reply) => {
+    const url = app.publicUrl();
+    const contact = app.config.http.securityContact ?? `mailto:security@${new URL(url).hostname}`;
+    const now = new Date();
+    const expires = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + MONTHS_GOOD));
+    void reply.type('text/plain; charset=utf-8').header('cache-control', 'public, max-age=86400');
+    return [
+      `Contact: ${contact}`,
+      `Expires: ${expires.toISOString()}`,
+      'Preferred-Languages: en',
+      `Canonical: ${url}/.well-known/security.txt`,
+      '',
+    ].join('\n');
+  });
+}

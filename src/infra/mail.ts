@@ -1,0 +1,87 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createTransport } from 'nodemailer';
+
+export interface Mail {
+  /** An address. */
+  readonly to: string;
+  readonly subject: string;
+  /** Plain text, in lines of any length. */
+  readonly text: string;
+}
+
+export interface Mailer {
+  /** Resolves when somebody else has it. @throws when nobody took it, now or ever */
+  send(mail: Mail): Promise<void>;
+  close(): void;
+}
+
+/** Hands mail over to a server. @param options.url `smtp://` or `smtps://`, with user and password in it */
+export function createSmtpMailer(options: { url: string; from: string }): Mailer {
+  const transport = createTransport(
+    {
+      url: options.url,
+      connectionTimeout: 10_000,
+      greetingTimeout: 10_000,
+      socketTimeout: 20_000,
+      // What is mailed is our own text: it names no files and no addresses to fetch.
+      disableFileAccess: true,
+      disableUrlAccess: true,
+    },
+    { from: options.from },
+  );
+  return {
+    send: async ({ to, subject, text }) => {
+      await transport.sendMail({ to: { name: '', address: to }, subject, text });
+    },
+    close: () => {
+      transport.close();
+    },
+  };
+}
+
+export interface KeptMail extends Mail {
+  readonly from: string;
+  readonly at: string;
+}
+
+/** A mailbox for development: everything that was sent, on this machine. */
+export interface Mailbox extends Mailer {
+  /** Newest first. */
+  read(): Promise<KeptMail[]>;
+  /** Forgets what is older. @returns how many */
+  prune(before: Date): Promise<number>;
+}
+
+const MOST_READ = 200;
+
+/** Keeps each mail in a file of a folder that only this user can read. */
+export async function openMailbox(options: { folder: string; from: string }): Promise<Mailbox> {
+  const { folder, from } = options;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const names = async (): Promise<string[]> =>
+    (await readdir(folder)).filter((name) => name.endsWith('.json')).sort();
+  return {
+    send: async (mail) => {
+      const at = new Date().toISOString();
+      const kept: KeptMail = { at, from, ...mail };
+      // Names in the order of time, as far as file systems allow.
+      const path = join(folder, `${at.replaceAll(':', '-')}-${randomUUID()}.json`);
+      await writeFile(`${path}.partial`, JSON.stringify(kept), { mode: 0o600 });
+      await rename(`${path}.partial`, path);
+    },
+    read: async () => {
+      const newest = (await names()).reverse().slice(0, MOST_READ);
+      const mails = await Promise.all(newest.map((name) => readFile(join(folder, name), 'utf8')));
+      return mails.map((mail) => JSON.parse(mail) as KeptMail);
+    },
+    prune: async (before) => {
+      const limit = before.toISOString().replaceAll(':', '-');
+      const old = (await names()).filter((name) => name < limit);
+      for (const name of old) await rm(join(folder, name), { force: true });
+      return old.length;
+    },
+    close: () => undefined,
+  };
+}

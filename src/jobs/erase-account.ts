@@ -1,0 +1,9 @@
+import type { App } from '../app.js';
+import { eraseAccount } from '../services/accounts/erasure.js';
+import { eraseAccountQueue } from '../services/queues.js';
+
+/** Erases what those who left have left behind. */
+export const workOnEraseAccount = (app: App): Promise<void> =>
+  app.queue.work(eraseAccountQueue, {}, ({ payload, signal }) =>
+    eraseAccount(app, payload, signal),
+  );

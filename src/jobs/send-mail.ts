@@ -1,0 +1,14 @@
+import type { App } from '../app.js';
+import { sendMail } from '../services/accounts/mails.js';
+import { sendMailQueue } from '../services/queues.js';
+
+/** Sends mail. Where there is no way to send any, it waits until there is. */
+export async function workOnSendMail(app: App): Promise<void> {
+  if (app.mailer === null) {
+    app.log.warn('SMTP_URL is not set: mail waits in the queue');
+    return;
+  }
+  await app.queue.work(sendMailQueue, { localConcurrency: 2 }, ({ payload }) =>
+    sendMail(app, payload),
+  );
+}

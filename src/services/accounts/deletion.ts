@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import type { App } from '../../app.js';
+import { conflict, invalidCredentials } from '../../domain/errors.js';
+import { newId } from '../../domain/ids.js';
+import { transact } from '../../infra/db.js';
+import { verifyPassword } from '../../infra/passwords.js';
+import { writeAudit } from '../audit.sql.js';
+import { eraseAccountQueue } from '../queues.js';
+import { endSessions } from '../sessions/devices.js';
+import type { Viewer } from '../sessions/viewer.js';
+import { parseRequest } from '../validation.js';
+import { isAdministrator } from './administration.js';
+import { closeAccount, lockStandings } from './people.sql.js';
+
+const deletion = z.object({ password: z.string().max(1000, 'must be at most 1,000 characters') });
+
+/** What stands in the place of an address; nothing is ever delivered to `.invalid` (RFC 2606). */
+const nobody = (id: string): string => `deleted-${id}@deleted.invalid`;
+
+/**
+ * Deletes the viewer's account. Who they were is gone with this commit, every device is signed out, and
+ * their points are closed; narrations, files and what is left of the points follow in a job.
+ * @throws BAD_USER_INPUT, INVALID_CREDENTIALS, CONFLICT for the last administrator
+ */
+export async function deleteAccount(
+  app: App,
+  viewer: Viewer,
+  input: { password: string },
+): Promise<void> {
+  const { password } = parseRequest(deletion, input);
+  const { userId: id } = viewer;
+  const { passwordHash } = await app.db.user.findUniqueOrThrow({ where: { id } });
+  if (!(await verifyPassword(passwordHash, password))) throw invalidCredentials();
+  await transact(app.db, async (tx) => {
+    const standings = await lockStandings(tx, id);
+    const others = standings.filter((one) => one.id !== id);
+    if (standings.some((one) => one.id === id && isAdministrator(one)) && others.length === 0)
+      throw conflict('This is the last administrator. Make someone else one first.');
+    const at = new Date();
+    // Someone else may have changed the password while it was checked, or deleted the account.
+    const { count } = await tx.user.updateMany({
+      where: { id, passwordHash, deletedAt: null },
+      data: {
+        email: nobody(id),
+        emailVerifiedAt: null,
+        passwordHash: '',
+        displayName: null,
+        role: 'USER',
+        monthlyCredits: null,
+        deletedAt: at,
+      },
+    });
+    if (count === 0) throw invalidCredentials();
+    await closeAccount(tx, id);
+    await endSessions(tx, { userId: id });
+    await tx.emailToken.deleteMany({ where: { userId: id } });
+    await writeAudit(tx, [{ actorId: id, action: 'deleteAccount', target: id, reason: null, at }]);
+    await app.queue.enqueue(tx, eraseAccountQueue, [{ id: newId(), payload: { userId: id } }]);
+  });
+  app.sessionStates.forget(id);
+  app.log.info({ userId: id }, 'account deleted');
+}

@@ -1,0 +1,90 @@
+import type { App } from '../../app.js';
+import { asLotId, asUserId } from '../../domain/ids.js';
+import { transact } from '../../infra/db.js';
+import { storageKey } from '../narrations/addresses.js';
+import { failNarration } from '../narrations/fail-narration.js';
+import { beginErasing } from '../narrations/narrations.sql.js';
+import type { EraseAccountPayload } from '../queues.js';
+
+const AT_ONCE = 100;
+
+/**
+ * Erases what a person who left has left behind: narrations in the making are stopped and given back, all
+ * points are revoked, recordings that nobody else paid for are deleted, then the narrations and the devices.
+ * The ledger stays. Each step can be repeated, so that a job which was interrupted goes on where it was.
+ */
+export async function eraseAccount(
+  app: App,
+  { userId }: EraseAccountPayload,
+  signal: AbortSignal,
+): Promise<void> {
+  const person = await app.db.user.findUnique({ where: { id: userId } });
+  if (person?.deletedAt == null) throw new Error('Only who has left can be erased.');
+  for (const step of [stopNarrations, revokePoints, eraseRecordings, eraseNarrations])
+    while ((await step(app, userId)) > 0) signal.throwIfAborted();
+  await app.db.session.deleteMany({ where: { userId } });
+  app.log.info({ userId }, 'account erased');
+}
+
+/** @returns how many, so that the next call sees fewer; 0 at the end */
+type Step = (app: App, userId: string) => Promise<number>;
+
+const stopNarrations: Step = async (app, userId) => {
+  const underWay = await app.db.audio.findMany({
+    where: { userId, status: { in: ['QUEUED', 'PROCESSING'] } },
+    select: { id: true, attempt: true },
+    take: AT_ONCE,
+  });
+  for (const { id: audioId, attempt } of underWay)
+    await failNarration(app, { userId, audioId, attempt }, 'The account was deleted.', null);
+  return underWay.length;
+};
+
+const revokePoints: Step = async (app, userId) => {
+  const open = await app.db.creditLot.findMany({
+    where: { userId, remaining: { gt: 0 }, revokedAt: null },
+    select: { id: true },
+    take: AT_ONCE,
+  });
+  await Promise.all(
+    open.map(({ id }) =>
+      app.ledger.revoke({
+        userId: asUserId(userId),
+        lotId: asLotId(id),
+        expectedRemaining: null,
+        reason: 'The account was deleted.',
+        actorId: null,
+      }),
+    ),
+  );
+  return open.length;
+};
+
+/** First it is marked, then the files go, then the row: wherever this stops, the next run sees the mark. */
+const eraseRecordings: Step = async (app, userId) => {
+  const used = await app.db.audio.findMany({
+    where: { userId, renditionHash: { not: null } },
+    select: { renditionHash: true },
+    distinct: ['renditionHash'],
+    take: AT_ONCE,
+  });
+  for (const { renditionHash: hash } of used) {
+    if (hash === null) continue;
+    if (await transact(app.db, (tx) => beginErasing(tx, { hash, userId }))) {
+      for (const ending of ['mp3', 'vtt'] as const)
+        await app.storage.remove(storageKey(hash, ending));
+      await app.db.rendition.deleteMany({ where: { hash, erasingSince: { not: null } } });
+    }
+    await app.db.audio.updateMany({
+      where: { userId, renditionHash: hash },
+      data: { renditionHash: null },
+    });
+  }
+  return used.length;
+};
+
+const eraseNarrations: Step = async (app, userId) => {
+  await app.db.audioRequest.deleteMany({ where: { userId } });
+  const { count } = await app.db.audio.deleteMany({ where: { userId } });
+  return count;
+};

@@ -1,0 +1,23 @@
+import type { App } from '../../app.js';
+import { transact } from '../../infra/db.js';
+import { findEmailToken, useEmailToken } from './email-tokens.js';
+import { enqueueMail } from './mails.js';
+
+/** Confirms the address that a token was mailed to. @throws TOKEN_INVALID */
+export async function verifyEmail(app: App, text: string): Promise<void> {
+  const token = await findEmailToken(app, text, 'VERIFY');
+  const { userId: id } = token;
+  await transact(app.db, async (tx) => {
+    await useEmailToken(tx, token, 'VERIFY');
+    const unverified = { id, emailVerifiedAt: null, deletedAt: null };
+    await tx.user.updateMany({ where: unverified, data: { emailVerifiedAt: new Date() } });
+  });
+  app.log.info({ userId: id }, 'address verified');
+}
+
+/** Mails the confirmation again, unless the address is confirmed. */
+export async function resendVerification(app: App, userId: string): Promise<void> {
+  const unverified = { id: userId, emailVerifiedAt: null };
+  if ((await app.db.user.count({ where: unverified })) === 0) return;
+  await transact(app.db, (tx) => enqueueMail(app, tx, { userId, mail: 'VERIFY' }));
+}

@@ -1,0 +1,43 @@
+import type { Reader } from '../infra/db.js';
+
+/** A queue and what is in it, as administrators see it. */
+export interface JobQueueView {
+  readonly name: string;
+  /** Waiting, also for the time of their next try. */
+  readonly queued: number;
+  readonly active: number;
+  /** Given up, and kept for a while. */
+  readonly failed: number;
+  /** How long the oldest job has waited that could be taken; null when none waits. */
+  readonly oldestQueuedSeconds: number | null;
+}
+
+/** No locks. Indexes: pg-boss' own, by name and state; failed jobs are searched among those kept of a queue. */
+export function readJobQueues(db: Reader): Promise<JobQueueView[]> {
+  return db.$queryRaw<JobQueueView[]>`
+    SELECT q.name, live.queued, live.active, dead.failed, live.oldest AS "oldestQueuedSeconds"
+    FROM pgboss.queue q
+    CROSS JOIN LATERAL (
+      SELECT count(*) FILTER (WHERE j.state <> 'active')::int AS queued,
+             count(*) FILTER (WHERE j.state = 'active')::int AS active,
+             (extract(epoch FROM clock_timestamp() - min(j.start_after)
+               FILTER (WHERE j.state <> 'active' AND j.start_after <= clock_timestamp())))::float8 AS oldest
+      FROM pgboss.job j WHERE j.name = q.name AND j.state IN ('created', 'retry', 'active')
+    ) live
+    CROSS JOIN LATERAL (
+      SELECT count(*)::int AS failed FROM pgboss.job j WHERE j.name = q.name AND j.state = 'failed'
+    ) dead
+    WHERE q.name NOT LIKE '\\_\\_%'
+    ORDER BY q.name`;
+}
+
+/** Jobs of a queue that were given up, oldest first, after a place. */
+export function readFailedJobs(
+  db: Reader,
+  wanted: { queue: string; after: string; limit: number },
+): Promise<{ id: string }[]> {
+  return db.$queryRaw<{ id: string }[]>`
+    SELECT id FROM pgboss.job
+    WHERE name = ${wanted.queue} AND state = 'failed' AND id > ${wanted.after}::uuid
+    ORDER BY id LIMIT ${wanted.limit}`;
+}
