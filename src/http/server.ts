@@ -5,7 +5,7 @@ import type { App } from '../app.js';
 import { badUserInput, busy, DomainError, ERROR_CODES, internal } from '../domain/errors.js';
 import { serveFiles } from './files.js';
 import { serveGraphiql } from './graphiql.js';
-import { serveGraphql } from './graphql.js';
+import { serveGraphql } from './graphql/graphql.js';
 import { serveHealth } from './health.js';
 import { serveKeys } from './keys.js';
 import { serveMailbox } from './mailbox.js';

@@ -33,12 +33,21 @@ export function createSmtpMailer(options: { url: string; from: string }): Mailer
   );
   return {
     send: async ({ to, subject, text }) => {
-      await transport.sendMail({ to: { name: '', address: to }, subject, text });
+      await transport
+        .sendMail({ to: { name: '', address: to }, subject, text })
+        .catch(withoutAddress);
     },
     close: () => {
       transport.close();
     },
   };
+}
+
+/** What a mail server says may name whom the mail was for, which neither a log nor a job's row shall keep. */
+function withoutAddress(error: unknown): never {
+  const { code = 'unknown', responseCode } = error as { code?: string; responseCode?: number };
+  const answer = responseCode === undefined ? '' : `, which answered ${String(responseCode)}`;
+  throw new Error(`The mail was not taken by the server${answer} (${code}).`);
 }
 
 export interface KeptMail extends Mail {

@@ -549,6 +549,7 @@ test('ledgerHealth names all twelve rules, and a listener may not ask', async ()
 });
 
 test('what administrators did cannot be rewritten', async () => {
+  await grantTo(url, admin, await newListener(url));
   await expect(talebank.database.sql('DELETE FROM audit_entries')).rejects.toThrow(
     /only accumulates/,
   );

@@ -491,3 +491,51 @@ export const AuditLog = graphql(`
     }
   }
 `);
+
+export const VerifyEmail = graphql(`
+  mutation VerifyEmail($token: String!) {
+    verifyEmail(token: $token)
+  }
+`);
+
+export const ResendVerification = graphql(`
+  mutation ResendVerification {
+    resendVerification
+  }
+`);
+
+export const RequestPasswordReset = graphql(`
+  mutation RequestPasswordReset($email: String!) {
+    requestPasswordReset(email: $email)
+  }
+`);
+
+export const ResetPassword = graphql(`
+  mutation ResetPassword($token: String!, $newPassword: String!) {
+    resetPassword(token: $token, newPassword: $newPassword)
+  }
+`);
+
+export const DeleteAccount = graphql(`
+  mutation DeleteAccount($password: String!) {
+    deleteAccount(password: $password)
+  }
+`);
+
+export const JobQueues = graphql(`
+  query JobQueues {
+    jobQueues {
+      name
+      queued
+      active
+      failed
+      oldestQueuedSeconds
+    }
+  }
+`);
+
+export const RedriveJobs = graphql(`
+  mutation RedriveJobs($queue: String!) {
+    redriveJobs(queue: $queue)
+  }
+`);

@@ -60,7 +60,10 @@ const revokePoints: Step = async (app, userId) => {
   return open.length;
 };
 
-/** First it is marked, then the files go, then the row: wherever this stops, the next run sees the mark. */
+/**
+ * First a recording is marked, then its files go, then its row, then the narrations that lead to it: wherever
+ * this stops, the next run finds what is left.
+ */
 const eraseRecordings: Step = async (app, userId) => {
   const used = await app.db.audio.findMany({
     where: { userId, renditionHash: { not: null } },
@@ -75,14 +78,12 @@ const eraseRecordings: Step = async (app, userId) => {
         await app.storage.remove(storageKey(hash, ending));
       await app.db.rendition.deleteMany({ where: { hash, erasingSince: { not: null } } });
     }
-    await app.db.audio.updateMany({
-      where: { userId, renditionHash: hash },
-      data: { renditionHash: null },
-    });
+    await app.db.audio.deleteMany({ where: { userId, renditionHash: hash } });
   }
   return used.length;
 };
 
+/** What never became a recording. */
 const eraseNarrations: Step = async (app, userId) => {
   await app.db.audioRequest.deleteMany({ where: { userId } });
   const { count } = await app.db.audio.deleteMany({ where: { userId } });

@@ -2,16 +2,16 @@ import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
 import { ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/disabled';
 import fastifyApollo, { fastifyApolloDrainPlugin } from '@as-integrations/fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { App } from '../app.js';
-import { busy, DomainError, ERROR_CODES, type ErrorCode } from '../domain/errors.js';
-import { createContext, type Context } from '../resolvers/context.js';
-import { formatError } from '../resolvers/format-error.js';
-import { createSchema } from '../resolvers/schema.js';
-import { identifyViewer, type Viewer } from '../services/sessions/viewer.js';
+import type { App } from '../../app.js';
+import { busy, DomainError, ERROR_CODES, type ErrorCode } from '../../domain/errors.js';
+import { createContext, type Context } from '../../resolvers/context.js';
+import { formatError } from '../../resolvers/format-error.js';
+import { createSchema } from '../../resolvers/schema.js';
+import { identifyViewer, type Viewer } from '../../services/sessions/viewer.js';
 import { allowOrigins } from './cross-origin.js';
 import { limitDocuments } from './document-limits.js';
 import { refreshCookie } from './refresh-cookie.js';
-import { currentRequest } from './requests.js';
+import { currentRequest } from '../requests.js';
 
 /** Answers GraphQL at /graphql. */
 export async function serveGraphql(server: FastifyInstance, app: App): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Reader } from '../infra/db.js';
+import type { Reader } from '../../infra/db.js';
 
 /** A queue and what is in it, as administrators see it. */
 export interface JobQueueView {

@@ -1,14 +1,14 @@
 import { Arg, Ctx, Field, ID, Int, Mutation, ObjectType, Resolver } from 'type-graphql';
-import { setMonthlyCredits } from '../services/credits/allowance.js';
-import type { UserView } from '../services/accounts/people.js';
+import { setMonthlyCredits } from '../../services/credits/allowance.js';
+import type { UserView } from '../../services/accounts/people.js';
 import {
   requestMaintenance,
   type MaintenanceResult,
   type MaintenanceTask,
-} from '../services/maintenance/run-maintenance.js';
-import { UserType } from './accounts/user.type.js';
-import { signedIn, type Context } from './context.js';
-import { MaintenanceTask as MaintenanceTaskEnum } from './enums.js';
+} from '../../services/maintenance/run-maintenance.js';
+import { UserType } from '../accounts/user.type.js';
+import { signedIn, type Context } from '../context.js';
+import { MaintenanceTask as MaintenanceTaskEnum } from '../enums.js';
 
 @ObjectType('MaintenanceResult', { description: 'What a task did.' })
 export class MaintenanceResultType implements MaintenanceResult {

@@ -1,8 +1,8 @@
-import type { App } from '../app.js';
-import { notFound } from '../domain/errors.js';
-import { isCleanText } from '../domain/text.js';
-import { transact } from '../infra/db.js';
-import { writeAudit } from './audit.sql.js';
+import type { App } from '../../app.js';
+import { notFound } from '../../domain/errors.js';
+import { isCleanText } from '../../domain/text.js';
+import { transact } from '../../infra/db.js';
+import { writeAudit } from '../audit.sql.js';
 import { readFailedJobs, readJobQueues, type JobQueueView } from './job-queues.sql.js';
 
 export type { JobQueueView };

@@ -1,6 +1,6 @@
 import cors from '@fastify/cors';
 import type { FastifyInstance } from 'fastify';
-import type { App } from '../app.js';
+import type { App } from '../../app.js';
 
 const PREFLIGHT_SECONDS = 600;
 

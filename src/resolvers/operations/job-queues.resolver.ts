@@ -1,6 +1,10 @@
 import { Arg, Ctx, Field, Float, Int, Mutation, ObjectType, Query, Resolver } from 'type-graphql';
-import { listJobQueues, redriveJobs, type JobQueueView } from '../services/job-queues.js';
-import { signedIn, type Context } from './context.js';
+import {
+  listJobQueues,
+  redriveJobs,
+  type JobQueueView,
+} from '../../services/maintenance/job-queues.js';
+import { signedIn, type Context } from '../context.js';
 
 @ObjectType('JobQueue', { description: 'A queue of work that is done in the background.' })
 export class JobQueueType implements JobQueueView {

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { App } from '../app.js';
-import type { Context } from '../resolvers/context.js';
+import type { App } from '../../app.js';
+import type { Context } from '../../resolvers/context.js';
 
 /** The browser's refresh token: out of reach of scripts, and never sent from another site. */
 export function refreshCookie(

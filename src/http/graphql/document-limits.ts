@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { GraphQLError, parse, type DocumentNode, type GraphQLSchema } from 'graphql';
 import { LRUCache } from 'lru-cache';
-import { queryTooComplex } from '../domain/errors.js';
-import { measureDocument, type Measure } from '../resolvers/measure.js';
+import { queryTooComplex } from '../../domain/errors.js';
+import { measureDocument, type Measure } from '../../resolvers/measure.js';
 
 /** More than any screen asks for, and less than what would hold others up. */
 const LIMITS: Readonly<Record<keyof Measure, number>> & { readonly tokens: number } = {

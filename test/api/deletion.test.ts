@@ -1,0 +1,319 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ask, execute, send } from '../support/client.js';
+import {
+  DeleteAccount,
+  Grant,
+  Login,
+  Narrate,
+  Refresh,
+  Register,
+  SetUserRole,
+  UpdateProfile,
+  Users,
+} from '../support/operations.js';
+import {
+  administrator,
+  englishVoice,
+  grantTo,
+  narrate,
+  newListener,
+  newStory,
+  waitForAudio,
+  type Person,
+} from '../support/people.js';
+import { startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
+
+const PASSWORD = 'a good password';
+
+let talebank: Talebank;
+let url: string;
+let admin: Person;
+let voiceId: string;
+
+beforeAll(async () => {
+  talebank = await startTalebank({ SYNTHESIS_RETRY_DELAY_SECONDS: '1' });
+  url = talebank.url;
+  admin = await administrator(url);
+  voiceId = await englishVoice(url);
+});
+afterAll(() => talebank.close());
+
+const codeOf = async (
+  answer: Promise<{ errors: readonly { extensions: { code: string } }[] }>,
+): Promise<string | undefined> => (await answer).errors[0]?.extensions.code;
+
+const remove = (
+  { token }: Pick<Person, 'token'>,
+  password = PASSWORD,
+  at = url,
+): Promise<string | undefined> => codeOf(execute(at, DeleteAccount, { password }, { token }));
+
+const rowsOf = async (table: string, column: string, { id }: Person): Promise<number> => {
+  const [row] = await talebank.database.sql<{ count: number }>(
+    `SELECT count(*)::int FROM ${table} WHERE ${column} = $1`,
+    [id],
+  );
+  return row?.count ?? 0;
+};
+
+/** Waits until the job that erases somebody is done. */
+async function erased(person: Person): Promise<void> {
+  const deadline = Date.now() + 45_000;
+  for (;;) {
+    const jobs = await talebank.database.sql<{ state: string }>(
+      `SELECT state::text FROM pgboss.job WHERE name = 'erase-account' AND data->>'userId' = $1`,
+      [person.id],
+    );
+    if (jobs.length === 1 && jobs[0]?.state === 'completed') return;
+    if (Date.now() > deadline) throw new Error(`Not erased: ${JSON.stringify(jobs)}`);
+    await sleep(50);
+  }
+}
+
+const files = async (): Promise<string[]> =>
+  (await readdir(join(talebank.dataDir, 'audio'), { recursive: true }))
+    .filter((name) => /\.(mp3|vtt)$/.test(name))
+    .sort();
+
+const pointsLeft = async ({ id }: Person): Promise<number> => {
+  const [row] = await talebank.database.sql<{ sum: number }>(
+    'SELECT coalesce(sum(remaining), 0)::int AS sum FROM credit_lots WHERE user_id = $1',
+    [id],
+  );
+  return row?.sum ?? -1;
+};
+
+test('who deletes their account is forgotten; their points are revoked and the ledger stays', async () => {
+  const person = await newListener(url);
+  await ask(url, UpdateProfile, { displayName: 'Grandma' }, person.token);
+  await grantTo(url, admin, person, { amount: 100 });
+  const story = await newStory(url, admin, { length: 71 });
+  const { audioId } = await narrate(url, person, story.id, voiceId);
+  await waitForAudio(url, person, audioId);
+  const before = await files();
+  const movements = await rowsOf('credit_transactions', 'user_id', person);
+  const other = await talebank.join({ ROLE: 'api' });
+
+  expect(await remove(person, 'another password')).toBe('INVALID_CREDENTIALS');
+  expect(await pointsLeft(person)).toBe(109);
+  expect(await remove(person)).toBeUndefined();
+  const { email, refreshToken, token } = person;
+  expect(await codeOf(execute(url, Login, { input: { email, password: PASSWORD } }))).toBe(
+    'INVALID_CREDENTIALS',
+  );
+  expect(await codeOf(execute(url, Refresh, { refreshToken }))).toBe('REFRESH_TOKEN_INVALID');
+  await sleep(1000);
+  for (const at of [url, other.url])
+    expect(await codeOf(send(at, '{ me { id } }', {}, { token }))).toBe('UNAUTHENTICATED');
+
+  await erased(person);
+  expect(await pointsLeft(person)).toBe(0);
+  for (const table of ['sessions', 'refresh_tokens', 'email_tokens', 'audios', 'audio_requests'])
+    expect([table, await rowsOf(table, 'user_id', person)]).toEqual([table, 0]);
+  expect(await rowsOf('credit_transactions', 'user_id', person)).toBe(movements + 2);
+  const after = new Set(await files());
+  const gone = before.filter((name) => !after.has(name));
+  expect(gone.map((name) => name.slice(-4)).sort()).toEqual(['.mp3', '.vtt']);
+  const [row] = await talebank.database.sql(
+    'SELECT email, display_name, password_hash FROM users WHERE id = $1',
+    [person.id],
+  );
+  expect(row).toEqual({
+    email: `deleted-${person.id}@deleted.invalid`,
+    display_name: null,
+    password_hash: '',
+  });
+});
+
+test('a recording that someone else paid for stays theirs; the last to leave takes it along', async () => {
+  const [one, two] = await Promise.all([newListener(url), newListener(url)]);
+  const story = await newStory(url, admin, { length: 72 });
+  const first = await narrate(url, one, story.id, voiceId);
+  await waitForAudio(url, one, first.audioId);
+  const second = await narrate(url, two, story.id, voiceId);
+  const audio = await waitForAudio(url, two, second.audioId);
+  const before = await files();
+  await remove(one);
+  await erased(one);
+  expect(await files()).toEqual(before);
+  expect((await fetch(audio.url ?? '')).status).toBe(200);
+  await remove(two);
+  await erased(two);
+  expect(await files()).toHaveLength(before.length - 2);
+  expect((await fetch(audio.url ?? '')).status).toBe(404);
+});
+
+test('two who leave at once with the same recording leave nothing behind', async () => {
+  for (let round = 0; round < 5; round += 1) {
+    const before = await files();
+    const people = await Promise.all([newListener(url), newListener(url), newListener(url)]);
+    const story = await newStory(url, admin, { length: 80 + round });
+    for (const person of people) {
+      const { audioId } = await narrate(url, person, story.id, voiceId);
+      await waitForAudio(url, person, audioId);
+    }
+    await Promise.all(people.map((person) => remove(person)));
+    await Promise.all(people.map((person) => erased(person)));
+    expect(await files()).toEqual(before);
+  }
+});
+
+test('whoever asks for a recording while it is erased gets one that plays', async () => {
+  const other = await talebank.join({ ROLE: 'worker' });
+  for (let round = 0; round < 8; round += 1) {
+    const [leaver, stayer] = await Promise.all([newListener(url), newListener(url)]);
+    const story = await newStory(url, admin, { length: 100 + round });
+    const { audioId } = await narrate(url, leaver, story.id, voiceId);
+    await waitForAudio(url, leaver, audioId);
+    const [asked] = await Promise.all([
+      sleep(round * 10).then(() => narrate(url, stayer, story.id, voiceId)),
+      remove(leaver),
+    ]);
+    const audio = await waitForAudio(url, stayer, asked.audioId);
+    await erased(leaver);
+    expect(audio.status).toBe('READY');
+    expect((await fetch(audio.url ?? '')).status).toBe(200);
+    expect((await fetch(audio.captionsUrl ?? '')).status).toBe(200);
+  }
+  await other.stop();
+});
+
+test('narrations in the making are stopped and given back before the points go', async () => {
+  const person = await newListener(url);
+  const story = await newStory(url, admin, { length: 6000 });
+  const { audioId } = await narrate(url, person, story.id, voiceId);
+  await remove(person);
+  await erased(person);
+  expect(await pointsLeft(person)).toBe(0);
+  const movements = await talebank.database.sql<{ type: string; amount: number }>(
+    'SELECT type::text, amount FROM credit_transactions WHERE user_id = $1 ORDER BY seq',
+    [person.id],
+  );
+  expect(movements).toEqual([
+    { type: 'GRANT', amount: 10 },
+    { type: 'DEBIT', amount: -6 },
+    { type: 'REFUND', amount: 6 },
+    { type: 'REVOCATION', amount: -10 },
+  ]);
+  expect(await rowsOf('audios', 'id', { ...person, id: audioId })).toBe(0);
+});
+
+test('no points come in once somebody has left, however closely it is asked', async () => {
+  for (let round = 0; round < 10; round += 1) {
+    const person = await newListener(url);
+    const input = {
+      userId: person.id,
+      amount: 5,
+      source: 'ADD_ON' as const,
+      reason: 'A race',
+      idempotencyKey: `leaving-${String(round)}`,
+    };
+    const story = await newStory(url, admin, { length: 60 });
+    const [granted] = await Promise.all([
+      codeOf(execute(url, Grant, { input }, { token: admin.token })),
+      remove(person),
+      execute(url, Narrate, { input: { storyId: story.id, voiceId } }, { token: person.token }),
+    ]);
+    expect([undefined, 'NOT_FOUND']).toContain(granted);
+    await erased(person);
+    expect(await pointsLeft(person)).toBe(0);
+    const late = { ...input, idempotencyKey: `left-${String(round)}` };
+    const refused = execute(url, Grant, { input: late }, { token: admin.token });
+    expect(await codeOf(refused)).toBe('NOT_FOUND');
+  }
+});
+
+test('the address is free again, and whoever takes it is somebody else', async () => {
+  const person = await newListener(url);
+  await remove(person);
+  const { register } = await ask(url, Register, {
+    input: { email: person.email, password: PASSWORD },
+  });
+  expect(register.user.id).not.toBe(person.id);
+  const { users } = await ask(url, Users, { search: person.email }, admin.token);
+  expect(users.nodes.map(({ id }) => id)).toEqual([register.user.id]);
+  // The books of who left can still be audited.
+  const { data } = await send<{ user: { creditHistory: { nodes: { type: string }[] } } }>(
+    url,
+    'query ($id: ID!) { user(id: $id) { creditHistory { nodes { type } } } }',
+    { id: person.id },
+    { token: admin.token },
+  );
+  expect(data?.user.creditHistory.nodes.map(({ type }) => type)).toContain('GRANT');
+});
+
+test('the last administrator stays, also when all of them leave at once', async () => {
+  const { token } = admin;
+  expect(await remove({ token }, 'administrator')).toBe('CONFLICT');
+  for (let round = 0; round < 5; round += 1) {
+    const deputy = await newListener(url);
+    const promote = { userId: deputy.id, role: 'ADMIN' as const, reason: 'A deputy' };
+    await ask(url, SetUserRole, promote, token);
+    const demote = { userId: admin.id, role: 'USER' as const, reason: 'A race' };
+    await sleep(1000);
+    await Promise.all([remove(deputy), execute(url, SetUserRole, demote, { token: deputy.token })]);
+    const [left] = await talebank.database.sql<{ count: number }>(
+      `SELECT count(*)::int FROM users WHERE role = 'ADMIN' AND suspended_at IS NULL AND deleted_at IS NULL`,
+    );
+    expect(left?.count).toBe(1);
+    await talebank.database.sql(`UPDATE users SET role = 'ADMIN' WHERE id = $1`, [admin.id]);
+    await talebank.database.sql(
+      `UPDATE users SET role = 'USER' WHERE id = $1 AND deleted_at IS NULL`,
+      [deputy.id],
+    );
+    await sleep(1000);
+  }
+}, 90_000);
+
+test('an erasure that is killed again and again is finished by whoever comes next', async () => {
+  const apart = await startTalebank({ ROLE: 'api' });
+  try {
+    const person = await newListener(apart.url);
+    const chief = await administrator(apart.url);
+    const worker = await apart.join({ ROLE: 'worker' });
+    const audios: string[] = [];
+    await grantTo(apart.url, chief, person, { amount: 500 });
+    for (let number = 0; number < 12; number += 1) {
+      const story = await newStory(apart.url, chief, { length: 60 + number });
+      await grantTo(apart.url, chief, person, { amount: 1 });
+      audios.push((await narrate(apart.url, person, story.id, voiceId)).audioId);
+    }
+    for (const audioId of audios) await waitForAudio(apart.url, person, audioId);
+    await worker.stop();
+    await ask(apart.url, DeleteAccount, { password: PASSWORD }, person.token);
+    let last: ServerProcess | undefined;
+    for (let kills = 0; kills < 6; kills += 1) {
+      last = await apart.join({ ROLE: 'worker' });
+      await sleep(30 + kills * 25);
+      await last.kill();
+      // Nobody waits for the heartbeat that is missing.
+      await apart.database.sql(
+        `UPDATE pgboss.job SET state = 'retry', retry_count = retry_count + 1, start_after = now()
+         WHERE name = 'erase-account' AND state = 'active'`,
+      );
+    }
+    await apart.join({ ROLE: 'worker' });
+    const deadline = Date.now() + 30_000;
+    const done = async (): Promise<boolean> =>
+      (
+        await apart.database.sql(
+          `SELECT 1 FROM pgboss.job WHERE name = 'erase-account' AND state = 'completed'`,
+        )
+      ).length === 1;
+    while (!(await done()) && Date.now() < deadline) await sleep(100);
+    const [left] = await apart.database.sql(
+      `SELECT (SELECT count(*) FROM audios)::int AS audios, (SELECT count(*) FROM renditions)::int AS renditions,
+         (SELECT count(*) FROM sessions WHERE user_id = $1)::int AS sessions,
+         (SELECT sum(remaining) FROM credit_lots WHERE user_id = $1)::int AS points`,
+      [person.id],
+    );
+    expect(left).toEqual({ audios: 0, renditions: 0, sessions: 0, points: 0 });
+    const names = await readdir(join(apart.dataDir, 'audio'), { recursive: true });
+    expect(names.filter((name) => name.includes('.'))).toEqual([]);
+  } finally {
+    await apart.close();
+  }
+}, 120_000);
