@@ -8,12 +8,17 @@ import type { Logger } from './log.js';
 /** Counts what was asked for, in one table for all processes. */
 export interface RateLimiter {
   /**
-   * Counts one more.
+   * Counts so many more.
    * @param by what kind of name `whose` is, so that an address and an account are never the same key
    * @returns after how many seconds to come again; null when it is within the limit
    * @throws when the table is out of reach
    */
-  count(limit: Limit, by: 'address' | 'account', whose: string): Promise<number | null>;
+  count(
+    limit: Limit,
+    by: 'address' | 'account',
+    whose: string,
+    times: number,
+  ): Promise<number | null>;
   close(): Promise<void>;
 }
 
@@ -56,11 +61,10 @@ export function createRateLimiter(options: {
     }),
   ) as Record<Limit, RateLimiterPostgres>;
   return {
-    count: async (limit, by, whose) => {
+    count: async (limit, by, whose, times) => {
       try {
-        await limiters[limit].consume(
-          `${by}:${by === 'address' ? networkOf(whose) : hashOf(whose)}`,
-        );
+        const key = `${by}:${by === 'address' ? networkOf(whose) : hashOf(whose)}`;
+        await limiters[limit].consume(key, times);
         return null;
       } catch (refused) {
         if (!(refused instanceof RateLimiterRes)) throw refused;

@@ -1,11 +1,17 @@
-import { responsePathAsArray, type GraphQLFieldResolver, type GraphQLResolveInfo } from 'graphql';
+import {
+  Kind,
+  responsePathAsArray,
+  type GraphQLFieldResolver,
+  type GraphQLResolveInfo,
+  type SelectionSetNode,
+} from 'graphql';
 import type { IMiddleware } from 'graphql-middleware';
 import { countAgainstLimit, type Counted } from '../services/limits.js';
 import type { Limit } from '../domain/limits.js';
 import type { Context } from './context.js';
 
 /** Whom a field counts against. */
-type Rule = (context: Context, args: { readonly email?: unknown }) => Counted | null;
+type Rule = (context: Context) => Counted | null;
 
 /** For what strangers may ask: whoever asks from there. */
 const address =
@@ -24,14 +30,13 @@ const account =
     return { limit, by: 'account', whose: viewer.userId, goOnUncounted };
   };
 
-/** The account that is named, whoever asks. */
-const addressee =
-  (limit: Limit): Rule =>
-  (_context, { email }) => ({ limit, by: 'account', whose: String(email).trim().toLowerCase() });
-
-/** Counts a field once for each place where it stands in the document, however often a list leads there. */
+/**
+ * Counts a field once for each place where it stands in the document, however often a list leads there.
+ * Mutations run one after the other and end with the first that is refused: all of the same name are counted
+ * with the first, so that many count as many whatever comes of them.
+ */
 const limited =
-  (...rules: readonly Rule[]) =>
+  (rule: Rule) =>
   async (
     resolve: GraphQLFieldResolver<unknown, Context>,
     parent: unknown,
@@ -39,13 +44,12 @@ const limited =
     context: Context,
     info: GraphQLResolveInfo,
   ): Promise<unknown> => {
-    const place = placeOf(info);
-    if (!context.counted.has(place)) {
+    const together = info.parentType === info.schema.getMutationType();
+    const place = together ? info.fieldName : placeOf(info);
+    const counted = rule(context);
+    if (counted !== null && !context.counted.has(place)) {
       context.counted.add(place);
-      for (const rule of rules) {
-        const counted = rule(context, args);
-        if (counted !== null) await countAgainstLimit(context.app, counted);
-      }
+      await countAgainstLimit(context.app, counted, together ? namesOf(info).size : 1);
     }
     return resolve(parent, args, context, info);
   };
@@ -55,13 +59,31 @@ const placeOf = ({ path }: GraphQLResolveInfo): string =>
     .filter((part) => typeof part === 'string')
     .join('.');
 
+/** The names under which the operation asks for this field of the mutation. */
+function namesOf({ operation, fragments, fieldName }: GraphQLResolveInfo): ReadonlySet<string> {
+  const names = new Set<string>();
+  const seen = new Set<string>();
+  const look = ({ selections }: SelectionSetNode): void => {
+    for (const selection of selections) {
+      if (selection.kind === Kind.INLINE_FRAGMENT) look(selection.selectionSet);
+      else if (selection.kind === Kind.FRAGMENT_SPREAD) {
+        const fragment = fragments[selection.name.value];
+        if (fragment === undefined || seen.has(selection.name.value)) continue;
+        seen.add(selection.name.value);
+        look(fragment.selectionSet);
+      } else if (selection.name.value === fieldName) names.add(selection.alias?.value ?? fieldName);
+    }
+  };
+  look(operation.selectionSet);
+  return names;
+}
+
 const creditReads = limited(account('creditReads'));
 const adminWrites = limited(account('adminWrites'));
 
 /**
- * How often what may be asked, on one page. Each field counts by itself, so that many under other names in
- * one document count as many. Sign-ins are counted by account as well, in the service, which knows from
- * where its owner comes.
+ * How often what may be asked, on one page. Sign-ins and resets are counted by the account that they name as
+ * well, in their services.
  */
 export const limits: IMiddleware = {
   Query: { creditLots: creditReads, creditHistory: creditReads },
@@ -71,7 +93,7 @@ export const limits: IMiddleware = {
     register: limited(address('register')),
     refreshSession: limited(address('refresh')),
     changePassword: limited(account('login')),
-    requestPasswordReset: limited(address('reset'), addressee('reset')),
+    requestPasswordReset: limited(address('reset')),
     resetPassword: limited(address('mailedTokens')),
     verifyEmail: limited(address('mailedTokens')),
     resendVerification: limited(account('resend')),

@@ -15,9 +15,10 @@ export interface Counted {
 export async function countAgainstLimit(
   app: Pick<App, 'rateLimiter' | 'metrics' | 'log'>,
   { limit, by, whose, goOnUncounted = false }: Counted,
+  times = 1,
 ): Promise<void> {
   const retryAfterSeconds = await app.rateLimiter
-    .count(limit, by, whose)
+    .count(limit, by, whose, times)
     .catch((error: unknown) => {
       app.log.warn({ err: error, limit }, 'limits cannot be counted');
       if (goOnUncounted) return null;

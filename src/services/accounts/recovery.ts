@@ -5,6 +5,7 @@ import { transact } from '../../infra/db.js';
 import { hashPassword } from '../../infra/passwords.js';
 import { writeAudit } from '../audit.sql.js';
 import { endSessions } from '../sessions/devices.js';
+import { countAgainstLimit } from '../limits.js';
 import { email, parseRequest, password } from '../validation.js';
 import { findEmailToken, useEmailToken } from './email-tokens.js';
 import { enqueueMail } from './mails.js';
@@ -15,10 +16,11 @@ const reset = z.object({ newPassword: password });
 /**
  * Mails a link that sets a new password. For an address that nobody has, the same is done for nobody, so
  * that neither the answer nor its time tells the one from the other.
- * @throws BAD_USER_INPUT
+ * @throws BAD_USER_INPUT, RATE_LIMITED
  */
 export async function requestPasswordReset(app: App, input: { email: string }): Promise<void> {
   const { email: address } = parseRequest(resetRequest, input);
+  await countAgainstLimit(app, { limit: 'reset', by: 'account', whose: address });
   const known = await app.db.user.findUnique({ where: { email: address }, select: { id: true } });
   const userId = known?.id ?? newId();
   await transact(app.db, (tx) => enqueueMail(app, tx, { userId, mail: 'RESET' }));

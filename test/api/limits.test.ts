@@ -1,0 +1,339 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ask, execute, send, type Answer } from '../support/client.js';
+import {
+  Login,
+  Refresh,
+  Register,
+  RequestPasswordReset,
+  RunMaintenance,
+  SuspendUser,
+} from '../support/operations.js';
+import { administrator, newListener, newStory, type Person } from '../support/people.js';
+import { startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
+
+const PASSWORD = 'a good password';
+
+let talebank: Talebank;
+let url: string;
+let other: ServerProcess;
+
+beforeAll(async () => {
+  talebank = await startTalebank({
+    ROLE: 'api',
+    RATE_LIMIT_FACTOR: '1',
+    TRUST_PROXY: 'loopback',
+  });
+  url = talebank.url;
+  other = await talebank.join();
+});
+afterAll(() => talebank.close());
+
+let addresses = 0;
+/** An address that nobody has used. */
+const newAddress = (): string => {
+  addresses += 1;
+  return `198.51.${String(addresses >> 8)}.${String(addresses & 255)}`;
+};
+const from = (address: string): { headers: Record<string, string> } => ({
+  headers: { 'x-forwarded-for': address },
+});
+
+interface Outcome {
+  readonly code: string | undefined;
+  readonly status: number;
+  readonly retryAfter: string | null;
+}
+const outcomeOf = ({ errors, status, headers }: Answer<unknown>): Outcome => ({
+  code: errors[0]?.extensions.code,
+  status,
+  retryAfter: headers.get('retry-after'),
+});
+
+const signUp = async (address = newAddress()): Promise<Person> => {
+  const email = `p${crypto.randomUUID()}@example.com`;
+  const input = { email, password: PASSWORD };
+  const { data } = await execute(url, Register, { input }, from(address));
+  const { user, accessToken: token, refreshToken } = data?.register ?? {};
+  return { id: user?.id ?? '', email, token: token ?? '', refreshToken: refreshToken ?? '' };
+};
+
+const guess = async (
+  email: string,
+  address: string,
+  { password = 'a wrong password', at = url } = {},
+): Promise<Outcome> =>
+  outcomeOf(await execute(at, Login, { input: { email, password } }, from(address)));
+
+/** How many of so many at once, at both processes, were let through; the others must be RATE_LIMITED. */
+async function letThrough(
+  count: number,
+  one: (at: string, index: number) => Promise<Outcome>,
+): Promise<number> {
+  const outcomes = await Promise.all(
+    Array.from({ length: count }, (_, index) => one(index % 2 === 0 ? url : other.url, index)),
+  );
+  const refused = outcomes.filter(({ code }) => code === 'RATE_LIMITED');
+  for (const { status, retryAfter } of refused) {
+    expect(status).toBe(429);
+    expect(Number(retryAfter)).toBeGreaterThan(0);
+    expect(Number(retryAfter)).toBeLessThanOrEqual(300);
+  }
+  return count - refused.length;
+}
+
+test.each([
+  [
+    'sign-ins from an address',
+    10,
+    (address: string) => (at: string, index: number) =>
+      guess(`nobody-${String(index)}@example.com`, address, { at }),
+  ],
+  [
+    'registrations from an address',
+    5,
+    (address: string) => async (at: string) =>
+      outcomeOf(
+        await execute(at, Register, { input: { email: 'no', password: 'no' } }, from(address)),
+      ),
+  ],
+  [
+    'refreshes from an address',
+    30,
+    (address: string) => async (at: string) =>
+      outcomeOf(await execute(at, Refresh, { refreshToken: 'nonsense' }, from(address))),
+  ],
+  [
+    'resets asked for from an address',
+    5,
+    (address: string) => async (at: string, index: number) =>
+      outcomeOf(
+        await execute(
+          at,
+          RequestPasswordReset,
+          { email: `somebody-${String(index)}@example.com` },
+          from(address),
+        ),
+      ),
+  ],
+  [
+    'links tried from an address',
+    30,
+    (address: string) => async (at: string) =>
+      outcomeOf(await send(at, 'mutation { verifyEmail(token: "x") }', {}, from(address))),
+  ],
+])('%s are limited to %i by all processes together', async (_what, limit, asker) => {
+  const address = newAddress();
+  expect(await letThrough(limit * 2 + 5, asker(address))).toBe(limit);
+  expect(await letThrough(4, asker(address))).toBe(0);
+  expect(await letThrough(2, asker(newAddress()))).toBe(2);
+});
+
+const ACCOUNT_LIMITS: readonly [string, number, string][] = [
+  [
+    'narrations',
+    10,
+    'mutation { synthesizeAudio(input: { storyId: "x", voiceId: "x" }) { balance } }',
+  ],
+  ['reads of the balance', 60, '{ me { credits { balance } } }'],
+  ['reads of the history', 60, '{ creditHistory { nodes { id } } }'],
+  ['confirmations asked for again', 5, 'mutation { resendVerification }'],
+  ['tries to delete it', 3, 'mutation { deleteAccount(password: "wrong") }'],
+  [
+    'tries to change the password',
+    10,
+    'mutation { changePassword(currentPassword: "wrong", newPassword: "a better one") { accessToken } }',
+  ],
+];
+
+test.each(ACCOUNT_LIMITS)(
+  '%s of an account are limited to %i, from wherever they are asked',
+  async (_what, limit, query) => {
+    const [{ token }, neighbour] = await Promise.all([signUp(), signUp()]);
+    const asked =
+      (bearer: string) =>
+      async (at: string): Promise<Outcome> =>
+        outcomeOf(await send(at, query, {}, { token: bearer, ...from(newAddress()) }));
+    expect(await letThrough(limit + 20, asked(token))).toBe(limit);
+    expect(await letThrough(1, asked(neighbour.token))).toBe(1);
+  },
+);
+
+test('administrators write sixty times a minute', async () => {
+  const { id, token } = await signUp();
+  await talebank.database.sql(`UPDATE users SET role = 'ADMIN' WHERE id = $1`, [id]);
+  await sleep(100);
+  const suspend = async (at: string): Promise<Outcome> =>
+    outcomeOf(await execute(at, SuspendUser, { userId: 'nobody', reason: 'A test' }, { token }));
+  expect(await letThrough(80, suspend)).toBe(60);
+});
+
+test('many under other names in one document count as many', async () => {
+  const logins = Array.from(
+    { length: 40 },
+    (_, at) =>
+      `a${String(at)}: login(input: { email: "n${String(at)}@example.com", password: "guess" }) { accessToken }`,
+  );
+  const inFragments = `mutation { ...A ... on Mutation { ...B } }
+    fragment A on Mutation { ${logins.slice(0, 6).join(' ')} }
+    fragment B on Mutation { ${logins.slice(6, 12).join(' ')} }`;
+  for (const document of [`mutation { ${logins.join(' ')} }`, inFragments]) {
+    const { errors, status } = await send(url, document, {}, from(newAddress()));
+    expect(errors.map(({ extensions }) => extensions.code)).toEqual(['RATE_LIMITED']);
+    expect(status).toBe(429);
+  }
+  const { token } = await signUp();
+  const reads = Array.from({ length: 40 }, (_, at) => `a${String(at)}: me { credits { balance } }`);
+  const read = (): Promise<Answer<unknown>> => send(url, `{ ${reads.join(' ')} }`, {}, { token });
+  expect((await read()).errors).toEqual([]);
+  const second = await read();
+  expect(second.status).toBe(429);
+  expect(second.errors.map(({ extensions }) => extensions.code)).toContain('RATE_LIMITED');
+  expect(
+    second.errors.filter(({ extensions }) => extensions.code === 'RATE_LIMITED').length,
+  ).toBeLessThanOrEqual(20);
+});
+
+test('what is asked of many people in one field counts once', async () => {
+  const { id, token } = await signUp();
+  await talebank.database.sql(`UPDATE users SET role = 'ADMIN' WHERE id = $1`, [id]);
+  await sleep(100);
+  const list = '{ users(first: 100) { nodes { credits { balance } } } }';
+  for (let round = 0; round < 10; round += 1)
+    expect((await send(url, list, {}, { token })).errors).toEqual([]);
+});
+
+test('strangers who hammer an account stop at ten together, and its owner gets in', async () => {
+  const home = newAddress();
+  const { email } = await signUp(home);
+  const strangers = await letThrough(40, (at) => guess(email, newAddress(), { at }));
+  expect(strangers).toBe(10);
+  expect(await guess(email, home, { password: PASSWORD })).toMatchObject({ code: undefined });
+  // From home it is the address that counts.
+  expect(await letThrough(20, (at) => guess(email, home, { at }))).toBe(9);
+  // An account that is not there is no different.
+  const nobody = `nobody-${crypto.randomUUID()}@example.com`;
+  expect(await letThrough(40, (at) => guess(nobody, newAddress(), { at }))).toBe(10);
+});
+
+test('a reset of one account can be asked for five times, from wherever', async () => {
+  const { email } = await signUp();
+  const asked = async (at: string): Promise<Outcome> =>
+    outcomeOf(
+      await execute(
+        at,
+        RequestPasswordReset,
+        { email: ` ${email.toUpperCase()} ` },
+        from(newAddress()),
+      ),
+    );
+  expect(await letThrough(12, asked)).toBe(5);
+});
+
+test('one customer has all addresses of an IPv6 network', async () => {
+  const asked = (network: string) => (at: string, index: number) =>
+    guess('nobody@example.com', `${network}${(index + 1).toString(16)}`, { at });
+  expect(await letThrough(30, asked('2001:db8:1:2:3:4:5:'))).toBe(10);
+  expect(await letThrough(2, asked('2001:db8:1:3::'))).toBe(0);
+});
+
+test('a forwarded address is believed from a trusted proxy alone', async () => {
+  const direct = await talebank.join({ TRUST_PROXY: 'false' });
+  const behindTwo = await talebank.join({ TRUST_PROXY: '1' });
+  const seenBy = async (at: string, forwarded: string): Promise<string | undefined> => {
+    const { email } = await signUp();
+    const { data } = await execute(
+      at,
+      Login,
+      { input: { email, password: PASSWORD } },
+      { headers: { 'x-forwarded-for': forwarded } },
+    );
+    const me = await send<{ me: { sessions: { ipAddress: string; current: boolean }[] } }>(
+      url,
+      '{ me { sessions { ipAddress current } } }',
+      {},
+      { token: data?.login.accessToken },
+    );
+    return me.data?.me.sessions.find(({ current }) => current)?.ipAddress;
+  };
+  expect(await seenBy(url, '203.0.113.7')).toBe('203.0.113.7');
+  // What a client claims stands before what the proxy adds.
+  expect(await seenBy(url, '192.0.2.66, 203.0.113.8')).toBe('203.0.113.8');
+  expect(await seenBy(behindTwo.url, '192.0.2.66, 203.0.113.9')).toBe('203.0.113.9');
+  expect(await seenBy(direct.url, '203.0.113.10')).toBe('127.0.0.1');
+});
+
+test('each limit can be set, and a factor multiplies them all', async () => {
+  const apart = await startTalebank({
+    ROLE: 'api',
+    RATE_LIMIT_LOGIN: '2/5',
+    RATE_LIMIT_FACTOR: '2',
+  });
+  try {
+    const tries = async (): Promise<(string | undefined)[]> => {
+      const codes: (string | undefined)[] = [];
+      for (let index = 0; index < 6; index += 1) {
+        const input = { email: `n${String(index)}@example.com`, password: 'guess guess' };
+        codes.push((await execute(apart.url, Login, { input })).errors[0]?.extensions.code);
+      }
+      return codes;
+    };
+    const allowed = Array<string>(4).fill('INVALID_CREDENTIALS');
+    expect(await tries()).toEqual([...allowed, 'RATE_LIMITED', 'RATE_LIMITED']);
+    await sleep(5100);
+    expect((await tries()).slice(0, 4)).toEqual(allowed);
+  } finally {
+    await apart.close();
+  }
+});
+
+test('while nobody can count, nobody signs in, and whoever is signed in reads on', async () => {
+  const apart = await startTalebank({ ROLE: 'api', RATE_LIMIT_FACTOR: '1' });
+  try {
+    const { token, email } = await newListener(apart.url);
+    const admin = await administrator(apart.url);
+    await apart.database.sql('ALTER TABLE rate_limits RENAME TO gone');
+    const input = { email, password: PASSWORD };
+    expect(outcomeOf(await execute(apart.url, Login, { input }))).toMatchObject({
+      code: 'BUSY',
+      status: 503,
+    });
+    for (let round = 0; round < 70; round += 1) {
+      const query = '{ me { credits { balance } } }';
+      expect((await send(apart.url, query, {}, { token })).errors).toEqual([]);
+    }
+    await newStory(apart.url, admin);
+    await apart.database.sql('ALTER TABLE gone RENAME TO rate_limits');
+    await ask(apart.url, Login, { input });
+  } finally {
+    await apart.close();
+  }
+});
+
+test('refusals are counted, and what has lapsed is pruned', async () => {
+  const address = newAddress();
+  await letThrough(15, (at, index) => guess(`m${String(index)}@example.com`, address, { at }));
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  const refused = /^talebank_rate_limit_refusals_total\{limit="login",by="address"\} (\d+)$/m;
+  expect(Number(refused.exec(metrics)?.[1])).toBeGreaterThan(0);
+  // No name of a person or a place is kept longer than it counts, nor any address of a person at all.
+  const keys = await talebank.database.sql<{ key: string }>('SELECT key FROM rate_limits');
+  expect(keys.length).toBeGreaterThan(0);
+  expect(keys.filter(({ key }) => key.includes('@'))).toEqual([]);
+  await talebank.database.sql('UPDATE rate_limits SET expire = expire - 1000000');
+  await talebank.database.sql(
+    `INSERT INTO sessions (user_id, id, created_at, last_used_at, absolute_expires_at, expires_at)
+     SELECT id, gen_random_uuid(), now() - interval '99 days', now() - interval '99 days', now(), now() - interval '1 minute'
+     FROM users LIMIT 3`,
+  );
+  const { id, token } = await signUp();
+  await talebank.database.sql(`UPDATE users SET role = 'ADMIN' WHERE id = $1`, [id]);
+  const { runMaintenance } = await ask(url, RunMaintenance, { task: 'PRUNE_SESSIONS' }, token);
+  // Those who asked meanwhile are counted anew.
+  expect(runMaintenance.changed).toBeGreaterThanOrEqual(keys.length);
+  const [left] = await talebank.database.sql(
+    `SELECT (SELECT count(*) FROM sessions WHERE expires_at < now())::int AS sessions,
+       (SELECT count(*) FROM sessions WHERE expires_at > now()) > 0 AS living`,
+  );
+  expect(left).toEqual({ sessions: 0, living: true });
+});
