@@ -58,12 +58,21 @@ function refusedDocument(
   error: GraphQLError,
 ): GraphQLFormattedError {
   return {
-    message: formatted.message,
+    message: withoutValues(formatted.message),
     ...(formatted.locations ? { locations: formatted.locations } : {}),
     ...(formatted.path ? { path: formatted.path } : {}),
     extensions: { code: 'BAD_USER_INPUT', field: fieldOf(error) ?? 'query' },
   };
 }
+
+/** GraphQL repeats what it refuses, which may be a password in the wrong place. */
+const withoutValues = (message: string): string =>
+  message
+    .replace(/ got invalid value [^]*?(?=(?: at "[^"]*")?; )/, ' got an invalid value')
+    .replace(/(cannot represent [\w -]+?): [^]*$/, '$1.')
+    .replace(/(Expected value of type "[^"]*"), found [^]*?(?=; [A-Z]|\.$)/, '$1')
+    .replace(/Value "[^]*" does not exist/, 'The value does not exist')
+    .replace(/((?:Block)?String) "[^]*"/, '$1');
 
 /** The argument or input field that GraphQL itself refused; undefined when it was none. */
 function fieldOf(error: GraphQLError): string | undefined {

@@ -17,6 +17,8 @@ export interface ServerProcess {
   readonly child: ChildProcess;
   /** What it has logged so far, an object a line. */
   logs(): Record<string, unknown>[];
+  /** The same, as it stands there. */
+  output(): string;
   /** Asks it to stop, and waits. */
   stop(): Promise<void>;
   /** Ends it without a word, and waits. */
@@ -72,7 +74,14 @@ export async function startServer(environment: Environment): Promise<ServerProce
     child.kill(signal);
     await ended;
   };
-  return { url, child, logs, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') };
+  return {
+    url,
+    child,
+    logs,
+    output: () => output,
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
+  };
 }
 
 export interface Talebank {

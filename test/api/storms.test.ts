@@ -1,0 +1,150 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { execute, send } from '../support/client.js';
+import { Login, Refresh } from '../support/operations.js';
+import { newListener, type Person } from '../support/people.js';
+import { startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
+
+const PASSWORD = 'a good password';
+
+let talebank: Talebank;
+let url: string;
+let other: ServerProcess;
+
+beforeAll(async () => {
+  talebank = await startTalebank({ ROLE: 'api' });
+  url = talebank.url;
+  other = await talebank.join();
+});
+afterAll(() => talebank.close());
+
+interface Refreshed {
+  readonly code: string | undefined;
+  readonly access: string;
+  readonly refreshToken: string;
+}
+
+async function refresh(at: string, refreshToken: string): Promise<Refreshed> {
+  const { data, errors } = await execute(at, Refresh, { refreshToken });
+  return {
+    code: errors[0]?.extensions.code,
+    access: data?.refreshSession.accessToken ?? '',
+    refreshToken: data?.refreshSession.refreshToken ?? '',
+  };
+}
+
+/** Signing up is slow by design: what is told about refreshing starts here. */
+async function families(count: number): Promise<string[]> {
+  const { id, refreshToken } = await newListener(url);
+  const tokens = [refreshToken];
+  const [person] = await talebank.database.sql<{ email: string }>(
+    'SELECT email FROM users WHERE id = $1',
+    [id],
+  );
+  const input = { email: person?.email ?? '', password: PASSWORD };
+  while (tokens.length < count) {
+    const { data } = await execute(url, Login, { input });
+    tokens.push(data?.login.refreshToken ?? '');
+  }
+  return tokens;
+}
+
+test('two tabs of each of 200 devices refresh at two processes, and nobody is signed out', async () => {
+  const owners = await Promise.all(Array.from({ length: 20 }, () => families(10)));
+  const first = owners.flat();
+  let tokens = first;
+  for (let round = 0; round < 3; round += 1) {
+    const pairs = await Promise.all(
+      tokens.map((token, index) => {
+        const [left, right] = index % 2 === 0 ? [url, other.url] : [other.url, url];
+        return Promise.all([refresh(left, token), refresh(right, token)]);
+      }),
+    );
+    for (const [left, right] of pairs) {
+      expect([left.code, right.code]).toEqual([undefined, undefined]);
+      expect(left.refreshToken).toBe(right.refreshToken);
+    }
+    tokens = pairs.map(([{ refreshToken }]) => refreshToken);
+    expect(new Set(tokens).size).toBe(200);
+  }
+  // Every replay of the first token, now two generations old, ends its family.
+  const replays = await Promise.all(
+    first.map((token, index) => refresh(index % 2 === 0 ? url : other.url, token)),
+  );
+  expect(new Set(replays.map(({ code }) => code))).toEqual(new Set(['REFRESH_TOKEN_REUSED']));
+  const after = await Promise.all(tokens.map((token) => refresh(url, token)));
+  expect(new Set(after.map(({ code }) => code))).toEqual(new Set(['REFRESH_TOKEN_INVALID']));
+  const metrics = await Promise.all(
+    [url, other.url].map(async (at) => (await fetch(`${at}/metrics`)).text()),
+  );
+  const reused = metrics.map((text) =>
+    Number(/^talebank_sessions_total\{event="reused"\} (\d+)$/m.exec(text)?.[1] ?? 0),
+  );
+  expect(reused.reduce((sum, count) => sum + count)).toBe(200);
+  const [audited] = await talebank.database.sql(
+    `SELECT count(*)::int FROM audit_entries WHERE action = 'refreshTokenReused'`,
+  );
+  expect(audited).toEqual({ count: 200 });
+}, 120_000);
+
+const median = (values: readonly number[]): number =>
+  [...values].sort((one, two) => one - two)[Math.floor(values.length / 2)] ?? Number.NaN;
+
+test('an unknown address and a wrong password get the same answer in the same time', async () => {
+  const people: Person[] = [];
+  for (let count = 0; count < 10; count += 1) people.push(await newListener(url));
+  const timed = async (email: string): Promise<{ ms: number; answer: unknown }> => {
+    const startedAt = performance.now();
+    const { status, data, errors } = await execute(url, Login, {
+      input: { email, password: 'a wrong password' },
+    });
+    return { ms: performance.now() - startedAt, answer: { status, data, errors } };
+  };
+  const gaps: number[] = [];
+  for (let pair = 0; pair < 60; pair += 1) {
+    const known = people[pair % people.length]?.email ?? '';
+    const unknown = `nobody-${String(pair)}@example.com`;
+    const inTurn = pair % 2 === 0 ? [known, unknown] : [unknown, known];
+    const one = await timed(inTurn[0] ?? '');
+    const two = await timed(inTurn[1] ?? '');
+    expect(one.answer).toEqual(two.answer);
+    // The first ones are slower whoever they are.
+    if (pair >= 10) gaps.push((pair % 2 === 0 ? 1 : -1) * (one.ms - two.ms));
+  }
+  expect(Math.abs(median(gaps))).toBeLessThan(5);
+});
+
+test('forty sign-ins at once hold up neither a balance nor the pulse', async () => {
+  const { email, token } = await newListener(url);
+  const timesOf = async (
+    ask: () => Promise<unknown>,
+    until: Promise<unknown>,
+  ): Promise<number[]> => {
+    const state = { over: false };
+    void until.then(() => (state.over = true));
+    const times: number[] = [];
+    while (!state.over) {
+      const startedAt = performance.now();
+      await ask();
+      times.push(performance.now() - startedAt);
+      await sleep(5);
+    }
+    return times;
+  };
+  const signIns = Promise.all(
+    Array.from({ length: 40 }, () => execute(url, Login, { input: { email, password: PASSWORD } })),
+  );
+  const balance = '{ me { credits { balance } } }';
+  const [answers, pulses, balances] = await Promise.all([
+    signIns,
+    timesOf(() => fetch(`${url}/healthz`), signIns),
+    timesOf(() => send(url, balance, {}, { token }), signIns),
+  ]);
+  expect(answers.flatMap(({ errors }) => errors)).toEqual([]);
+  expect(pulses.length).toBeGreaterThan(5);
+  expect(balances.length).toBeGreaterThan(5);
+  // Of a few dozen looks one may have met something else that the machine was doing.
+  const slowest = (times: number[]): number => times.sort((one, two) => two - one)[1] ?? Number.NaN;
+  expect(slowest(pulses)).toBeLessThan(100);
+  expect(slowest(balances)).toBeLessThan(100);
+});
