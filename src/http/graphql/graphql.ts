@@ -84,11 +84,20 @@ async function identify(
   }
 }
 
+/**
+ * GraphQL over HTTP (6.4.1): who accepts application/json and not the newer type takes any other status for a
+ * failure of something on the way, and does not read what was refused.
+ */
+const knowsOnlyJson = (accept: string | undefined): boolean =>
+  accept !== undefined &&
+  accept.includes('application/json') &&
+  !/application\/graphql-response\+json|\*\/\*/.test(accept);
+
 /** The status of an answer with errors is the gravest of theirs. */
 const statusOfErrors: ApolloServerPlugin<Context> = {
   requestDidStart: () =>
     Promise.resolve({
-      willSendResponse: ({ response }) => {
+      willSendResponse: ({ request, response }) => {
         if (response.body.kind !== 'single') return Promise.resolve();
         const errors = response.body.singleResult.errors ?? [];
         const statuses = errors.map(
@@ -96,6 +105,7 @@ const statusOfErrors: ApolloServerPlugin<Context> = {
         );
         const gravest = Math.max(200, ...statuses);
         if (gravest > 200) response.http.status = gravest;
+        else if (knowsOnlyJson(request.http?.headers.get('accept'))) response.http.status = 200;
         const waits = errors.map((error) => Number(error.extensions?.['retryAfterSeconds'] ?? 0));
         if (Math.max(0, ...waits) > 0)
           response.http.headers.set('retry-after', String(Math.max(...waits)));

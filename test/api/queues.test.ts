@@ -1,0 +1,92 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ask, execute } from '../support/client.js';
+import { mailTo } from '../support/mail.js';
+import { AuditLog, JobQueues, RedriveJobs } from '../support/operations.js';
+import { administrator, newListener, type Person } from '../support/people.js';
+import { startTalebank, type Talebank } from '../support/talebank.js';
+
+let talebank: Talebank;
+let url: string;
+let admin: Person;
+
+beforeAll(async () => {
+  talebank = await startTalebank({ ROLE: 'api' });
+  url = talebank.url;
+  admin = await administrator(url);
+});
+afterAll(() => talebank.close());
+
+const queue = async (name: string): Promise<Record<string, unknown> | undefined> =>
+  (await ask(url, JobQueues, {}, admin.token)).jobQueues.find((one) => one.name === name);
+
+test('administrators see every queue, and how long the oldest job has waited', async () => {
+  const { jobQueues } = await ask(url, JobQueues, {}, admin.token);
+  expect(jobQueues.map(({ name }) => name)).toEqual([
+    'erase-account',
+    'expire-credits',
+    'fail-audio',
+    'grant-monthly-credits',
+    'prune',
+    'reconcile-credits',
+    'send-mail',
+    'synthesize-audio',
+  ]);
+  const before = await queue('send-mail');
+  await newListener(url);
+  await sleep(200);
+  const after = await queue('send-mail');
+  expect(after?.['queued']).toBe(Number(before?.['queued']) + 1);
+  expect(after?.['oldestQueuedSeconds']).toBeGreaterThan(0.1);
+  const empty = { queued: 0, active: 0, failed: 0, oldestQueuedSeconds: null };
+  expect(await queue('erase-account')).toEqual({ name: 'erase-account', ...empty });
+});
+
+test('what was given up is put back to work, once, and does its work', async () => {
+  const { email, id } = await newListener(url);
+  const { count } = (
+    await talebank.database.sql<{ count: number }>(
+      `WITH failed AS (
+         UPDATE pgboss.job SET state = 'failed', completed_on = now(), retry_count = retry_limit
+         WHERE name = 'send-mail' AND data->>'userId' = $1 RETURNING 1)
+       SELECT count(*)::int FROM failed`,
+      [id],
+    )
+  )[0] ?? { count: 0 };
+  expect(count).toBe(1);
+  expect((await queue('send-mail'))?.['failed']).toBe(1);
+  expect(await ask(url, RedriveJobs, { queue: 'send-mail' }, admin.token)).toEqual({
+    redriveJobs: 1,
+  });
+  expect((await queue('send-mail'))?.['failed']).toBe(0);
+  expect(await ask(url, RedriveJobs, { queue: 'send-mail' }, admin.token)).toEqual({
+    redriveJobs: 0,
+  });
+  const worker = await talebank.join({ ROLE: 'worker' });
+  await mailTo(url, email, /^Confirm/);
+  await worker.stop();
+  const { auditLog } = await ask(url, AuditLog, { first: 1 }, admin.token);
+  expect(auditLog.nodes[0]).toMatchObject({ action: 'redriveJobs', target: 'send-mail' });
+});
+
+test('of a task that waits once, one of many that were given up waits again', async () => {
+  await talebank.database.sql(
+    `INSERT INTO pgboss.job (id, name, data, state, policy, retry_limit, completed_on)
+     SELECT gen_random_uuid(), 'prune', '{}', 'failed', 'stately', 3, now() FROM generate_series(1, 5)`,
+  );
+  const { redriveJobs } = await ask(url, RedriveJobs, { queue: 'prune' }, admin.token);
+  expect(redriveJobs).toBe(1);
+  expect(await queue('prune')).toMatchObject({ queued: 1, failed: 4 });
+});
+
+test('a queue that is not there is not found, and listeners see none', async () => {
+  for (const name of ['nonsense', '', '\u0000', '__pgboss__send-it']) {
+    const { errors } = await execute(url, RedriveJobs, { queue: name }, { token: admin.token });
+    expect(errors[0]?.extensions.code).toBe('NOT_FOUND');
+  }
+  const { token } = await newListener(url);
+  const refused = await execute(url, RedriveJobs, { queue: 'prune' }, { token });
+  expect(refused.errors[0]?.extensions.code).toBe('FORBIDDEN');
+  const hidden = await execute(url, JobQueues, {}, { token });
+  expect(hidden.errors[0]?.extensions.code).toBe('FORBIDDEN');
+});
