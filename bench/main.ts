@@ -1,8 +1,9 @@
 /**
  * `npm run bench`: every figure is a ratio against something in the same run, because machines are noisy.
- * `npm run bench -- narrations commands maintenance verify reads server` runs these parts;
+ * `npm run bench -- narrations commands authentication maintenance verify reads server` runs these parts;
  * `--size 1000000` lets the tasks go over a million users.
  */
+import { benchAuthentication } from './authentication.ts';
 import { benchCommands } from './commands.ts';
 import { benchMaintenance, benchVerify } from './maintenance.ts';
 import { benchNarrations } from './narrations.ts';
@@ -13,6 +14,7 @@ import { openBench, type Bench } from './support.ts';
 const PARTS: readonly [name: string, run: (bench: Bench) => Promise<void>][] = [
   ['narrations', benchNarrations],
   ['commands', benchCommands],
+  ['authentication', benchAuthentication],
   ['maintenance', benchMaintenance],
   ['verify', benchVerify],
   // Last, for its history was not made by the ledger and does not verify.

@@ -32,7 +32,12 @@ export async function openBench(): Promise<Bench> {
   const { MIGRATIONS } = await compiled<typeof Start>('start.js');
   await applyMigrations(postgres.url, MIGRATIONS);
   const { readConfig } = await compiled<typeof ConfigModule>('config.js');
-  const config = readConfig({ DATA_DIR: folder, ROLE: 'api', LOG_LEVEL: 'error' });
+  const config = readConfig({
+    DATA_DIR: folder,
+    ROLE: 'api',
+    LOG_LEVEL: 'error',
+    RATE_LIMIT_FACTOR: '1000000',
+  });
   const { openApp } = await compiled<typeof AppModule>('app.js');
   const app = await openApp({
     config,

@@ -91,6 +91,25 @@ test('one device is signed out by another, everywhere within a second; a strange
   expect(await audited(id)).toEqual(['revokeSession: ']);
 });
 
+test('what is told while nobody hears it is not missed', async () => {
+  const cut = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE application_name = 'talebank-notices' AND datname = current_database()`;
+  for (const pauseMs of [0, 20, 300, 900]) {
+    const person = await newListener(url);
+    for (const at of [url, other.url]) expect(await standing(at, person.token)).toBe(person.id);
+    expect(await talebank.database.sql(cut)).toHaveLength(2);
+    await sleep(pauseMs);
+    // As another process would, of which these hear nothing.
+    await talebank.database.sql('UPDATE sessions SET revoked_at = now() WHERE user_id = $1', [
+      person.id,
+    ]);
+    await sleep(WITHIN_MS);
+    for (const at of [url, other.url])
+      expect(await standing(at, person.token)).toBe('UNAUTHENTICATED');
+    await sleep(1500);
+  }
+});
+
 test('all other devices are signed out at once, and this one stays', async () => {
   const person = await newListener(url);
   const others = await Promise.all([signIn(person), signIn(person), signIn(person)]);

@@ -216,3 +216,44 @@ test('processes that start at once on an empty database agree on two keys', asyn
   expect(count?.count).toBe(2);
   await sleep(KNOWN_MS);
 }, 60_000);
+
+test('keys of the environment sign instead of those in the database, and change places without a refusal', async () => {
+  const made = JSON.parse((await keys('make')).stdout) as [JWK, JWK];
+  const [first, second] = made;
+  const third = (JSON.parse((await keys('make')).stdout) as [JWK, JWK])[0];
+  const apart = await startTalebank({ ROLE: 'api', JWT_PRIVATE_KEYS: JSON.stringify(made) });
+  try {
+    const person = await newListener(apart.url);
+    expect(kidOf(person.token)).toBe(first.kid);
+    expect(await apart.database.sql('SELECT 1 FROM signing_keys')).toEqual([]);
+    const next = await apart.join({ JWT_PRIVATE_KEYS: JSON.stringify([second, first, third]) });
+    expect(await standing(next.url, person.token)).toBe(person.id);
+    const { refreshSession } = await ask(next.url, Refresh, { refreshToken: person.refreshToken });
+    expect(kidOf(refreshSession.accessToken)).toBe(second.kid);
+    // The process that has not been changed yet believes it as well.
+    expect(await standing(apart.url, refreshSession.accessToken)).toBe(person.id);
+    const published = (await (await fetch(`${apart.url}/.well-known/jwks.json`)).json()) as {
+      keys: JWK[];
+    };
+    expect(published.keys.map(({ kid, d }) => [kid, d])).toEqual([
+      [first.kid, undefined],
+      [second.kid, undefined],
+    ]);
+  } finally {
+    await apart.close();
+  }
+});
+
+test('keys that are kept in the environment are not changed behind its back', async () => {
+  const { stdout } = await keys('make');
+  process.env['JWT_PRIVATE_KEYS'] = stdout.trim();
+  try {
+    for (const command of ['rotate', 'replace', 'list']) {
+      const { code, stderr } = await keys(command);
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/^JWT_PRIVATE_KEYS is set/);
+    }
+  } finally {
+    delete process.env['JWT_PRIVATE_KEYS'];
+  }
+});

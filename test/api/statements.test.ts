@@ -80,3 +80,9 @@ test.each([
   expect(many).toBe(few);
   expect(many).toBeLessThanOrEqual(most);
 });
+
+test('who asks is known without asking the database', async () => {
+  await statementsOf('{ __typename }', () => [1], 1);
+  expect(await statementsOf('{ __typename }', () => [1], 1)).toBe(0);
+  expect(await statementsOf('{ me { id } }', () => [1], 1)).toBe(1);
+});

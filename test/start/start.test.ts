@@ -144,6 +144,28 @@ test.each([
     'DATABASE_URL is not set, and production needs one (or EMBEDDED_DATABASE=true for the embedded Postgres).',
   ],
   [{ REFUND_POLICY: 'NONE' }, 'REFUND_POLICY is "NONE", but must be GRACE, FORFEIT.'],
+  [{ RATE_LIMIT_FACTOR: '0' }, 'RATE_LIMIT_FACTOR is "0", but must be a number above 0.'],
+  [
+    { RATE_LIMIT_LOGIN: 'often' },
+    'RATE_LIMIT_LOGIN is "often", but must be a number of times and of seconds, for example 10/60.',
+  ],
+  [
+    { CORS_ORIGINS: 'https://a.example, https://b.example/app' },
+    'CORS_ORIGINS is "https://a.example, https://b.example/app", but must be origins, for example https://stories.example.com.',
+  ],
+  [
+    { TRUST_PROXY: '10.0.0.0/33' },
+    'TRUST_PROXY is "10.0.0.0/33", but must be true, false, a number of proxies, or addresses and networks, for example loopback,10.0.0.0/8.',
+  ],
+  [
+    { SMTP_URL: 'http://user:secret@mail.example' },
+    'SMTP_URL is a value, but must be an address that begins with smtp:// or smtps://.',
+  ],
+  [{ JWT_PRIVATE_KEYS: 'secret' }, 'JWT_PRIVATE_KEYS is a value, but must be JSON.'],
+  [
+    { JWT_PRIVATE_KEYS: '[]' },
+    'JWT_PRIVATE_KEYS is a value, but must be at least two private keys.',
+  ],
   [{ SEED: 'perhaps' }, 'SEED is "perhaps", but must be true, false, yes, no.'],
 ])('a wrong variable stops the start with one line: %j', async (environment, line) => {
   expect(await refusal(environment as Environment)).toEqual({
