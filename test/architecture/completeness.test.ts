@@ -1,0 +1,61 @@
+import { readFile } from 'node:fs/promises';
+import { expect, test } from '@jest/globals';
+import type * as Errors from '../../src/domain/errors.js';
+import type * as MetricsModule from '../../src/infra/metrics.js';
+import type * as Variables from '../../src/variables.js';
+import { compiled } from '../support/compiled.js';
+
+const textOf = (path: string): Promise<string> => readFile(path, 'utf8');
+
+test('.env.example names every variable there is, and none that is not', async () => {
+  const { variables } = await compiled<typeof Variables>('variables.js');
+  const named = [...(await textOf('.env.example')).matchAll(/^(?:# )?([A-Z][A-Z0-9_]+)=/gm)].map(
+    ([, name]) => name,
+  );
+  expect(named.sort()).toEqual(Object.keys(variables.shape).sort());
+});
+
+test('the defaults in .env.example are those of the server', async () => {
+  const { variables } = await compiled<typeof Variables>('variables.js');
+  const set = [...(await textOf('.env.example')).matchAll(/^([A-Z][A-Z0-9_]+)=(.*)$/gm)].map(
+    ([, name = '', value = '']): [string, string] => [name, value],
+  );
+  expect(set.length).toBeGreaterThan(20);
+  expect(variables.parse(Object.fromEntries(set))).toEqual(variables.parse({}));
+});
+
+test('the page for clients names every code with its status', async () => {
+  const { ERROR_CODES } = await compiled<typeof Errors>('domain/errors.js');
+  const rows = [...(await textOf('docs/api.md')).matchAll(/^\| `([A-Z_]+)` +\|.*?\| (\d+)/gm)];
+  expect(Object.fromEntries(rows.map(([, code, status]) => [code, Number(status)]))).toEqual(
+    ERROR_CODES,
+  );
+});
+
+test('the page for operators names every metric', async () => {
+  const { createMetrics } = await compiled<typeof MetricsModule>('infra/metrics.js');
+  const { text } = await createMetrics().expose();
+  const ours = [...text.matchAll(/^# TYPE talebank_(\w+)/gm)]
+    .map(([, name = '']) => name)
+    .filter((name) => !/^(process|nodejs)_/.test(name));
+  const page = await textOf('docs/operations.md');
+  expect(ours.length).toBeGreaterThan(10);
+  expect(ours.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
+});
+
+/** What may be shipped beside code under the MIT licence. */
+const COMPATIBLE =
+  /^(?:MIT|MIT-0|ISC|0BSD|BSD-[23]-Clause|Apache-2\.0|BlueOak-1\.0\.0|\((?:MIT|BSD-3-Clause|CC0-1\.0| OR | AND )+\))$/;
+/** A process of its own, which can be left out. */
+const APART = ['@echogarden/espeak-ng-emscripten'];
+
+test('everything that is shipped has a licence that goes with ours', async () => {
+  const { packages } = JSON.parse(await textOf('package-lock.json')) as {
+    packages: Record<string, { license?: string; dev?: boolean; devOptional?: boolean }>;
+  };
+  const odd = Object.entries(packages)
+    .filter(([path, { dev, devOptional }]) => path !== '' && dev !== true && devOptional !== true)
+    .filter(([, { license = '' }]) => !COMPATIBLE.test(license))
+    .map(([path]) => path.replace('node_modules/', ''));
+  expect(odd).toEqual(APART);
+});
