@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { ask, execute, send } from '../support/client.js';
 import {
   DeleteAccount,
@@ -147,7 +148,8 @@ test('a recording that someone else paid for stays theirs; the last to leave tak
 });
 
 test('two who leave at once with the same recording leave nothing behind', async () => {
-  for (let round = 0; round < 5; round += 1) {
+  const other = await talebank.join({ ROLE: 'worker' });
+  for (let round = 0; round < 8; round += 1) {
     const before = await files();
     const people = await Promise.all([newListener(url), newListener(url), newListener(url)]);
     const story = await newStory(url, admin, { length: 80 + round });
@@ -159,6 +161,7 @@ test('two who leave at once with the same recording leave nothing behind', async
     await Promise.all(people.map((person) => erased(person)));
     expect(await files()).toEqual(before);
   }
+  await other.stop();
 });
 
 test('whoever asks for a recording while it is erased gets one that plays', async () => {
@@ -223,6 +226,35 @@ test('no points come in once somebody has left, however closely it is asked', as
     const late = { ...input, idempotencyKey: `left-${String(round)}` };
     const refused = execute(url, Grant, { input: late }, { token: admin.token });
     expect(await codeOf(refused)).toBe('NOT_FOUND');
+  }
+});
+
+test('whoever waited for the account while it was closed finds nobody', async () => {
+  const person = await newListener(url);
+  const story = await newStory(url, admin, { length: 60 });
+  const client = new pg.Client({ connectionString: talebank.database.url });
+  await client.connect();
+  try {
+    await client.query('BEGIN');
+    await client.query('UPDATE credit_accounts SET closed_at = now() WHERE user_id = $1', [
+      person.id,
+    ]);
+    const grant = {
+      amount: 5,
+      source: 'ADD_ON' as const,
+      reason: 'A race',
+      idempotencyKey: 'late',
+    };
+    const waiting = [
+      execute(url, Grant, { input: { ...grant, userId: person.id } }, { token: admin.token }),
+      execute(url, Narrate, { input: { storyId: story.id, voiceId } }, { token: person.token }),
+    ].map(codeOf);
+    await sleep(500);
+    await client.query('COMMIT');
+    expect(await Promise.all(waiting)).toEqual(['NOT_FOUND', 'NOT_FOUND']);
+    expect(await pointsLeft(person)).toBe(10);
+  } finally {
+    await client.end();
   }
 });
 

@@ -150,7 +150,7 @@ test('a link is good for what it was mailed for, and for as long as it says', as
 
 test('asking for a new password says nothing about whom there is', async () => {
   const { email } = await newListener(url);
-  const before = (await readMail(url)).length;
+  await mailTo(url, email, VERIFY);
   const answers = await Promise.all(
     [email, 'nobody@example.com'].map((address) =>
       execute(url, RequestPasswordReset, { email: address }),
@@ -160,8 +160,9 @@ test('asking for a new password says nothing about whom there is', async () => {
   expect(known).toEqual(unknown);
   await mailTo(url, email, RESET);
   await sleep(1000);
-  expect((await readMail(url)).filter(({ to }) => to === 'nobody@example.com')).toEqual([]);
-  expect((await readMail(url)).length).toBe(before + 1);
+  const mails = await readMail(url);
+  expect(mails.filter(({ to }) => to === 'nobody@example.com')).toEqual([]);
+  expect(mails.filter(({ to }) => to === email)).toHaveLength(2);
   expect(await codeOf(execute(url, RequestPasswordReset, { email: 'no address' }))).toBe(
     'BAD_USER_INPUT',
   );

@@ -35,15 +35,13 @@ The link is good once, for 24 hours. If you did not sign up, do nothing, and not
 
 ${link}
 
-The link is good once, for one hour, and all your devices are signed out when you use it. If you did not
-ask for it, do nothing: your password stays as it is.
+The link is good once, for one hour, and all your devices are signed out when you use it. If you did not ask for it, do nothing: your password stays as it is.
 `,
   },
   PASSWORD_CHANGED: {
     subject: 'Your password was changed',
     link: null,
-    text: () => `The password of your account at Talebank was changed just now, and all other devices were
-signed out.
+    text: () => `The password of your account at Talebank was changed just now, and all other devices were signed out.
 
 If that was not you, ask for a new password on the page where you sign in: that takes the account back.
 `,
