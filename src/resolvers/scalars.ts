@@ -4,7 +4,7 @@ import { GraphQLScalarType, Kind } from 'graphql';
 const INSTANT =
   /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
 
-/** @throws TypeError for anything but a real instant with an offset; digits below a millisecond are cut */
+/** @throws TypeError for anything but a real instant of the years 1 to 9999 with an offset; digits below a millisecond are cut */
 export function parseInstant(value: unknown): Date {
   const found = typeof value === 'string' ? INSTANT.exec(value) : null;
   if (found === null) {
@@ -30,7 +30,11 @@ export function parseInstant(value: unknown): Date {
   }
   const millisecond = (found[7] ?? '.0').slice(0, 4);
   const date = `${found.slice(1, 4).join('-')}T${found.slice(4, 7).join(':')}${millisecond}`;
-  return new Date(`${date}${(found[8] ?? 'Z').toUpperCase()}`);
+  const instant = new Date(`${date}${(found[8] ?? 'Z').toUpperCase()}`);
+  // Postgres has no year 0, and year 10000 is not written in four digits.
+  if (!/^(?!0000)\d{4}-/.test(instant.toISOString()))
+    throw new TypeError('Only the years 0001 to 9999, in UTC, can be told.');
+  return instant;
 }
 
 export const DateTimeScalar = new GraphQLScalarType<Date, string>({

@@ -63,6 +63,7 @@ async function refusal(
   return errors[0]?.extensions ?? {};
 }
 
+const NEVER = '00000000-0000-7000-8000-000000000000';
 const LONG = 'x'.repeat(257);
 
 describe('register refuses', () => {
@@ -117,6 +118,7 @@ describe('grantCredits refuses', () => {
     ['expiresAt', { expiresAt: '2030-01-01T00:00:00' }],
     ['expiresAt', { expiresAt: '2030-02-30T00:00:00Z' }],
     ['expiresAt', { expiresAt: '9999-12-31T00:00:00Z' }],
+    ['expiresAt', { expiresAt: '0000-01-01T00:00:00Z' }],
     ['expiresAt', { expiresAt: 1_893_456_000 }],
     ['reason', { reason: '' }],
     ['reason', { reason: '   ' }],
@@ -211,6 +213,9 @@ describe('lists refuse', () => {
     ['before', 'creditHistory(before: "")'],
     ['from', 'creditHistory(from: "yesterday")'],
     ['from', 'creditHistory(from: "2026-01-02T00:00:00Z", to: "2026-01-01T00:00:00Z")'],
+    ['from', 'creditHistory(from: "0000-01-01T00:00:00Z")'],
+    ['to', 'creditHistory(to: "9999-12-31T23:59:59-00:01")'],
+    ['from', 'creditHistory(from: "0001-01-01T00:00:00+00:01")'],
     ['type', 'creditHistory(type: [GIFT])'],
     ['status', 'creditLots(status: [GONE])'],
     ['colour', 'creditLots(colour: 1)'],
@@ -239,6 +244,26 @@ describe('lists refuse', () => {
       );
       expect(errors[0]?.extensions).toEqual({ code: 'BAD_USER_INPUT', field: 'after' });
     }
+  });
+
+  test.each([
+    ['creditLots', ['0000-01-01T00:00:00.000Z', NEVER]],
+    ['creditLots', ['2026-02-30T00:00:00.000Z', NEVER]],
+    ['creditLots', ['infinity', NEVER]],
+    ['creditHistory', -1],
+    ['creditHistory', 1.5],
+    ['creditHistory', 1e300],
+    ['creditHistory', [1]],
+    ['audio', 'x'],
+  ])('a forged cursor of %s: %j', async (list, key) => {
+    const after = Buffer.from(JSON.stringify([list, key])).toString('base64url');
+    const { errors } = await send(
+      url,
+      `query ($after: String) { me { ${list}(after: $after) { nodes { id } } } }`,
+      { after },
+      { token: listener.token },
+    );
+    expect(errors[0]?.extensions).toEqual({ code: 'BAD_USER_INPUT', field: 'after' });
   });
 
   test('an expiry outlook and a past that cannot be', async () => {

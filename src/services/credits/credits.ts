@@ -67,7 +67,9 @@ export async function balanceAt(app: App, userId: string, at: Date): Promise<num
   return balance;
 }
 
-const lotCursors = cursorsOf('creditLots', z.tuple([z.iso.datetime(), z.uuid()]));
+/** As it was granted, in UTC with milliseconds; Postgres has no year 0. */
+const grantedAt = z.iso.datetime({ precision: 3 }).refine((instant) => !instant.startsWith('0000'));
+const lotCursors = cursorsOf('creditLots', z.tuple([grantedAt, z.uuid()]));
 const historyCursors = cursorsOf('creditHistory', z.int().positive());
 const lotHistoryCursors = cursorsOf('lotTransactions', z.int().positive());
 

@@ -118,7 +118,7 @@ const INSTANTS_OF_CURSORS = [
 ];
 /** In the form of the server's own, with what it never put in. */
 export const FORGED_CURSORS: readonly string[] = [
-  ...['stories', 'users', 'auditLog', 'audios'].flatMap((kind) => [
+  ...['stories', 'users', 'auditLog', 'audio'].flatMap((kind) => [
     cursor(kind, ID.toUpperCase()),
     cursor(kind, "' OR 1=1"),
     cursor(kind, null),
