@@ -19,38 +19,45 @@ export interface Listener {
   missed(): void;
 }
 
-/** Notices come in order, so that an answer on the same connection means that all before it have come. */
-const ASK_EVERY_MS = 250;
 /** With no answer to a question that was asked this short ago, the connection may be dead. */
 const ANSWER_WITHIN_MS = 600;
 const TIMEOUT_MS = 5_000;
 const PAUSE_MS = 1_000;
 
-/** Hears on one connection of its own, and opens another one whenever that is lost. */
-export function createNotices(options: { url: string; log: Logger }): Notices {
-  const { url, log } = options;
+/**
+ * Hears on one connection of its own, and opens another one whenever that is lost.
+ * @param options.askEveryMs notices come in order, so that an answer on the same connection means that all before it have come
+ */
+export function createNotices(options: { url: string; log: Logger; askEveryMs?: number }): Notices {
+  const { url, log, askEveryMs = 250 } = options;
   const channels = new Map<string, Listener>();
   const closing = new AbortController();
   let heardUntil = -Infinity;
   let listening: Promise<void> = Promise.resolve();
 
   const hear = async (client: pg.Client): Promise<never> => {
-    const lost = new Promise<never>((_resolve, reject) => {
-      client.on('error', reject);
-      client.on('end', () => {
-        reject(new Error('The connection has ended.'));
-      });
+    // A promise that lives as long as the connection would remember every race that it took part in.
+    const lost = new AbortController();
+    client.on('error', (error) => {
+      lost.abort(error);
     });
-    lost.catch(() => undefined);
+    client.on('end', () => {
+      lost.abort();
+    });
+    const over = AbortSignal.any([closing.signal, lost.signal]);
     client.on('notification', ({ channel, payload = '' }) => channels.get(channel)?.heard(payload));
     await client.connect();
     for (const channel of channels.keys()) await client.query(`LISTEN "${channel}"`);
     for (const listener of channels.values()) listener.missed();
     for (;;) {
       const askedAt = performance.now();
-      await Promise.race([client.query('SELECT 1'), lost]);
+      const { rows } = await client.query<{ count: number }>(
+        'SELECT count(*)::int FROM pg_listening_channels()',
+      );
+      // A pooler may have given the session to somebody else.
+      if (rows[0]?.count !== channels.size) throw new Error('The session does not listen.');
       heardUntil = askedAt;
-      await Promise.race([sleep(ASK_EVERY_MS, null, { signal: closing.signal }), lost]);
+      await sleep(askEveryMs, null, { signal: over });
     }
   };
 

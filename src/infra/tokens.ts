@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
 import {
+  decodeProtectedHeader,
   exportJWK,
   generateKeyPair,
   importJWK,
@@ -99,6 +100,15 @@ export async function openKeyRing(keys: readonly StoredKey[]): Promise<KeyRing> 
       }
     },
   };
+}
+
+/** Which key a token says it was signed with; undefined when it says nothing. */
+export function nameOfKey(token: string): string | undefined {
+  try {
+    return decodeProtectedHeader(token).kid;
+  } catch {
+    return undefined;
+  }
 }
 
 const SECRET_BYTES = 32;

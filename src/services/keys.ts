@@ -2,13 +2,21 @@ import { randomBytes } from 'node:crypto';
 import { conflict } from '../domain/errors.js';
 import { transact, type Db } from '../infra/db.js';
 import type { Logger } from '../infra/log.js';
-import { makeSigningKey, openKeyRing, type KeyRing, type StoredKey } from '../infra/tokens.js';
+import {
+  makeSigningKey,
+  nameOfKey,
+  openKeyRing,
+  type KeyRing,
+  type StoredKey,
+} from '../infra/tokens.js';
 import { insertKey, lockKeys, readKeys, retireKey, type KeyRow } from './keys.sql.js';
 
 /** The one that signs and the one that comes next, which everybody knows before it is used. */
 const KEYS_AT_ONCE = 2;
 /** Every process looks this often what keys there are. */
 const RELOAD_MS = 10_000;
+/** And this often when a token names a key that was not among them: whoever makes names up causes no more. */
+const LOOK_AGAIN_MS = 1_000;
 /** After this long every process, and whoever caches the published keys, knows a new one. */
 const KNOWN_AFTER_SECONDS = 60;
 
@@ -43,13 +51,15 @@ export async function openKeys(
       reading = null;
     }
   };
-  const fresh = async (): Promise<KeyRing> => {
-    if (performance.now() - readAt > RELOAD_MS) await (reading ??= reload());
+  const fresh = async (atMostMs = RELOAD_MS): Promise<KeyRing> => {
+    if (performance.now() - readAt > atMostMs) await (reading ??= reload());
     return ring;
   };
+  const isKnown = (name: string | undefined): boolean => keys.some(({ kid }) => kid === name);
   return {
     sign: async (claims, lifetime) => (await fresh()).sign(claims, lifetime),
-    verify: async (token) => (await fresh()).verify(token),
+    verify: async (token) =>
+      (await fresh(isKnown(nameOfKey(token)) ? RELOAD_MS : LOOK_AGAIN_MS)).verify(token),
     publicKeys: async () => (await fresh()).publicKeys(),
   };
 }

@@ -61,10 +61,10 @@ const rowsOf = async (table: string, column: string, { id }: Person): Promise<nu
 };
 
 /** Waits until the job that erases somebody is done. */
-async function erased(person: Person): Promise<void> {
+async function erased(person: Person, { database } = talebank): Promise<void> {
   const deadline = Date.now() + 45_000;
   for (;;) {
-    const jobs = await talebank.database.sql<{ state: string }>(
+    const jobs = await database.sql<{ state: string }>(
       `SELECT state::text FROM pgboss.job WHERE name = 'erase-account' AND data->>'userId' = $1`,
       [person.id],
     );
@@ -202,6 +202,36 @@ test('narrations in the making are stopped and given back before the points go',
     { type: 'REVOCATION', amount: -10 },
   ]);
   expect(await rowsOf('audios', 'id', { ...person, id: audioId })).toBe(0);
+});
+
+test('a narration in the making whose points have lapsed meanwhile does not keep anyone from leaving', async () => {
+  const apart = await startTalebank({ ROLE: 'api' });
+  try {
+    const person = await newListener(apart.url);
+    const reader = await administrator(apart.url);
+    const expiresAt = new Date(Date.now() + 86_400_000).toISOString();
+    await grantTo(apart.url, reader, person, { amount: 3, source: 'MONTHLY', expiresAt });
+    const story = await newStory(apart.url, reader, { length: 3000 });
+    await narrate(apart.url, person, story.id, voiceId);
+    await apart.database.moveClock(2 * 86_400_000);
+    expect(await remove(person, PASSWORD, apart.url)).toBeUndefined();
+    await apart.join({ ROLE: 'worker', PUBLIC_URL: apart.url });
+    await erased(person, apart);
+    const movements = await apart.database.sql<{ type: string; amount: number }>(
+      'SELECT type::text, amount FROM credit_transactions WHERE user_id = $1 ORDER BY seq',
+      [person.id],
+    );
+    expect(movements).toEqual([
+      { type: 'GRANT', amount: 10 },
+      { type: 'GRANT', amount: 3 },
+      { type: 'DEBIT', amount: -3 },
+      { type: 'REFUND', amount: 3 },
+      { type: 'EXPIRY', amount: -3 },
+      { type: 'REVOCATION', amount: -10 },
+    ]);
+  } finally {
+    await apart.close();
+  }
 });
 
 test('no points come in once somebody has left, however closely it is asked', async () => {

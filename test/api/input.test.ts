@@ -246,6 +246,22 @@ describe('lists refuse', () => {
     }
   });
 
+  test.each([0, 1.5, 2 ** 31, Number.MAX_SAFE_INTEGER])(
+    'a cursor at movement %d, which there cannot be',
+    async (seq) => {
+      const cursor = (list: string): string =>
+        Buffer.from(JSON.stringify([list, seq])).toString('base64url');
+      for (const query of [
+        'query ($history: String) { creditHistory(after: $history) { nodes { id } } }',
+        'query ($lot: String) { creditLots { nodes { transactions(after: $lot) { nodes { id } } } } }',
+      ]) {
+        const variables = { history: cursor('creditHistory'), lot: cursor('lotTransactions') };
+        const { errors } = await send(url, query, variables, { token: listener.token });
+        expect(errors[0]?.extensions).toEqual({ code: 'BAD_USER_INPUT', field: 'after' });
+      }
+    },
+  );
+
   test.each([
     ['creditLots', ['0000-01-01T00:00:00.000Z', NEVER]],
     ['creditLots', ['2026-02-30T00:00:00.000Z', NEVER]],

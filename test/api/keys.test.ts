@@ -81,7 +81,25 @@ test('the key that signs and the next one are published, with which anyone can c
   expect(payload).toMatchObject({ sub: id, iss: 'talebank', aud: 'talebank-api' });
 });
 
+/** Waits until every process knows the keys that there are now. */
+async function known(): Promise<void> {
+  const stored = await talebank.database.sql<{ kid: string }>(
+    'SELECT kid FROM signing_keys WHERE retired_at IS NULL',
+  );
+  const deadline = Date.now() + KNOWN_MS;
+  for (const url of [talebank.url, other.url])
+    for (;;) {
+      const response = await fetch(new URL('/.well-known/jwks.json', url));
+      const { keys: published } = (await response.json()) as { keys: JWK[] };
+      const kids = new Set(published.map(({ kid }) => kid));
+      if (stored.every(({ kid }) => kids.has(kid))) break;
+      if (Date.now() > deadline) throw new Error('A process does not know the keys.');
+      await sleep(100);
+    }
+}
+
 test('a rotation turns nobody away, on any process', async () => {
+  await known();
   const people = await Promise.all([talebank.url, other.url].map(newListener));
   const [first] = people as [Person];
   const before = kidOf(first.token);
@@ -118,6 +136,17 @@ test('a rotation turns nobody away, on any process', async () => {
   for (const token of tokens) expect(kidOf(token)).not.toBe(before);
   expect(await standing(other.url, first.token)).toBe(first.id);
 }, 60_000);
+
+test('a key that signs before every process has read it is looked for', async () => {
+  for (const _rotation of [1, 2]) {
+    await ageKeys();
+    expect((await keys('rotate')).code).toBe(0);
+  }
+  const late = await talebank.join({ ROLE: 'api' });
+  const { id, token } = await newListener(late.url);
+  await sleep(1000);
+  for (const url of [talebank.url, other.url]) expect(await standing(url, token)).toBe(id);
+});
 
 test('a key that not every process can know yet does not sign', async () => {
   await ageKeys();

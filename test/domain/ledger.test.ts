@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { notFound } from '../../src/domain/errors.js';
+import { answer } from '../../src/services/ledger/group-commit.js';
 import { asLotId, asUserId, type LotId } from '../../src/domain/ids.js';
 import { planDebit } from '../../src/domain/ledger/allocation.js';
 import {
@@ -274,6 +276,45 @@ describe('a book', () => {
     const parts = lot === undefined ? [] : [{ lot, outstanding: 1_000_000 }];
     const debited = { ...taken, parts };
     expect(refund(book, debited, 'GRACE', { reason: null })?.balanceAfter).toBe(2_001_000_000);
+  });
+
+  test('what comes back to lapsed lots may lift an account above what can be granted', () => {
+    const book = emptyBook();
+    const expiresAt = new Date(NOW.getTime() + 1000);
+    const terms = { source: 'FREE' as const, priority: 50, amount: 5, expiresAt };
+    grant(book, terms, about('a'));
+    const taken = debit(book, 5, about('b'));
+    const [lot] = [...book.lots.values()];
+    grant(book, { ...terms, amount: MOST_POINTS, expiresAt: null }, about('c'));
+    const later = { ...book, now: new Date(NOW.getTime() + 2000) };
+    const debited = { ...taken, parts: lot === undefined ? [] : [{ lot, outstanding: 5 }] };
+    expect(refund(later, debited, 'GRACE', { reason: null })?.amount).toBe(5);
+    expect(later.balance).toBe(MOST_POINTS + 5);
+  });
+
+  test('nothing is made good for to an account that is closed', () => {
+    const book = emptyBook();
+    const expiresAt = new Date(NOW.getTime() + 1000);
+    grant(book, { source: 'FREE', priority: 50, amount: 5, expiresAt }, about('a'));
+    const taken = debit(book, 5, about('b'));
+    const [lot] = [...book.lots.values()];
+    const later = { ...book, closed: true, now: new Date(NOW.getTime() + 2000) };
+    const debited = { ...taken, parts: lot === undefined ? [] : [{ lot, outstanding: 5 }] };
+    expect(refund(later, debited, 'GRACE', { reason: null })?.amount).toBe(5);
+    expect(later.entries.map(({ type }) => type)).toEqual(['GRANT', 'DEBIT', 'REFUND', 'EXPIRY']);
+    expect(later.balance).toBe(0);
+  });
+
+  test('a refusal after something was booked is no refusal, so that nothing of it is saved', () => {
+    const book = emptyBook();
+    const refuse = (): never => {
+      grant(book, { source: 'FREE', priority: 50, amount: 3, expiresAt: null }, about('a'));
+      throw notFound('debit');
+    };
+    expect(() => answer(book, refuse)).toThrow('A command was refused after it had booked.');
+    expect(answer(emptyBook(), () => debit(emptyBook(), 1, about('a')))).toMatchObject({
+      code: 'INSUFFICIENT_CREDITS',
+    });
   });
 
   test('a second refund of a debit changes nothing', () => {

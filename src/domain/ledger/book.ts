@@ -127,8 +127,8 @@ export interface GrantTerms {
 type Circumstances = Omit<Movement, 'type' | 'allocations' | 'debitSeq' | 'effectiveAt'>;
 
 /**
- * One lot, one transaction, one allocation.
- * @throws BAD_USER_INPUT for an expiry that is not in the future, or a balance beyond what can be said
+ * Gives points, in a lot of their own.
+ * @throws NOT_FOUND for an account that is closed; BAD_USER_INPUT for an expiry that is not in the future, or a balance beyond what can be said
  */
 export function grant(book: Book, terms: GrantTerms, about: Circumstances): BookedEntry {
   if (book.closed) throw notFound('user');
@@ -138,6 +138,11 @@ export function grant(book: Book, terms: GrantTerms, about: Circumstances): Book
   if (book.balance + terms.amount > MOST_POINTS) {
     throw badUserInput('amount', `the account would hold more than ${String(MOST_POINTS)} points`);
   }
+  return addLot(book, terms, about);
+}
+
+/** One lot, one transaction, one allocation, whatever the account holds already. */
+function addLot(book: Book, terms: GrantTerms, about: Circumstances): BookedEntry {
   const id = newLotId();
   book.lots.set(id, {
     id,
@@ -181,7 +186,7 @@ export interface RefundableDebit {
 
 /**
  * Gives back what of a debit is outstanding, closes what came back to dead lots, and makes good for
- * what lapsed meanwhile.
+ * what lapsed meanwhile, to whom is still there to spend it.
  * @returns the REFUND; null when nothing was outstanding
  */
 export function refund(
@@ -194,7 +199,7 @@ export function refund(
     lot: book.lots.get(lot.id) ?? lot,
     outstanding,
   }));
-  const plan = planRefund(parts, debited.effectiveAt, book.now, policy);
+  const plan = planRefund(parts, debited.effectiveAt, book.now, book.closed ? 'FORFEIT' : policy);
   if (plan.returned.length === 0) return null;
   const booked = post(book, {
     ...about,
@@ -217,7 +222,7 @@ export function refund(
   }
   for (const { parent, amount, expiresAt } of plan.grace) {
     const { source, priority } = parent;
-    grant(
+    addLot(
       book,
       { source, priority, amount, expiresAt, parentLotId: parent.id },
       { reason: about.reason, idempotencyKey: keys.refundGrace(debited.seq, parent.id) },

@@ -70,8 +70,8 @@ export async function balanceAt(app: App, userId: string, at: Date): Promise<num
 /** As it was granted, in UTC with milliseconds; Postgres has no year 0. */
 const grantedAt = z.iso.datetime({ precision: 3 }).refine((instant) => !instant.startsWith('0000'));
 const lotCursors = cursorsOf('creditLots', z.tuple([grantedAt, z.uuid()]));
-const historyCursors = cursorsOf('creditHistory', z.int().positive());
-const lotHistoryCursors = cursorsOf('lotTransactions', z.int().positive());
+const historyCursors = cursorsOf('creditHistory', z.int32().positive());
+const lotHistoryCursors = cursorsOf('lotTransactions', z.int32().positive());
 
 export interface LotFilter extends PageArguments {
   readonly status?: readonly CreditLotStatus[] | null | undefined;

@@ -170,7 +170,10 @@ export function answer<Result>(
   try {
     return { result: decide(book), entries: book.entries.slice(before) };
   } catch (error) {
-    if (error instanceof DomainError) return error;
-    throw error;
+    if (!(error instanceof DomainError)) throw error;
+    // What is half booked must not be saved with the others.
+    if (book.entries.length > before)
+      throw new Error('A command was refused after it had booked.', { cause: error });
+    return error;
   }
 }
