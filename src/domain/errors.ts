@@ -105,7 +105,7 @@ export const rateLimited = (retryAfterSeconds: number): DomainError =>
 
 /** What of a document is over its limit. */
 export const queryTooComplex = (
-  what: 'tokens' | 'depth' | 'aliases' | 'cost',
+  what: 'lines' | 'tokens' | 'depth' | 'aliases' | 'cost',
   limit: number,
   found?: number,
 ): DomainError => {

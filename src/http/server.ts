@@ -22,6 +22,7 @@ const SECURITY_HEADERS = {
   'cross-origin-resource-policy': 'same-origin',
 };
 const MOST_BODY_BYTES = 1024 * 1024;
+const UNREAD_MS = 60_000;
 
 /** The API's doors, not listening yet: GraphQL, recordings, GraphiQL, health. */
 export async function createServer(
@@ -49,6 +50,11 @@ export async function createServer(
   server.addHook('preHandler', (request, _reply, done) => {
     currentRequest.run({ requestId: request.id }, done);
   });
+  // Nor is who does not read their answer; whoever listens to a recording may ask for the rest of it.
+  server.addHook('onSend', (request, _reply, _payload, done) => {
+    request.raw.socket.setTimeout(UNREAD_MS);
+    done();
+  });
   server.setNotFoundHandler((_request, reply) =>
     reply.code(404).send({ error: 'There is nothing here.' }),
   );
@@ -56,10 +62,11 @@ export async function createServer(
     const refusal = refusalOf(error, request.id);
     if (refusal.code === 'INTERNAL')
       app.log.error({ requestId: request.id, err: error }, 'unexpected error');
+    // What is refused before GraphQL looks at it has no data that a 200 could be for.
     const status =
       error.statusCode !== undefined && error.statusCode < 500
         ? error.statusCode
-        : ERROR_CODES[refusal.code];
+        : Math.max(400, ERROR_CODES[refusal.code]);
     const { message, code, details } = refusal;
     return reply.code(status).send({ errors: [{ message, extensions: { code, ...details } }] });
   });

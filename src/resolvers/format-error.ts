@@ -1,5 +1,13 @@
 import { unwrapResolverError } from '@apollo/server/errors';
-import { GraphQLError, Kind, visit, parse, type GraphQLFormattedError } from 'graphql';
+import {
+  GraphQLError,
+  Kind,
+  parse,
+  visit,
+  type DocumentNode,
+  type GraphQLFormattedError,
+  type Source,
+} from 'graphql';
 import { DomainError, internal } from '../domain/errors.js';
 
 /** What went wrong on our side, for the log alone. */
@@ -94,12 +102,21 @@ const lastName = (path: string): string | undefined =>
     .map((part) => part.replace(/\[\d+\]/g, ''))
     .at(-1);
 
+const parsed = new WeakMap<Source, DocumentNode>();
+
+/** One document may have many errors. */
+function documentOf(source: Source): DocumentNode {
+  const document = parsed.get(source) ?? parse(source.body);
+  parsed.set(source, document);
+  return document;
+}
+
 /** The argument or input field around the place of an error, or the one that a variable is given to. */
 function innermostInput(error: GraphQLError, variable: string | undefined): string | undefined {
   const start = error.nodes?.[0]?.loc?.start;
   if (error.source === undefined || start === undefined) return undefined;
   let innermost: string | undefined;
-  visit(parse(error.source.body), {
+  visit(documentOf(error.source), {
     enter: (node) => {
       if (node.kind !== Kind.ARGUMENT && node.kind !== Kind.OBJECT_FIELD) return;
       const holdsVariable = node.value.kind === Kind.VARIABLE && node.value.name.value === variable;

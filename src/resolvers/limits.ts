@@ -1,6 +1,8 @@
 import {
   Kind,
+  OperationTypeNode,
   responsePathAsArray,
+  type FieldNode,
   type GraphQLFieldResolver,
   type GraphQLResolveInfo,
   type SelectionSetNode,
@@ -9,6 +11,14 @@ import type { IMiddleware } from 'graphql-middleware';
 import { countAgainstLimit, type Counted } from '../services/limits.js';
 import type { Limit } from '../domain/limits.js';
 import type { Context } from './context.js';
+
+type Middleware = (
+  resolve: GraphQLFieldResolver<unknown, Context>,
+  parent: unknown,
+  args: object,
+  context: Context,
+  info: GraphQLResolveInfo,
+) => Promise<unknown>;
 
 /** Whom a field counts against. */
 type Rule = (context: Context) => Counted | null;
@@ -36,14 +46,8 @@ const account =
  * with the first, so that many count as many whatever comes of them.
  */
 const limited =
-  (rule: Rule) =>
-  async (
-    resolve: GraphQLFieldResolver<unknown, Context>,
-    parent: unknown,
-    args: object,
-    context: Context,
-    info: GraphQLResolveInfo,
-  ): Promise<unknown> => {
+  (rule: Rule): Middleware =>
+  async (resolve, parent, args, context, info) => {
     const together = info.parentType === info.schema.getMutationType();
     const place = together ? info.fieldName : placeOf(info);
     const counted = rule(context);
@@ -59,27 +63,65 @@ const placeOf = ({ path }: GraphQLResolveInfo): string =>
     .filter((part) => typeof part === 'string')
     .join('.');
 
-/** The names under which the operation asks for this field of the mutation. */
-function namesOf({ operation, fragments, fieldName }: GraphQLResolveInfo): ReadonlySet<string> {
-  const names = new Set<string>();
-  const seen = new Set<string>();
-  const look = ({ selections }: SelectionSetNode): void => {
-    for (const selection of selections) {
-      if (selection.kind === Kind.INLINE_FRAGMENT) look(selection.selectionSet);
-      else if (selection.kind === Kind.FRAGMENT_SPREAD) {
-        const fragment = fragments[selection.name.value];
-        if (fragment === undefined || seen.has(selection.name.value)) continue;
-        seen.add(selection.name.value);
-        look(fragment.selectionSet);
-      } else if (selection.name.value === fieldName) names.add(selection.alias?.value ?? fieldName);
+/** The fields of a selection, those of its fragments with them, each fragment once. */
+function* fieldsOf(
+  { selections }: SelectionSetNode,
+  fragments: GraphQLResolveInfo['fragments'],
+  seen = new Set<string>(),
+): Generator<FieldNode> {
+  for (const selection of selections) {
+    if (selection.kind === Kind.FIELD) yield selection;
+    else if (selection.kind === Kind.INLINE_FRAGMENT)
+      yield* fieldsOf(selection.selectionSet, fragments, seen);
+    else if (!seen.has(selection.name.value)) {
+      seen.add(selection.name.value);
+      const fragment = fragments[selection.name.value];
+      if (fragment !== undefined) yield* fieldsOf(fragment.selectionSet, fragments, seen);
     }
-  };
-  look(operation.selectionSet);
-  return names;
+  }
 }
 
-const creditReads = limited(account('creditReads'));
+/** The names under which the operation asks for this field of the mutation. */
+function namesOf({ operation, fragments, fieldName }: GraphQLResolveInfo): ReadonlySet<string> {
+  const fields = [...fieldsOf(operation.selectionSet, fragments)];
+  return new Set(
+    fields
+      .filter(({ name }) => name.value === fieldName)
+      .map(({ alias, name }) => (alias ?? name).value),
+  );
+}
+
+const countCreditRead = limited(account('creditReads'));
+const CREDIT_READS: readonly string[] = ['credits', 'creditLots', 'creditHistory'];
+
+/** Those in the answer of a mutation are counted before it: once it is done its answer must not be lost. */
+const creditReads: Middleware = (resolve, parent, args, context, info) =>
+  info.operation.operation === OperationTypeNode.MUTATION
+    ? Promise.resolve(resolve(parent, args, context, info))
+    : countCreditRead(resolve, parent, args, context, info);
+
+const creditReadsInAnswer: Middleware = async (resolve, parent, args, context, info) => {
+  const counted = account('creditReads')(context);
+  const reads = info.fieldNodes.reduce((sum, node) => sum + readsBelow(node, info.fragments), 0);
+  if (counted !== null && reads > 0) await countAgainstLimit(context.app, counted, reads);
+  return resolve(parent, args, context, info);
+};
+
+function readsBelow(
+  { selectionSet }: FieldNode,
+  fragments: GraphQLResolveInfo['fragments'],
+  seen = new Set<string>(),
+): number {
+  let reads = 0;
+  for (const field of selectionSet === undefined ? [] : fieldsOf(selectionSet, fragments, seen))
+    reads += (CREDIT_READS.includes(field.name.value) ? 1 : 0) + readsBelow(field, fragments, seen);
+  return reads;
+}
+
 const adminWrites = limited(account('adminWrites'));
+
+/** For every mutation; who signs in with one is not known yet, and is counted by the address. */
+export const limitsOfAnswers: IMiddleware = { Mutation: creditReadsInAnswer };
 
 /**
  * How often what may be asked, on one page. Sign-ins and resets are counted by the account that they name as

@@ -14,6 +14,7 @@ import {
   type GraphQLSchema,
   type OperationDefinitionNode,
   type SelectionSetNode,
+  type ValueNode,
 } from 'graphql';
 
 /** How much a document asks for, fragments written out. */
@@ -30,12 +31,16 @@ const NOTHING: Measure = { depth: 0, aliases: 0, cost: 0 };
 /** As `first` and `last` have it. */
 const PAGE = { usual: 20, most: 100 };
 const LIST_LENGTH = 3;
+/** What is no object and yet heavy: the words of one page of stories at a time. */
+const HEAVY: Readonly<Record<string, number>> = { 'Story.content': 90 };
 /** Fragments of fragments grow beyond all numbers. */
 const COUNTLESS = 1_000_000_000;
 
 interface Walk {
   readonly schema: GraphQLSchema;
+  /** What was sent along; a size that was not is the operation's own. */
   readonly variables: Readonly<Record<string, unknown>>;
+  readonly presets: ReadonlyMap<string, number>;
   readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
   /** Each fragment is measured once, so that the time depends on the length of the text alone. */
   readonly measured: Map<string, Measure>;
@@ -58,7 +63,8 @@ export function measureDocument(
     if (definition.kind !== Kind.OPERATION_DEFINITION) continue;
     const walk: Walk = {
       schema,
-      variables: { ...defaultsOf(definition), ...variables },
+      variables,
+      presets: presetsOf(definition),
       fragments: byName,
       measured: new Map(),
     };
@@ -74,8 +80,10 @@ export function measureDocument(
 }
 
 /** The sizes of pages that an operation gives itself. */
-const defaultsOf = ({ variableDefinitions = [] }: OperationDefinitionNode): object =>
-  Object.fromEntries(
+const presetsOf = ({
+  variableDefinitions = [],
+}: OperationDefinitionNode): ReadonlyMap<string, number> =>
+  new Map(
     variableDefinitions.flatMap(({ variable, defaultValue }) =>
       defaultValue?.kind === Kind.INT ? [[variable.name.value, Number(defaultValue.value)]] : [],
     ),
@@ -126,7 +134,7 @@ function measureField(walk: Walk, node: FieldNode, parent: Parent): Measure {
   const type = field === undefined ? undefined : getNamedType(field.type);
   const inside =
     node.selectionSet === undefined ? NOTHING : measureSelections(walk, node.selectionSet, type);
-  const own = isCompositeType(type) ? 1 : 0;
+  const own = isCompositeType(type) ? 1 : (HEAVY[`${parent?.name ?? ''}.${name}`] ?? 0);
   const times = field === undefined ? 1 : lengthOf(walk, node, field, parent);
   return {
     depth: 1 + inside.depth,
@@ -137,24 +145,30 @@ function measureField(walk: Walk, node: FieldNode, parent: Parent): Measure {
 
 /** How many of what a field leads to there may be. */
 function lengthOf(
-  { variables }: Walk,
+  walk: Walk,
   node: FieldNode,
   field: GraphQLField<unknown, unknown>,
   parent: Parent,
 ): number {
   if (field.args.some((argument) => argument.name === 'first')) {
-    const size = node.arguments?.find(
-      ({ name }) => name.value === 'first' || name.value === 'last',
-    );
-    if (size?.value.kind === Kind.INT) return within(Number(size.value.value));
-    if (size?.value.kind === Kind.VARIABLE) return within(variables[size.value.name.value]);
-    return PAGE.usual;
+    const sizes = (node.arguments ?? [])
+      .filter(({ name }) => name.value === 'first' || name.value === 'last')
+      .map(({ value }) => sizeOf(walk, value))
+      .filter((size) => size !== null);
+    return sizes.length === 0 ? PAGE.usual : Math.max(...sizes);
   }
   // The length of a connection is counted where its arguments stand.
   const counted = parent?.name.endsWith('Connection') === true;
   return isListType(getNullableType(field.type)) && !counted ? LIST_LENGTH : 1;
 }
 
-/** What is no size is refused by the field, or means the usual one. */
-const within = (size: unknown): number =>
-  typeof size === 'number' ? Math.min(PAGE.most, Math.max(0, size)) : PAGE.usual;
+/** @returns null for what is no size: it is refused by the field, or means the usual one */
+function sizeOf({ variables, presets }: Walk, value: ValueNode): number | null {
+  if (value.kind === Kind.INT) return within(Number(value.value));
+  if (value.kind !== Kind.VARIABLE) return null;
+  const name = value.name.value;
+  const given = Object.hasOwn(variables, name) ? variables[name] : presets.get(name);
+  return typeof given === 'number' ? within(given) : null;
+}
+
+const within = (size: number): number => Math.min(PAGE.most, Math.max(0, size));

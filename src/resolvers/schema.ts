@@ -24,7 +24,7 @@ import { GrantCreditsResolver } from './credits/grants.resolver.js';
 import { ReportsResolver } from './credits/reports.resolver.js';
 import { RevokeCreditLotResolver } from './credits/revocations.resolver.js';
 import { JobQueueResolver } from './operations/job-queues.resolver.js';
-import { limits } from './limits.js';
+import { limits, limitsOfAnswers } from './limits.js';
 import { MaintenanceResolver } from './operations/maintenance.resolver.js';
 import { NodeResolver } from './node.resolver.js';
 import { createShield } from './permissions.js';
@@ -68,4 +68,4 @@ export function buildTypes(): GraphQLSchema {
 
 /** The schema behind the shield, and behind that the limits: what is not allowed counts for nothing. */
 export const createSchema = (): GraphQLSchema =>
-  applyMiddleware(buildTypes(), createShield(), limits);
+  applyMiddleware(buildTypes(), createShield(), limits, limitsOfAnswers);

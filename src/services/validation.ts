@@ -19,11 +19,31 @@ export function parseRequest<Schema extends z.ZodType>(
   throw badUserInput(field, issue?.message ?? 'is not valid');
 }
 
+/** What would take long to normalise: more than the 30 that UAX #15 (12.1) takes for the most in any language. */
+const isStackedHigh = (value: string): boolean => /\p{M}{31}/u.test(value);
+
+/** One at a time: what is too long, or stacked too high, is not looked at any further. */
+const writing = (least: number, most: number): z.ZodString => {
+  const count = `must be ${String(least)} to ${String(most)} characters`;
+  return (
+    z
+      .string()
+      // As UTF-16, and composed of up to three.
+      .refine(({ length }) => length <= 6 * most, { error: count, abort: true })
+      .refine(isCleanText, {
+        error: 'must be text without NUL and unpaired surrogates',
+        abort: true,
+      })
+      .refine((value) => !isStackedHigh(value), {
+        error: 'must have at most 30 marks on a letter',
+        abort: true,
+      })
+  );
+};
+
 /** Text without NUL and lone surrogates, in NFC, `least` to `most` code points. */
 export const text = (least: number, most: number): z.ZodType<string, string> =>
-  z
-    .string()
-    .refine(isCleanText, 'must be text without NUL and unpaired surrogates')
+  writing(least, most)
     .transform((value) => value.normalize('NFC'))
     .refine(
       (value) => {
@@ -47,13 +67,14 @@ export const email = z
   .toLowerCase()
   .pipe(z.email('must be an e-mail address'));
 
-export const password = z
-  .string()
-  .refine(isCleanText, 'must be text without NUL and unpaired surrogates')
-  .refine((value) => {
-    const count = countCodePoints(value);
-    return count >= 8 && count <= 256;
-  }, 'must be 8 to 256 characters')
+export const password = writing(8, 256)
+  .refine(
+    (value) => {
+      const count = countCodePoints(value);
+      return count >= 8 && count <= 256;
+    },
+    { error: 'must be 8 to 256 characters', abort: true },
+  )
   .refine((value) => !isCommonPassword(value), 'is one of the most common passwords');
 
 /** A whole number of points. */

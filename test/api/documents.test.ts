@@ -55,7 +55,13 @@ const REFUSED: readonly [name: string, what: string, query: string][] = [
   ],
   ['more than two thousand words', 'tokens', `{ ${'me { id } '.repeat(600)} }`],
   ['fragments that double a hundred times', 'aliases', exponential(100)],
+  ['hundreds of thousands of lines', 'lines', `${'\n'.repeat(400_000)}{ nothing }`],
   ['a megabyte, almost', 'tokens', `{ ${'__typename '.repeat(90_000)} }`],
+  [
+    'the words of more than a page of stories',
+    'cost',
+    `{ ${['a', 'b'].map((name) => `${name}: stories(first: 60) { nodes { content } }`).join(' ')} }`,
+  ],
   [
     'pages within pages',
     'cost',
@@ -85,16 +91,34 @@ test('the length of a page counts, however it is said', async () => {
     'nodes { creditLots(first: $lots) { nodes { id transactions(last: 3) { nodes { id } } } } }';
   const given = `query ($users: Int!, $lots: Int) { users(first: $users) { ${lots} } }`;
   const preset = `query ($users: Int = 100, $lots: Int = 100) { users(first: $users) { ${lots} } }`;
+  const either = `query ($lots: Int) { users(first: 100) { ${lots.replace('first: $lots', 'first: null, last: $lots')} } }`;
   expect((await ask(given, { users: 2, lots: 2 })).errors).toEqual([]);
   for (const [query, variables] of [
     [given, { users: 100, lots: 100 }],
     [preset, {}],
+    [either, { lots: 100 }],
   ] as const)
     expect((await ask(query, variables)).errors[0]?.extensions).toMatchObject({
       code: 'QUERY_TOO_COMPLEX',
       what: 'cost',
     });
   expect((await ask(preset, { users: 1, lots: 1 })).errors).toEqual([]);
+});
+
+test('many mistakes in one document are told a few at a time, quickly', async () => {
+  const mistakes = Array.from({ length: 900 }, (_, at) => `nothing${String(at)}`).join('\n');
+  const inputs = Array.from(
+    { length: 40 },
+    (_, at) => `a${String(at)}: story(id: { a: 1 }) { id }`,
+  );
+  for (const query of [`{ ${mistakes} }`, `{ ${inputs.join('\n')} }`]) {
+    const startedAt = performance.now();
+    const { status, errors } = await ask(query);
+    expect(performance.now() - startedAt).toBeLessThan(200);
+    expect(status).toBe(400);
+    expect(errors.length).toBeLessThanOrEqual(11);
+    for (const { extensions } of errors) expect(extensions.code).toBe('BAD_USER_INPUT');
+  }
 });
 
 test('circles are refused as documents, of fragments as of introspection', async () => {
@@ -116,6 +140,11 @@ test('limits hold for GET as well, and neither lists nor hashes of documents go 
   get.searchParams.set('query', aliased(51, '__typename'));
   const headers = { 'apollo-require-preflight': 'yes' };
   expect((await fetch(get, { headers })).status).toBe(400);
+  // What one parser cannot read, another one may.
+  for (const broken of [`${get.href}%23%`, `${get.href}&%`, `${get.href}%23%C3%28`]) {
+    const answer = (await (await fetch(broken, { headers })).json()) as Answer<null>;
+    expect(answer.errors[0]?.extensions.code).toBe('QUERY_TOO_COMPLEX');
+  }
   const post = (body: unknown): Promise<Response> =>
     fetch(`${url}/graphql`, {
       method: 'POST',

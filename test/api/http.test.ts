@@ -163,6 +163,29 @@ test('pages of the origins that are listed may use the API, to the letter, and n
   expect(nowhere.headers.get('access-control-allow-origin')).toBeNull();
 });
 
+test('a host that cannot be one is refused, and is no failure of ours', async () => {
+  const { port } = new URL(url);
+  for (const host of ['a b', '<', '%'])
+    for (const path of ['/graphql?query={__typename}', '/graphql']) {
+      const answer = await new Promise<string>((resolve, reject) => {
+        const socket = connect(Number(port), '127.0.0.1', () => {
+          socket.write(
+            `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nApollo-Require-Preflight: 1\r\nConnection: close\r\n\r\n`,
+          );
+        });
+        let text = '';
+        socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+        socket.on('end', () => {
+          resolve(text);
+        });
+        socket.on('error', reject);
+      });
+      expect(answer).toMatch(/^HTTP\/1.1 400 /);
+      if (answer.includes('errors'))
+        expect(answer).toMatch(/"code":"BAD_USER_INPUT","field":"host"/);
+    }
+});
+
 test('who finds a hole is told whom to tell', async () => {
   const response = await fetch(`${secure.url}/.well-known/security.txt`);
   expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');

@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { execute, send } from '../support/client.js';
-import { CreateStory, Grant, Login, Narrate, Register } from '../support/operations.js';
+import {
+  CreateStory,
+  Grant,
+  Login,
+  Narrate,
+  Register,
+  UpdateProfile,
+} from '../support/operations.js';
 import {
   administrator,
   englishVoice,
@@ -88,6 +95,36 @@ describe('register refuses', () => {
     const input = { ...good, email: listener.email.toUpperCase() };
     expect(await refusal(() => execute(url, Register, { input }))).toEqual({ code: 'EMAIL_TAKEN' });
   });
+});
+
+test('what would take long to normalise is refused at once', async () => {
+  const stacked = 'a' + '\u0301\u0323'.repeat(40_000);
+  const input = { email: 'stack@example.com', password: stacked };
+  const startedAt = performance.now();
+  for (const variables of [
+    { ...input },
+    { ...input, password: 'a good password', displayName: stacked },
+  ]) {
+    const { errors } = await execute(url, Register, { input: variables });
+    expect(errors[0]?.extensions.code).toBe('BAD_USER_INPUT');
+  }
+  const { errors } = await send(
+    url,
+    'query ($search: String) { stories(search: $search) { nodes { id } } }',
+    {
+      search: stacked,
+    },
+  );
+  expect(errors[0]?.extensions).toEqual({ code: 'BAD_USER_INPUT', field: 'search' });
+  expect(performance.now() - startedAt).toBeLessThan(500);
+  // As long as a word may be, and no longer than that.
+  const { data } = await execute(
+    url,
+    UpdateProfile,
+    { displayName: 'Z' + '\u0301'.repeat(30) },
+    { token: listener.token },
+  );
+  expect(data?.updateProfile.displayName).toHaveLength(30);
 });
 
 test('an unknown address and a wrong password are the same answer', async () => {

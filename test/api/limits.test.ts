@@ -194,6 +194,20 @@ test('many under other names in one document count as many', async () => {
   ).toBeLessThanOrEqual(20);
 });
 
+test('reads in the answer of a mutation are counted before it, so that no answer of what is done is lost', async () => {
+  const { token } = await signUp();
+  const document = `mutation ($name: String!) { updateProfile(displayName: $name) { displayName ...Points } }
+    fragment Points on User { a: credits { balance } b: credits { balance } creditLots { nodes { id } } }`;
+  const rename = (name: string): Promise<Answer<unknown>> =>
+    send(url, document, { name }, { token });
+  for (let at = 1; at <= 20; at += 1) expect((await rename(String(at))).errors).toEqual([]);
+  const { errors, data } = await rename('21');
+  expect(errors.map(({ extensions }) => extensions.code)).toEqual(['RATE_LIMITED']);
+  expect(data).toBeNull();
+  const name = await send(url, '{ me { displayName } }', {}, { token });
+  expect(name.data).toEqual({ me: { displayName: '20' } });
+});
+
 test('what is asked of many people in one field counts once', async () => {
   const { id, token } = await signUp();
   await talebank.database.sql(`UPDATE users SET role = 'ADMIN' WHERE id = $1`, [id]);

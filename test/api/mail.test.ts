@@ -1,3 +1,4 @@
+import { get } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -212,12 +213,23 @@ test('common passwords are refused, in any case, and long ones of any characters
     expect(await register(good)).toBeUndefined();
 });
 
+const statusUnder = (host: string): Promise<number | undefined> =>
+  new Promise((resolve, reject) => {
+    get(`${url}/dev/mail`, { headers: { host } }, (response) => {
+      resolve(response.resume().statusCode);
+    }).on('error', reject);
+  });
+
 test('what came for development is shown to this machine alone, as text', async () => {
   const page = await fetch(`${url}/dev/mail`);
   expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
   expect(page.headers.get('cache-control')).toBe('no-store');
   const passedOn = await fetch(`${url}/dev/mail`, { headers: { 'x-forwarded-for': '192.0.2.1' } });
   expect(passedOn.status).toBe(404);
+  // A page of somebody else's whose name leads here.
+  expect(await statusUnder('rebound.example')).toBe(404);
+  for (const name of ['localhost', '127.0.0.1:80', '[::1]:4000'])
+    expect(await statusUnder(name)).toBe(200);
   const email = `"<b>bold</b>"@example.com`;
   const input = { email, password: PASSWORD };
   await send(url, 'mutation ($input: RegisterInput!) { register(input: $input) { accessToken } }', {

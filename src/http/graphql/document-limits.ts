@@ -1,11 +1,15 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { GraphQLError, parse, type DocumentNode, type GraphQLSchema } from 'graphql';
 import { LRUCache } from 'lru-cache';
-import { queryTooComplex } from '../../domain/errors.js';
+import { badUserInput, queryTooComplex } from '../../domain/errors.js';
 import { measureDocument, type Measure } from '../../resolvers/measure.js';
 
-/** More than any screen asks for, and less than what would hold others up. */
-const LIMITS: Readonly<Record<keyof Measure, number>> & { readonly tokens: number } = {
+/**
+ * More than any screen asks for, and less than what would hold others up. Lines, because the place of each
+ * error is found by counting them.
+ */
+const LIMITS: Readonly<Record<keyof Measure | 'tokens' | 'lines', number>> = {
+  lines: 2000,
   tokens: 2000,
   depth: 10,
   aliases: 50,
@@ -30,6 +34,7 @@ export function limitDocuments(server: FastifyInstance, schema: GraphQLSchema): 
   const documentOf = (text: string): DocumentNode | null => {
     const known = parsed.get(text);
     if (known !== undefined) return known;
+    refuseLines(text);
     const document = parseWithin(text);
     if (document !== null) parsed.set(text, document);
     return document;
@@ -40,6 +45,12 @@ export function limitDocuments(server: FastifyInstance, schema: GraphQLSchema): 
     if (document !== null) refuse(measureDocument(schema, document, variables));
     done();
   });
+}
+
+function refuseLines(text: string): void {
+  let lines = 1;
+  for (const _end of text.matchAll(/\r\n|[\r\n]/g))
+    if (++lines > LIMITS.lines) throw queryTooComplex('lines', LIMITS.lines);
 }
 
 /** @returns null for what is no GraphQL: that is Apollo's to say */
@@ -66,16 +77,24 @@ interface Operation {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null;
 
-/** What is asked, whatever it may be. */
-function operationOf(request: FastifyRequest): Operation {
-  const sent = request.method === 'GET' ? request.query : request.body;
-  const { query, variables } = isRecord(sent) ? sent : {};
-  return { query, variables: variablesOf(variables) };
+/** What is asked, whatever it may be: as Apollo Server will read it, to the letter. */
+function operationOf({ method, body, url, protocol, hostname }: FastifyRequest): Operation {
+  if (method === 'POST') {
+    const { query, variables } = isRecord(body) ? body : {};
+    return { query, variables: isRecord(variables) ? variables : {} };
+  }
+  // Of the address that the request claims to be for.
+  const base = `${protocol}://${hostname}/`;
+  if (!URL.canParse(url, base)) throw badUserInput('host', 'must be the name of a host');
+  const { searchParams } = new URL(url, base);
+  return {
+    query: searchParams.get('query'),
+    variables: variablesOf(searchParams.get('variables')),
+  };
 }
 
-function variablesOf(variables: unknown): Operation['variables'] {
-  if (isRecord(variables)) return variables;
-  if (typeof variables !== 'string') return {};
+function variablesOf(variables: string | null): Operation['variables'] {
+  if (variables === null) return {};
   try {
     const values: unknown = JSON.parse(variables);
     return isRecord(values) ? values : {};

@@ -13,6 +13,8 @@ import { limitDocuments } from './document-limits.js';
 import { refreshCookie } from './refresh-cookie.js';
 import { currentRequest } from '../requests.js';
 
+const MOST_ERRORS = 10;
+
 /** Answers GraphQL at /graphql. */
 export async function serveGraphql(server: FastifyInstance, app: App): Promise<void> {
   const schema = createSchema();
@@ -25,6 +27,8 @@ export async function serveGraphql(server: FastifyInstance, app: App): Promise<v
     allowBatchedHttpRequests: false,
     // What is known by its hash alone could not be measured.
     persistedQueries: false,
+    // Each is placed and described, and whoever mends the first few asks again anyway.
+    validationOptions: { maxErrors: MOST_ERRORS },
     includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,
     formatError: (formatted, error) =>
