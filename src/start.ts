@@ -12,7 +12,7 @@ import { applyMigrations } from './infra/migrations.js';
 import { startEmbeddedPostgres } from './infra/postgres/embedded.js';
 import { StartError } from './infra/start-error.js';
 import { startJobs } from './jobs/index.js';
-import { DEMO_USER, ensureUser, seedLibrary } from './services/seed.js';
+import { DEMO_USER, ensureAdministrator, ensureUser, seedLibrary } from './services/seed.js';
 import { syncVoices } from './services/stories/voices.js';
 
 const root = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
@@ -118,8 +118,7 @@ async function populate(app: OpenApp): Promise<Running['logins']> {
   const logins: { who: string; email: string; password: string }[] = [];
   const admin = config.admin ?? (config.production ? null : await demoAdministrator(config));
   if (admin !== null) {
-    await ensureUser(app, { ...admin, displayName: 'Administrator', role: 'ADMIN' });
-    logins.push({ who: 'administrator', ...admin });
+    if (await ensureAdministrator(app, admin)) logins.push({ who: 'administrator', ...admin });
   }
   if (config.seed) {
     const seeded = await seedLibrary(app, root('prisma/library'));

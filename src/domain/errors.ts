@@ -80,6 +80,10 @@ export const emailTaken = (): DomainError =>
 export const invalidCredentials = (): DomainError =>
   new DomainError('INVALID_CREDENTIALS', 'The e-mail address or the password is wrong.');
 
+/** For who is signed in and shows once more that it is them. */
+export const wrongPassword = (): DomainError =>
+  new DomainError('INVALID_CREDENTIALS', 'The password is wrong.');
+
 export const accountSuspended = (): DomainError =>
   new DomainError('ACCOUNT_SUSPENDED', 'This account is suspended.');
 

@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { fromPrisma, type Db as QueueDb } from 'pg-boss';
-import { Prisma, PrismaClient } from '../generated/prisma/client.js';
+import { Prisma, PrismaClient, type User } from '../generated/prisma/client.js';
 import { busy, DomainError } from '../domain/errors.js';
 import type { Logger } from './log.js';
 
-export { Prisma };
+export { Prisma, type User };
 
 /** The client outside of a transaction. */
 export type Db = Omit<PrismaClient, '$transaction' | '$extends'> & {
@@ -25,6 +25,8 @@ const MAX_WAIT_MS = 5_000;
 const TIMEOUT_MS = 10_000;
 /** How long a statement waits for a lock that someone else holds, before it is refused as BUSY. */
 const LOCK_TIMEOUT_MS = 5_000;
+/** A process that stands still in a transaction, or whose host has gone, loses its locks after this long. */
+const IDLE_IN_TRANSACTION_MS = 15_000;
 const LARGE_READ_TIMEOUT_MS = 30 * 60_000;
 const MOST_TRIES = 6;
 
@@ -36,6 +38,7 @@ export function createDb(options: { url: string; poolSize: number; log: Logger }
       connectionTimeoutMillis: MAX_WAIT_MS,
       application_name: 'talebank',
       lock_timeout: LOCK_TIMEOUT_MS,
+      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     },
     {
       statementNameGenerator: nameStatements(),

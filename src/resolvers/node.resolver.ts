@@ -5,7 +5,11 @@ import type { Context } from './context.js';
 
 @Resolver()
 export class NodeResolver {
-  @Query(() => Node, { nullable: true, description: 'Anything public or your own, by its id.' })
+  @Query(() => Node, {
+    nullable: true,
+    description:
+      'Anything public or your own, by its id; NOT_FOUND for anything else. Devices are found for as long as they are kept, also when they are signed out.',
+  })
   node(
     @Ctx() context: Context,
     @Arg('id', () => ID, { description: 'Its id.' }) id: string,

@@ -3,10 +3,16 @@ import type { Page, PageArguments } from '../domain/paging.js';
 
 @ObjectType({ description: 'Where a page stands in its list.' })
 export class PageInfo {
-  @Field(() => Boolean, { description: 'Whether there is more behind `endCursor`.' })
+  @Field(() => Boolean, {
+    description:
+      'Whether there is more behind `endCursor`: for `first` as it was read, for `last` whether `before` was given.',
+  })
   hasNextPage!: boolean;
 
-  @Field(() => Boolean, { description: 'Whether there is more before `startCursor`.' })
+  @Field(() => Boolean, {
+    description:
+      'Whether there is more before `startCursor`: for `last` as it was read, for `first` whether `after` was given.',
+  })
   hasPreviousPage!: boolean;
 
   @Field(() => String, {

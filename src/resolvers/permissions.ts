@@ -18,6 +18,12 @@ const isAdministrator = rule('isAdministrator')((_parent, _args, { viewer, refus
   return viewer.role === 'ADMIN' ? true : forbidden();
 });
 
+/** Also one whose access token has expired, and whose cookie has not. */
+const isSignedInDevice = rule('isSignedInDevice')(
+  (_parent, _args, { viewer, refused, refreshCookie }: Context) =>
+    viewer === null && refreshCookie.read() === null ? (refused ?? unauthenticated()) : true,
+);
+
 /** A token came along and was refused: then “nobody is signed in” would be the wrong answer. */
 const hasNoBadToken = rule('hasNoBadToken')(
   (_parent, _args, { refused }: Context) => refused ?? true,
@@ -55,7 +61,7 @@ const permissions = {
     register: allow,
     login: allow,
     refreshSession: allow,
-    logout: isSignedIn,
+    logout: isSignedInDevice,
     revokeSession: isSignedIn,
     revokeOtherSessions: isSignedIn,
     changePassword: isSignedIn,

@@ -33,7 +33,7 @@ import { StoryResolver } from './stories/story.resolver.js';
 
 /** The schema as it is served, without the shield. */
 export function buildTypes(): GraphQLSchema {
-  return buildSchemaSync({
+  const schema = buildSchemaSync({
     resolvers: [
       AuthResolver,
       AccountResolver,
@@ -64,7 +64,22 @@ export function buildTypes(): GraphQLSchema {
     validate: false,
     nullableByDefault: false,
   });
+  for (const [type, description] of [
+    [schema, ABOUT.schema],
+    [schema.getQueryType(), ABOUT.query],
+    [schema.getMutationType(), ABOUT.mutation],
+  ] as const)
+    if (type != null) type.description = description;
+  return schema;
 }
+
+/** What the decorators have no place for. */
+const ABOUT = {
+  schema:
+    'Stories, narrated for Story Points. Sign in with `login`, send the access token as `Authorization: Bearer …`, ask for a price with `quoteAudio` and for the narration with `synthesizeAudio`. What a schema cannot say, error codes and limits above all, is in docs/api.md.',
+  query: 'What there is to see. Changes nothing.',
+  mutation: 'What there is to do. Each is done wholly or not at all, one after the other.',
+};
 
 /** The schema behind the shield, and behind that the limits: what is not allowed counts for nothing. */
 export const createSchema = (): GraphQLSchema =>

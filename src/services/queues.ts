@@ -58,6 +58,8 @@ export const synthesizeAudioQueue = (
 const sendMailPayload = z.object({
   userId: z.uuid(),
   mail: z.enum(['VERIFY', 'RESET', 'PASSWORD_CHANGED']),
+  /** Of a RESET. */
+  requestedAt: z.iso.datetime().optional(),
 });
 export type SendMailPayload = z.infer<typeof sendMailPayload>;
 

@@ -32,21 +32,40 @@ export async function ensureUser(
   }
 }
 
+/**
+ * Creates the first administrator, once: where there is one already, nobody else is let in, whatever the
+ * configuration still says.
+ * @returns whether someone has the address now
+ */
+export async function ensureAdministrator(
+  app: App,
+  admin: { email: string; password: string },
+): Promise<boolean> {
+  const { db } = app;
+  if ((await db.user.count({ where: { role: 'ADMIN', suspendedAt: null } })) === 0)
+    await ensureUser(app, { ...admin, displayName: 'Administrator', role: 'ADMIN' });
+  return (await db.user.count({ where: { email: admin.email.toLowerCase() } })) > 0;
+}
+
 /** Puts the tales of a folder into a library that never had a story. @returns how many */
 export async function seedLibrary(app: App, folder: string): Promise<number> {
   if ((await app.db.story.count()) > 0) return 0;
   const files = (await readdir(folder)).filter((name) => name.endsWith('.md')).sort();
   for (const file of files) {
     const { head, content } = parseTale(await readFile(join(folder, file), 'utf8'));
-    await createStory(app, {
-      slug: head['slug'] ?? null,
-      title: head['title'] ?? file,
-      author: head['author'] ?? '',
-      language: head['language'] ?? 'en',
-      description: head['description'] ?? null,
-      content,
-      published: true,
-    });
+    await createStory(
+      app,
+      {
+        slug: head['slug'] ?? null,
+        title: head['title'] ?? file,
+        author: head['author'] ?? '',
+        language: head['language'] ?? 'en',
+        description: head['description'] ?? null,
+        content,
+        published: true,
+      },
+      null,
+    );
   }
   return files.length;
 }

@@ -16,7 +16,9 @@ export function parseRequest<Schema extends z.ZodType>(
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const field = issue?.path.filter((part) => typeof part === 'string').at(-1) ?? 'input';
-  throw badUserInput(field, issue?.message ?? 'is not valid');
+  const place = issue?.path.find((part) => typeof part === 'number');
+  const where = place === undefined ? '' : ` (the one at ${String(place)}, counted from 0)`;
+  throw badUserInput(field, (issue?.message ?? 'is not valid') + where);
 }
 
 /** What would take long to normalise: more than the 30 that UAX #15 (12.1) takes for the most in any language. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { ask, execute, send } from '../support/client.js';
 import {
   AuditLog,
@@ -15,7 +16,7 @@ import {
   UpdateProfile,
   Users,
 } from '../support/operations.js';
-import { administrator, newListener, type Person } from '../support/people.js';
+import { administrator, newListener, newStory, type Person } from '../support/people.js';
 import { ADMIN, startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
 
 const PASSWORD = 'a good password';
@@ -127,6 +128,9 @@ test('a changed password signs every device out, and this one in anew', async ()
   const change = (currentPassword: string, newPassword: string): Promise<string | undefined> =>
     codeOf(execute(url, ChangePassword, { currentPassword, newPassword }, { token: person.token }));
   expect(await change('another password', 'quite another one')).toBe('INVALID_CREDENTIALS');
+  const wrong = { currentPassword: 'another password', newPassword: 'quite another one' };
+  const { errors } = await execute(url, ChangePassword, wrong, { token: person.token });
+  expect(errors[0]?.message).toBe('The password is wrong.');
   expect(await change(PASSWORD, 'short')).toBe('BAD_USER_INPUT');
   expect(await standing(url, attic.token)).toBe(person.id);
   expect(await audited(person.id)).toEqual([]);
@@ -251,6 +255,29 @@ test('the last administrator stays one, whatever is asked and however many ask a
   await sleep(WITHIN_MS);
 }, 120_000);
 
+test('whoever is no administrator any more when it is their turn administers nobody', async () => {
+  const [deputy, person] = await Promise.all([newListener(url), newListener(url)]);
+  const { id: userId } = person;
+  const promote = { userId: deputy.id, role: 'ADMIN' as const, reason: 'A deputy' };
+  await ask(url, SetUserRole, promote, admin.token);
+  await sleep(WITHIN_MS);
+  const client = new pg.Client({ connectionString: talebank.database.url });
+  await client.connect();
+  try {
+    await client.query('BEGIN');
+    await client.query(`UPDATE users SET role = 'USER' WHERE id = $1`, [deputy.id]);
+    const suspend = { userId, reason: 'A last deed' };
+    const waiting = codeOf(execute(url, SuspendUser, suspend, { token: deputy.token }));
+    await sleep(300);
+    await client.query('COMMIT');
+    expect(await waiting).toBe('FORBIDDEN');
+  } finally {
+    await client.end();
+  }
+  expect(await audited(userId)).toEqual([]);
+  expect(await standing(url, person.token)).toBe(userId);
+});
+
 test('administrators find people page by page, and by a part of their address or name', async () => {
   const people: Person[] = [];
   for (let count = 0; count < 5; count += 1) people.push(await newListener(url));
@@ -309,6 +336,22 @@ test('the audit log tells who did what to whom and why, and nothing can change i
     'TRUNCATE audit_entries',
   ])
     await expect(talebank.database.sql(statement)).rejects.toThrow();
+});
+
+test('what an administrator does to a story is in the audit log, and what is refused is not', async () => {
+  const title = 'The Owl Who Could Not Sleep';
+  const { id } = await newStory(url, admin, { title });
+  const story = { title, author: 'Talebank', language: 'en', content: 'Hoo.', published: false };
+  const document =
+    'mutation ($id: ID!, $story: StoryInput!) { updateStory(id: $id, input: $story) { id } }';
+  const { token } = admin;
+  expect((await send(url, document, { id, story }, { token })).errors).toEqual([]);
+  const wrong = { id, story: { ...story, language: 'not a language' } };
+  expect(await codeOf(send(url, document, wrong, { token }))).toBe('BAD_USER_INPUT');
+  const remove = `mutation { deleteStory(id: "${id}") }`;
+  expect((await send(url, remove, {}, { token })).errors).toEqual([]);
+  expect(await codeOf(send(url, remove, {}, { token }))).toBe('NOT_FOUND');
+  expect(await audited(id)).toEqual(['createStory: ', 'updateStory: ', 'deleteStory: ']);
 });
 
 test('nobody but an administrator administers, and a wrong request changes nothing', async () => {

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { ask, execute, send } from '../support/client.js';
+import { mailTo } from '../support/mail.js';
 import {
   DeleteAccount,
   Grant,
@@ -11,9 +12,13 @@ import {
   Narrate,
   Refresh,
   Register,
+  RequestPasswordReset,
+  ResetPassword,
+  SetMonthlyCredits,
   SetUserRole,
   UpdateProfile,
   Users,
+  VerifyEmail,
 } from '../support/operations.js';
 import {
   administrator,
@@ -257,6 +262,12 @@ test('no points come in once somebody has left, however closely it is asked', as
     const refused = execute(url, Grant, { input: late }, { token: admin.token });
     expect(await codeOf(refused)).toBe('NOT_FOUND');
   }
+  // Postgres counts with a delay.
+  await sleep(1500);
+  const [deadlocks] = await talebank.database.sql(
+    'SELECT deadlocks::int FROM pg_stat_database WHERE datname = current_database()',
+  );
+  expect(deadlocks).toEqual({ deadlocks: 0 });
 });
 
 test('whoever waited for the account while it was closed finds nobody', async () => {
@@ -286,6 +297,52 @@ test('whoever waited for the account while it was closed finds nobody', async ()
   } finally {
     await client.end();
   }
+});
+
+test('whoever waited for a person who has left meanwhile finds nobody', async () => {
+  const person = await newListener(url);
+  const { email, token, id: userId } = person;
+  await ask(url, RequestPasswordReset, { email });
+  const verify = await mailTo(url, email, /^Confirm/);
+  const reset = await mailTo(url, email, /^Choose a new/);
+  const client = new pg.Client({ connectionString: talebank.database.url });
+  await client.connect();
+  try {
+    await client.query('BEGIN');
+    await client.query('UPDATE users SET deleted_at = now() WHERE id = $1', [userId]);
+    const reason = 'A race';
+    const administering = { token: admin.token };
+    const waiting = [
+      execute(url, UpdateProfile, { displayName: 'Grandma' }, { token }),
+      execute(url, SetMonthlyCredits, { userId, amount: 5, reason }, administering),
+      execute(url, SetUserRole, { userId, role: 'ADMIN', reason }, administering),
+      execute(url, VerifyEmail, { token: verify.token }),
+      execute(url, ResetPassword, { token: reset.token, newPassword: 'quite another one' }),
+    ].map(codeOf);
+    await sleep(500);
+    await client.query('COMMIT');
+    expect(await Promise.all(waiting)).toEqual([
+      'NOT_FOUND',
+      'NOT_FOUND',
+      'NOT_FOUND',
+      'TOKEN_INVALID',
+      'TOKEN_INVALID',
+    ]);
+  } finally {
+    await client.end();
+  }
+  const [row] = await talebank.database.sql(
+    `SELECT display_name, monthly_credits, role::text, email_verified_at, password_changed_at
+     FROM users WHERE id = $1`,
+    [userId],
+  );
+  expect(row).toEqual({
+    display_name: null,
+    monthly_credits: null,
+    role: 'USER',
+    email_verified_at: null,
+    password_changed_at: null,
+  });
 });
 
 test('the address is free again, and whoever takes it is somebody else', async () => {

@@ -37,6 +37,19 @@ const codeOf = async (
   answer: Promise<{ errors: readonly { extensions: { code: string } }[] }>,
 ): Promise<string | undefined> => (await answer).errors[0]?.extensions.code;
 
+/** Waits until so many mails were dealt with, sent or not. */
+const expectDone = async ({ database }: Talebank, count: number): Promise<void> => {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    const done = await database.sql(
+      `SELECT 1 FROM pgboss.job WHERE name = 'send-mail' AND state = 'completed'`,
+    );
+    if (done.length === count) return;
+    if (Date.now() > deadline) throw new Error(`${String(done.length)} mails are done.`);
+    await sleep(50);
+  }
+};
+
 const isVerified = async ({ token }: Person): Promise<boolean | undefined> =>
   (await send<{ me: { emailVerified: boolean } }>(url, '{ me { emailVerified } }', {}, { token }))
     .data?.me.emailVerified;
@@ -188,11 +201,41 @@ test('no queue, no table and no log ever holds a link', async () => {
   expect(everything).not.toContain(person.email);
 });
 
-test('a changed password is told to its owner', async () => {
+test('a changed password is told to its owner, and takes its worth from links mailed before', async () => {
   const { email, token } = await newListener(url);
-  const passwords = { currentPassword: PASSWORD, newPassword: 'quite another one' };
-  await ask(url, ChangePassword, passwords, token);
+  await ask(url, RequestPasswordReset, { email });
+  const link = await mailTo(url, email, RESET);
+  const newPassword = 'quite another one';
+  await ask(url, ChangePassword, { currentPassword: PASSWORD, newPassword }, token);
   await mailTo(url, email, /password was changed/);
+  const used = execute(url, ResetPassword, { token: link.token, newPassword: 'a thief’s own' });
+  expect(await codeOf(used)).toBe('TOKEN_INVALID');
+  await ask(url, Login, { input: { email, password: newPassword } });
+});
+
+test('a link that was asked for before the password was changed is not mailed after it', async () => {
+  const apart = await startTalebank({ ROLE: 'api' });
+  try {
+    const { email, token, id } = await newListener(apart.url);
+    await ask(apart.url, RequestPasswordReset, { email });
+    const passwords = { currentPassword: PASSWORD, newPassword: 'quite another one' };
+    await ask(apart.url, ChangePassword, passwords, token);
+    await apart.join({ ROLE: 'worker', PUBLIC_URL: apart.url });
+    await mailTo(apart.url, email, /password was changed/);
+    await mailTo(apart.url, email, VERIFY);
+    await expectDone(apart, 3);
+    expect((await readMail(apart.url)).filter((mail) => RESET.exec(mail.subject))).toEqual([]);
+    // Whoever asks now gets one.
+    await ask(apart.url, RequestPasswordReset, { email });
+    await mailTo(apart.url, email, RESET);
+    const purposes = await apart.database.sql(
+      'SELECT purpose FROM email_tokens WHERE user_id = $1 ORDER BY purpose',
+      [id],
+    );
+    expect(purposes).toEqual([{ purpose: 'RESET' }, { purpose: 'VERIFY' }]);
+  } finally {
+    await apart.close();
+  }
 });
 
 test('common passwords are refused, in any case, and long ones of any characters are taken', async () => {

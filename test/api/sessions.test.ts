@@ -1,8 +1,15 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ask, execute, send } from '../support/client.js';
-import { Login, Refresh, Register } from '../support/operations.js';
+import { hash } from '@node-rs/argon2';
+import { ask, execute, send, type Answer } from '../support/client.js';
+import {
+  ChangePassword,
+  Login,
+  Refresh,
+  Register,
+  SignedInDevices,
+} from '../support/operations.js';
 import { newListener } from '../support/people.js';
 import { startTalebank, type Talebank } from '../support/talebank.js';
 
@@ -170,6 +177,92 @@ test('in a browser the refresh token travels only in a cookie that scripts canno
   const refreshed = await execute(url, Refresh, {}, sent);
   expect(refreshed.data?.refreshSession).toMatchObject({ refreshToken: null, user: { email } });
   expect(refreshed.headers.get('set-cookie')).not.toBe(cookie);
+});
+
+const cookieOf = ({ headers }: { headers: Headers }): string =>
+  headers.get('set-cookie')?.split(';')[0] ?? '';
+const EMPTY = 'talebank_refresh=';
+
+test('a browser whose access token has expired signs out with its cookie, and keeps none', async () => {
+  const { email } = await newListener(url);
+  const input = { email, password: 'a good password', transport: 'COOKIE' as const };
+  const logout = (headers: Record<string, string>, token?: string): Promise<Answer<unknown>> =>
+    send(url, 'mutation { logout }', {}, { headers, token });
+  for (const token of [undefined, 'expired']) {
+    const cookie = cookieOf(await execute(url, Login, { input }));
+    const out = await logout({ cookie }, token);
+    expect(out.data).toEqual({ logout: true });
+    expect(cookieOf(out)).toBe(EMPTY);
+    const refused = await execute(url, Refresh, {}, { headers: { cookie } });
+    expect(refused.errors[0]?.extensions.code).toBe('REFRESH_TOKEN_INVALID');
+    expect(cookieOf(refused)).toBe(EMPTY);
+  }
+  // A body's token that is refused says nothing about the cookie.
+  const cookie = cookieOf(await execute(url, Login, { input }));
+  const wrong = await execute(url, Refresh, { refreshToken: 'x' }, { headers: { cookie } });
+  expect(wrong.headers.get('set-cookie')).toBeNull();
+  const right = await execute(url, Refresh, {}, { headers: { cookie } });
+  expect(right.errors).toEqual([]);
+  // Whoever is nobody cannot sign out.
+  expect((await logout({})).errors[0]?.extensions.code).toBe('UNAUTHENTICATED');
+  expect((await logout({ cookie: `${EMPTY}nonsense` })).data).toEqual({ logout: true });
+});
+
+test('of more than a hundred devices the least recently used are signed out', async () => {
+  const { id, email } = await newListener(url);
+  await talebank.database.sql(
+    `INSERT INTO sessions (user_id, id, device_name, created_at, last_used_at, absolute_expires_at, expires_at)
+     SELECT $1, gen_random_uuid(), 'Script ' || n, now() - n * interval '1 hour', now() - n * interval '1 hour',
+            now() + interval '9 days', now() + interval '9 days' FROM generate_series(1, 120) n`,
+    [id],
+  );
+  const input = { email, password: 'a good password', deviceName: 'Attic' };
+  const { login } = await ask(url, Login, { input });
+  const { me: person } = await ask(url, SignedInDevices, {}, login.accessToken);
+  const names = person?.sessions.map(({ deviceName }) => deviceName) ?? [];
+  expect(names).toHaveLength(100);
+  expect(names.slice(0, 3)).toEqual(['Attic', null, 'Script 1']);
+  expect(names.at(-1)).toBe('Script 98');
+  const [living] = await talebank.database.sql(
+    'SELECT count(*)::int FROM sessions WHERE user_id = $1 AND revoked_at IS NULL',
+    [id],
+  );
+  expect(living).toEqual({ count: 100 });
+});
+
+test('whoever signs in while their password is hashed anew gets in', async () => {
+  const other = await talebank.join({ ROLE: 'api' });
+  const old = await hash('a good password', { memoryCost: 8192, timeCost: 1, parallelism: 1 });
+  for (let round = 0; round < 10; round += 1) {
+    const { id, email, token } = await newListener(url);
+    await talebank.database.sql('UPDATE users SET password_hash = $2 WHERE id = $1', [id, old]);
+    const input = { email, password: 'a good password' };
+    const answers = await Promise.all([
+      ...[url, other.url, url].map((at) => execute(at, Login, { input })),
+      execute(
+        url,
+        ChangePassword,
+        { currentPassword: 'a good password', newPassword: 'quite another one' },
+        { token },
+      ),
+    ]);
+    const codes = answers.map(({ errors }) => errors[0]?.extensions.code);
+    // Those who came after the change were late; the change itself was right.
+    expect(codes.filter((code) => code !== undefined && code !== 'INVALID_CREDENTIALS')).toEqual(
+      [],
+    );
+    expect(codes[3]).toBeUndefined();
+    await talebank.database.sql('UPDATE users SET password_hash = $2 WHERE id = $1', [id, old]);
+    const again = await Promise.all(
+      [url, other.url, url, other.url].map((at) => execute(at, Login, { input })),
+    );
+    expect(again.flatMap(({ errors }) => errors)).toEqual([]);
+    const [row] = await talebank.database.sql<{ password_hash: string }>(
+      'SELECT password_hash FROM users WHERE id = $1',
+      [id],
+    );
+    expect(row?.password_hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+  }
 });
 
 test('no token is stored as it is, nor does any reach the log', async () => {

@@ -80,6 +80,40 @@ test('a first start makes everything and answers; a second one finds it as it wa
   expect(second.logs().some((line) => line['msg'] === 'database migrated')).toBe(false);
 });
 
+const administrators = async (url: string, email: string, password: string): Promise<string[]> => {
+  const document = `mutation ($email: String!, $password: String!) {
+    login(input: { email: $email, password: $password }) { accessToken } }`;
+  const { data } = await send<{ login: { accessToken: string } }>(url, document, {
+    email,
+    password,
+  });
+  const token = data?.login.accessToken;
+  const users = '{ users(first: 100) { nodes { email role } } }';
+  const list = await send<{ users: { nodes: { email: string; role: string }[] } }>(
+    url,
+    users,
+    {},
+    { token },
+  );
+  return (list.data?.users.nodes ?? [])
+    .filter(({ role }) => role === 'ADMIN')
+    .map((one) => one.email);
+};
+
+test('the configuration makes the first administrator, and never another one', async () => {
+  const password = 'keeper of the tales';
+  const first = await start({ ADMIN_EMAIL: 'First@example.com', ADMIN_PASSWORD: password });
+  expect(await administrators(first.url, 'first@example.com', password)).toEqual([
+    'first@example.com',
+  ]);
+  await first.stop();
+  const second = await start({ ADMIN_EMAIL: 'second@example.com', ADMIN_PASSWORD: password });
+  expect(await administrators(second.url, 'first@example.com', password)).toEqual([
+    'first@example.com',
+  ]);
+  expect(await administrators(second.url, 'second@example.com', password)).toEqual([]);
+});
+
 test('a server that is killed leaves no Postgres behind, and starts again at once', async () => {
   const first = await start();
   const library = await titles(first.url);

@@ -3,6 +3,9 @@
 ALTER TABLE "users" ADD COLUMN "deleted_at" TIMESTAMPTZ(3);
 ALTER TABLE "credit_accounts" ADD COLUMN "closed_at" TIMESTAMPTZ(3);
 
+-- So that a mail which was asked for before, and had to wait, does not open the account.
+ALTER TABLE "users" ADD COLUMN "password_changed_at" TIMESTAMPTZ(3);
+
 -- What was mailed to confirm an address or to set a new password, by SHA-256. Each is good once.
 CREATE TABLE "email_tokens" (
     "user_id" UUID NOT NULL,
@@ -25,6 +28,10 @@ CREATE INDEX "audios_rendition_hash_idx" ON "audios"("rendition_hash");
 
 -- What is pruned, in the order in which it lapsed.
 CREATE INDEX "sessions_expires_at_idx" ON "sessions"("expires_at");
+-- Whether an account was used from an address before; and of all the devices that were ever signed in, those
+-- that are.
+CREATE INDEX "sessions_user_id_ip_address_idx" ON "sessions"("user_id", "ip_address");
+CREATE INDEX "sessions_live" ON "sessions"("user_id", "id") WHERE "revoked_at" IS NULL;
 
 -- How often something was asked for. Written all the time and worth nothing after a crash: not logged.
 CREATE UNLOGGED TABLE "rate_limits" (

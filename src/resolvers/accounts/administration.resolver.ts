@@ -57,7 +57,10 @@ export class AuditEntryType implements Omit<AuditEntry, 'actorId'> {
   @Field(() => String, { nullable: true, description: 'The id of what it was done to.' })
   target!: string | null;
 
-  @Field(() => String, { nullable: true, description: 'Why, in their words.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'Why, in their words; null where nobody is asked for it.',
+  })
   reason!: string | null;
 
   actorId!: string | null;
@@ -115,7 +118,8 @@ export class AdministrationResolver {
 export class AuditEntryResolver {
   @FieldResolver(() => UserType, {
     nullable: true,
-    description: 'Who did it; null for the command line, and when the account is gone.',
+    description:
+      'Who did it; null for the command line. Whoever has deleted their account has no name any more.',
   })
   actor(@Root() { actorId }: AuditEntry, @Ctx() { loaders }: Context): Promise<UserView | null> {
     return loaders.optional(loaders.users, actorId);

@@ -8,11 +8,11 @@ import {
   revokeSession,
   type SessionView,
 } from '../../services/sessions/devices.js';
-import { endSession, refreshSession } from '../../services/sessions/sessions.js';
+import { signOut } from '../../services/sessions/sessions.js';
 import { signedIn, type Context } from '../context.js';
 import { must } from '../loaders.js';
 import { AuthPayload, ChangePasswordArgs, LoginInput, RegisterInput } from './auth.type.js';
-import { deliver } from './deliver.js';
+import { deliver, deliverSuccessor } from './deliver.js';
 import { SessionType, UserType } from './user.type.js';
 
 @Resolver(() => AuthPayload)
@@ -38,7 +38,8 @@ export class AuthResolver {
   }
 
   @Mutation(() => AuthPayload, {
-    description: 'Replaces the refresh token and gives a fresh access token.',
+    description:
+      'Replaces the refresh token and gives a fresh access token. The old refresh token gets the same answer for ten seconds; later it is theft, and the device is signed out: REFRESH_TOKEN_REUSED. The new one comes as it did when the device signed in.',
   })
   async refreshSession(
     @Ctx() context: Context,
@@ -48,14 +49,17 @@ export class AuthResolver {
     })
     refreshToken?: string | null,
   ): Promise<AuthPayload> {
-    const presented = refreshToken ?? context.refreshCookie.read();
-    return deliver(context, await refreshSession(context.app, presented, context.device));
+    return deliverSuccessor(context, refreshToken ?? null);
   }
 
-  @Mutation(() => Boolean, { description: 'Signs this device out.' })
+  @Mutation(() => Boolean, {
+    description:
+      'Signs this device out: the one of the access token or, where that has expired, of the cookie.',
+  })
   async logout(@Ctx() context: Context): Promise<boolean> {
-    await endSession(context.app, signedIn(context));
-    context.refreshCookie.clear();
+    const { app, viewer, refreshCookie } = context;
+    await signOut(app, { viewer, refreshToken: refreshCookie.read() });
+    refreshCookie.clear();
     return true;
   }
 

@@ -6,7 +6,10 @@ export class SynthesizeAudioInputType implements SynthesizeAudioInput {
   @Field(() => ID, { description: 'A story of the library.' })
   storyId!: string;
 
-  @Field(() => ID, { description: 'One of `voices`.' })
+  @Field(() => ID, {
+    description:
+      'One of `voices`. Those that speak the language of the story are in `voices(language: …)`; others read it with an accent.',
+  })
   voiceId!: string;
 
   @Field(() => Int, {

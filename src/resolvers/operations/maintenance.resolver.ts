@@ -46,7 +46,7 @@ export class MaintenanceResolver {
     @Arg('userId', () => ID, { description: 'Whose.' }) userId: string,
     @Arg('amount', () => Int, {
       nullable: true,
-      description: '0 to 1,000,000 points a month; null for the configured default.',
+      description: '0 to 1,000,000 points a month; null, or left out, for the configured default.',
     })
     amount: number | null,
     @Arg('reason', () => String, { description: 'Why, for the audit log. 1 to 500 characters.' })

@@ -22,7 +22,7 @@ import {
 } from '../../services/stories/stories.js';
 import { listVoices, type Voice } from '../../services/stories/voices.js';
 import { AudioType } from '../audio/audio.type.js';
-import type { Context } from '../context.js';
+import { signedIn, type Context } from '../context.js';
 import { must } from '../loaders.js';
 import { toConnection, type Connection } from '../paging.js';
 import { StoriesArgs, StoryArgs, StoryInputType } from './story.input.js';
@@ -82,10 +82,10 @@ export class StoryResolver {
 
   @Mutation(() => StoryType, { description: 'Adds a story to the library. Administrators only.' })
   createStory(
-    @Ctx() { app }: Context,
+    @Ctx() context: Context,
     @Arg('input', () => StoryInputType, { description: 'The story.' }) input: StoryInputType,
   ): Promise<Story> {
-    return createStory(app, input);
+    return createStory(context.app, input, signedIn(context).userId);
   }
 
   @Mutation(() => StoryType, {
@@ -93,12 +93,12 @@ export class StoryResolver {
       'Replaces a story. Narrations made of the old text stay as they are. Administrators only.',
   })
   updateStory(
-    @Ctx() { app }: Context,
+    @Ctx() context: Context,
     @Arg('id', () => ID, { description: 'Which story.' }) id: string,
     @Arg('input', () => StoryInputType, { description: 'The whole story as it shall be.' })
     input: StoryInputType,
   ): Promise<Story> {
-    return updateStory(app, id, input);
+    return updateStory(context.app, id, input, signedIn(context).userId);
   }
 
   @Mutation(() => Boolean, {
@@ -106,10 +106,10 @@ export class StoryResolver {
       'Takes a story out of the library. Narrations of it stay with those who paid. Administrators only.',
   })
   async deleteStory(
-    @Ctx() { app }: Context,
+    @Ctx() context: Context,
     @Arg('id', () => ID, { description: 'Which story.' }) id: string,
   ): Promise<boolean> {
-    await deleteStory(app, id);
+    await deleteStory(context.app, id, signedIn(context).userId);
     return true;
   }
 }

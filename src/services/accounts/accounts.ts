@@ -4,11 +4,12 @@ import { accountSuspended, emailTaken, invalidCredentials } from '../../domain/e
 import { newUserId, type UserId } from '../../domain/ids.js';
 import { hashRequest, keys } from '../../domain/ledger/idempotency.js';
 import { isCleanText } from '../../domain/text.js';
-import { isUniqueViolation, transact, type Tx } from '../../infra/db.js';
-import { hashPassword, needsRehash, verifyPassword } from '../../infra/passwords.js';
+import { isUniqueViolation, transact, type Tx, type User } from '../../infra/db.js';
+import { hashPassword, needsRehash } from '../../infra/passwords.js';
 import { settleGrants } from '../ledger/grants.js';
 import { issueTokens, openSession, type Device, type SignedIn } from '../sessions/sessions.js';
 import { countAgainstLimit } from '../limits.js';
+import { withPassword, type Credentials } from './credentials.js';
 import { enqueueMail } from './mails.js';
 import { holdPassword, isKnownAddress } from './people.sql.js';
 import { email, line, parseRequest, password } from '../validation.js';
@@ -138,20 +139,33 @@ export async function signIn(
   input: { email: string; password: string; deviceName?: string | null },
   device: DeviceFacts,
 ): Promise<SignedIn> {
-  const request = parseRequest(credentials, input);
-  const known = !isCleanText(request.email)
-    ? null
-    : await app.db.user.findFirst({ where: { email: request.email, deletedAt: null } });
-  await limitStrangers(app, { email: request.email, userId: known?.id ?? NOBODY, ...device });
-  const right = await verifyPassword(known?.passwordHash ?? null, request.password);
-  if (known === null || !right) throw invalidCredentials();
-  if (known.suspendedAt !== null) throw accountSuspended();
-  const rehashed = needsRehash(known.passwordHash) ? await hashPassword(request.password) : null;
-  const session = await transact(app.db, async (tx) => {
-    if ((await holdPassword(tx, known.id)) !== known.passwordHash) throw invalidCredentials();
-    if (rehashed !== null)
-      await tx.user.update({ where: { id: known.id }, data: { passwordHash: rehashed } });
-    return openSession(app, tx, known.id, { ...device, name: request.deviceName });
+  const { email: address, password: given, deviceName: name } = parseRequest(credentials, input);
+  const find = async (): Promise<User | null> => {
+    const user = !isCleanText(address)
+      ? null
+      : await app.db.user.findFirst({ where: { email: address, deletedAt: null } });
+    await limitStrangers(app, { email: address, userId: user?.id ?? NOBODY, ...device });
+    return user;
+  };
+  const session = await withPassword(find, given, invalidCredentials, async (user) => {
+    if (user.suspendedAt !== null) throw accountSuspended();
+    const opened = await transact(app.db, async (tx) => {
+      if ((await holdPassword(tx, user.id)) !== user.passwordHash) throw invalidCredentials();
+      return openSession(app, tx, user.id, { ...device, name });
+    });
+    await rehash(app, user, given);
+    return opened;
   });
   return issueTokens(app, session, 'created');
+}
+
+/** Hashes a password anew whose hash was made with other parameters; when that fails, the next sign-in does it. */
+async function rehash(app: App, { id, passwordHash }: Credentials, right: string): Promise<void> {
+  if (!needsRehash(passwordHash)) return;
+  try {
+    const data = { passwordHash: await hashPassword(right) };
+    await app.db.user.updateMany({ where: { id, passwordHash }, data });
+  } catch (error) {
+    app.log.warn({ err: error, userId: id }, 'password not rehashed');
+  }
 }

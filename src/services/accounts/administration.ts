@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { App } from '../../app.js';
-import { conflict, notFound } from '../../domain/errors.js';
+import { conflict, forbidden, notFound } from '../../domain/errors.js';
 import { isId, type UserId } from '../../domain/ids.js';
 import { transact } from '../../infra/db.js';
 import { writeAudit } from '../audit.sql.js';
@@ -54,7 +54,9 @@ async function administer(
   const { userId: id, reason } = parseRequest(administering, input);
   if (!isId(id)) throw notFound('user');
   const user = await transact(app.db, async (tx) => {
-    const standings = await lockStandings(tx, id);
+    const standings = await lockStandings(tx, [id, actorId]);
+    // Who decided this may have been demoted meanwhile, by whom it is about.
+    if (!standings.some((one) => one.id === actorId && isAdministrator(one))) throw forbidden();
     const before = standings.find((standing) => standing.id === id.toLowerCase());
     if (before === undefined) throw notFound('user');
     const at = new Date();

@@ -1,15 +1,15 @@
 import { z } from 'zod';
 import type { App } from '../../app.js';
-import { conflict, invalidCredentials } from '../../domain/errors.js';
+import { conflict, wrongPassword } from '../../domain/errors.js';
 import { newId } from '../../domain/ids.js';
-import { transact } from '../../infra/db.js';
-import { verifyPassword } from '../../infra/passwords.js';
+import { transact, type User } from '../../infra/db.js';
 import { writeAudit } from '../audit.sql.js';
 import { eraseAccountQueue } from '../queues.js';
 import { endSessions } from '../sessions/devices.js';
 import type { Viewer } from '../sessions/viewer.js';
 import { parseRequest } from '../validation.js';
 import { isAdministrator } from './administration.js';
+import { withPassword, type Credentials } from './credentials.js';
 import { closeAccount, lockStandings } from './people.sql.js';
 
 const deletion = z.object({ password: z.string().max(1000, 'must be at most 1,000 characters') });
@@ -29,10 +29,20 @@ export async function deleteAccount(
 ): Promise<void> {
   const { password } = parseRequest(deletion, input);
   const { userId: id } = viewer;
-  const { passwordHash } = await app.db.user.findUniqueOrThrow({ where: { id } });
-  if (!(await verifyPassword(passwordHash, password))) throw invalidCredentials();
-  await transact(app.db, async (tx) => {
-    const standings = await lockStandings(tx, id);
+  const find = (): Promise<User | null> =>
+    app.db.user.findFirst({ where: { id, deletedAt: null } });
+  await withPassword(find, password, wrongPassword, ({ passwordHash }) =>
+    erasePerson(app, { id, passwordHash }),
+  );
+  app.sessionStates.forget(id);
+  app.log.info({ userId: id }, 'account deleted');
+}
+
+function erasePerson(app: App, { id, passwordHash }: Credentials): Promise<void> {
+  return transact(app.db, async (tx) => {
+    // The account before the person, in the order of whoever moves points and refers to their owner.
+    await closeAccount(tx, id);
+    const standings = await lockStandings(tx, [id]);
     const others = standings.filter((one) => one.id !== id);
     if (standings.some((one) => one.id === id && isAdministrator(one)) && others.length === 0)
       throw conflict('This is the last administrator. Make someone else one first.');
@@ -50,13 +60,10 @@ export async function deleteAccount(
         deletedAt: at,
       },
     });
-    if (count === 0) throw invalidCredentials();
-    await closeAccount(tx, id);
+    if (count === 0) throw wrongPassword();
     await endSessions(tx, { userId: id });
     await tx.emailToken.deleteMany({ where: { userId: id } });
     await writeAudit(tx, [{ actorId: id, action: 'deleteAccount', target: id, reason: null, at }]);
     await app.queue.enqueue(tx, eraseAccountQueue, [{ id: newId(), payload: { userId: id } }]);
   });
-  app.sessionStates.forget(id);
-  app.log.info({ userId: id }, 'account deleted');
 }

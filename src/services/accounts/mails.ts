@@ -60,13 +60,18 @@ export const enqueueMail = (
  * job sends a second mail with a token of its own, and using either uses up both.
  * @throws when it should be tried again
  */
-export async function sendMail(app: App, { userId, mail }: SendMailPayload): Promise<void> {
+export async function sendMail(
+  app: App,
+  { userId, mail, requestedAt }: SendMailPayload,
+): Promise<void> {
   const user = await app.db.user.findFirst({ where: { id: userId, deletedAt: null } });
   // Also for an address that nobody has: whoever asked must not see a difference.
   if (user === null || app.mailer === null) return;
   if (mail === 'VERIFY' && user.emailVerifiedAt !== null) return;
+  if (mail === 'RESET' && isOutdated(user.passwordChangedAt, requestedAt)) return;
   const { subject, link, text } = LETTERS[mail];
   const token = link === null ? null : await issueEmailToken(app, userId, link.purpose);
+  if (link !== null && token === null) return;
   const address = `${app.publicUrl()}/${link?.page ?? ''}?token=${token?.text ?? ''}`;
   try {
     await app.mailer.send({ to: user.email, subject, text: text(address) });
@@ -78,6 +83,10 @@ export async function sendMail(app: App, { userId, mail }: SendMailPayload): Pro
   app.metrics.mails.inc({ mail, result: 'sent' });
   app.log.info({ userId, mail }, 'mail sent');
 }
+
+/** A mail that had to wait shall not open an account whose owner has chosen a new password meanwhile. */
+const isOutdated = (changedAt: Date | null, requestedAt: string | undefined): boolean =>
+  changedAt !== null && requestedAt !== undefined && new Date(requestedAt) <= changedAt;
 
 /** What was mailed in development, newest first. */
 export const readMailbox = (app: Pick<App, 'mailbox'>): Promise<KeptMail[]> =>

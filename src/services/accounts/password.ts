@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { App } from '../../app.js';
-import { invalidCredentials } from '../../domain/errors.js';
-import { transact } from '../../infra/db.js';
-import { hashPassword, verifyPassword } from '../../infra/passwords.js';
+import { wrongPassword } from '../../domain/errors.js';
+import { transact, type User } from '../../infra/db.js';
+import { hashPassword } from '../../infra/passwords.js';
 import { writeAudit } from '../audit.sql.js';
 import { endSessions } from '../sessions/devices.js';
 import {
@@ -14,6 +14,7 @@ import {
 } from '../sessions/sessions.js';
 import type { Viewer } from '../sessions/viewer.js';
 import { parseRequest, password } from '../validation.js';
+import { withPassword } from './credentials.js';
 import { enqueueMail } from './mails.js';
 
 const change = z.object({
@@ -34,30 +35,32 @@ export async function changePassword(
 ): Promise<SignedIn> {
   const { currentPassword, newPassword } = parseRequest(change, input);
   const { userId: id, sessionId } = viewer;
-  const known = await app.db.user.findUniqueOrThrow({ where: { id } });
-  if (!(await verifyPassword(known.passwordHash, currentPassword))) throw invalidCredentials();
-  const passwordHash = await hashPassword(newPassword);
-  const { opened, ended } = await transact(app.db, async (tx) => {
-    // Someone else may have changed it while this was hashed.
-    const where = { id, passwordHash: known.passwordHash };
-    if ((await tx.user.updateMany({ where, data: { passwordHash } })).count === 0)
-      throw invalidCredentials();
-    const here = await tx.session.findUniqueOrThrow({
-      where: { userId_id: { userId: id, id: sessionId } },
+  const find = (): Promise<User | null> =>
+    app.db.user.findFirst({ where: { id, deletedAt: null } });
+  const opened = await withPassword(find, currentPassword, wrongPassword, async (known) => {
+    const passwordHash = await hashPassword(newPassword);
+    return transact(app.db, async (tx) => {
+      // Someone else may have changed it while this was hashed.
+      const where = { id, passwordHash: known.passwordHash };
+      const at = new Date();
+      const changed = { passwordHash, passwordChangedAt: at };
+      if ((await tx.user.updateMany({ where, data: changed })).count === 0) throw wrongPassword();
+      const here = await tx.session.findUniqueOrThrow({
+        where: { userId_id: { userId: id, id: sessionId } },
+      });
+      await endSessions(tx, { userId: id });
+      // Whoever was mailed a link before was mailed it for the old password.
+      await tx.emailToken.deleteMany({ where: { userId: id, purpose: 'RESET' } });
+      await enqueueMail(app, tx, { userId: id, mail: 'PASSWORD_CHANGED' });
+      await writeAudit(tx, [
+        { actorId: id, action: 'changePassword', target: id, reason: null, at },
+      ]);
+      const name = here.deviceName;
+      const transport = here.transport as TokenTransport;
+      return openSession(app, tx, id, { ...device, name, transport });
     });
-    const closed = await endSessions(tx, { userId: id });
-    await enqueueMail(app, tx, { userId: id, mail: 'PASSWORD_CHANGED' });
-    await writeAudit(tx, [
-      { actorId: id, action: 'changePassword', target: id, reason: null, at: new Date() },
-    ]);
-    const name = here.deviceName;
-    const transport = here.transport as TokenTransport;
-    return {
-      ended: closed,
-      opened: await openSession(app, tx, id, { ...device, name, transport }),
-    };
   });
   app.sessionStates.forget(id);
-  app.log.info({ userId: id, ended: ended.length }, 'password changed');
+  app.log.info({ userId: id }, 'password changed');
   return issueTokens(app, opened, 'created');
 }

@@ -6,14 +6,24 @@ import type { UserView } from './people.js';
 export type Standing = Pick<UserView, 'id' | 'role' | 'suspendedAt'>;
 
 /**
- * Locks a person and every administrator who is not suspended, in the order of their ids, so that two
- * administrators cannot take the role from each other at once. Indexes: users_administrators, users_pkey.
+ * Locks people and every administrator who is not suspended, in the order of their ids, so that two administrators
+ * cannot take the role from each other at once. They are read when all of them are locked: whoever became an
+ * administrator while this waited counts as well. Indexes: users_administrators, users_pkey.
  */
-export function lockStandings(tx: Tx, userId: string): Promise<Standing[]> {
+export async function lockStandings(tx: Tx, userIds: readonly string[]): Promise<Standing[]> {
+  const these = Prisma.sql`
+    WHERE (id = ANY(${userIds}::uuid[]) AND deleted_at IS NULL) OR (role = 'ADMIN' AND suspended_at IS NULL)
+    ORDER BY id`;
+  await tx.$queryRaw`SELECT FROM users ${these} FOR NO KEY UPDATE`;
   return tx.$queryRaw<Standing[]>`
-    SELECT id, role::text, suspended_at AS "suspendedAt" FROM users
-    WHERE (id = ${userId}::uuid AND deleted_at IS NULL) OR (role = 'ADMIN' AND suspended_at IS NULL)
-    ORDER BY id FOR NO KEY UPDATE`;
+    SELECT id, role::text, suspended_at AS "suspendedAt" FROM users ${these}`;
+}
+
+/** Locks a person against everything that changes them. @returns false for one who is not there any more. Index: users_pkey. */
+export async function lockPerson(tx: Tx, userId: string): Promise<boolean> {
+  const rows = await tx.$queryRaw<unknown[]>`
+    SELECT FROM users WHERE id = ${userId}::uuid AND deleted_at IS NULL FOR NO KEY UPDATE`;
+  return rows.length > 0;
 }
 
 /**
@@ -37,7 +47,7 @@ export const closeAccount = (tx: Tx, userId: string): Promise<number> =>
 
 /**
  * Whether somebody has signed in to this account from this address, as far back as sessions are kept.
- * Index: sessions_pkey.
+ * Index: sessions_user_id_ip_address_idx.
  */
 export async function isKnownAddress(
   db: Reader,

@@ -65,13 +65,19 @@ const profile = z.object({
     .transform((name) => (name === '' ? null : name)),
 });
 
-/** Changes what a person may change of themselves; what is left out stays. @throws BAD_USER_INPUT */
-export function updateProfile(
+/** Changes what a person may change of themselves; what is left out stays. @throws BAD_USER_INPUT, NOT_FOUND */
+export async function updateProfile(
   app: Pick<App, 'db'>,
   id: string,
   input: { displayName?: string | null },
 ): Promise<UserView> {
   const { displayName } = parseRequest(profile, input);
   const data = displayName === undefined ? {} : { displayName };
-  return app.db.user.update({ where: { id }, data, omit: { passwordHash: true } });
+  const [user] = await app.db.user.updateManyAndReturn({
+    where: { id, deletedAt: null },
+    data,
+    omit: { passwordHash: true },
+  });
+  if (user === undefined) throw notFound('user');
+  return user;
 }

@@ -1,15 +1,18 @@
 import type { App } from '../../app.js';
+import { tokenInvalid } from '../../domain/errors.js';
 import { transact } from '../../infra/db.js';
 import { findEmailToken, useEmailToken } from './email-tokens.js';
 import { enqueueMail } from './mails.js';
+import { lockPerson } from './people.sql.js';
 
 /** Confirms the address that a token was mailed to. @throws TOKEN_INVALID */
 export async function verifyEmail(app: App, text: string): Promise<void> {
   const token = await findEmailToken(app, text, 'VERIFY');
   const { userId: id } = token;
   await transact(app.db, async (tx) => {
+    if (!(await lockPerson(tx, id))) throw tokenInvalid();
     await useEmailToken(tx, token, 'VERIFY');
-    const unverified = { id, emailVerifiedAt: null, deletedAt: null };
+    const unverified = { id, emailVerifiedAt: null };
     await tx.user.updateMany({ where: unverified, data: { emailVerifiedAt: new Date() } });
   });
   app.log.info({ userId: id }, 'address verified');
@@ -17,7 +20,7 @@ export async function verifyEmail(app: App, text: string): Promise<void> {
 
 /** Mails the confirmation again, unless the address is confirmed. */
 export async function resendVerification(app: App, userId: string): Promise<void> {
-  const unverified = { id: userId, emailVerifiedAt: null };
+  const unverified = { id: userId, emailVerifiedAt: null, deletedAt: null };
   if ((await app.db.user.count({ where: unverified })) === 0) return;
   await transact(app.db, (tx) => enqueueMail(app, tx, { userId, mail: 'VERIFY' }));
 }

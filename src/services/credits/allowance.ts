@@ -36,7 +36,10 @@ export async function setMonthlyCredits(
   const { userId: id, amount: monthlyCredits, reason } = parseRequest(allowance, input);
   if (!isId(id)) throw notFound('user');
   const user = await transact(app.db, async (tx) => {
-    const { count } = await tx.user.updateMany({ where: { id }, data: { monthlyCredits } });
+    const { count } = await tx.user.updateMany({
+      where: { id, deletedAt: null },
+      data: { monthlyCredits },
+    });
     if (count === 0) throw notFound('user');
     const at = await readLedgerClock(tx);
     await writeAudit(tx, [{ actorId, action: 'setMonthlyCredits', target: id, reason, at }]);

@@ -3,14 +3,18 @@ import type { TaskOutcome } from './expire-credits.js';
 import { giveWay } from './give-way.js';
 import { pruneEmailTokens, pruneRateLimits, pruneSessions, type Prune } from './prune.sql.js';
 
-const ROWS_IN_A_BATCH = 1000;
+/** Of sessions fewer, for each takes all its tokens along. */
+const BATCHES: readonly (readonly [prune: Prune, rows: number])[] = [
+  [pruneSessions, 100],
+  [pruneEmailTokens, 1000],
+  [pruneRateLimits, 1000],
+];
 const MAIL_KEPT_MS = 7 * 86_400_000;
 
 /** Deletes sessions with their tokens, mailed tokens, counters of limits and development mail that have lapsed. */
 export async function prune(app: App, signal?: AbortSignal): Promise<TaskOutcome> {
   let deleted = 0;
-  for (const batch of [pruneSessions, pruneEmailTokens, pruneRateLimits])
-    deleted += await deleteInBatches(app, batch, signal);
+  for (const [batch, rows] of BATCHES) deleted += await deleteInBatches(app, batch, rows, signal);
   deleted += (await app.mailbox?.prune(new Date(Date.now() - MAIL_KEPT_MS))) ?? 0;
   return { processed: deleted, changed: deleted };
 }
@@ -18,14 +22,15 @@ export async function prune(app: App, signal?: AbortSignal): Promise<TaskOutcome
 async function deleteInBatches(
   app: Pick<App, 'db'>,
   batch: Prune,
+  rows: number,
   signal?: AbortSignal,
 ): Promise<number> {
   for (let deleted = 0; ;) {
     signal?.throwIfAborted();
     const startedAt = performance.now();
-    const count = await batch(app.db, ROWS_IN_A_BATCH);
+    const count = await batch(app.db, rows);
     deleted += count;
-    if (count < ROWS_IN_A_BATCH) return deleted;
+    if (count < rows) return deleted;
     await giveWay(app, startedAt);
   }
 }

@@ -1,8 +1,9 @@
 import type { App } from '../../app.js';
 import { notFound } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
-import { transact, type Tx } from '../../infra/db.js';
+import { Prisma, transact, type Tx } from '../../infra/db.js';
 import { writeAudit } from '../audit.sql.js';
+import { MOST_DEVICES } from './sessions.js';
 import type { Viewer } from './viewer.js';
 
 /** A signed-in device as its owner sees it. */
@@ -30,12 +31,12 @@ export async function sessionsByKey(
   return new Map(rows.map((row) => [`${row.userId} ${row.id}`, row]));
 }
 
-/** The devices that are signed in, most recently used first. Bounded: nobody has more than a hundred. */
+/** The devices that are signed in, most recently used first. Bounded: nobody has more than MOST_DEVICES. */
 export function listSessions(app: App, userId: string): Promise<SessionView[]> {
   return app.db.session.findMany({
     where: { userId, revokedAt: null, expiresAt: { gt: new Date() } },
     orderBy: [{ lastUsedAt: 'desc' }, { id: 'desc' }],
-    take: 100,
+    take: MOST_DEVICES,
   });
 }
 
@@ -72,16 +73,20 @@ async function endOwn(
   return ended.length;
 }
 
-/** Ends devices that are signed in. @returns their ids */
+/** Ends devices that are signed in, by the database’s clock. @returns their ids. Index: sessions_live. */
 export async function endSessions(
   tx: Tx,
   which: { userId: string; id?: string | { not: string } },
 ): Promise<string[]> {
-  const now = new Date();
-  const ended = await tx.session.updateManyAndReturn({
-    where: { ...which, revokedAt: null, expiresAt: { gt: now } },
-    data: { revokedAt: now },
-    select: { id: true },
-  });
-  return ended.map(({ id }) => id);
+  const { userId, id } = which;
+  const those =
+    id === undefined
+      ? Prisma.empty
+      : typeof id === 'string'
+        ? Prisma.sql`AND id = ${id}::uuid`
+        : Prisma.sql`AND id <> ${id.not}::uuid`;
+  const ended = await tx.$queryRaw<{ id: string }[]>`
+    UPDATE sessions SET revoked_at = now()
+    WHERE user_id = ${userId}::uuid ${those} AND revoked_at IS NULL AND expires_at > now() RETURNING id`;
+  return ended.map((session) => session.id);
 }

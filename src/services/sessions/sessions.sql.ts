@@ -1,5 +1,50 @@
 import type { Reader, Tx } from '../../infra/db.js';
 
+export interface NewSession {
+  readonly userId: string;
+  readonly id: string;
+  /** Of its first refresh token. */
+  readonly hash: Uint8Array<ArrayBuffer>;
+  /** How long it lives unused, and how long at most. */
+  readonly idleMs: number;
+  readonly longestMs: number;
+}
+
+/** A device with its first refresh token, by the database's clock. @returns when it is signed out unless it is used */
+export async function insertSession(
+  tx: Tx,
+  { userId, id, hash, idleMs, longestMs }: NewSession,
+  device: {
+    readonly name: string | null;
+    readonly userAgent: string | null;
+    readonly ipAddress: string | null;
+    readonly transport: string;
+  },
+): Promise<Date> {
+  const [row] = await tx.$queryRaw<[{ expiresAt: Date }]>`
+    WITH clock AS MATERIALIZED (SELECT date_trunc('milliseconds', clock_timestamp()) AS now),
+    session AS (
+      INSERT INTO sessions (user_id, id, device_name, user_agent, ip_address, transport, created_at,
+                            last_used_at, absolute_expires_at, expires_at)
+      SELECT ${userId}::uuid, ${id}::uuid, ${device.name}, ${device.userAgent}, ${device.ipAddress},
+             ${device.transport}, now, now, now + ${longestMs} * interval '1 millisecond',
+             now + ${Math.min(idleMs, longestMs)} * interval '1 millisecond'
+      FROM clock RETURNING user_id, id, created_at, expires_at
+    ), token AS (
+      INSERT INTO refresh_tokens (user_id, hash, session_id, created_at)
+      SELECT user_id, ${hash}, id, created_at FROM session
+    )
+    SELECT expires_at AS "expiresAt" FROM session`;
+  return row.expiresAt;
+}
+
+/** Ends what somebody has beyond so many devices, the least recently used first. Index: sessions_live. */
+export const endLeastUsed = (tx: Tx, userId: string, most: number): Promise<number> =>
+  tx.$executeRaw`
+    UPDATE sessions SET revoked_at = now() WHERE user_id = ${userId}::uuid AND revoked_at IS NULL AND id IN (
+      SELECT id FROM sessions WHERE user_id = ${userId}::uuid AND revoked_at IS NULL AND expires_at > now()
+      ORDER BY last_used_at DESC, id DESC OFFSET ${most})`;
+
 export interface SessionRow {
   readonly id: string;
   readonly userId: string;

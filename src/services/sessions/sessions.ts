@@ -10,7 +10,12 @@ import {
   type OpaqueToken,
 } from '../../infra/tokens.js';
 import { writeAudit } from '../audit.sql.js';
-import { lockSessionOfToken, type SessionRow } from './sessions.sql.js';
+import {
+  endLeastUsed,
+  insertSession,
+  lockSessionOfToken,
+  type SessionRow,
+} from './sessions.sql.js';
 import type { Viewer } from './viewer.js';
 
 export type TokenTransport = 'BODY' | 'COOKIE';
@@ -34,6 +39,8 @@ export interface SignedIn {
   readonly refreshTokenExpiresAt: Date;
 }
 
+/** More than anyone carries about; whoever signs in from a script forgets to sign out. */
+export const MOST_DEVICES = 100;
 /** The predecessor of a refresh token is answered with the same successor for this long. */
 const REUSE_GRACE_MS = 10_000;
 
@@ -46,34 +53,19 @@ export interface OpenedSession {
   readonly expiresAt: Date;
 }
 
-/** Opens a family of refresh tokens for a device. */
+/** Opens a family of refresh tokens for a device; beyond MOST_DEVICES the least recently used one is signed out. */
 export async function openSession(
   app: App,
   tx: Tx,
   userId: string,
   device: Device,
 ): Promise<OpenedSession> {
-  const { refreshIdleMs, refreshMaxMs } = app.config.tokens;
+  const { refreshIdleMs: idleMs, refreshMaxMs: longestMs } = app.config.tokens;
   const token = makeOpaqueToken(userId);
   const sessionId = newId();
-  const now = new Date();
-  const absoluteExpiresAt = new Date(now.getTime() + refreshMaxMs);
-  const expiresAt = new Date(now.getTime() + Math.min(refreshIdleMs, refreshMaxMs));
-  await tx.session.create({
-    data: {
-      userId,
-      id: sessionId,
-      deviceName: device.name,
-      userAgent: device.userAgent,
-      ipAddress: device.ipAddress,
-      transport: device.transport,
-      createdAt: now,
-      lastUsedAt: now,
-      absoluteExpiresAt,
-      expiresAt,
-      tokens: { create: { hash: token.hash, createdAt: now } },
-    },
-  });
+  const session = { userId, id: sessionId, hash: token.hash, idleMs, longestMs };
+  const expiresAt = await insertSession(tx, session, device);
+  await endLeastUsed(tx, userId, MOST_DEVICES);
   return { userId, sessionId, transport: device.transport, token, expiresAt };
 }
 
@@ -203,9 +195,32 @@ async function succeed(
   return successor;
 }
 
-/** Signs the viewer's own device out: its refresh tokens at once, its access token within a second. */
-export async function endSession(app: App, viewer: Viewer): Promise<void> {
-  const { userId, sessionId: id } = viewer;
+/**
+ * Signs a device out, by its access token, by its refresh token, or both: its refresh tokens at once, its access
+ * token within a second. Also when it is signed out already, or there is none.
+ */
+export async function signOut(
+  app: App,
+  device: { viewer: Viewer | null; refreshToken: string | null },
+): Promise<void> {
+  const { viewer, refreshToken } = device;
+  const presented = refreshToken === null ? null : parseOpaqueToken(refreshToken);
+  const ofToken = presented === null ? null : await findSessionOfToken(app, presented);
+  for (const session of [viewer, ofToken]) if (session !== null) await endSession(app, session);
+}
+
+async function findSessionOfToken(
+  app: App,
+  { userId, hash }: OpaqueToken,
+): Promise<{ userId: string; sessionId: string } | null> {
+  const where = { userId_hash: { userId, hash } };
+  return app.db.refreshToken.findUnique({ where, select: { userId: true, sessionId: true } });
+}
+
+async function endSession(
+  app: App,
+  { userId, sessionId: id }: { userId: string; sessionId: string },
+): Promise<void> {
   await app.db.session.updateMany({
     where: { userId, id, revokedAt: null },
     data: { revokedAt: new Date() },

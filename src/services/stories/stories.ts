@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import type { App } from '../../app.js';
 import { badUserInput, notFound } from '../../domain/errors.js';
-import { isId, newId } from '../../domain/ids.js';
+import { isId, newId, type UserId } from '../../domain/ids.js';
 import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../../domain/paging.js';
 import { countCodePoints, isCleanText, sha256Hex, slugify } from '../../domain/text.js';
 import { isUniqueViolation, transact, type Tx } from '../../infra/db.js';
+import { writeAudit } from '../audit.sql.js';
 import { language, line, parseRequest, text } from '../validation.js';
 import { readLibrary, readStories, readStory, type Story } from './stories.sql.js';
 
@@ -102,15 +103,21 @@ const storyInput = z.object({
 
 /**
  * Adds a story to the library. The slug is made from the title when absent.
+ * @param actorId the administrator who does it; null for the tales that come with the product
  * @throws BAD_USER_INPUT, also for a slug that another story has
  */
-export async function createStory(app: App, input: StoryInput): Promise<Story> {
+export async function createStory(
+  app: App,
+  input: StoryInput,
+  actorId: UserId | null,
+): Promise<Story> {
   const story = parseRequest(storyInput, input);
   return saving(app, story.slug ?? null, () =>
     transact(app.db, async (tx) => {
       const slug = story.slug ?? (await freeSlug(tx, story.title));
       const data = { ...story, slug, ...(await saveText(tx, story.content)) };
       const { id } = await tx.story.create({ data: { id: newId(), ...withoutContent(data) } });
+      await recordEdit(tx, 'createStory', id, actorId);
       return id;
     }),
   );
@@ -120,7 +127,12 @@ export async function createStory(app: App, input: StoryInput): Promise<Story> {
  * Replaces a story. Narrations that were made of the old text stay as they are.
  * @throws BAD_USER_INPUT, NOT_FOUND
  */
-export async function updateStory(app: App, id: string, input: StoryInput): Promise<Story> {
+export async function updateStory(
+  app: App,
+  id: string,
+  input: StoryInput,
+  actorId: UserId,
+): Promise<Story> {
   const story = parseRequest(storyInput, input);
   if (!isId(id)) throw notFound('story');
   return saving(app, story.slug ?? null, () =>
@@ -133,6 +145,7 @@ export async function updateStory(app: App, id: string, input: StoryInput): Prom
         ...(await saveText(tx, story.content)),
       };
       await tx.story.update({ where: { id }, data: withoutContent(data) });
+      await recordEdit(tx, 'updateStory', id, actorId);
       return id;
     }),
   );
@@ -142,14 +155,26 @@ export async function updateStory(app: App, id: string, input: StoryInput): Prom
  * Takes a story out of the library. Its narrations stay with those who paid for them.
  * @throws NOT_FOUND
  */
-export async function deleteStory(app: App, id: string): Promise<void> {
-  const deleted = isId(id)
-    ? await app.db.story.updateMany({
-        where: { id, deletedAt: null },
-        data: { deletedAt: new Date() },
-      })
-    : { count: 0 };
-  if (deleted.count === 0) throw notFound('story');
+export async function deleteStory(app: App, id: string, actorId: UserId): Promise<void> {
+  if (!isId(id)) throw notFound('story');
+  await transact(app.db, async (tx) => {
+    const { count } = await tx.story.updateMany({
+      where: { id, deletedAt: null },
+      data: { deletedAt: new Date() },
+    });
+    if (count === 0) throw notFound('story');
+    await recordEdit(tx, 'deleteStory', id, actorId);
+  });
+}
+
+async function recordEdit(
+  tx: Tx,
+  action: string,
+  target: string,
+  actorId: UserId | null,
+): Promise<void> {
+  if (actorId === null) return;
+  await writeAudit(tx, [{ actorId, action, target, reason: null, at: new Date() }]);
 }
 
 function withoutContent<Data extends { content: string }>({
