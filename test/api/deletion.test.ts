@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { ask, execute, send } from '../support/client.js';
+import { until } from '../support/faults.js';
 import { mailTo } from '../support/mail.js';
 import {
   DeleteAccount,
@@ -266,13 +267,14 @@ test('no points come in once somebody has left, however closely it is asked', as
 
 test('whoever leaves waits for the points that move, and holds nobody up meanwhile', async () => {
   const person = await newListener(url);
+  const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
   const client = new pg.Client({ connectionString: talebank.database.url });
   await client.connect();
   try {
     await client.query(`BEGIN; SET LOCAL lock_timeout = '1s'`);
     await client.query('SELECT FROM credit_accounts WHERE user_id = $1 FOR UPDATE', [person.id]);
     const leaving = remove(person);
-    await sleep(700);
+    await until('it waits', async () => (await talebank.database.sql(waiting)).length > 0);
     // As a narration does that refers to its owner: the other way round, each would wait for the other.
     await client.query('SELECT FROM users WHERE id = $1 FOR KEY SHARE', [person.id]);
     await client.query('COMMIT');
