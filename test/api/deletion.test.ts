@@ -267,7 +267,7 @@ test('no points come in once somebody has left, however closely it is asked', as
 
 test('whoever leaves waits for the points that move, and holds nobody up meanwhile', async () => {
   const person = await newListener(url);
-  const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+  const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%credit_accounts%'`;
   const client = new pg.Client({ connectionString: talebank.database.url });
   await client.connect();
   try {
