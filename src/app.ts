@@ -8,11 +8,13 @@ import { createNotices } from './infra/notices.js';
 import { openQueue, type JobQueue, type QueueDeclaration } from './infra/queue.js';
 import { createRateLimiter, type RateLimiter } from './infra/rate-limiter.js';
 import { createEspeakProvider } from './infra/speech/espeak.js';
+import { createMp3Encoder, type Mp3Encoder } from './infra/speech/mp3-encoder.js';
 import type { SpeechProvider } from './infra/speech/provider.js';
 import { openLocalStorage } from './infra/storage/local.js';
 import type { Storage } from './infra/storage/storage.js';
 import type { KeyRing } from './infra/tokens.js';
 import { loadSecret, openKeys } from './services/keys.js';
+import { createFollowers, LIVE_CHANNEL, type Followers } from './services/live/followers.js';
 import {
   createSessionStates,
   STANDING_CHANNEL,
@@ -60,9 +62,12 @@ export interface App {
   /** Where mail goes in development; null when it goes somewhere else. */
   readonly mailbox: Mailbox | null;
   readonly speech: SpeechProvider;
+  readonly encoder: Mp3Encoder;
   readonly keys: KeyRing;
   /** How sessions stood a moment ago. */
   readonly sessionStates: SessionStates;
+  /** Who waits to hear of changes, in this process. */
+  readonly followers: Followers;
   /** Signs the addresses of recordings. */
   readonly urlSecret: Uint8Array;
   /** Where clients reach the API; known once it listens. */
@@ -106,6 +111,10 @@ export async function openApp(options: {
   const notices = createNotices({ url, log });
   const sessionStates = createSessionStates(db, () => notices.current());
   notices.listen(STANDING_CHANNEL, sessionStates.listener);
+  // After the sessions' own: whoever follows looks at them again.
+  const followers = createFollowers();
+  notices.listen(STANDING_CHANNEL, followers.standing);
+  notices.listen(LIVE_CHANNEL, followers.live);
   notices.open();
   const { mailer, mailbox } = await openMail(config);
   const rateLimiter = createRateLimiter({ url, rates: config.limits, log });
@@ -114,6 +123,10 @@ export async function openApp(options: {
     processes: Math.ceil(config.synthesis.concurrency / 2),
     timeoutMs: config.synthesis.speechTimeoutMs,
     log,
+  });
+  const encoder = createMp3Encoder({
+    threads: config.synthesis.concurrency,
+    bitrateKbps: config.synthesis.bitrateKbps,
   });
   return {
     config,
@@ -124,8 +137,10 @@ export async function openApp(options: {
     synthesizeAudio,
     storage: await openLocalStorage(join(config.dataDir, 'audio')),
     speech,
+    encoder,
     keys: await openKeys(db, log, config.tokens.keys),
     sessionStates,
+    followers,
     rateLimiter,
     mailer,
     mailbox,
@@ -133,11 +148,13 @@ export async function openApp(options: {
     publicUrl: options.publicUrl,
     ledger: openLedger({ config, db, queue, synthesizeAudio }, facts),
     close: async (timeoutMs) => {
+      followers.close();
       await queue.close(timeoutMs);
       await notices.close();
       await rateLimiter.close();
       mailer?.close();
       await speech.close();
+      await encoder.close();
       await db.$disconnect();
     },
   };

@@ -6,7 +6,8 @@ import type { App } from '../app.js';
 import { FILES_PATH, isSigned } from '../services/narrations/addresses.js';
 
 const params = z.object({ key: z.string().regex(/^[0-9a-f]{64}\.(mp3|vtt)$/) });
-const query = z.object({
+/** What a signed address says beside its path. */
+export const signature = z.object({
   expires: z.string().regex(/^\d{1,12}$/),
   signature: z.string().max(100),
 });
@@ -16,27 +17,30 @@ const TYPES: Readonly<Record<string, string>> = {
   vtt: 'text/vtt; charset=utf-8',
 };
 
+export const FOR_PLAYERS = {
+  // A player on another site may use the address: whoever has it was given it.
+  'access-control-allow-origin': '*',
+  'cross-origin-resource-policy': 'cross-origin',
+  // Opened by itself, a recording is shown by the browser's own player.
+  'content-security-policy':
+    "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+};
+
 /** Recordings and captions at signed addresses: 403 for a wrong or expired one, 404 for a deleted file. */
 export function serveFiles(server: FastifyInstance, app: App): void {
   server.get(`${FILES_PATH}/:key`, { exposeHeadRoute: true }, async (request, reply) => {
-    void reply.headers({
-      // A player on another site may use the address: whoever has it was given it.
-      'access-control-allow-origin': '*',
-      'cross-origin-resource-policy': 'cross-origin',
-      // Opened by itself, a recording is shown by the browser's own player.
-      'content-security-policy':
-        "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-    });
+    void reply.headers(FOR_PLAYERS);
     const key = params.safeParse(request.params);
-    const address = query.safeParse(request.query);
+    const address = signature.safeParse(request.query);
     if (!key.success || !address.success || !isSigned(app, { ...key.data, ...address.data })) {
-      return reply
-        .code(403)
-        .send({ error: 'This address is not valid or has expired. Ask for a new one.' });
+      return refuseAddress(reply);
     }
     return sendFile(app, request, reply, key.data.key);
   });
 }
+
+export const refuseAddress = (reply: FastifyReply): FastifyReply =>
+  reply.code(403).send({ error: 'This address is not valid or has expired. Ask for a new one.' });
 
 async function sendFile(
   app: App,

@@ -11,6 +11,7 @@ import { serveKeys } from './keys.js';
 import { serveMailbox } from './mailbox.js';
 import { serveMetrics } from './metrics.js';
 import { currentRequest } from './requests.js';
+import { serveStreams } from './streams.js';
 import { serveSecurityContact } from './security-txt.js';
 
 /** For answers that are no pages; a page has a policy of its own. */
@@ -55,6 +56,11 @@ export async function createServer(
     request.raw.socket.setTimeout(UNREAD_MS);
     done();
   });
+  // Streams that never end by themselves must not hold up a stop.
+  server.addHook('preClose', (done) => {
+    app.followers.close();
+    done();
+  });
   server.setNotFoundHandler((_request, reply) =>
     reply.code(404).send({ error: 'There is nothing here.' }),
   );
@@ -77,6 +83,7 @@ export async function createServer(
   serveMailbox(server, app);
   serveMetrics(server, app);
   serveFiles(server, app);
+  serveStreams(server, app);
   if (app.config.graphiql) await serveGraphiql(server, { folder: options.graphiqlFolder });
   await serveGraphql(server, app);
   return server;

@@ -27,6 +27,15 @@ export interface Metrics {
   readonly rateLimitRefusals: Counter<'limit' | 'by'>;
   /** Mails by kind and result. */
   readonly mails: Counter<'mail' | 'result'>;
+  /** Narrations by what became of them: `made`, `shared` with someone who paid before, FAILED or CANCELLED. */
+  readonly narrations: Counter<'result'>;
+  /** Seconds from a worker's claim to READY. */
+  readonly narrationSeconds: Histogram;
+  /** Sentences that were `spoken`, and those that were there already and `reused`. */
+  readonly narrationSentences: Counter<'result'>;
+  /** Subscriptions that are open in this process, and those that were ended because nobody took their events. */
+  readonly subscriptions: Gauge;
+  readonly subscriptionsDropped: Counter;
   /** Everything in Prometheus' text format. */
   readonly expose: () => Promise<{ contentType: string; text: string }>;
 }
@@ -41,6 +50,12 @@ export function createMetrics(): Metrics {
   return {
     ...ledgerMetrics(make),
     ...accountMetrics(make),
+    ...narrationMetrics(make),
+    subscriptions: make.gauge('subscriptions', 'Subscriptions that are open in this process.'),
+    subscriptionsDropped: make.counter(
+      'subscriptions_dropped_total',
+      'Subscriptions that were ended because nobody took their events.',
+    ),
     expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };
 }
@@ -59,7 +74,7 @@ function makersFor(registry: Registry) {
       help: string,
       labelNames: Label[] = [],
     ): Gauge<Label> => new Gauge({ name: `talebank_${name}`, help, labelNames, registers }),
-    histogram: <Label extends string>(
+    histogram: <Label extends string = never>(
       name: string,
       help: string,
       labelNames: Label[],
@@ -75,7 +90,10 @@ const ledgerMetrics = ({
   counter,
   gauge,
   histogram,
-}: Makers): Omit<Metrics, keyof AccountMetrics | 'expose'> => ({
+}: Makers): Omit<
+  Metrics,
+  keyof AccountMetrics | keyof NarrationMetrics | keyof LiveMetrics | 'expose'
+> => ({
   ledgerCommands: counter('ledger_commands_total', 'Ledger commands.', [
     'command',
     'source',
@@ -123,6 +141,8 @@ const ledgerMetrics = ({
   ),
 });
 
+type LiveMetrics = Pick<Metrics, 'subscriptions' | 'subscriptionsDropped'>;
+
 type AccountMetrics = Pick<Metrics, 'sessions' | 'rateLimitRefusals' | 'mails'>;
 
 const accountMetrics = ({ counter }: Makers): AccountMetrics => ({
@@ -136,4 +156,21 @@ const accountMetrics = ({ counter }: Makers): AccountMetrics => ({
     'by',
   ]),
   mails: counter('mails_total', 'Mails handed over, or not.', ['mail', 'result']),
+});
+
+type NarrationMetrics = Pick<Metrics, 'narrations' | 'narrationSeconds' | 'narrationSentences'>;
+
+const narrationMetrics = ({ counter, histogram }: Makers): NarrationMetrics => ({
+  narrations: counter('narrations_total', 'Narrations by what became of them.', ['result']),
+  narrationSeconds: histogram(
+    'narration_duration_seconds',
+    'Time from the claim of a worker to READY.',
+    [],
+    [0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800],
+  ),
+  narrationSentences: counter(
+    'narration_sentences_total',
+    'Sentences that were spoken, and those that were there already.',
+    ['result'],
+  ),
 });

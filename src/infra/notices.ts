@@ -4,7 +4,7 @@ import type { Logger } from './log.js';
 
 /** What the processes of one installation tell each other through Postgres (LISTEN and NOTIFY). */
 export interface Notices {
-  /** Before `open`. */
+  /** Before `open`. Of several on one channel, those that came first are told first. */
   listen(channel: string, listener: Listener): void;
   open(): void;
   /** Whether everything that was told until a moment ago has been heard. */
@@ -30,7 +30,7 @@ const PAUSE_MS = 1_000;
  */
 export function createNotices(options: { url: string; log: Logger; askEveryMs?: number }): Notices {
   const { url, log, askEveryMs = 250 } = options;
-  const channels = new Map<string, Listener>();
+  const channels = new Map<string, Listener[]>();
   const closing = new AbortController();
   let heardUntil = -Infinity;
   let listening: Promise<void> = Promise.resolve();
@@ -45,10 +45,12 @@ export function createNotices(options: { url: string; log: Logger; askEveryMs?: 
       lost.abort();
     });
     const over = AbortSignal.any([closing.signal, lost.signal]);
-    client.on('notification', ({ channel, payload = '' }) => channels.get(channel)?.heard(payload));
+    client.on('notification', ({ channel, payload = '' }) => {
+      for (const listener of channels.get(channel) ?? []) listener.heard(payload);
+    });
     await client.connect();
     for (const channel of channels.keys()) await client.query(`LISTEN "${channel}"`);
-    for (const listener of channels.values()) listener.missed();
+    for (const listener of [...channels.values()].flat()) listener.missed();
     for (;;) {
       const askedAt = performance.now();
       const { rows } = await client.query<{ count: number }>(
@@ -80,7 +82,8 @@ export function createNotices(options: { url: string; log: Logger; askEveryMs?: 
   };
 
   return {
-    listen: (channel, listener) => void channels.set(channel, listener),
+    listen: (channel, listener) =>
+      void channels.set(channel, [...(channels.get(channel) ?? []), listener]),
     open: () => {
       listening = keepHearing();
     },

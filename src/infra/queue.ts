@@ -33,6 +33,8 @@ export interface JobQueue {
     queueName: string,
     delivery: Pick<Delivery<unknown>, 'id' | 'retryCount'>,
   ): Promise<void>;
+  /** Stops a job with the transaction, whether it waits or is being done. */
+  cancel(tx: Tx, queueName: string, id: string): Promise<void>;
   /** Gives jobs that were given up one more try. @returns how many; fewer when one that waits is enough */
   retry(queueName: string, ids: readonly string[]): Promise<number>;
   /** Creates the queues or brings their policies up to date. */
@@ -91,6 +93,9 @@ export async function openQueue(options: {
     },
     async complete(tx, queueName, { id, retryCount }) {
       await boss.complete(queueName, { id, retryCount }, null, { db: asQueueDb(tx) });
+    },
+    async cancel(tx, queueName, id) {
+      await boss.cancel(queueName, id, { db: asQueueDb(tx) });
     },
     retry: (queueName, ids) => retryJobs(boss, queueName, ids),
     async declare(queues) {

@@ -3,6 +3,7 @@ import {
   expireCreditsQueue,
   grantMonthlyCreditsQueue,
   pruneQueue,
+  reapStuckAudioQueue,
   reconcileCreditsQueue,
 } from '../services/queues.js';
 import { workOnFailAudio } from './fail-audio.js';
@@ -20,5 +21,6 @@ export async function startJobs(app: App): Promise<void> {
   await workOnSchedule(app, expireCreditsQueue, 'EXPIRE_CREDITS');
   await workOnSchedule(app, grantMonthlyCreditsQueue, 'GRANT_MONTHLY_CREDITS');
   await workOnSchedule(app, reconcileCreditsQueue, 'RECONCILE_CREDITS');
+  await workOnSchedule(app, reapStuckAudioQueue, 'REAP_STUCK_AUDIO');
   await workOnSchedule(app, pruneQueue, 'PRUNE_SESSIONS');
 }

@@ -1,5 +1,5 @@
 import type { App } from '../app.js';
-import { makeNarration } from '../services/narrations/make-narration.js';
+import { makeNarration } from '../services/narrations/making/make-narration.js';
 
 /** Takes narrations that were paid for and makes them. */
 export const workOnSynthesizeAudio = (app: App): Promise<void> =>

@@ -1,5 +1,6 @@
 import type { App } from '../app.js';
 import { unauthenticated, type DomainError } from '../domain/errors.js';
+import type { Subscriber } from '../services/live/follow.js';
 import type { Viewer } from '../services/sessions/viewer.js';
 import { createLoaders, type Loaders } from './loaders.js';
 
@@ -16,6 +17,8 @@ export interface Context {
   readonly justSignedIn: Map<string, string>;
   /** Places in the document that were counted against a limit. */
   readonly counted: Set<string>;
+  /** Aborted when whoever asked has gone; subscriptions end with it. */
+  readonly signal: AbortSignal;
   readonly device: { readonly userAgent: string | null; readonly ipAddress: string | null };
   /** The browser's refresh token, which scripts cannot see. */
   readonly refreshCookie: {
@@ -40,6 +43,12 @@ export function signedIn(context: Context): Viewer {
   if (context.viewer === null) throw context.refused ?? unauthenticated();
   return context.viewer;
 }
+
+/** Who follows something with this request. @throws UNAUTHENTICATED */
+export const subscriberOf = (context: Context): Subscriber => ({
+  viewer: signedIn(context),
+  signal: context.signal,
+});
 
 /** Whether this is the device that asks, or the one that was signed in just now. */
 export const isCurrentSession = (

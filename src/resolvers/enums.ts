@@ -86,6 +86,9 @@ export const MaintenanceTask = declare(
     EXPIRE_CREDITS: 'Books what lapsed lots still hold. Every five minutes.',
     GRANT_MONTHLY_CREDITS: 'Gives everyone who has none the allowance of this month. Every day.',
     RECONCILE_CREDITS: 'Checks the whole ledger against its rules. Every night.',
-    PRUNE_SESSIONS: 'Deletes sessions, mailed links and counters that have lapsed. Every night.',
+    REAP_STUCK_AUDIO:
+      'Settles narrations whose job is gone, and gives their points back. Every minute.',
+    PRUNE_SESSIONS:
+      'Deletes sessions, mailed links and counters that have lapsed, and files that nobody needs. Every night.',
   },
 );

@@ -5,7 +5,7 @@ import type { UserView } from '../services/accounts/people.js';
 import type { Context } from './context.js';
 
 /**
- * Who may do what, on one page. A Query or Mutation field that is not named here is denied. Ownership
+ * Who may do what, on one page. A Query, Mutation or Subscription field that is not named here is denied. Ownership
  * is not decided here but in the `where` of the queries: what belongs to someone else is not found.
  */
 
@@ -72,6 +72,7 @@ const permissions = {
     updateProfile: isSignedIn,
     deleteAccount: isSignedIn,
     synthesizeAudio: isSignedIn,
+    cancelAudio: isSignedIn,
     grantCredits: isAdministrator,
     bulkGrantCredits: isAdministrator,
     revokeCreditLot: isAdministrator,
@@ -85,6 +86,11 @@ const permissions = {
     createStory: isAdministrator,
     updateStory: isAdministrator,
     deleteStory: isAdministrator,
+  },
+  Subscription: {
+    '*': deny,
+    audioUpdated: isSignedIn,
+    creditsUpdated: isSignedIn,
   },
   User: {
     email: isSelfOrAdministrator,

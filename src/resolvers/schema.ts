@@ -12,6 +12,8 @@ import {
   QuotedAllocationResolver,
   SynthesizeAudioPayloadResolver,
 } from './audio/audio.resolver.js';
+import { CancelAudioResolver } from './audio/cancellations.resolver.js';
+import { AudioUpdatesResolver } from './audio/updates.resolver.js';
 import { RefundAudioResolver } from './audio/refunds.resolver.js';
 import { BulkGrantResolver } from './credits/bulk-grants.resolver.js';
 import {
@@ -20,6 +22,7 @@ import {
   CreditsResolver,
   CreditTransactionResolver,
 } from './credits/credits.resolver.js';
+import { CreditsUpdatesResolver } from './credits/updates.resolver.js';
 import { GrantCreditsResolver } from './credits/grants.resolver.js';
 import { ReportsResolver } from './credits/reports.resolver.js';
 import { RevokeCreditLotResolver } from './credits/revocations.resolver.js';
@@ -50,9 +53,12 @@ export function buildTypes(): GraphQLSchema {
       CreditLotResolver,
       CreditTransactionResolver,
       CreditAllocationResolver,
+      CreditsUpdatesResolver,
       GrantCreditsResolver,
       BulkGrantResolver,
       RevokeCreditLotResolver,
+      AudioUpdatesResolver,
+      CancelAudioResolver,
       RefundAudioResolver,
       ReportsResolver,
       MaintenanceResolver,
@@ -63,15 +69,25 @@ export function buildTypes(): GraphQLSchema {
     // Requests are checked by the services, so that every door gets the same answer.
     validate: false,
     nullableByDefault: false,
+    pubSub: NOBODY,
   });
   for (const [type, description] of [
     [schema, ABOUT.schema],
     [schema.getQueryType(), ABOUT.query],
     [schema.getMutationType(), ABOUT.mutation],
+    [schema.getSubscriptionType(), ABOUT.subscription],
   ] as const)
     if (type != null) type.description = description;
   return schema;
 }
+
+/** Every subscription names what it follows; the library asks for a place to publish all the same. */
+const NOBODY = {
+  publish: (): void => undefined,
+  subscribe: (topic: string): never => {
+    throw new Error(`Nobody publishes ${topic}.`);
+  },
+};
 
 /** What the decorators have no place for. */
 const ABOUT = {
@@ -79,6 +95,8 @@ const ABOUT = {
     'Stories, narrated for Story Points. Sign in with `login`, send the access token as `Authorization: Bearer …`, ask for a price with `quoteAudio` and for the narration with `synthesizeAudio`. What a schema cannot say, error codes and limits above all, is in docs/api.md.',
   query: 'What there is to see. Changes nothing.',
   mutation: 'What there is to do. Each is done wholly or not at all, one after the other.',
+  subscription:
+    'What there is to follow, as server-sent events: ask with `Accept: text/event-stream`. Begins with how it stands, and ends when the session does.',
 };
 
 /** The schema behind the shield, and behind that the limits: what is not allowed counts for nothing. */

@@ -7,6 +7,7 @@ import { readLapsedPoints } from './maintenance/maintenance.sql.js';
  * cannot be read because the database is away keeps its last value.
  */
 export async function exposeMetrics(app: App): Promise<{ contentType: string; text: string }> {
+  app.metrics.subscriptions.set(app.followers.count());
   try {
     const [lapsed, last] = await Promise.all([readLapsedPoints(app.db), lastReconciliation(app)]);
     app.metrics.lapsedPoints.set(lapsed);

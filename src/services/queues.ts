@@ -124,11 +124,14 @@ export const expireCreditsQueue = scheduled('expire-credits', '*/5 * * * *');
 /** On the 1st it grants; on the other days it finds whom it has missed. */
 export const grantMonthlyCreditsQueue = scheduled('grant-monthly-credits', '5 0 * * *');
 export const reconcileCreditsQueue = scheduled('reconcile-credits', '30 3 * * *');
+/** Settles narrations whose jobs are gone. */
+export const reapStuckAudioQueue = scheduled('reap-stuck-audio', '* * * * *');
 export const pruneQueue = scheduled('prune', '0 4 * * *');
 
 export const SCHEDULED_QUEUES: readonly ScheduledQueue[] = [
   expireCreditsQueue,
   grantMonthlyCreditsQueue,
   reconcileCreditsQueue,
+  reapStuckAudioQueue,
   pruneQueue,
 ];

@@ -13,6 +13,8 @@ import {
   type GraphQLOutputType,
 } from 'graphql';
 import { ask, send, type Answer } from '../support/client.js';
+import { follow } from '../support/events.js';
+import { until } from '../support/faults.js';
 import {
   Login,
   RevokeSession,
@@ -48,7 +50,7 @@ type Verdict = string;
 type Row = Readonly<Record<Viewer, Verdict>>;
 type Data = Record<string, unknown>;
 type Field = GraphQLField<unknown, unknown>;
-type Kind = 'query' | 'mutation';
+type Kind = 'query' | 'mutation' | 'subscription';
 
 const PASSWORD = 'a good password';
 const REASON = 'For the matrix';
@@ -58,6 +60,7 @@ const schema = buildSchema(readFileSync('schema.graphql', 'utf8'));
 const FIELDS: Readonly<Record<Kind, Readonly<Record<string, Field>>>> = {
   query: schema.getQueryType()?.getFields() ?? {},
   mutation: schema.getMutationType()?.getFields() ?? {},
+  subscription: schema.getSubscriptionType()?.getFields() ?? {},
 };
 const nodeType = schema.getType('Node');
 const NODE_TYPES = isInterfaceType(nodeType)
@@ -217,14 +220,24 @@ interface Question {
 async function answerTo(question: Question): Promise<Verdict> {
   const { kind, name, token, variables, never, value } = question;
   const document = documentOf(kind, name);
-  const answer = await send<Data>(url, document, variables, { token });
+  const ask = kind === 'subscription' ? firstEvent : send<Data>;
+  const answer = await ask(url, document, variables, { token });
   const verdict = verdictOf(answer, name);
   if (verdict === 'data' && value !== undefined)
     return isSame(answer.data?.[name], value) ? verdict : JSON.stringify(bodyOf(answer));
   if (verdict !== 'NOT_FOUND' || never === undefined) return verdict;
-  const nothing = await send<Data>(url, document, never, { token });
+  const nothing = await ask(url, document, never, { token });
   const bodies = [bodyOf(answer), bodyOf(nothing)] as const;
   return isSame(...bodies) ? verdict : JSON.stringify(bodies);
+}
+
+/** What a subscription begins with. */
+async function firstEvent(...asked: Parameters<typeof follow>): Promise<Answer<Data>> {
+  const following = await follow<Data>(...asked);
+  await until('something is told', () => following.events.length > 0);
+  following.close();
+  const { status, headers, events } = following;
+  return { status, headers, data: events[0]?.data ?? null, errors: events[0]?.errors ?? [] };
 }
 
 /** One after the other: what a viewer does must not be disturbed by what another does. */
@@ -381,6 +394,10 @@ const MUTATIONS: Readonly<Record<string, Entry>> = {
     expected: signedIn('INVALID_CREDENTIALS'),
     variables: () => ({ password: 'a wrong password' }),
   },
+  cancelAudio: {
+    expected: signedIn('NOT_FOUND'),
+    variables: () => ({ id: NEVER }),
+  },
   synthesizeAudio: {
     expected: signedIn('PRICE_CHANGED'),
     variables: () => ({ input: { storyId: freshStoryId, voiceId, maxCredits: 0 } }),
@@ -438,6 +455,15 @@ const MUTATIONS: Readonly<Record<string, Entry>> = {
   deleteStory: { expected: administrators('NOT_FOUND'), variables: () => ({ id: NEVER }) },
 };
 
+const SUBSCRIPTIONS: Readonly<Record<string, Entry>> = {
+  audioUpdated: {
+    expected: ownerOnly('data'),
+    variables: () => ({ id: things['Audio'] }),
+    never: { id: NEVER },
+  },
+  creditsUpdated: { expected: signedIn('data') },
+};
+
 /** What comes of the owner's thing of each type, by `node(id:)`. */
 const NODES: Readonly<Record<string, Row>> = {
   Story: everyone('data'),
@@ -483,9 +509,9 @@ const judgeEntry =
 const sorted = (table: object): string[] => Object.keys(table).sort();
 
 test('the tables have a row for everything in the schema, and none for what is not there', () => {
-  expect(schema.getSubscriptionType()).toBeUndefined();
   expect(sorted(QUERIES)).toEqual(sorted(FIELDS.query));
   expect(sorted(MUTATIONS)).toEqual(sorted(FIELDS.mutation));
+  expect(sorted(SUBSCRIPTIONS)).toEqual(sorted(FIELDS.subscription));
   expect(sorted(NODES)).toEqual([...NODE_TYPES].sort());
   expect(sorted(OF_A_PERSON)).toEqual(sorted(USER_FIELDS));
   expect(sorted(things)).toEqual([...NODE_TYPES].sort());
@@ -494,6 +520,13 @@ test('the tables have a row for everything in the schema, and none for what is n
 test('every query answers everyone as it should', async () => {
   expect(await matrixOf(Object.keys(FIELDS.query), judgeEntry('query', QUERIES))).toEqual(
     mapped(QUERIES, ({ expected }) => expected),
+  );
+});
+
+test('every subscription answers everyone as it should', async () => {
+  const names = Object.keys(FIELDS.subscription);
+  expect(await matrixOf(names, judgeEntry('subscription', SUBSCRIPTIONS))).toEqual(
+    mapped(SUBSCRIPTIONS, ({ expected }) => expected),
   );
 });
 

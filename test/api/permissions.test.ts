@@ -14,14 +14,15 @@ import {
 import type * as Permissions from '../../src/resolvers/permissions.js';
 import { compiled } from '../support/compiled.js';
 
-test('every field of Query and Mutation has a rule, and no rule is for a field that is not there', async () => {
+test('every field of Query, Mutation and Subscription has a rule, and no rule is for a field that is not there', async () => {
   const { RULES } = await compiled<typeof Permissions>('resolvers/permissions.js');
   const schema = buildSchema(await readFile('schema.graphql', 'utf8'));
   const fields = {
     Query: Object.keys(schema.getQueryType()?.getFields() ?? {}),
     Mutation: Object.keys(schema.getMutationType()?.getFields() ?? {}),
+    Subscription: Object.keys(schema.getSubscriptionType()?.getFields() ?? {}),
   };
-  for (const type of ['Query', 'Mutation'] as const) {
+  for (const type of ['Query', 'Mutation', 'Subscription'] as const) {
     const ruled = Object.keys(RULES[type]).filter((field) => field !== '*');
     expect(ruled.sort()).toEqual(fields[type].sort());
   }

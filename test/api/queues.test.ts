@@ -28,6 +28,7 @@ test('administrators see every queue, and how long the oldest job has waited', a
     'fail-audio',
     'grant-monthly-credits',
     'prune',
+    'reap-stuck-audio',
     'reconcile-credits',
     'send-mail',
     'synthesize-audio',

@@ -21,6 +21,7 @@ test('every task has its time, in UTC', async () => {
     { name: 'expire-credits', cron: '*/5 * * * *', timezone: 'UTC' },
     { name: 'grant-monthly-credits', cron: '5 0 * * *', timezone: 'UTC' },
     { name: 'prune', cron: '0 4 * * *', timezone: 'UTC' },
+    { name: 'reap-stuck-audio', cron: '* * * * *', timezone: 'UTC' },
     { name: 'reconcile-credits', cron: '30 3 * * *', timezone: 'UTC' },
   ]);
 });

@@ -113,6 +113,7 @@ export const AudioById = graphql(`
       byteSize
       url
       captionsUrl
+      streamUrl
       failureReason
       readyAt
       story {
@@ -537,5 +538,47 @@ export const JobQueues = graphql(`
 export const RedriveJobs = graphql(`
   mutation RedriveJobs($queue: String!) {
     redriveJobs(queue: $queue)
+  }
+`);
+
+export const CancelAudio = graphql(`
+  mutation CancelAudio($id: ID!) {
+    cancelAudio(id: $id) {
+      audio {
+        id
+        status
+        creditsCharged
+      }
+      refund {
+        id
+        seq
+        type
+        amount
+      }
+      balance
+    }
+  }
+`);
+
+export const AudioUpdated = graphql(`
+  subscription AudioUpdated($id: ID!) {
+    audioUpdated(id: $id) {
+      id
+      status
+      progress
+      url
+    }
+  }
+`);
+
+export const CreditsUpdated = graphql(`
+  subscription CreditsUpdated {
+    creditsUpdated {
+      balance
+      bySource {
+        source
+        balance
+      }
+    }
   }
 `);

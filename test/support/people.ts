@@ -35,6 +35,14 @@ export async function administrator(url: string): Promise<Person> {
   };
 }
 
+/** So many code points in sentences of which no two are the same. */
+export function textOf(length: number, beginning = ''): string {
+  let text = beginning;
+  for (let night = 1; text.length < length; night += 1)
+    text += `On night ${String(night)} the moon went over the hill and looked into every window. `;
+  return `${text.slice(0, length - 1)}.`;
+}
+
 /** A published story; of a length in code points when only that is given. */
 export async function newStory(
   url: string,
@@ -42,13 +50,11 @@ export async function newStory(
   input: Partial<StoryInput> & { length?: number } = {},
 ): Promise<{ id: string; requiredCredits: number }> {
   const { length = 60, ...given } = input;
-  const words = 'The moon went over the hill and looked into every window. ';
-  const content = words.repeat(Math.ceil(length / words.length)).slice(0, length - 1) + '.';
   const story = {
     title: 'The Moon',
     author: 'Talebank',
     language: 'en',
-    content,
+    content: textOf(length),
     published: true,
     ...given,
   };

@@ -2,14 +2,17 @@ import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
 import { ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/disabled';
 import fastifyApollo, { fastifyApolloDrainPlugin } from '@as-integrations/fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { GraphQLError, OperationTypeNode } from 'graphql';
 import type { App } from '../../app.js';
-import { busy, DomainError, ERROR_CODES, type ErrorCode } from '../../domain/errors.js';
-import { createContext, type Context } from '../../resolvers/context.js';
+import { busy, DomainError } from '../../domain/errors.js';
+import { createContext, type Context, type RequestFacts } from '../../resolvers/context.js';
 import { formatError } from '../../resolvers/format-error.js';
 import { createSchema } from '../../resolvers/schema.js';
 import { identifyViewer, type Viewer } from '../../services/sessions/viewer.js';
+import { statusOf, waitOf } from './answers.js';
 import { allowOrigins } from './cross-origin.js';
 import { limitDocuments } from './document-limits.js';
+import { serveEventStreams } from './event-streams.js';
 import { refreshCookie } from './refresh-cookie.js';
 import { currentRequest } from '../requests.js';
 
@@ -44,25 +47,38 @@ export async function serveGraphql(server: FastifyInstance, app: App): Promise<v
       ApolloServerPluginLandingPageDisabled(),
       fastifyApolloDrainPlugin(server),
       statusOfErrors,
+      eventsElsewhere,
     ],
   });
   await apollo.start();
   await server.register(async (door) => {
     await allowOrigins(door, app);
     limitDocuments(door, schema);
+    serveEventStreams(door, app, schema, (request, reply, gone) =>
+      factsOf(app, request, reply, gone),
+    );
     await door.register(fastifyApollo(apollo), {
       path: '/graphql',
       method: ['GET', 'POST', 'OPTIONS'],
-      context: (request, reply) => contextOf(app, request, reply),
+      context: async (request, reply) => createContext(await factsOf(app, request, reply, UNHEARD)),
     });
   });
 }
 
-async function contextOf(app: App, request: FastifyRequest, reply: FastifyReply): Promise<Context> {
+/** Whoever asks once is answered, whether or not they are still there. */
+const UNHEARD = new AbortController().signal;
+
+async function factsOf(
+  app: App,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  signal: AbortSignal,
+): Promise<RequestFacts> {
   const identified = await identify(app, request.headers.authorization);
   const refused = identified instanceof DomainError ? identified : null;
-  return createContext({
+  return {
     app,
+    signal,
     requestId: request.id,
     viewer: identified instanceof DomainError ? null : identified,
     refused,
@@ -71,7 +87,7 @@ async function contextOf(app: App, request: FastifyRequest, reply: FastifyReply)
       ipAddress: request.ip,
     },
     refreshCookie: refreshCookie(app, request, reply),
-  });
+  };
 }
 
 /** @returns null without a token; a refusal is kept for the fields that need one, for others go on */
@@ -97,25 +113,37 @@ const knowsOnlyJson = (accept: string | undefined): boolean =>
   accept.includes('application/json') &&
   !/application\/graphql-response\+json|\*\/\*/.test(accept);
 
-/** The status of an answer with errors is the gravest of theirs. */
+/** What an answer says beside its body. */
 const statusOfErrors: ApolloServerPlugin<Context> = {
   requestDidStart: () =>
     Promise.resolve({
       willSendResponse: ({ request, response }) => {
         if (response.body.kind !== 'single') return Promise.resolve();
         const errors = response.body.singleResult.errors ?? [];
-        const statuses = errors.map(
-          (error) => ERROR_CODES[error.extensions?.['code'] as ErrorCode],
-        );
-        const gravest = Math.max(200, ...statuses);
+        const gravest = statusOf(errors);
         if (gravest > 200) response.http.status = gravest;
         else if (knowsOnlyJson(request.http?.headers.get('accept'))) response.http.status = 200;
-        const waits = errors.map((error) => Number(error.extensions?.['retryAfterSeconds'] ?? 0));
-        if (Math.max(0, ...waits) > 0)
-          response.http.headers.set('retry-after', String(Math.max(...waits)));
+        for (const [name, value] of Object.entries(waitOf(errors)))
+          response.http.headers.set(name, value);
         // What one person may see is nobody else's, and some of it is secret.
         response.http.headers.set('cache-control', 'no-store');
         return Promise.resolve();
       },
+    }),
+};
+
+/** What is followed cannot be answered at once. */
+const eventsElsewhere: ApolloServerPlugin<Context> = {
+  requestDidStart: () =>
+    Promise.resolve({
+      didResolveOperation: ({ operation }) =>
+        operation?.operation === OperationTypeNode.SUBSCRIPTION
+          ? Promise.reject(
+              new GraphQLError(
+                'A subscription is answered as server-sent events: ask with Accept: text/event-stream.',
+                { extensions: { code: 'BAD_REQUEST', http: { status: 400 } } },
+              ),
+            )
+          : Promise.resolve(),
     }),
 };

@@ -84,6 +84,9 @@ export function createEspeakProvider(options: {
 
   return {
     name: 'espeak',
+    settings: '',
+    concurrency: options.processes,
+    resting: () => null,
     listVoices: () =>
       Promise.resolve(
         Object.entries(VOICES).map(([id, { name, languages, gender }]) => ({

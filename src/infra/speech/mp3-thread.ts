@@ -1,44 +1,28 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { move } from 'piscina';
 import { createMp3Encoder } from 'wasm-media-encoders';
+import type { SpokenSentence } from './provider.js';
 
-export interface EncoderSettings {
-  readonly sampleRateHz: number;
+/** Speech to be encoded. */
+export interface EncoderOrder extends SpokenSentence {
   readonly bitrateKbps: number;
 }
 
-export type EncoderOrder =
-  { readonly kind: 'encode'; readonly pcm: Int16Array<ArrayBuffer> } | { readonly kind: 'finish' };
-
-export interface EncoderAnswer {
-  readonly bytes: Uint8Array;
-}
-
-const { sampleRateHz, bitrateKbps } = workerData as EncoderSettings;
 const encoder = await createMp3Encoder();
-encoder.configure({
-  sampleRate: sampleRateHz,
-  channels: 1,
-  bitrate: bitrateKbps as 64,
-});
 
-/** The encoder's own buffer is bounded: it is fed a second at a time. */
-const AT_ONCE = sampleRateHz;
-
-function encode(pcm: Int16Array): Uint8Array {
+/**
+ * One piece of speech as a whole MP3 stream: every piece begins anew, so that its frames lean on no others and
+ * pieces can stand one after the other in a file.
+ */
+export default function encode({ pcm, sampleRateHz, bitrateKbps }: EncoderOrder): object {
+  encoder.configure({ sampleRate: sampleRateHz, channels: 1, bitrate: bitrateKbps as 64 });
   const parts: Uint8Array[] = [];
-  for (let start = 0; start < pcm.length; start += AT_ONCE) {
-    const samples = Float32Array.from(
-      pcm.subarray(start, start + AT_ONCE),
-      (sample) => sample / 32_768,
-    );
+  // The encoder's own buffer is bounded: it is fed a second at a time.
+  for (let start = 0; start < pcm.length; start += sampleRateHz) {
+    const second = pcm.subarray(start, start + sampleRateHz);
+    const samples = Float32Array.from(second, (sample) => sample / 32_768);
     // What it returns is its own buffer, used again by the next call.
     parts.push(encoder.encode([samples]).slice());
   }
-  return new Uint8Array(Buffer.concat(parts));
+  parts.push(encoder.finalize().slice());
+  return move(new Uint8Array(Buffer.concat(parts)).buffer);
 }
-
-parentPort?.on('message', (order: EncoderOrder) => {
-  const bytes = order.kind === 'encode' ? encode(order.pcm) : encoder.finalize().slice();
-  parentPort?.postMessage({ bytes } satisfies EncoderAnswer, [bytes.buffer as ArrayBuffer]);
-});
-parentPort?.postMessage('ready');

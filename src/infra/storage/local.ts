@@ -1,10 +1,9 @@
-import { createReadStream } from 'node:fs';
 import { access, constants, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { dirname, join } from 'node:path';
-import type { Storage } from './storage.js';
+import { FileMissingError, type Storage } from './storage.js';
 
-const KEY = /^[0-9a-f]{64}\.(mp3|vtt)$/;
+const KEY = /^[0-9a-f]{64}\.(mp3|vtt|part)$/;
 
 /** Files under a folder, spread over 256 subfolders by the first two digits of their keys. */
 export async function openLocalStorage(folder: string): Promise<Storage> {
@@ -51,11 +50,15 @@ export async function openLocalStorage(folder: string): Promise<Storage> {
         throw error;
       }
     },
-    async remove(key) {
-      await rm(pathOf(key), { force: true });
+    async remove(keys) {
+      for (const key of keys) await rm(pathOf(key), { force: true });
     },
-    read(key, range) {
-      return Promise.resolve(createReadStream(pathOf(key), range));
+    async read(key, range) {
+      const file = await open(pathOf(key)).catch((error: unknown) => {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new FileMissingError(key);
+        throw error;
+      });
+      return file.createReadStream(range);
     },
   };
 }

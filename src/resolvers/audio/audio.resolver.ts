@@ -16,7 +16,7 @@ import {
   type LotView,
   type TransactionView,
 } from '../../services/credits/credits.js';
-import { signedUrl } from '../../services/narrations/addresses.js';
+import { signedUrl, streamUrl } from '../../services/narrations/addresses.js';
 import {
   durationSeconds,
   findAudio,
@@ -102,6 +102,15 @@ export class AudioResolver {
   })
   captionsUrl(@Root() audio: AudioView, @Ctx() { app }: Context): string | null {
     return signedUrl(app, audio, 'vtt');
+  }
+
+  @FieldResolver(() => String, {
+    nullable: true,
+    description:
+      'Plays the MP3 while it is being made, from its beginning and without a token: what is spoken at once, the rest as it comes. Cannot be sought in; `url` can. Null unless QUEUED or PROCESSING.',
+  })
+  streamUrl(@Root() audio: AudioView, @Ctx() { app }: Context): string | null {
+    return streamUrl(app, audio);
   }
 
   @FieldResolver(() => Int, { description: 'Points charged and not refunded.' })

@@ -15,7 +15,7 @@ export class MaintenanceResultType implements MaintenanceResult {
   @Field(() => MaintenanceTaskEnum, { description: 'The task.' })
   task!: MaintenanceTask;
 
-  @Field(() => Int, { description: 'Lots, users or accounts that it looked at.' })
+  @Field(() => Int, { description: 'Lots, users, narrations, … that it looked at.' })
   processed!: number;
 
   @Field(() => Int, { description: 'Of these, how many it changed.' })

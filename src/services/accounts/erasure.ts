@@ -2,8 +2,9 @@ import type { App } from '../../app.js';
 import { asLotId, asUserId } from '../../domain/ids.js';
 import { transact } from '../../infra/db.js';
 import { storageKey } from '../narrations/addresses.js';
-import { failNarration } from '../narrations/fail-narration.js';
-import { beginErasing } from '../narrations/narrations.sql.js';
+import { failNarration } from '../narrations/settle-attempt.js';
+import { beginErasing } from '../narrations/making/claims.sql.js';
+import { forgetFile } from '../narrations/making/sentences.sql.js';
 import type { EraseAccountPayload } from '../queues.js';
 
 const AT_ONCE = 100;
@@ -73,9 +74,14 @@ const eraseRecordings: Step = async (app, userId) => {
   });
   for (const { renditionHash: hash } of used) {
     if (hash === null) continue;
-    if (await transact(app.db, (tx) => beginErasing(tx, { hash, userId }))) {
-      for (const ending of ['mp3', 'vtt'] as const)
-        await app.storage.remove(storageKey(hash, ending));
+    const recording = storageKey(hash, 'mp3');
+    const alone = await transact(app.db, async (tx) => {
+      const marked = await beginErasing(tx, { hash, userId });
+      if (marked) await forgetFile(tx, recording);
+      return marked;
+    });
+    if (alone) {
+      await app.storage.remove([recording, storageKey(hash, 'vtt')]);
       await app.db.rendition.deleteMany({ where: { hash, erasingSince: { not: null } } });
     }
     await app.db.audio.deleteMany({ where: { userId, renditionHash: hash } });

@@ -230,6 +230,15 @@ export function readQuotableLots(db: Reader, userId: string): Promise<(LotRow & 
     WHERE l.user_id = ${userId}::uuid AND l.remaining > 0 AND ${SPENDABLE}`;
 }
 
+/** Milliseconds until the next points lapse; null when none will. Index: credit_lots_open. */
+export async function readNextLapse(db: Reader, userId: string): Promise<number | null> {
+  const [row] = await db.$queryRaw<{ inMs: number | null }[]>`
+    SELECT (extract(epoch FROM min(l.expires_at) - min(clock.now)) * 1000)::float8 AS "inMs"
+    FROM credit_lots l, ${CLOCK}
+    WHERE l.user_id = ${userId}::uuid AND l.remaining > 0 AND ${SPENDABLE}`;
+  return row?.inMs ?? null;
+}
+
 /** Index: credit_transactions_user_id_id_key. */
 export async function readTransactionById(
   db: Reader,

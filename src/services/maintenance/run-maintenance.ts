@@ -1,6 +1,7 @@
 import type { App } from '../../app.js';
 import { transact } from '../../infra/db.js';
 import { writeAudit } from '../audit.sql.js';
+import { reapStuckAudio } from '../narrations/making/reap-stuck-audio.js';
 import { reconcileCredits } from '../reconciliation/reconcile.js';
 import { expireCredits, type TaskOutcome } from './expire-credits.js';
 import { grantMonthlyCredits } from './grant-monthly-credits.js';
@@ -8,7 +9,11 @@ import { readLedgerClock } from './maintenance.sql.js';
 import { prune } from './prune.js';
 
 export type MaintenanceTask =
-  'EXPIRE_CREDITS' | 'GRANT_MONTHLY_CREDITS' | 'RECONCILE_CREDITS' | 'PRUNE_SESSIONS';
+  | 'EXPIRE_CREDITS'
+  | 'GRANT_MONTHLY_CREDITS'
+  | 'RECONCILE_CREDITS'
+  | 'REAP_STUCK_AUDIO'
+  | 'PRUNE_SESSIONS';
 
 export interface MaintenanceResult extends TaskOutcome {
   readonly task: MaintenanceTask;
@@ -24,6 +29,7 @@ const TASKS: Readonly<
     const { accounts } = await reconcileCredits(app, signal);
     return { processed: accounts, changed: 0 };
   },
+  REAP_STUCK_AUDIO: reapStuckAudio,
   PRUNE_SESSIONS: prune,
 };
 

@@ -97,141 +97,51 @@ export async function writeNarrations(
         updated_at = excluded.updated_at`;
 }
 
-export interface ClaimRow {
-  readonly claim: number;
-  readonly textHash: string;
-  readonly content: string;
-  readonly language: string;
-  readonly provider: string;
-  readonly providerVoice: string;
-}
+/** How an attempt ends without a recording. */
+export type Ending =
+  | {
+      readonly status: 'FAILED';
+      /** For people. */
+      readonly reason: string;
+    }
+  | { readonly status: 'CANCELLED' };
 
 /**
- * Takes the attempt for one delivery: from now on only this claim may write. No row: the attempt is
- * settled, or another one has begun. Index: audios_pkey.
+ * Ends an attempt without a recording, unless it is settled already. With `claim`, only while that claim
+ * holds; whoever else is at it can write nothing from here on. Locks the row, after the account.
+ * @returns the debit to give back. Index: audios_pkey.
  */
-export async function claimNarration(
-  tx: Tx,
-  job: { userId: string; audioId: string; attempt: number },
-): Promise<ClaimRow | undefined> {
-  const [row] = await tx.$queryRaw<ClaimRow[]>`
-    UPDATE audios a SET status = 'PROCESSING', claim = a.claim + 1, progress = 0, updated_at = ledger_now()
-    FROM story_texts t, voices v, stories s
-    WHERE a.user_id = ${job.userId}::uuid AND a.id = ${job.audioId}::uuid AND a.attempt = ${job.attempt}
-      AND a.status IN ('QUEUED', 'PROCESSING')
-      AND t.hash = a.text_hash AND v.id = a.voice_id AND s.id = a.story_id
-    RETURNING a.claim, a.text_hash AS "textHash", t.content, s.language, v.provider,
-              v.provider_voice AS "providerVoice"`;
-  return row;
-}
-
-/** A claim that one delivery holds. */
-export interface Claim {
-  readonly userId: string;
-  readonly audioId: string;
-  readonly claim: number;
-}
-
-/** @returns whether the claim still held. Index: audios_pkey. */
-export async function writeProgress(
-  tx: Pick<Tx, '$executeRaw'>,
-  claim: Claim,
-  progress: number,
-): Promise<boolean> {
-  const written = await tx.$executeRaw`
-    UPDATE audios SET progress = ${progress}::real, updated_at = ledger_now()
-    WHERE user_id = ${claim.userId}::uuid AND id = ${claim.audioId}::uuid AND claim = ${claim.claim}
-      AND status = 'PROCESSING'`;
-  return written === 1;
-}
-
-export interface FinishedRendition {
-  readonly hash: string;
-  readonly durationMs: number;
-  readonly lengthBytes: number;
-}
-
-/** A recording that is there, or on its way out. */
-export interface HeldRendition extends FinishedRendition {
-  readonly erasing: boolean;
-}
-
-/**
- * Says that a claim will use a rendition, and reads it. The lock makes whoever would erase it wait, and then
- * see that it is used. @returns `lost` when the claim does not hold any more; undefined when there is no such
- * rendition. Indexes: audios_pkey, renditions_pkey.
- */
-export async function holdRendition(
-  tx: Tx,
-  claim: Claim,
-  hash: string,
-): Promise<HeldRendition | undefined | 'lost'> {
-  const written = await tx.$executeRaw`
-    UPDATE audios SET rendition_hash = ${hash}
-    WHERE user_id = ${claim.userId}::uuid AND id = ${claim.audioId}::uuid AND claim = ${claim.claim}
-      AND status = 'PROCESSING'`;
-  if (written === 0) return 'lost';
-  const [rendition] = await tx.$queryRaw<HeldRendition[]>`
-    SELECT hash, duration_ms AS "durationMs", length_bytes AS "lengthBytes",
-           erasing_since IS NOT NULL AS erasing
-    FROM renditions WHERE hash = ${hash} FOR SHARE`;
-  return rendition;
-}
-
-/**
- * Marks a rendition that nobody but this person has, and of those who left nobody is counted. A second
- * statement, after the lock, sees who has begun to use it meanwhile.
- * @returns whether its files are to be deleted. Indexes: renditions_pkey, audios_rendition_hash_idx
- */
-export async function beginErasing(
-  tx: Tx,
-  { hash, userId }: { hash: string; userId: string },
-): Promise<boolean> {
-  await tx.$queryRaw`SELECT hash FROM renditions WHERE hash = ${hash} FOR UPDATE`;
-  const marked = await tx.$executeRaw`
-    UPDATE renditions SET erasing_since = coalesce(erasing_since, ledger_now())
-    WHERE hash = ${hash} AND NOT EXISTS (
-      SELECT FROM audios a JOIN users u ON u.id = a.user_id
-      WHERE a.rendition_hash = ${hash} AND a.user_id <> ${userId}::uuid
-        AND a.status IN ('PROCESSING', 'READY') AND u.deleted_at IS NULL)`;
-  return marked === 1;
-}
-
-/** READY, and the rendition is kept for whoever asks next. @returns whether the claim still held */
-export async function writeReady(
-  tx: Tx,
-  claim: Claim,
-  rendition: FinishedRendition,
-): Promise<boolean> {
-  const written = await tx.$executeRaw`
-    WITH kept AS (
-      INSERT INTO renditions (hash, duration_ms, length_bytes)
-      VALUES (${rendition.hash}, ${rendition.durationMs}, ${rendition.lengthBytes})
-      ON CONFLICT (hash) DO NOTHING
-    )
-    UPDATE audios SET status = 'READY', progress = 1, rendition_hash = ${rendition.hash},
-      duration_ms = ${rendition.durationMs}, length_bytes = ${rendition.lengthBytes},
-      ready_at = ledger_now(), updated_at = ledger_now()
-    WHERE user_id = ${claim.userId}::uuid AND id = ${claim.audioId}::uuid AND claim = ${claim.claim}
-      AND status = 'PROCESSING'`;
-  return written === 1;
-}
-
-/**
- * FAILED with a reason for people, unless the attempt is settled already. With `claim`, only while
- * that claim holds. Locks the row, after the account. @returns the debit to give back
- */
-export async function writeFailed(
+export async function writeEnding(
   tx: Tx,
   job: { userId: string; audioId: string; attempt: number; claim?: number },
-  reason: string,
+  ending: Ending,
 ): Promise<number | undefined> {
+  const reason = ending.status === 'FAILED' ? ending.reason : null;
   const [row] = await tx.$queryRaw<{ debitSeq: number }[]>`
-    UPDATE audios SET status = 'FAILED', failure_reason = ${reason}, claim = claim + 1,
-      updated_at = ledger_now()
+    UPDATE audios SET status = ${ending.status}::audio_status, failure_reason = ${reason},
+      claim = claim + 1, updated_at = ledger_now()
     WHERE user_id = ${job.userId}::uuid AND id = ${job.audioId}::uuid AND attempt = ${job.attempt}
       AND status IN ('QUEUED', 'PROCESSING')
       AND (${job.claim ?? null}::int IS NULL OR claim = ${job.claim ?? null}::int)
     RETURNING debit_seq AS "debitSeq"`;
   return row?.debitSeq;
+}
+
+/** How a narration stands, for whoever stops it. */
+export interface StoppableRow {
+  readonly status: AudioStatus;
+  readonly attempt: number;
+  readonly jobId: string;
+  readonly debitSeq: number;
+}
+
+/** Locks the row, after the account: from here on it is neither finished nor failed. Index: audios_pkey. */
+export async function lockNarration(
+  tx: Tx,
+  audio: { userId: string; audioId: string },
+): Promise<StoppableRow | undefined> {
+  const [row] = await tx.$queryRaw<StoppableRow[]>`
+    SELECT status::text, attempt, job_id AS "jobId", debit_seq AS "debitSeq" FROM audios
+    WHERE user_id = ${audio.userId}::uuid AND id = ${audio.audioId}::uuid FOR UPDATE`;
+  return row;
 }

@@ -1,0 +1,44 @@
+/** Sample rates in Hz by version and index, as a frame's header has them (ISO/IEC 11172-3 and 13818-3, 2.4.2.3). */
+const SAMPLE_RATES: Readonly<Record<number, readonly number[]>> = {
+  3: [44_100, 48_000, 32_000],
+  2: [22_050, 24_000, 16_000],
+  0: [11_025, 12_000, 8_000],
+};
+/** Bit rates in kbit/s of layer III by their index: of MPEG-1, and of the lower sample rates. */
+const BITRATES = [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320];
+const LOW_BITRATES = [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160];
+
+/**
+ * How much sound there is in a file of nothing but whole MP3 frames: samples of one channel, and their rate in Hz.
+ * @throws where something else stands
+ */
+export function measureMp3(bytes: Uint8Array): { samples: number; sampleRateHz: number } {
+  let samples = 0;
+  let sampleRateHz = 0;
+  for (let offset = 0; offset < bytes.length;) {
+    const frame = readFrame(bytes, offset);
+    samples += frame.samples;
+    sampleRateHz = frame.sampleRateHz;
+    offset += frame.lengthBytes;
+    if (offset > bytes.length) throw new Error('The last MP3 frame is not whole.');
+  }
+  if (samples === 0) throw new Error('There is no MP3 frame.');
+  return { samples, sampleRateHz };
+}
+
+function readFrame(
+  bytes: Uint8Array,
+  offset: number,
+): { samples: number; sampleRateHz: number; lengthBytes: number } {
+  const [first = 0, second = 0, third = 0] = bytes.subarray(offset, offset + 3);
+  const version = (second >>> 3) & 3;
+  const sampleRateHz = SAMPLE_RATES[version]?.[(third >>> 2) & 3];
+  const bitrateKbps = (version === 3 ? BITRATES : LOW_BITRATES)[third >>> 4];
+  const isLayer3 = first === 0xff && second >>> 5 === 7 && ((second >>> 1) & 3) === 1;
+  if (!isLayer3 || sampleRateHz === undefined || bitrateKbps === undefined || bitrateKbps === 0)
+    throw new Error(`There is no MP3 frame at byte ${String(offset)}.`);
+  const samples = version === 3 ? 1152 : 576;
+  const padding = (third >>> 1) & 1;
+  const lengthBytes = Math.floor((samples * bitrateKbps * 125) / sampleRateHz) + padding;
+  return { samples, sampleRateHz, lengthBytes };
+}

@@ -1,0 +1,37 @@
+import { Readable } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import type { App } from '../app.js';
+import { isSigned, streamKey, STREAMS_PATH } from '../services/narrations/addresses.js';
+import { listenAlong } from '../services/narrations/making/listen-along.js';
+import { FOR_PLAYERS, refuseAddress, signature } from './files.js';
+
+const params = z.object({ file: z.string().regex(/^[0-9a-f-]{36}\.mp3$/) });
+
+/**
+ * Narrations in the making at signed addresses, as MP3 streams that grow: 403 for a wrong or expired address, 404
+ * for one that nobody makes. A stream that is cut off was not made to its end.
+ */
+export function serveStreams(server: FastifyInstance, app: App): void {
+  server.get(`${STREAMS_PATH}/:file`, { exposeHeadRoute: false }, async (request, reply) => {
+    void reply.headers(FOR_PLAYERS);
+    const path = params.safeParse(request.params);
+    const address = signature.safeParse(request.query);
+    const audioId = path.data?.file.slice(0, -'.mp3'.length) ?? '';
+    if (!address.success || !isSigned(app, { key: streamKey(audioId), ...address.data }))
+      return refuseAddress(reply);
+    const gone = new AbortController();
+    reply.raw.once('close', () => {
+      gone.abort();
+    });
+    const sentences = await listenAlong(app, audioId, gone.signal);
+    if (sentences === null) return reply.code(404).send({ error: 'Nobody makes this.' });
+    return reply
+      .headers({
+        'content-type': 'audio/mpeg',
+        'cache-control': 'no-store',
+        'accept-ranges': 'none',
+      })
+      .send(Readable.from(sentences, { objectMode: false, highWaterMark: 64 * 1024 }));
+  });
+}

@@ -1,0 +1,69 @@
+import {
+  Arg,
+  Ctx,
+  FieldResolver,
+  ID,
+  Int,
+  Mutation,
+  ObjectType,
+  Resolver,
+  Root,
+} from 'type-graphql';
+import {
+  ledgerKey,
+  spendablePoints,
+  type TransactionView,
+} from '../../services/credits/credits.js';
+import type { AudioView } from '../../services/narrations/audios.js';
+import { cancelAudio, lastRefund } from '../../services/narrations/cancel-audio.js';
+import { signedIn, type Context } from '../context.js';
+import { CreditTransactionType } from '../credits/credits.type.js';
+import { must } from '../loaders.js';
+import { AudioType } from './audio.type.js';
+
+@ObjectType('CancelAudioPayload', { description: 'The narration and what came back.' })
+export class CancelAudioPayload {
+  userId!: string;
+  audioId!: string;
+}
+
+@Resolver(() => CancelAudioPayload)
+export class CancelAudioResolver {
+  @Mutation(() => CancelAudioPayload, {
+    description:
+      'Stops one of your narrations that is not READY and gives the points back. Twice is once; CONFLICT for one that is READY.',
+  })
+  cancelAudio(
+    @Ctx() context: Context,
+    @Arg('id', () => ID, { description: 'The narration.' }) id: string,
+  ): Promise<CancelAudioPayload> {
+    return cancelAudio(context.app, signedIn(context), id);
+  }
+
+  @FieldResolver(() => AudioType, { description: 'The narration as it is now.' })
+  audio(
+    @Root() { userId, audioId }: CancelAudioPayload,
+    @Ctx() { loaders }: Context,
+  ): Promise<AudioView> {
+    return must(loaders.audios.load(ledgerKey(userId, audioId)));
+  }
+
+  @FieldResolver(() => CreditTransactionType, {
+    nullable: true,
+    description: 'The REFUND, the same when it is cancelled again.',
+  })
+  async refund(
+    @Root() { userId, audioId }: CancelAudioPayload,
+    @Ctx() { loaders }: Context,
+  ): Promise<TransactionView | null> {
+    return lastRefund((await loaders.audioTransactions.load(ledgerKey(userId, audioId))) ?? []);
+  }
+
+  @FieldResolver(() => Int, { description: 'Points that can be spent afterwards.' })
+  async balance(
+    @Root() { userId }: CancelAudioPayload,
+    @Ctx() { loaders }: Context,
+  ): Promise<number> {
+    return spendablePoints((await loaders.balances.load(userId)) ?? []);
+  }
+}

@@ -1,0 +1,17 @@
+import { Resolver, Root, Subscription } from 'type-graphql';
+import { followCredits } from '../../services/live/follow.js';
+import { subscriberOf, type Context } from '../context.js';
+import { CreditsType } from './credits.type.js';
+
+@Resolver()
+export class CreditsUpdatesResolver {
+  @Subscription(() => CreditsType, {
+    description:
+      'Your points each time they change, also because some of them lapse, beginning with how they stand.',
+    subscribe: ({ context }: { context: Context }) =>
+      followCredits(context.app, subscriberOf(context)),
+  })
+  creditsUpdated(@Root() credits: CreditsType): CreditsType {
+    return credits;
+  }
+}

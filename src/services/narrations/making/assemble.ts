@@ -1,0 +1,95 @@
+import { pMapIterable } from 'p-map';
+import type { App } from '../../../app.js';
+import { toWebVtt, type Cue } from '../../../domain/captions.js';
+import { SpeechError } from '../../../infra/speech/provider.js';
+import { writeFile, type FileWriter } from '../../../infra/storage/storage.js';
+import { storageKey } from '../addresses.js';
+import type { PlannedSentence } from './plan.js';
+import { readPlaces, type SentencePlace } from './sentences.sql.js';
+import { readSentence } from './stored-sentences.js';
+
+/** A recording whose files are in their places. */
+export interface Assembled {
+  readonly durationMs: number;
+  readonly lengthBytes: number;
+  /** Where each sentence stands in it for the first time. */
+  readonly parts: readonly { readonly hash: string; readonly offsetBytes: number }[];
+}
+
+type PlacedSentence = PlannedSentence & { readonly place: SentencePlace };
+
+/**
+ * Puts spoken sentences together: the MP3, and captions with a cue for each. Every sentence is whole MP3 frames
+ * that lean on no others, so that one after the other they are a recording. Holds a few sentences in memory,
+ * however long the text.
+ * @throws when one of them is missing, for a later try
+ */
+export async function assemble(
+  app: App,
+  hash: string,
+  sentences: readonly PlannedSentence[],
+): Promise<Assembled> {
+  const placed = await placeAll(app, sentences);
+  const { cues, durationMs } = timeAll(placed);
+  const file = await app.storage.openWriter(storageKey(hash, 'mp3'));
+  try {
+    const parts = await writeAll(app, file, placed);
+    await writeFile(app.storage, storageKey(hash, 'vtt'), Buffer.from(toWebVtt(cues)));
+    return { durationMs, lengthBytes: await file.finish(), parts };
+  } catch (error) {
+    await file.abandon();
+    throw error;
+  }
+}
+
+async function placeAll(
+  app: App,
+  sentences: readonly PlannedSentence[],
+): Promise<PlacedSentence[]> {
+  const hashes = [...new Set(sentences.map(({ hash }) => hash))];
+  const places = new Map((await readPlaces(app.db, hashes)).map((place) => [place.hash, place]));
+  return sentences.map((sentence) => {
+    const place = places.get(sentence.hash);
+    if (place === undefined) throw new Error('A sentence was forgotten while it was needed.');
+    return { ...sentence, place };
+  });
+}
+
+function timeAll(sentences: readonly PlacedSentence[]): { cues: Cue[]; durationMs: number } {
+  const sampleRateHz = sentences[0]?.place.sampleRateHz ?? 1;
+  if (sentences.some(({ place }) => place.sampleRateHz !== sampleRateHz))
+    throw new SpeechError('The provider speaks at different sample rates.', {
+      permanent: true,
+      kind: 'not-audio',
+    });
+  let samples = 0;
+  const now = (): number => Math.round((samples * 1000) / sampleRateHz);
+  const cues = sentences.map(({ text, place }) => {
+    const startMs = now();
+    samples += place.samples;
+    return { startMs, endMs: now(), text };
+  });
+  return { cues, durationMs: now() };
+}
+
+/** So many sentences are fetched while one is written. */
+const READ_AHEAD = 8;
+
+async function writeAll(
+  app: App,
+  file: FileWriter,
+  sentences: readonly PlacedSentence[],
+): Promise<Assembled['parts']> {
+  const offsets = new Map<string, number>();
+  let offsetBytes = 0;
+  const read = async ({ hash, place }: PlacedSentence): Promise<[string, Uint8Array]> => [
+    hash,
+    await readSentence(app, place),
+  ];
+  for await (const [hash, bytes] of pMapIterable(sentences, read, { concurrency: READ_AHEAD })) {
+    if (!offsets.has(hash)) offsets.set(hash, offsetBytes);
+    await file.write(bytes);
+    offsetBytes += bytes.length;
+  }
+  return [...offsets].map(([hash, offset]) => ({ hash, offsetBytes: offset }));
+}

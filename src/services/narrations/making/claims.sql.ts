@@ -1,0 +1,174 @@
+import type { Reader, Tx } from '../../../infra/db.js';
+import type { AudioStatus } from '../narrations.sql.js';
+import type { Script } from './plan.js';
+
+export interface ClaimRow extends Script {
+  readonly claim: number;
+}
+
+/**
+ * Takes the attempt for one delivery: from now on only this claim may write. No row: the attempt is
+ * settled, or another one has begun. Index: audios_pkey.
+ */
+export async function claimNarration(
+  tx: Tx,
+  job: { userId: string; audioId: string; attempt: number },
+): Promise<ClaimRow | undefined> {
+  const [row] = await tx.$queryRaw<ClaimRow[]>`
+    UPDATE audios a SET status = 'PROCESSING', claim = a.claim + 1, progress = 0, updated_at = ledger_now()
+    FROM story_texts t, voices v, stories s
+    WHERE a.user_id = ${job.userId}::uuid AND a.id = ${job.audioId}::uuid AND a.attempt = ${job.attempt}
+      AND a.status IN ('QUEUED', 'PROCESSING')
+      AND t.hash = a.text_hash AND v.id = a.voice_id AND s.id = a.story_id
+    RETURNING a.claim, a.text_hash AS "textHash", t.content, s.language, v.provider,
+              v.provider_voice AS "providerVoice"`;
+  return row;
+}
+
+/** What a narration is to say, and how it stands. */
+export interface ScriptRow extends Script {
+  readonly userId: string;
+  readonly audioId: string;
+  readonly status: AudioStatus;
+}
+
+/** Index: audios_id_idx. */
+export async function readScript(db: Reader, audioId: string): Promise<ScriptRow | undefined> {
+  const [row] = await db.$queryRaw<ScriptRow[]>`
+    SELECT a.user_id AS "userId", a.id AS "audioId", a.status::text, a.text_hash AS "textHash", t.content,
+           s.language, v.provider, v.provider_voice AS "providerVoice"
+    FROM audios a
+    JOIN story_texts t ON t.hash = a.text_hash JOIN voices v ON v.id = a.voice_id
+    JOIN stories s ON s.id = a.story_id
+    WHERE a.id = ${audioId}::uuid`;
+  return row;
+}
+
+/** A claim that one delivery holds. */
+export interface Claim {
+  readonly userId: string;
+  readonly audioId: string;
+  readonly claim: number;
+}
+
+/** @returns whether the claim still held. Index: audios_pkey. */
+export async function writeProgress(
+  tx: Pick<Tx, '$executeRaw'>,
+  claim: Claim,
+  progress: number,
+): Promise<boolean> {
+  const written = await tx.$executeRaw`
+    UPDATE audios SET progress = ${progress}::real, updated_at = ledger_now()
+    WHERE user_id = ${claim.userId}::uuid AND id = ${claim.audioId}::uuid AND claim = ${claim.claim}
+      AND status = 'PROCESSING'`;
+  return written === 1;
+}
+
+export interface FinishedRendition {
+  readonly hash: string;
+  readonly durationMs: number;
+  readonly lengthBytes: number;
+}
+
+/** A recording that is there, or on its way out. */
+export interface HeldRendition extends FinishedRendition {
+  readonly erasing: boolean;
+}
+
+/**
+ * Says that a claim will use a rendition, and reads it. The lock makes whoever would erase it wait, and then
+ * see that it is used. @returns `lost` when the claim does not hold any more; undefined when there is no such
+ * rendition. Indexes: audios_pkey, renditions_pkey.
+ */
+export async function holdRendition(
+  tx: Tx,
+  claim: Claim,
+  hash: string,
+): Promise<HeldRendition | undefined | 'lost'> {
+  const written = await tx.$executeRaw`
+    UPDATE audios SET rendition_hash = ${hash}
+    WHERE user_id = ${claim.userId}::uuid AND id = ${claim.audioId}::uuid AND claim = ${claim.claim}
+      AND status = 'PROCESSING'`;
+  if (written === 0) return 'lost';
+  const [rendition] = await tx.$queryRaw<HeldRendition[]>`
+    SELECT hash, duration_ms AS "durationMs", length_bytes AS "lengthBytes",
+           erasing_since IS NOT NULL AS erasing
+    FROM renditions WHERE hash = ${hash} FOR SHARE`;
+  return rendition;
+}
+
+/**
+ * Marks a rendition that nobody but this person has, and of those who left nobody is counted. A second
+ * statement, after the lock, sees who has begun to use it meanwhile.
+ * @returns whether its files are to be deleted. Indexes: renditions_pkey, audios_rendition_hash_idx
+ */
+export async function beginErasing(
+  tx: Tx,
+  { hash, userId }: { hash: string; userId: string },
+): Promise<boolean> {
+  await tx.$queryRaw`SELECT hash FROM renditions WHERE hash = ${hash} FOR UPDATE`;
+  const marked = await tx.$executeRaw`
+    UPDATE renditions SET erasing_since = coalesce(erasing_since, ledger_now())
+    WHERE hash = ${hash} AND NOT EXISTS (
+      SELECT FROM audios a JOIN users u ON u.id = a.user_id
+      WHERE a.rendition_hash = ${hash} AND a.user_id <> ${userId}::uuid
+        AND a.status IN ('PROCESSING', 'READY') AND u.deleted_at IS NULL)`;
+  return marked === 1;
+}
+
+/** READY, and the rendition is kept for whoever asks next. @returns whether the claim still held */
+export async function writeReady(
+  tx: Tx,
+  claim: Claim,
+  rendition: FinishedRendition,
+): Promise<boolean> {
+  const written = await tx.$executeRaw`
+    WITH kept AS (
+      INSERT INTO renditions (hash, duration_ms, length_bytes)
+      VALUES (${rendition.hash}, ${rendition.durationMs}, ${rendition.lengthBytes})
+      ON CONFLICT (hash) DO UPDATE SET duration_ms = excluded.duration_ms, length_bytes = excluded.length_bytes
+    )
+    UPDATE audios SET status = 'READY', progress = 1, rendition_hash = ${rendition.hash},
+      duration_ms = ${rendition.durationMs}, length_bytes = ${rendition.lengthBytes},
+      ready_at = ledger_now(), updated_at = ledger_now()
+    WHERE user_id = ${claim.userId}::uuid AND id = ${claim.audioId}::uuid AND claim = ${claim.claim}
+      AND status = 'PROCESSING'`;
+  return written === 1;
+}
+
+/** A narration in the making that nobody makes. */
+export interface AbandonedRow {
+  readonly userId: string;
+  readonly audioId: string;
+  readonly attempt: number;
+  readonly updatedAt: Date;
+}
+
+/**
+ * Narrations in the making without a live job, neither one that makes them nor one that settles them, oldest first
+ * after a place. No locks: how they stand is looked at again when they are settled. Indexes: audios_unsettled,
+ * and pg-boss' own for the jobs.
+ */
+export function readAbandoned(
+  db: Reader,
+  queues: { readonly making: string; readonly failing: string },
+  wanted: { readonly after: AbandonedRow | null; readonly forMs: number; readonly limit: number },
+): Promise<AbandonedRow[]> {
+  const { after, forMs, limit } = wanted;
+  const nil = '00000000-0000-0000-0000-000000000000';
+  return db.$queryRaw<AbandonedRow[]>`
+    SELECT u.user_id AS "userId", u.id AS "audioId", u.attempt, u.updated_at AS "updatedAt"
+    FROM audios u
+    WHERE u.status IN ('QUEUED', 'PROCESSING')
+      AND u.updated_at < ledger_now() - ${forMs} * interval '1 millisecond'
+      AND (u.updated_at, u.user_id, u.id) > (coalesce(${after?.updatedAt ?? null}::timestamptz, '-infinity'),
+        ${after?.userId ?? nil}::uuid, ${after?.audioId ?? nil}::uuid)
+      AND NOT EXISTS (
+        SELECT FROM pgboss.job j WHERE j.name = ${queues.making} AND j.id = u.job_id
+          AND j.state IN ('created', 'retry', 'active'))
+      AND NOT EXISTS (
+        SELECT FROM pgboss.job j WHERE j.name = ${queues.failing}
+          AND j.state IN ('created', 'retry', 'active')
+          AND j.data->>'audioId' = u.id::text AND (j.data->>'attempt')::int = u.attempt)
+    ORDER BY u.updated_at, u.user_id, u.id LIMIT ${limit}`;
+}

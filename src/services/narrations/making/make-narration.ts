@@ -1,0 +1,131 @@
+import type { App } from '../../../app.js';
+import { transact } from '../../../infra/db.js';
+import type { Delivery } from '../../../infra/queue.js';
+import { SpeechError } from '../../../infra/speech/provider.js';
+import type { SynthesizeAudioPayload } from '../../queues.js';
+import { storageKey } from '../addresses.js';
+import { failNarration } from '../settle-attempt.js';
+import { assemble, type Assembled } from './assemble.js';
+import {
+  claimNarration,
+  holdRendition,
+  writeProgress,
+  writeReady,
+  type Claim,
+  type ClaimRow,
+} from './claims.sql.js';
+import { planSentences, recordingHash } from './plan.js';
+import { placeInRecording } from './sentences.sql.js';
+import { speakSentences } from './speak-sentences.js';
+
+type Job = Delivery<SynthesizeAudioPayload>;
+
+/** A recording that is there, with the sentences that it was just made of. */
+type Recording = Assembled & { readonly hash: string };
+
+/** Someone else has taken the attempt; this delivery must not write any more. */
+class ClaimLost extends Error {}
+
+/**
+ * Makes the recording that a job asks for. Safe to repeat: a delivery of a settled attempt does
+ * nothing, and of two deliveries at once only the newer can finish.
+ * @throws when it should be tried again
+ */
+export async function makeNarration(app: App, job: Job): Promise<void> {
+  const { userId, audioId, attempt } = job.payload;
+  const startedAt = performance.now();
+  const task = await transact(app.db, (tx) => claimNarration(tx, job.payload));
+  if (task === undefined) {
+    app.log.info({ userId, audioId, attempt }, 'narration was settled already');
+    return;
+  }
+  const claim: Claim = { userId, audioId, claim: task.claim };
+  try {
+    const hash = recordingHash(app, task);
+    const found = await findRecording(app, hash, claim);
+    const recording = found ?? (await record(app, hash, task, claim, job.signal));
+    await finish(app, job, claim, recording);
+    const { durationMs } = recording;
+    app.metrics.narrations.inc({ result: found === null ? 'made' : 'shared' });
+    app.metrics.narrationSeconds.observe((performance.now() - startedAt) / 1000);
+    app.log.info({ userId, audioId, attempt, durationMs }, 'narration ready');
+  } catch (error) {
+    await giveUp(app, job, task, error);
+  }
+}
+
+/** A text that can never be spoken fails at once. @throws when it should be tried again */
+async function giveUp(app: App, job: Job, task: ClaimRow, error: unknown): Promise<void> {
+  const { userId, audioId, attempt } = job.payload;
+  if (error instanceof ClaimLost) {
+    app.log.warn(
+      { userId, audioId, attempt },
+      'narration was stopped, or taken over by another worker',
+    );
+    return;
+  }
+  app.log.warn({ userId, audioId, attempt, err: error }, 'narration failed');
+  if (!(error instanceof SpeechError) || !error.permanent) throw error;
+  await failNarration(
+    app,
+    { ...job.payload, claim: task.claim },
+    'This text cannot be spoken in this voice.',
+    { id: job.id, retryCount: job.retryCount, queueName: app.synthesizeAudio.name },
+  );
+}
+
+/** One that was made before, for whomever. */
+async function findRecording(app: App, hash: string, claim: Claim): Promise<Recording | null> {
+  const rendition = await transact(app.db, (tx) => holdRendition(tx, claim, hash));
+  if (rendition === 'lost') throw new ClaimLost();
+  if (rendition === undefined) return null;
+  if (rendition.erasing) throw new Error('This recording is being erased; it is made anew later.');
+  const files = await Promise.all(
+    (['mp3', 'vtt'] as const).map((ending) => app.storage.stat(storageKey(hash, ending))),
+  );
+  return files.includes(null) ? null : { ...rendition, parts: [] };
+}
+
+async function record(
+  app: App,
+  hash: string,
+  task: ClaimRow,
+  claim: Claim,
+  signal: AbortSignal,
+): Promise<Recording> {
+  const sentences = [...planSentences(app, task)];
+  if (sentences.length === 0)
+    throw new SpeechError('There is nothing to speak in this text.', {
+      permanent: true,
+      kind: 'silent',
+    });
+  const report = progressReporter(app, claim);
+  await speakSentences(app, sentences, { script: task, signal, report });
+  return { hash, ...(await assemble(app, hash, sentences)) };
+}
+
+const REPORT_EVERY_MS = 400;
+
+/** Writes how far it is, not more often than anyone looks; notices a claim that was lost. */
+function progressReporter(app: App, claim: Claim): (progress: number) => Promise<void> {
+  let reportedAt = -Infinity;
+  return async (progress) => {
+    if (performance.now() - reportedAt < REPORT_EVERY_MS) return;
+    reportedAt = performance.now();
+    if (!(await writeProgress(app.db, claim, progress))) throw new ClaimLost();
+  };
+}
+
+/** READY, the sentences' new place and the job's end are one commit. */
+async function finish(app: App, job: Job, claim: Claim, recording: Recording): Promise<void> {
+  const { hash, parts } = recording;
+  const loose = await transact(app.db, async (tx) => {
+    if (!(await writeReady(tx, claim, recording))) throw new ClaimLost();
+    await app.queue.complete(tx, app.synthesizeAudio.name, job);
+    return parts.length === 0 ? [] : placeInRecording(tx, storageKey(hash, 'mp3'), parts);
+  });
+  // What is not removed now is swept later.
+  await app.storage.remove(loose).catch((error: unknown) => {
+    app.log.warn({ err: error, files: loose.length }, 'spoken sentences were left behind');
+  });
+}

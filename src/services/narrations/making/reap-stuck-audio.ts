@@ -1,0 +1,39 @@
+import type { App } from '../../../app.js';
+import type { TaskOutcome } from '../../maintenance/expire-credits.js';
+import { failAudioQueue } from '../../queues.js';
+import { COULD_NOT_BE_MADE, failNarration } from '../settle-attempt.js';
+import { readAbandoned, type AbandonedRow } from './claims.sql.js';
+
+const AT_ONCE = 100;
+/** A narration and its job are one commit: what has no job for so long has lost it. */
+const ABANDONED_AFTER_MS = 60_000;
+
+/**
+ * The reaper: settles narrations in the making whose job is gone, however it went, as those are settled that could
+ * not be made. Safe to repeat and to run twice at once. One that cannot be settled now is left for the next run.
+ */
+export async function reapStuckAudio(app: App, signal?: AbortSignal): Promise<TaskOutcome> {
+  let [processed, changed] = [0, 0];
+  const queues = { making: app.synthesizeAudio.name, failing: failAudioQueue.name };
+  for (let after: AbandonedRow | null = null; ;) {
+    signal?.throwIfAborted();
+    const wanted = { after, forMs: ABANDONED_AFTER_MS, limit: AT_ONCE };
+    const abandoned: AbandonedRow[] = await readAbandoned(app.db, queues, wanted);
+    for (const attempt of abandoned) if (await settle(app, attempt)) changed += 1;
+    processed += abandoned.length;
+    after = abandoned.at(-1) ?? null;
+    if (abandoned.length < AT_ONCE) return { processed, changed };
+  }
+}
+
+async function settle(app: App, { userId, audioId, attempt }: AbandonedRow): Promise<boolean> {
+  try {
+    return await failNarration(app, { userId, audioId, attempt }, COULD_NOT_BE_MADE, null);
+  } catch (error) {
+    app.log.error(
+      { userId, audioId, attempt, err: error },
+      'an abandoned narration was not settled',
+    );
+    return false;
+  }
+}

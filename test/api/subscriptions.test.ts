@@ -1,0 +1,323 @@
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { createClient } from 'graphql-sse';
+import { asUserId } from '../../src/domain/ids.js';
+import { openTestApp } from '../support/app.js';
+import { ask, send } from '../support/client.js';
+import { grant } from '../support/commands.js';
+import { follow, followTyped, stopFollowing, type Following } from '../support/events.js';
+import { until } from '../support/faults.js';
+import { AudioUpdated, CreditsUpdated, SuspendUser } from '../support/operations.js';
+import {
+  administrator,
+  englishVoice,
+  grantTo,
+  narrate,
+  newListener,
+  newStory,
+  type Person,
+} from '../support/people.js';
+import { startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
+import type { CreditsUpdatedSubscription } from '../support/generated/graphql.js';
+
+let talebank: Talebank;
+let url: string;
+/** Another process, where everything is done that is followed at the first. */
+let elsewhere: ServerProcess;
+let admin: Person;
+let voiceId: string;
+
+beforeAll(async () => {
+  talebank = await startTalebank({ ROLE: 'api' });
+  url = talebank.url;
+  elsewhere = await talebank.join({ ROLE: 'all' });
+  admin = await administrator(url);
+  voiceId = await englishVoice(url);
+});
+afterEach(stopFollowing);
+afterAll(() => talebank.close());
+
+const credits = (person: Person): Promise<Following<CreditsUpdatedSubscription>> =>
+  followTyped(url, CreditsUpdated, {}, person.token);
+const balances = ({ events }: Following<CreditsUpdatedSubscription>): (number | undefined)[] =>
+  events.map(({ data }) => data?.creditsUpdated.balance);
+
+test('a narration is followed to its end, from another process than the one that makes it', async () => {
+  const person = await newListener(url);
+  await grantTo(url, admin, person, { amount: 20 });
+  const story = await newStory(url, admin, { length: 6000 });
+  const { audioId } = await narrate(elsewhere.url, person, story.id, voiceId);
+  const following = await followTyped(url, AudioUpdated, { id: audioId }, person.token);
+  expect(following.status).toBe(200);
+  expect(following.headers.get('content-type')).toMatch(/^text\/event-stream/);
+  const ready = await following.until(({ audioUpdated }) => audioUpdated.status === 'READY');
+  expect(ready.data?.audioUpdated.url).toContain('/files/');
+  const seen = following.events.map(({ data }) => data?.audioUpdated);
+  expect(['QUEUED', 'PROCESSING']).toContain(seen[0]?.status);
+  const progress = seen.map((audio) => audio?.progress ?? 0);
+  expect(progress).toEqual([...progress].sort((a, b) => a - b));
+  expect(progress.filter((part) => part > 0 && part < 1).length).toBeGreaterThan(1);
+  const gaps = following.events
+    .slice(1)
+    .map(({ at }, index) => at - (following.events[index]?.at ?? 0));
+  expect(Math.max(...gaps)).toBeLessThan(2_000);
+});
+
+test('points are followed: granted, spent, given back, each told within a moment and once', async () => {
+  const person = await newListener(url);
+  const following = await credits(person);
+  await following.until(({ creditsUpdated }) => creditsUpdated.balance === 10);
+  await sleep(150);
+  const askedAt = performance.now();
+  await grantTo(elsewhere.url, admin, person, { amount: 5 });
+  const told = await following.until(({ creditsUpdated }) => creditsUpdated.balance === 15);
+  expect(told.at - askedAt).toBeLessThan(1_000);
+  expect(told.data?.creditsUpdated.bySource).toEqual([
+    { source: 'ADD_ON', balance: 5 },
+    { source: 'FREE', balance: 10 },
+  ]);
+  const story = await newStory(url, admin, { content: '?!' });
+  await narrate(elsewhere.url, person, story.id, voiceId);
+  await following.until(({ creditsUpdated }) => creditsUpdated.balance === 15 - 1);
+  await sleep(700);
+  expect(balances(following)).toEqual([10, 15, 14, 15]);
+});
+
+test('points that lapse are told of when they do, although nobody has booked it', async () => {
+  const person = await newListener(url);
+  const expiresAt = new Date(Date.now() + 1_500).toISOString();
+  await grantTo(url, admin, person, { amount: 3, source: 'EVENT', expiresAt });
+  const following = await credits(person);
+  await following.until(({ creditsUpdated }) => creditsUpdated.balance === 13);
+  const told = await following.until(({ creditsUpdated }) => creditsUpdated.balance === 10);
+  expect(told.data?.creditsUpdated.bySource).toEqual([{ source: 'FREE', balance: 10 }]);
+});
+
+test('a hundred changes in a row are told together, and the last one for sure', async () => {
+  const person = await newListener(url);
+  const following = await credits(person);
+  await following.until(({ creditsUpdated }) => creditsUpdated.balance === 10);
+  await Promise.all(
+    Array.from({ length: 100 }, () => grantTo(elsewhere.url, admin, person, { amount: 1 })),
+  );
+  await following.until(({ creditsUpdated }) => creditsUpdated.balance === 110);
+  expect(following.events.length).toBeLessThan(50);
+});
+
+describe('whoever may not', () => {
+  const AUDIO = AudioUpdated.toString();
+
+  test.each([
+    ['nobody', undefined, 'UNAUTHENTICATED', 401],
+    ['a wrong token', 'nonsense', 'UNAUTHENTICATED', 401],
+  ])('%s is refused', async (_who, token, code, status) => {
+    for (const path of ['/graphql', '/graphql/stream']) {
+      const following = await follow(url, CreditsUpdated.toString(), {}, { token, path });
+      await until('it is over', following.isOver);
+      expect(following.status).toBe(status);
+      expect(following.events[0]?.errors[0]?.extensions.code).toBe(code);
+      expect(following.completed()).toBe(true);
+    }
+  });
+
+  test.each([
+    ['somebody else’s narration', AUDIO, {}, 'NOT_FOUND', 200],
+    ['what never was', AUDIO, { id: '00000000-0000-7000-8000-000000000000' }, 'NOT_FOUND', 200],
+    ['nonsense', AUDIO, { id: 'nonsense' }, 'NOT_FOUND', 200],
+    ['no id at all', AUDIO, { id: null }, 'BAD_USER_INPUT', 400],
+    [
+      'a field that is not there',
+      'subscription { creditsUpdated { rubies } }',
+      {},
+      'BAD_USER_INPUT',
+      400,
+    ],
+    ['no document', 'subscription {', {}, 'BAD_USER_INPUT', 400],
+    ['a query', '{ me { id } }', {}, 'BAD_USER_INPUT', 400],
+    [
+      'two at once',
+      'subscription { creditsUpdated { balance } a: creditsUpdated { balance } }',
+      {},
+      'BAD_USER_INPUT',
+      400,
+    ],
+  ])('%s is refused by its code', async (_what, query, variables, code, status) => {
+    const [owner, other] = [await newListener(url), await newListener(url)];
+    const story = await newStory(url, admin);
+    const { audioId: id } = await narrate(url, owner, story.id, voiceId);
+    const { token } = other;
+    const following = await follow(url, query, { id, ...variables }, { token });
+    await until('it is over', following.isOver);
+    expect(following.events.map(({ errors }) => errors[0]?.extensions.code)).toEqual([code]);
+    expect(following.status).toBe(status);
+  });
+
+  test('too much at once is refused before anything else', async () => {
+    const aliases = Array.from({ length: 51 }, (_, n) => `a${String(n)}: balance`).join(' ');
+    const response = await fetch(`${url}/graphql/stream`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+      body: JSON.stringify({ query: `subscription { creditsUpdated { ${aliases} } }` }),
+    });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({
+      errors: [{ extensions: { code: 'QUERY_TOO_COMPLEX', what: 'aliases' } }],
+    });
+  });
+
+  test('a subscription that is asked for as if it were a query is told how to ask', async () => {
+    const { token } = await newListener(url);
+    const { status, errors } = await send(url, CreditsUpdated.toString(), {}, { token });
+    expect(status).toBe(400);
+    expect(errors).toMatchObject([
+      {
+        message: expect.stringContaining('text/event-stream'),
+        extensions: { code: 'BAD_USER_INPUT' },
+      },
+    ]);
+  });
+});
+
+describe('when the session ends, so does what it follows, within a second', () => {
+  async function ends(end: (person: Person) => Promise<unknown>, code: string): Promise<void> {
+    const person = await newListener(url);
+    const bystander = await newListener(url);
+    const story = await newStory(url, admin, { length: 900 });
+    const { audioId } = await narrate(url, person, story.id, voiceId);
+    const followed = [
+      await credits(person),
+      await followTyped(url, AudioUpdated, { id: audioId }, person.token),
+    ];
+    const stays = await credits(bystander);
+    await until('both have begun', () => followed.every(({ events }) => events.length > 0));
+    await sleep(300);
+    await end(person);
+    const endedAt = performance.now();
+    await until('both are over', () => followed.every((one) => one.isOver()), 5_000);
+    expect(performance.now() - endedAt).toBeLessThan(1_000);
+    for (const { events, completed } of followed) {
+      expect(events.at(-1)).toMatchObject({ data: null, errors: [{ extensions: { code } }] });
+      expect(completed()).toBe(true);
+    }
+    expect(stays.isOver()).toBe(false);
+  }
+
+  test('signing out elsewhere', () =>
+    ends(
+      ({ token }) => send(elsewhere.url, 'mutation { logout }', {}, { token }),
+      'UNAUTHENTICATED',
+    ));
+
+  test('being suspended', () =>
+    ends(
+      ({ id }) => ask(elsewhere.url, SuspendUser, { userId: id, reason: 'A test' }, admin.token),
+      'ACCOUNT_SUSPENDED',
+    ));
+
+  test('lapsing, which nobody tells of', () =>
+    ends(
+      ({ id }) =>
+        talebank.database.sql(
+          `UPDATE sessions SET expires_at = now() + interval '0.3 seconds' WHERE user_id = $1`,
+          [id],
+        ),
+      'UNAUTHENTICATED',
+    ));
+});
+
+test('a client that knows the protocol needs nothing but the address and a token', async () => {
+  const person = await newListener(url);
+  const client = createClient({
+    url: `${url}/graphql/stream`,
+    headers: { authorization: `Bearer ${person.token}` },
+  });
+  const seen: unknown[] = [];
+  const events = client.iterate({ query: CreditsUpdated.toString() });
+  for await (const { data } of events) {
+    seen.push((data as unknown as CreditsUpdatedSubscription).creditsUpdated.balance);
+    if (seen.length === 1) await grantTo(url, admin, person, { amount: 2 });
+    if (seen.length === 2) break;
+  }
+  expect(seen).toEqual([10, 12]);
+  client.dispose();
+});
+
+const openSubscriptions = async (): Promise<number> => {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return Number(/^talebank_subscriptions (\d+)/m.exec(text)?.[1]);
+};
+
+test('whoever goes is forgotten', async () => {
+  await until('nobody follows', async () => (await openSubscriptions()) === 0);
+  const person = await newListener(url);
+  const several = await Promise.all(Array.from({ length: 20 }, () => credits(person)));
+  expect(await openSubscriptions()).toBe(20);
+  for (const one of several) one.close();
+  await until('they are forgotten', async () => (await openSubscriptions()) === 0, 5_000);
+});
+
+test('a lost line to the database costs no change: what was missed is told when it is back', async () => {
+  const person = await newListener(url);
+  const following = await credits(person);
+  await following.until(({ creditsUpdated }) => creditsUpdated.balance === 10);
+  await sleep(200);
+  await talebank.database.sql(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+     WHERE datname = current_database() AND application_name = 'talebank-notices'`,
+  );
+  await grantTo(url, admin, person, { amount: 7 });
+  await following.until(({ creditsUpdated }) => creditsUpdated.balance === 17);
+});
+
+test('whoever takes nothing is dropped, and holds nobody up', async () => {
+  const person = await newListener(url);
+  const userId = asUserId(person.id);
+  // Points that lapse at many instants, asked for many times over, make events that fill what lies on the way.
+  const app = await openTestApp(talebank.database);
+  await Promise.all(
+    Array.from({ length: 400 }, (_, n) =>
+      grant(app, userId, { amount: 1, expiresAt: new Date(Date.now() + 3_600_000 + n * 1000) }),
+    ),
+  );
+  const many = Array.from({ length: 50 }, (_, n) => `a${String(n)}: expiring { at points }`);
+  const body = JSON.stringify({ query: `subscription { creditsUpdated { ${many.join(' ')} } }` });
+  const { hostname, port } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port) });
+  socket.on('error', () => undefined);
+  socket.pause();
+  socket.write(
+    `POST /graphql/stream HTTP/1.1\r\nhost: ${hostname}\r\ncontent-type: application/json\r\n` +
+      `accept: text/event-stream\r\nauthorization: Bearer ${person.token}\r\n` +
+      `content-length: ${String(body.length)}\r\n\r\n${body}`,
+  );
+  const reader = await credits(person);
+  await until('both are open', async () => (await openSubscriptions()) === 2);
+  await until(
+    'it is dropped',
+    async () => {
+      await grant(app, userId, { amount: 1 });
+      return (await openSubscriptions()) === 1;
+    },
+    40_000,
+  );
+  expect(await (await fetch(`${url}/metrics`)).text()).toMatch(
+    /^talebank_subscriptions_dropped_total 1$/m,
+  );
+  const balance = 1_000_000;
+  await grant(app, userId, { amount: balance });
+  await reader.until(({ creditsUpdated }) => creditsUpdated.balance > balance, 2_000);
+  socket.destroy();
+  await app.close(1000);
+});
+
+test('a stop waits for no subscription', async () => {
+  const doomed = await talebank.join({ ROLE: 'api' });
+  const person = await newListener(url);
+  const following = await followTyped(doomed.url, CreditsUpdated, {}, person.token);
+  await until('it has begun', () => following.events.length > 0);
+  const startedAt = performance.now();
+  await doomed.stop();
+  expect(performance.now() - startedAt).toBeLessThan(5_000);
+  await until('it is over', following.isOver, 2_000);
+});
