@@ -281,6 +281,11 @@ test('a forwarded address is believed from a trusted proxy alone', async () => {
   expect(await seenBy(url, '192.0.2.66, 203.0.113.8')).toBe('203.0.113.8');
   expect(await seenBy(behindTwo.url, '192.0.2.66, 203.0.113.9')).toBe('203.0.113.9');
   expect(await seenBy(direct.url, '203.0.113.10')).toBe('127.0.0.1');
+  // Some proxies tell the port, and another one each time shall not be somebody else each time.
+  expect(await seenBy(url, '203.0.113.11:50123')).toBe('203.0.113.11');
+  expect(await seenBy(url, '[2001:db8::7]:50123')).toBe('2001:db8::7');
+  for (const nonsense of ['nobody', '203.0.113.999', 'x'.repeat(5000)])
+    expect(await seenBy(url, nonsense)).toBe('127.0.0.1');
 });
 
 test('each limit can be set, and a factor multiplies them all', async () => {

@@ -5,13 +5,13 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { App } from '../../app.js';
 import { busy, DomainError, ERROR_CODES, type ErrorCode } from '../../domain/errors.js';
 import { createContext, type Context } from '../../resolvers/context.js';
-import { formatError } from '../../resolvers/format-error.js';
+import { formatError, withoutSuggestion } from '../../resolvers/format-error.js';
 import { createSchema } from '../../resolvers/schema.js';
 import { identifyViewer, type Viewer } from '../../services/sessions/viewer.js';
 import { allowOrigins } from './cross-origin.js';
 import { limitDocuments } from './document-limits.js';
 import { refreshCookie } from './refresh-cookie.js';
-import { currentRequest } from '../requests.js';
+import { addressOf, currentRequest } from '../requests.js';
 
 const MOST_ERRORS = 10;
 
@@ -31,15 +31,17 @@ export async function serveGraphql(server: FastifyInstance, app: App): Promise<v
     validationOptions: { maxErrors: MOST_ERRORS },
     includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,
-    formatError: (formatted, error) =>
-      formatError(
+    formatError: (formatted, error) => {
+      const said = formatError(
         formatted,
         error,
         currentRequest.getStore()?.requestId ?? 'unknown',
         (requestId, cause) => {
           app.log.error({ requestId, err: cause }, 'unexpected error');
         },
-      ),
+      );
+      return app.config.introspection ? said : withoutSuggestion(said);
+    },
     plugins: [
       ApolloServerPluginLandingPageDisabled(),
       fastifyApolloDrainPlugin(server),
@@ -68,7 +70,7 @@ async function contextOf(app: App, request: FastifyRequest, reply: FastifyReply)
     refused,
     device: {
       userAgent: request.headers['user-agent']?.slice(0, 500) ?? null,
-      ipAddress: request.ip,
+      ipAddress: addressOf(request),
     },
     refreshCookie: refreshCookie(app, request, reply),
   });
