@@ -44,6 +44,17 @@ const REFUSED: readonly [name: string, what: string, query: string][] = [
   ['fifty-one aliases', 'aliases', aliased(51, 'me { id }')],
   ['aliases of __typename', 'aliases', aliased(51, '__typename')],
   [
+    'the types of the schema under 51 names',
+    'aliases',
+    aliased(1, '__schema ' + aliased(50, 'types { name }')),
+  ],
+  ['the schema, three times', 'cost', aliased(3, '__schema { types { fields { name } } }')],
+  [
+    'the fields of the schema under three names',
+    'cost',
+    `{ __schema ${aliased(3, 'types { fields { name } }')} }`,
+  ],
+  [
     'a hundred sign-ins in one document',
     'aliases',
     `mutation ${aliased(100, 'login(input: { email: "a@b.example", password: "guess" }) { accessToken }')}`,
