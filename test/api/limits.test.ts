@@ -209,6 +209,21 @@ test('reads in the answer of a mutation are counted before it, so that no answer
   expect(name.data).toEqual({ me: { displayName: '20' } });
 });
 
+test('reads of one fragment in the answer of a mutation count at each of its places', async () => {
+  const { token } = await signUp();
+  const users = Array.from({ length: 49 }, (_, at) => `a${String(at)}: user { ...Points }`);
+  const change = `mutation ($password: String!) {
+      changePassword(currentPassword: $password, newPassword: $password) { accessToken ${users.join(' ')} }
+    }
+    fragment Points on User { credits { balance } ...Again ...Again }
+    fragment Again on User { creditLots { nodes { id } } }`;
+  const { errors, data } = await send(url, change, { password: PASSWORD }, { token });
+  expect(errors.map(({ extensions }) => extensions.code)).toEqual(['RATE_LIMITED']);
+  expect(data).toBeNull();
+  const once = change.replace(users.slice(29).join(' '), '');
+  expect((await send(url, once, { password: PASSWORD }, await signUp())).errors).toEqual([]);
+});
+
 test('what is asked of many people in one field counts once', async () => {
   const { id, token } = await signUp();
   await talebank.database.sql(`UPDATE users SET role = 'ADMIN' WHERE id = $1`, [id]);
