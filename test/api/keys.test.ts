@@ -208,6 +208,16 @@ test('no token but ours is believed, whatever its header says', async () => {
   // So that it is the fault that is refused, and not something else about these tokens.
   expect(await standing(talebank.url, await sign(ours))).toBe(id);
 
+  const now = (): number => Math.floor(Date.now() / 1000);
+  const exp = now() + 3;
+  const brief = await sign(ours, { claims: { exp } });
+  while (now() < exp - 1) await sleep(20);
+  expect(await standing(talebank.url, brief)).toBe(id);
+  while (now() < exp) await sleep(20);
+  // Also by whoever has just believed it.
+  for (const url of [talebank.url, other.url])
+    expect(await standing(url, brief)).toBe('UNAUTHENTICATED');
+
   const encode = (value: object): string =>
     Buffer.from(JSON.stringify(value)).toString('base64url');
   const { d: _secret, ...publicJwk } = row.private_jwk;
