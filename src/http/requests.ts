@@ -1,9 +1,24 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { isIP } from 'node:net';
 import type { FastifyRequest } from 'fastify';
+import type { App } from '../app.js';
 
 /** The request that is being answered, for whoever is not told: the formatter of errors. */
 export const currentRequest = new AsyncLocalStorage<{ readonly requestId: string }>();
+
+/**
+ * Where a request comes from. Some proxies tell the port as well, which is another one each time; and what is no
+ * address was made up by whoever asks, so that only the proxy's own is known.
+ */
+export function addressOf({ ip, socket }: FastifyRequest): string | null {
+  const [, six, four] = /^(?:\[(.+)\](?::\d+)?|([\d.]+):\d+)$/.exec(ip) ?? [];
+  const address = six ?? four ?? ip;
+  return isIP(address) === 0 ? (socket.remoteAddress ?? null) : address;
+}
+
+/** Over TLS, up to us or to a proxy that is believed, or to one that PUBLIC_URL tells of. */
+export const isSecure = (app: Pick<App, 'publicUrl'>, { protocol }: FastifyRequest): boolean =>
+  protocol === 'https' || app.publicUrl().startsWith('https:');
 
 /**
  * From this machine itself, as such: what a proxy on this machine passes on is not, nor what a page asks for whose

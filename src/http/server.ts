@@ -1,6 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import cookie from '@fastify/cookie';
-import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
 import type { App } from '../app.js';
 import { badUserInput, busy, DomainError, ERROR_CODES, internal } from '../domain/errors.js';
 import { serveFiles } from './files.js';
@@ -10,7 +15,7 @@ import { serveHealth } from './health.js';
 import { serveKeys } from './keys.js';
 import { serveMailbox } from './mailbox.js';
 import { serveMetrics } from './metrics.js';
-import { currentRequest } from './requests.js';
+import { currentRequest, isSecure } from './requests.js';
 import { serveStreams } from './streams.js';
 import { serveSecurityContact } from './security-txt.js';
 
@@ -39,13 +44,16 @@ export async function createServer(
     trustProxy: typeof trusted === 'number' ? (_address, hop) => hop < trusted : trusted,
     genReqId: () => randomUUID(),
     logger: false,
+    // What is no address at all comes past every hook, and would be repeated.
+    frameworkErrors: ({ statusCode = 400 }, request, reply: FastifyReply) => {
+      secure(app, request, reply);
+      void reply.code(statusCode).send({ error: 'This is not an address.' });
+    },
     // An idle keep-alive connection must not hold up a stop.
     forceCloseConnections: 'idle',
   });
   server.addHook('onRequest', (request, reply, done) => {
-    void reply.headers(SECURITY_HEADERS);
-    if (request.protocol === 'https' || app.publicUrl().startsWith('https:'))
-      void reply.header('strict-transport-security', 'max-age=31536000; includeSubDomains');
+    secure(app, request, reply);
     done();
   });
   server.addHook('preHandler', (request, _reply, done) => {
@@ -87,6 +95,12 @@ export async function createServer(
   if (app.config.graphiql) await serveGraphiql(server, { folder: options.graphiqlFolder });
   await serveGraphql(server, app);
   return server;
+}
+
+function secure(app: App, request: FastifyRequest, reply: FastifyReply): void {
+  void reply.headers(SECURITY_HEADERS);
+  if (isSecure(app, request))
+    void reply.header('strict-transport-security', 'max-age=31536000; includeSubDomains');
 }
 
 function refusalOf(error: FastifyError, requestId: string): DomainError {

@@ -58,8 +58,10 @@ const REFUSED_BY_GRAPHQL = new Set([
   'PERSISTED_QUERY_NOT_SUPPORTED',
 ]);
 
-const isRefusedDocument = ({ extensions }: GraphQLFormattedError): boolean =>
-  REFUSED_BY_GRAPHQL.has(String(extensions?.['code']));
+/** That there are more mistakes in the variables than GraphQL tells has no code of its own. */
+const isRefusedDocument = ({ extensions, message }: GraphQLFormattedError): boolean =>
+  REFUSED_BY_GRAPHQL.has(String(extensions?.['code'])) ||
+  message.startsWith('Too many errors processing variables');
 
 function refusedDocument(
   formatted: GraphQLFormattedError,
@@ -81,6 +83,12 @@ const withoutValues = (message: string): string =>
     .replace(/(Expected value of type "[^"]*"), found [^]*?(?=; [A-Z]|\.$)/, '$1')
     .replace(/Value "[^]*" does not exist/, 'The value does not exist')
     .replace(/((?:Block)?String) "[^]*"/, '$1');
+
+/** Of what is refused in variables GraphQL suggests what was meant, which tells of the schema. */
+export const withoutSuggestion = (error: GraphQLFormattedError): GraphQLFormattedError => ({
+  ...error,
+  message: error.message.replace(/ Did you mean [^]*\?$/, ''),
+});
 
 /** The argument or input field that GraphQL itself refused; undefined when it was none. */
 function fieldOf(error: GraphQLError): string | undefined {

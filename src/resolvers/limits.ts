@@ -63,7 +63,7 @@ const placeOf = ({ path }: GraphQLResolveInfo): string =>
     .filter((part) => typeof part === 'string')
     .join('.');
 
-/** The fields of a selection, those of its fragments with them, each fragment once. */
+/** The fields of a selection, those of its fragments with them, each fragment once: what it adds again is there. */
 function* fieldsOf(
   { selections }: SelectionSetNode,
   fragments: GraphQLResolveInfo['fragments'],
@@ -102,19 +102,30 @@ const creditReads: Middleware = (resolve, parent, args, context, info) =>
 
 const creditReadsInAnswer: Middleware = async (resolve, parent, args, context, info) => {
   const counted = account('creditReads')(context);
-  const reads = info.fieldNodes.reduce((sum, node) => sum + readsBelow(node, info.fragments), 0);
+  const reads = readsBelow(info.fieldNodes, info.fragments);
   if (counted !== null && reads > 0) await countAgainstLimit(context.app, counted, reads);
   return resolve(parent, args, context, info);
 };
 
+/** At how many places below these fields, which are one in the answer, points are read. */
 function readsBelow(
-  { selectionSet }: FieldNode,
+  nodes: readonly FieldNode[],
   fragments: GraphQLResolveInfo['fragments'],
-  seen = new Set<string>(),
 ): number {
+  const seen = new Set<string>();
+  const below = new Map<string, FieldNode[]>();
+  for (const { selectionSet } of nodes)
+    for (const field of selectionSet === undefined ? [] : fieldsOf(selectionSet, fragments, seen)) {
+      const name = (field.alias ?? field.name).value;
+      const same = below.get(name);
+      if (same === undefined) below.set(name, [field]);
+      else same.push(field);
+    }
   let reads = 0;
-  for (const field of selectionSet === undefined ? [] : fieldsOf(selectionSet, fragments, seen))
-    reads += (CREDIT_READS.includes(field.name.value) ? 1 : 0) + readsBelow(field, fragments, seen);
+  for (const fields of below.values()) {
+    const isRead = fields.some(({ name }) => CREDIT_READS.includes(name.value));
+    reads += (isRead ? 1 : 0) + readsBelow(fields, fragments);
+  }
   return reads;
 }
 

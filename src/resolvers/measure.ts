@@ -19,7 +19,7 @@ import {
 
 /** How much a document asks for, fragments written out. */
 export interface Measure {
-  /** Fields within fields. Introspection is not counted: GraphQL's own rules bound it. */
+  /** Fields within fields. Those of introspection are not counted: GraphQL's own rules bound them. */
   readonly depth: number;
   /** Fields under another name than their own. */
   readonly aliases: number;
@@ -33,6 +33,8 @@ const PAGE = { usual: 20, most: 100 };
 const LIST_LENGTH = 3;
 /** What is no object and yet heavy: the words of one page of stories at a time. */
 const HEAVY: Readonly<Record<string, number>> = { 'Story.content': 90 };
+/** All types with all their fields: twice in a document is plenty. */
+const WHOLE_SCHEMA = 4000;
 /** Fragments of fragments grow beyond all numbers. */
 const COUNTLESS = 1_000_000_000;
 
@@ -128,7 +130,7 @@ function measureFragment(walk: Walk, name: string): Measure {
 function measureField(walk: Walk, node: FieldNode, parent: Parent): Measure {
   const name = node.name.value;
   const alias = node.alias === undefined ? 0 : 1;
-  if (name === '__schema' || name === '__type') return { depth: 1, aliases: alias, cost: 1 };
+  if (name === '__schema' || name === '__type') return measureIntrospection(walk, node);
   const field =
     isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[name] : undefined;
   const type = field === undefined ? undefined : getNamedType(field.type);
@@ -140,6 +142,18 @@ function measureField(walk: Walk, node: FieldNode, parent: Parent): Measure {
     depth: 1 + inside.depth,
     aliases: alias + inside.aliases,
     cost: Math.min(COUNTLESS, times * (own + inside.cost)),
+  };
+}
+
+/** It may go as deep as it likes, but not tell the same again under many names. */
+function measureIntrospection(walk: Walk, { name, alias, selectionSet }: FieldNode): Measure {
+  const inside =
+    selectionSet === undefined ? NOTHING : measureSelections(walk, selectionSet, undefined);
+  const own = name.value === '__schema' ? WHOLE_SCHEMA : 1;
+  return {
+    depth: 1,
+    aliases: (alias === undefined ? 0 : 1) + inside.aliases,
+    cost: Math.min(COUNTLESS, own * (1 + inside.aliases)),
   };
 }
 

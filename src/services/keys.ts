@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { conflict } from '../domain/errors.js';
-import { transact, type Db } from '../infra/db.js';
+import { transact, type Db, type Tx } from '../infra/db.js';
 import type { Logger } from '../infra/log.js';
 import {
   makeSigningKey,
@@ -9,6 +9,7 @@ import {
   type KeyRing,
   type StoredKey,
 } from '../infra/tokens.js';
+import { writeAudit } from './audit.sql.js';
 import { insertKey, lockKeys, readKeys, retireKey, type KeyRow } from './keys.sql.js';
 
 /** The one that signs and the one that comes next, which everybody knows before it is used. */
@@ -108,6 +109,7 @@ export async function rotateKeys(
       );
     await retireKey(tx, current.kid, KNOWN_AFTER_SECONDS + accessTtlSeconds);
     await insertKey(tx, made);
+    await audit(tx, 'keys rotate', [current]);
   });
 }
 
@@ -116,10 +118,25 @@ export async function replaceKeys(db: Db): Promise<void> {
   const made = await Promise.all(Array.from({ length: KEYS_AT_ONCE }, makeSigningKey));
   await transact(db, async (tx) => {
     await lockKeys(tx);
-    for (const { kid } of await readKeys(tx)) await retireKey(tx, kid, 0);
+    const leaked = await readKeys(tx);
+    for (const { kid } of leaked) await retireKey(tx, kid, 0);
     for (const key of made) await insertKey(tx, key);
+    await audit(tx, 'keys replace', leaked);
   });
 }
+
+/** What the command line did to keys: each one that signs no more. */
+const audit = (tx: Tx, action: string, retired: readonly KeyRow[]): Promise<void> =>
+  writeAudit(
+    tx,
+    retired.map(({ kid }) => ({
+      actorId: null,
+      action,
+      target: kid,
+      reason: null,
+      at: new Date(),
+    })),
+  );
 
 /** 32 random bytes that every process of this installation shares. */
 export async function loadSecret(db: Db, name: string): Promise<Uint8Array> {

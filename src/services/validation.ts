@@ -67,7 +67,9 @@ export const email = z
   .trim()
   .max(254, 'must be at most 254 characters')
   .toLowerCase()
-  .pipe(z.email('must be an e-mail address'));
+  .pipe(z.email('must be an e-mail address'))
+  // Nothing is ever delivered there (RFC 2606), and it is what stands in the place of who has left.
+  .refine((value) => !value.endsWith('.invalid'), 'must be an address that mail can reach');
 
 export const password = writing(8, 256)
   .refine(

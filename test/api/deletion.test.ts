@@ -379,6 +379,14 @@ test('the address is free again, and whoever takes it is somebody else', async (
   expect(data?.user.creditHistory.nodes.map(({ type }) => type)).toContain('GRANT');
 });
 
+test('nobody can take the address that will stand in the place of somebody else', async () => {
+  const person = await newListener(url);
+  const email = `Deleted-${person.id}@deleted.invalid`;
+  const { errors } = await execute(url, Register, { input: { email, password: PASSWORD } });
+  expect(errors[0]?.extensions).toEqual({ code: 'BAD_USER_INPUT', field: 'email' });
+  await remove(person);
+});
+
 test('the last administrator stays, also when all of them leave at once', async () => {
   const { token } = admin;
   expect(await remove({ token }, 'administrator')).toBe('CONFLICT');

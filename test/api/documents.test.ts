@@ -44,6 +44,17 @@ const REFUSED: readonly [name: string, what: string, query: string][] = [
   ['fifty-one aliases', 'aliases', aliased(51, 'me { id }')],
   ['aliases of __typename', 'aliases', aliased(51, '__typename')],
   [
+    'the types of the schema under 51 names',
+    'aliases',
+    aliased(1, '__schema ' + aliased(50, 'types { name }')),
+  ],
+  ['the schema, three times', 'cost', aliased(3, '__schema { types { fields { name } } }')],
+  [
+    'the fields of the schema under three names',
+    'cost',
+    `{ __schema ${aliased(3, 'types { fields { name } }')} }`,
+  ],
+  [
     'a hundred sign-ins in one document',
     'aliases',
     `mutation ${aliased(100, 'login(input: { email: "a@b.example", password: "guess" }) { accessToken }')}`,
@@ -80,6 +91,28 @@ test.each(REFUSED)('%s are refused quickly, for their %s', async (_name, what, q
   }
   expect(Math.min(...durations)).toBeLessThan(50);
 });
+
+test('refusing documents keeps no memory, however many and however large they are', async () => {
+  const residentBytes = async (): Promise<number> => {
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    return Number(/^talebank_process_resident_memory_bytes (\S+)$/m.exec(metrics)?.[1]);
+  };
+  let asked = 0;
+  const refuse = async (rounds: number): Promise<void> => {
+    for (let round = 0; round < rounds; round += 1)
+      for (const [, , query] of REFUSED) {
+        // No two of them are the same, so that what is remembered of documents is of no use.
+        const answer = await ask(`${query} #${String((asked += 1))}`);
+        expect(answer.status).toBe(400);
+      }
+  };
+  // Until the heap is as large as the largest of them needs.
+  await refuse(80);
+  const before = await residentBytes();
+  expect(before).toBeGreaterThan(0);
+  await refuse(80);
+  expect((await residentBytes()) - before).toBeLessThan(64 * 1024 * 1024);
+}, 60_000);
 
 test('what is just within the limits is answered', async () => {
   for (const query of [nested(10), aliased(50, 'me { id }'), getIntrospectionQuery()])

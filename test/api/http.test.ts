@@ -125,6 +125,35 @@ test('behind TLS browsers are told to stay there, and the cookie is one that onl
   expect(login.headers.get('cache-control')).toBe('no-store');
 });
 
+test('a proxy that is believed tells of TLS as well as PUBLIC_URL does', async () => {
+  const behind = await talebank.join({ TRUST_PROXY: 'loopback' });
+  const { email } = await newListener(url);
+  const input = { email, password: 'a good password', transport: 'COOKIE' as const };
+  const cookieOf = async (at: string): Promise<string | null> => {
+    const headers = { 'x-forwarded-proto': 'https' };
+    return (await execute(at, Login, { input }, { headers })).headers.get('set-cookie');
+  };
+  expect(await cookieOf(behind.url)).toMatch(/^__Host-talebank_refresh=.*; Secure;/);
+  expect(await cookieOf(url)).toMatch(/^talebank_refresh=/);
+});
+
+test('what is no address at all is refused as carefully as anything else', async () => {
+  for (const path of ['/%E0%A4%A', `/files/${'a'.repeat(300)}`]) {
+    const { status, headers, text } = await fetch(`${secure.url}${path}`).then(
+      async (response) => ({
+        status: response.status,
+        headers: response.headers,
+        text: await response.text(),
+      }),
+    );
+    expect([400, 414]).toContain(status);
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    expect(headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect(headers.get('strict-transport-security')).not.toBeNull();
+    expect(text).toBe('{"error":"This is not an address."}');
+  }
+});
+
 const preflight = (at: string, origin: string): Promise<Response> =>
   fetch(`${at}/graphql`, {
     method: 'OPTIONS',
@@ -209,4 +238,16 @@ test('without introspection the schema is not told, in no suggestion either', as
   expect((await fetch(`${closed.url}/graphiql/`)).status).toBe(404);
   const open = await send(url, '{ storie { nodes { id } } }');
   expect(open.errors[0]?.message).toContain('stories');
+  const login = 'mutation ($input: LoginInput!) { login(input: $input) { accessToken } }';
+  const whole = { email: 'someone@example.com', password: 'a good password' };
+  for (const [wrong, right] of [
+    [{ ...whole, transprt: 'BODY' }, 'transport'],
+    [{ ...whole, transport: 'BODI' }, 'BODY'],
+  ] as const) {
+    const told = await send(url, login, { input: wrong });
+    expect(told.errors[0]?.message).toMatch(new RegExp(`Did you mean .*"${right}"\\?$`));
+    const untold = await send(closed.url, login, { input: wrong });
+    expect(untold.errors[0]?.message).not.toContain(right);
+    expect(untold.errors[0]?.extensions).toEqual(told.errors[0]?.extensions);
+  }
 });

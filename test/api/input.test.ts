@@ -266,6 +266,17 @@ describe('lists refuse', () => {
     expect(errors[0]?.extensions).toEqual({ code: 'BAD_USER_INPUT', field });
   });
 
+  test('more mistakes than anybody reads, as mistakes', async () => {
+    const list =
+      'query ($status: [CreditLotStatus!]) { creditLots(status: $status) { nodes { id } } }';
+    const variables = { status: Array<string>(1000).fill('GONE') };
+    const { status, errors } = await send(url, list, variables, { token: listener.token });
+    expect(status).toBe(400);
+    expect(new Set(errors.map(({ extensions }) => extensions.code))).toEqual(
+      new Set(['BAD_USER_INPUT']),
+    );
+  });
+
   test('a cursor of another list, and one that was tampered with', async () => {
     const { data } = await send<{ stories: { pageInfo: { endCursor: string } } }>(
       url,
@@ -409,6 +420,21 @@ test('a listener sees who gave points, but nothing private of them', async () =>
     expect(errors[0]?.extensions).toEqual({ code: 'FORBIDDEN' });
   }
 });
+
+test.each([
+  ['AudioStatus', 'READY', 'me { audio(status: $names) { nodes { id } } }'],
+  ['CreditLotStatus', 'ACTIVE', 'creditLots(status: $names) { nodes { id } }'],
+  ['CreditSource', 'FREE', 'creditLots(source: $names) { nodes { id } }'],
+  ['CreditTransactionType', 'GRANT', 'creditHistory(type: $names) { nodes { id } }'],
+])(
+  'a list of %s that names one forty thousand times asks for no more',
+  async (type, name, list) => {
+    const names = Array<string>(40_000).fill(name);
+    const query = `query ($names: [${type}!]) { ${list} }`;
+    const { errors } = await send(url, query, { names }, { token: listener.token });
+    expect(errors).toEqual([]);
+  },
+);
 
 test('a body that is too large, not JSON, or no query is refused as JSON', async () => {
   const post = (body: string): Promise<Response> =>

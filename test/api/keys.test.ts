@@ -49,6 +49,15 @@ const keys = (...args: string[]): Promise<Ended> =>
 const ageKeys = (): Promise<unknown> =>
   talebank.database.sql(`UPDATE signing_keys SET created_at = created_at - interval '2 minutes'`);
 
+/** The keys of which the audit log tells. */
+const audited = async (action: string): Promise<string[]> => {
+  const rows = await talebank.database.sql<{ target: string }>(
+    'SELECT target FROM audit_entries WHERE action = $1 ORDER BY id',
+    [action],
+  );
+  return rows.map(({ target }) => target);
+};
+
 const standing = async (url: string, token: string): Promise<string | undefined> => {
   const { data, errors } = await send<{ me: { id: string } }>(url, '{ me { id } }', {}, { token });
   return errors[0]?.extensions.code ?? data?.me.id;
@@ -134,6 +143,7 @@ test('a rotation turns nobody away, on any process', async () => {
   expect(answers.length).toBeGreaterThan(100);
   expect(new Set(answers)).toEqual(new Set(['ok']));
   for (const token of tokens) expect(kidOf(token)).not.toBe(before);
+  expect(await audited('keys rotate')).toEqual([before]);
   expect(await standing(other.url, first.token)).toBe(first.id);
 }, 60_000);
 
@@ -164,6 +174,7 @@ test('the tokens of keys that leaked are refused within seconds, and everybody r
   const person = await newListener(talebank.url);
   expect(await standing(other.url, person.token)).toBe(person.id);
   expect((await keys('replace')).code).toBe(0);
+  expect(await audited('keys replace')).toContain(kidOf(person.token));
   await sleep(KNOWN_MS);
   for (const url of [talebank.url, other.url])
     expect(await standing(url, person.token)).toBe('UNAUTHENTICATED');
@@ -196,6 +207,16 @@ test('no token but ours is believed, whatever its header says', async () => {
   };
   // So that it is the fault that is refused, and not something else about these tokens.
   expect(await standing(talebank.url, await sign(ours))).toBe(id);
+
+  const now = (): number => Math.floor(Date.now() / 1000);
+  const exp = now() + 3;
+  const brief = await sign(ours, { claims: { exp } });
+  while (now() < exp - 1) await sleep(20);
+  expect(await standing(talebank.url, brief)).toBe(id);
+  while (now() < exp) await sleep(20);
+  // Also by whoever has just believed it.
+  for (const url of [talebank.url, other.url])
+    expect(await standing(url, brief)).toBe('UNAUTHENTICATED');
 
   const encode = (value: object): string =>
     Buffer.from(JSON.stringify(value)).toString('base64url');

@@ -209,6 +209,21 @@ test('reads in the answer of a mutation are counted before it, so that no answer
   expect(name.data).toEqual({ me: { displayName: '20' } });
 });
 
+test('reads of one fragment in the answer of a mutation count at each of its places', async () => {
+  const { token } = await signUp();
+  const users = Array.from({ length: 49 }, (_, at) => `a${String(at)}: user { ...Points }`);
+  const change = `mutation ($password: String!) {
+      changePassword(currentPassword: $password, newPassword: $password) { accessToken ${users.join(' ')} }
+    }
+    fragment Points on User { credits { balance } ...Again ...Again }
+    fragment Again on User { creditLots { nodes { id } } }`;
+  const { errors, data } = await send(url, change, { password: PASSWORD }, { token });
+  expect(errors.map(({ extensions }) => extensions.code)).toEqual(['RATE_LIMITED']);
+  expect(data).toBeNull();
+  const once = change.replace(users.slice(29).join(' '), '');
+  expect((await send(url, once, { password: PASSWORD }, await signUp())).errors).toEqual([]);
+});
+
 test('what is asked of many people in one field counts once', async () => {
   const { id, token } = await signUp();
   await talebank.database.sql(`UPDATE users SET role = 'ADMIN' WHERE id = $1`, [id]);
@@ -281,6 +296,11 @@ test('a forwarded address is believed from a trusted proxy alone', async () => {
   expect(await seenBy(url, '192.0.2.66, 203.0.113.8')).toBe('203.0.113.8');
   expect(await seenBy(behindTwo.url, '192.0.2.66, 203.0.113.9')).toBe('203.0.113.9');
   expect(await seenBy(direct.url, '203.0.113.10')).toBe('127.0.0.1');
+  // Some proxies tell the port, and another one each time shall not be somebody else each time.
+  expect(await seenBy(url, '203.0.113.11:50123')).toBe('203.0.113.11');
+  expect(await seenBy(url, '[2001:db8::7]:50123')).toBe('2001:db8::7');
+  for (const nonsense of ['nobody', '203.0.113.999', 'x'.repeat(5000)])
+    expect(await seenBy(url, nonsense)).toBe('127.0.0.1');
 });
 
 test('each limit can be set, and a factor multiplies them all', async () => {

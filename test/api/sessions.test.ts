@@ -141,6 +141,54 @@ test('an older token, or the one before used later, is theft: the whole family d
   expect(await refresh(url, late.refreshToken)).toMatchObject({ code: 'REFRESH_TOKEN_REUSED' });
 });
 
+test('a device lives for thirty days unused, and for ninety at most', async () => {
+  const DAY_MS = 86_400_000;
+  const { id, refreshToken } = await newListener(url);
+  const lives = async (): Promise<{ unusedMs: number; mostMs: number } | undefined> => {
+    const [row] = await talebank.database.sql<{ unusedMs: number; mostMs: number }>(
+      `SELECT (extract(epoch FROM expires_at - last_used_at) * 1000)::float8 AS "unusedMs",
+              (extract(epoch FROM absolute_expires_at - created_at) * 1000)::float8 AS "mostMs"
+       FROM sessions WHERE user_id = $1`,
+      [id],
+    );
+    return row;
+  };
+  const older = (days: number): Promise<unknown> =>
+    talebank.database.sql(
+      `UPDATE sessions SET created_at = created_at - $2 * interval '1 day', last_used_at = last_used_at - $2 * interval '1 day',
+         expires_at = expires_at - $2 * interval '1 day', absolute_expires_at = absolute_expires_at - $2 * interval '1 day'
+       WHERE user_id = $1`,
+      [id, days],
+    );
+  expect(await lives()).toEqual({ unusedMs: 30 * DAY_MS, mostMs: 90 * DAY_MS });
+  let token = refreshToken;
+  for (const [days, leftMs] of [
+    [29, 30 * DAY_MS],
+    [29, 30 * DAY_MS],
+    // The last one reaches to the ninetieth day and no further.
+    [29, 3 * DAY_MS],
+  ] as const) {
+    await older(days);
+    const refreshed = await refresh(url, token);
+    token = refreshed.token ?? '';
+    expect(refreshed).not.toHaveProperty('code');
+    const { unusedMs = 0 } = (await lives()) ?? {};
+    expect(unusedMs).toBeGreaterThan(leftMs - 60_000);
+    expect(unusedMs).toBeLessThanOrEqual(leftMs);
+  }
+  await older(3);
+  expect(await refresh(url, token)).toEqual({ code: 'REFRESH_TOKEN_INVALID', status: 401 });
+
+  const idle = await newListener(url);
+  await talebank.database.sql(
+    `UPDATE sessions SET expires_at = expires_at - interval '30 days' WHERE user_id = $1`,
+    [idle.id],
+  );
+  expect(await me(idle.token)).toBe('UNAUTHENTICATED');
+  const { code } = await refresh(url, idle.refreshToken);
+  expect(code).toBe('REFRESH_TOKEN_INVALID');
+});
+
 test('a token that is none, a stranger’s, or an access token refreshes nothing', async () => {
   const { token } = await newListener(url);
   for (const wrong of ['', 'nonsense', token, Buffer.alloc(48, 7).toString('base64url')]) {

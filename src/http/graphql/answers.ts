@@ -1,7 +1,24 @@
 import type { GraphQLFormattedError } from 'graphql';
+import type { App } from '../../app.js';
 import { ERROR_CODES, type ErrorCode } from '../../domain/errors.js';
+import { formatError, withoutSuggestion } from '../../resolvers/format-error.js';
+import { currentRequest } from '../requests.js';
 
 export type FormattedErrors = readonly GraphQLFormattedError[];
+
+/** An error as it leaves, whichever door it leaves by. */
+export function sayError(
+  app: App,
+  formatted: GraphQLFormattedError,
+  error: unknown,
+): GraphQLFormattedError {
+  const requestId = currentRequest.getStore()?.requestId ?? 'unknown';
+  const said = formatError(formatted, error, requestId, (id, cause) => {
+    app.log.error({ requestId: id, err: cause }, 'unexpected error');
+  });
+  // A suggestion would give away what introspection hides.
+  return app.config.introspection ? said : withoutSuggestion(said);
+}
 
 /** The status of an answer with errors is the gravest of theirs. */
 export const statusOf = (errors: FormattedErrors): number =>

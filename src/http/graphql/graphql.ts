@@ -6,15 +6,14 @@ import { GraphQLError, OperationTypeNode } from 'graphql';
 import type { App } from '../../app.js';
 import { busy, DomainError } from '../../domain/errors.js';
 import { createContext, type Context, type RequestFacts } from '../../resolvers/context.js';
-import { formatError } from '../../resolvers/format-error.js';
 import { createSchema } from '../../resolvers/schema.js';
 import { identifyViewer, type Viewer } from '../../services/sessions/viewer.js';
-import { statusOf, waitOf } from './answers.js';
+import { sayError, statusOf, waitOf } from './answers.js';
 import { allowOrigins } from './cross-origin.js';
 import { limitDocuments } from './document-limits.js';
 import { serveEventStreams } from './event-streams.js';
 import { refreshCookie } from './refresh-cookie.js';
-import { currentRequest } from '../requests.js';
+import { addressOf } from '../requests.js';
 
 const MOST_ERRORS = 10;
 
@@ -34,15 +33,7 @@ export async function serveGraphql(server: FastifyInstance, app: App): Promise<v
     validationOptions: { maxErrors: MOST_ERRORS },
     includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,
-    formatError: (formatted, error) =>
-      formatError(
-        formatted,
-        error,
-        currentRequest.getStore()?.requestId ?? 'unknown',
-        (requestId, cause) => {
-          app.log.error({ requestId, err: cause }, 'unexpected error');
-        },
-      ),
+    formatError: (formatted, error) => sayError(app, formatted, error),
     plugins: [
       ApolloServerPluginLandingPageDisabled(),
       fastifyApolloDrainPlugin(server),
@@ -84,7 +75,7 @@ async function factsOf(
     refused,
     device: {
       userAgent: request.headers['user-agent']?.slice(0, 500) ?? null,
-      ipAddress: request.ip,
+      ipAddress: addressOf(request),
     },
     refreshCookie: refreshCookie(app, request, reply),
   };

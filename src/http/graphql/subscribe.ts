@@ -17,8 +17,7 @@ import {
 } from 'graphql';
 import type { App } from '../../app.js';
 import { createContext, type RequestFacts } from '../../resolvers/context.js';
-import { formatError } from '../../resolvers/format-error.js';
-import { statusOf, type FormattedErrors } from './answers.js';
+import { sayError, statusOf, type FormattedErrors } from './answers.js';
 
 /** An operation as it was asked for. */
 export interface Operation {
@@ -47,7 +46,7 @@ export async function openSubscription(
   facts: RequestFacts,
   operation: Operation,
 ): Promise<AsyncGenerator<FormattedExecutionResult> | Refusal> {
-  const format = formatter(app, facts.requestId);
+  const format = formatter(app);
   const document = parseOperation(operation.query ?? '');
   const refusals =
     document instanceof GraphQLError ? [document] : check(app, schema, document, operation);
@@ -103,18 +102,14 @@ type Format = (error: GraphQLError, code?: string) => GraphQLFormattedError;
 
 /** @returns formats errors; `code` is of those that GraphQL itself refuses, where there is no cause of ours */
 const formatter =
-  (app: App, requestId: string): Format =>
+  (app: App): Format =>
   (error, code) => {
-    const formatted = error.toJSON();
-    // A suggestion would give away what introspection hides.
-    const message = app.config.introspection
-      ? error.message
-      : error.message.replace(/ ?Did you mean [^]*\?$/, '');
-    const extensions =
-      code === undefined || error.originalError != null ? {} : { extensions: { code } };
-    return formatError({ ...formatted, message, ...extensions }, error, requestId, (id, cause) => {
-      app.log.error({ requestId: id, err: cause }, 'unexpected error');
-    });
+    const refused = code !== undefined && error.originalError == null;
+    return sayError(
+      app,
+      { ...error.toJSON(), ...(refused ? { extensions: { code } } : {}) },
+      error,
+    );
   };
 
 async function* results(

@@ -73,6 +73,10 @@ class ProfileArgs {
   displayName?: string | null;
 }
 
+/** Named ten thousand times, a status would be more than a statement can hold. */
+const once = <Name>(names: readonly Name[] | null | undefined): Name[] | null =>
+  names == null ? null : [...new Set(names)];
+
 @Resolver(() => UserType)
 export class UserResolver {
   @Query(() => UserType, {
@@ -154,7 +158,8 @@ export class UserResolver {
     @Ctx() { app }: Context,
     @Args(() => AudioArgs) args: AudioArgs,
   ): Promise<Connection<AudioView>> {
-    return toConnection(await listAudio(app, user.id, args));
+    const { status, ...page } = args;
+    return toConnection(await listAudio(app, user.id, { ...page, status: once(status) }));
   }
 
   @FieldResolver(() => [SessionType], {
