@@ -1,0 +1,120 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { ask } from '../support/client.js';
+import { until } from '../support/faults.js';
+import { readMp3 } from '../support/mp3.js';
+import { CancelAudio } from '../support/operations.js';
+import {
+  administrator,
+  englishVoice,
+  grantTo,
+  narrate,
+  newListener,
+  newStory,
+  textOf,
+  waitForAudio,
+  type Person,
+} from '../support/people.js';
+import { startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
+
+let talebank: Talebank;
+let url: string;
+let worker: ServerProcess;
+let admin: Person;
+let listener: Person;
+let voiceId: string;
+
+beforeAll(async () => {
+  talebank = await startTalebank({ ROLE: 'api' });
+  url = talebank.url;
+  worker = await talebank.join({ ROLE: 'worker' });
+  admin = await administrator(url);
+  listener = await newListener(url);
+  await grantTo(url, admin, listener, { amount: 1000 });
+  voiceId = await englishVoice(url);
+});
+afterAll(() => talebank.close());
+
+/** A narration that takes a while, and where it plays. */
+async function begin(content: string): Promise<{ audioId: string; streamUrl: string }> {
+  const story = await newStory(url, admin, { content });
+  const { audioId } = await narrate(url, listener, story.id, voiceId);
+  const { streamUrl } = await waitForAudio(url, listener, audioId, ['QUEUED', 'PROCESSING']);
+  return { audioId, streamUrl: streamUrl ?? '' };
+}
+
+const bytesOf = async (address: string): Promise<Uint8Array> =>
+  new Uint8Array(await (await fetch(address)).arrayBuffer());
+
+test('a long story can be heard before it is made, and what was heard is what is made', async () => {
+  const { audioId, streamUrl } = await begin(textOf(12_000, 'Heard early. '));
+  const response = await fetch(streamUrl);
+  expect(response.status).toBe(200);
+  expect(response.headers.get('content-type')).toBe('audio/mpeg');
+  expect(response.headers.get('accept-ranges')).toBe('none');
+  const chunks: Uint8Array[] = [];
+  let progressAtFirstSound: number | undefined;
+  for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+    chunks.push(chunk);
+    progressAtFirstSound ??= (await waitForAudio(url, listener, audioId, ['PROCESSING', 'READY']))
+      .progress;
+  }
+  expect(progressAtFirstSound).toBeLessThan(0.5);
+  const ready = await waitForAudio(url, listener, audioId, ['READY']);
+  expect(ready.streamUrl).toBeNull();
+  const whole = await bytesOf(ready.url ?? '');
+  expect(Buffer.compare(Buffer.concat(chunks), whole)).toBe(0);
+  expect(readMp3(whole).durationSeconds).toBeCloseTo(ready.durationSeconds ?? 0, 1);
+  // The address still plays it, from where the sentences are now.
+  expect(Buffer.compare(await bytesOf(streamUrl), whole)).toBe(0);
+});
+
+test('when it is stopped, so is the sound: what is cut off is not taken for the end', async () => {
+  const { audioId, streamUrl } = await begin(textOf(40_000, 'Stopped early. '));
+  const response = await fetch(streamUrl);
+  const heard = response.arrayBuffer();
+  await waitForAudio(url, listener, audioId, ['PROCESSING']);
+  await sleep(300);
+  await ask(url, CancelAudio, { id: audioId }, listener.token);
+  await expect(heard).rejects.toThrow();
+  expect((await fetch(streamUrl)).status).toBe(404);
+});
+
+test('a wrong, foreign or expired address is 403', async () => {
+  const { streamUrl, audioId } = await begin('It is over before it began.');
+  const address = new URL(streamUrl);
+  const change = (name: string, value: string): string => {
+    const changed = new URL(address);
+    changed.searchParams.set(name, value);
+    return changed.href;
+  };
+  const ready = await waitForAudio(url, listener, audioId, ['READY']);
+  const wrong = [
+    change('signature', ''),
+    change('expires', '9999999999'),
+    change('expires', '1'),
+    streamUrl.replace(audioId, '00000000-0000-7000-8000-000000000000'),
+    streamUrl.replace('.mp3', '.vtt'),
+    `${address.origin}${address.pathname}`,
+    `${address.origin}/streams/..%2f..%2fetc%2fpasswd${address.search}`,
+    // What plays a file plays no stream.
+    `${address.origin}${address.pathname}${new URL(ready.url ?? '').search}`,
+  ];
+  for (const one of wrong) expect([one, (await fetch(one)).status]).toEqual([one, 403]);
+});
+
+test('whoever stops listening is forgotten, also before the first sound', async () => {
+  await worker.stop();
+  const followers = async (): Promise<number> =>
+    Number(
+      /^talebank_subscriptions (\d+)/m.exec(await (await fetch(`${url}/metrics`)).text())?.[1],
+    );
+  const { streamUrl } = await begin('Nobody makes this yet.');
+  const abort = new AbortController();
+  const heard = fetch(streamUrl, { signal: abort.signal });
+  heard.catch(() => undefined);
+  await until('somebody listens', async () => (await followers()) === 1);
+  abort.abort();
+  await until('nobody listens', async () => (await followers()) === 0);
+  worker = await talebank.join({ ROLE: 'worker' });
+});
