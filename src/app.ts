@@ -9,7 +9,7 @@ import { openQueue, type JobQueue, type QueueDeclaration } from './infra/queue.j
 import { createRateLimiter, type RateLimiter } from './infra/rate-limiter.js';
 import { createEspeakProvider } from './infra/speech/espeak.js';
 import type { SpeechProvider } from './infra/speech/provider.js';
-import { openLocalStorage } from './infra/storage/local.js';
+import { openStorage } from './infra/storage/open.js';
 import type { Storage } from './infra/storage/storage.js';
 import type { KeyRing } from './infra/tokens.js';
 import { loadSecret, openKeys } from './services/keys.js';
@@ -109,6 +109,7 @@ export async function openApp(options: {
   notices.open();
   const { mailer, mailbox } = await openMail(config);
   const rateLimiter = createRateLimiter({ url, rates: config.limits, log });
+  const storage = await openStorage(config);
   const speech = createEspeakProvider({
     // Speaking is more than twice as fast as encoding: one process serves two narrations.
     processes: Math.ceil(config.synthesis.concurrency / 2),
@@ -122,7 +123,7 @@ export async function openApp(options: {
     db,
     queue,
     synthesizeAudio,
-    storage: await openLocalStorage(join(config.dataDir, 'audio')),
+    storage,
     speech,
     keys: await openKeys(db, log, config.tokens.keys),
     sessionStates,
@@ -138,6 +139,7 @@ export async function openApp(options: {
       await rateLimiter.close();
       mailer?.close();
       await speech.close();
+      await storage.close();
       await db.$disconnect();
     },
   };

@@ -74,8 +74,7 @@ const eraseRecordings: Step = async (app, userId) => {
   for (const { renditionHash: hash } of used) {
     if (hash === null) continue;
     if (await transact(app.db, (tx) => beginErasing(tx, { hash, userId }))) {
-      for (const ending of ['mp3', 'vtt'] as const)
-        await app.storage.remove(storageKey(hash, ending));
+      await app.storage.remove([storageKey(hash, 'mp3'), storageKey(hash, 'vtt')]);
       await app.db.rendition.deleteMany({ where: { hash, erasingSince: { not: null } } });
     }
     await app.db.audio.deleteMany({ where: { userId, renditionHash: hash } });

@@ -2,6 +2,7 @@ import type { App } from '../../app.js';
 import { toWebVtt, type Cue } from '../../domain/captions.js';
 import { openMp3Encoder, type Mp3Encoder } from '../../infra/speech/mp3-encoder.js';
 import { SpeechError, type SpokenSentence } from '../../infra/speech/provider.js';
+import { storeWhole } from '../../infra/storage/storage.js';
 import { storageKey } from './addresses.js';
 
 /** An MP3 file that grows sentence by sentence, with the captions that go with it. */
@@ -50,9 +51,8 @@ export async function openRecording(app: App, renditionHash: string): Promise<Re
       if (encoder === undefined) throw new SpeechError('Nothing was spoken.', { permanent: true });
       await file.write(await encoder.finish());
       await encoder.close();
-      const captions = await app.storage.openWriter(storageKey(renditionHash, 'vtt'));
-      await captions.write(Buffer.from(toWebVtt(cues)));
-      await captions.finish();
+      const captions = Buffer.from(toWebVtt(cues));
+      await storeWhole(app.storage, storageKey(renditionHash, 'vtt'), captions);
       return { durationMs: millisecondsOf(samples), lengthBytes: await file.finish() };
     },
     async abandon() {
