@@ -10,7 +10,7 @@ import { createRateLimiter, type RateLimiter } from './infra/rate-limiter.js';
 import { createEspeakProvider } from './infra/speech/espeak.js';
 import { createMp3Encoder, type Mp3Encoder } from './infra/speech/mp3-encoder.js';
 import type { SpeechProvider } from './infra/speech/provider.js';
-import { openLocalStorage } from './infra/storage/local.js';
+import { openStorage } from './infra/storage/open.js';
 import type { Storage } from './infra/storage/storage.js';
 import type { KeyRing } from './infra/tokens.js';
 import { loadSecret, openKeys } from './services/keys.js';
@@ -118,6 +118,7 @@ export async function openApp(options: {
   notices.open();
   const { mailer, mailbox } = await openMail(config);
   const rateLimiter = createRateLimiter({ url, rates: config.limits, log });
+  const storage = await openStorage(config);
   const speech = createEspeakProvider({
     // Speaking is more than twice as fast as encoding: one process serves two narrations.
     processes: Math.ceil(config.synthesis.concurrency / 2),
@@ -135,7 +136,7 @@ export async function openApp(options: {
     db,
     queue,
     synthesizeAudio,
-    storage: await openLocalStorage(join(config.dataDir, 'audio')),
+    storage,
     speech,
     encoder,
     keys: await openKeys(db, log, config.tokens.keys),
@@ -155,6 +156,7 @@ export async function openApp(options: {
       mailer?.close();
       await speech.close();
       await encoder.close();
+      await storage.close();
       await db.$disconnect();
     },
   };

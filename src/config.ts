@@ -21,6 +21,26 @@ export interface Config {
   /** Null: an embedded Postgres under dataDir. */
   readonly databaseUrl: string | null;
   readonly databasePoolSize: number;
+  /** Where recordings are kept: under dataDir, or in a bucket. */
+  readonly storage:
+    | { readonly kind: 'local' }
+    | {
+        readonly kind: 's3';
+        /** The bucket's. */
+        readonly name: string;
+        /** Null: Amazon's. */
+        readonly endpoint: string | null;
+        readonly region: string;
+        /** Null: those that Amazon's SDK finds by itself. */
+        readonly credentials: {
+          readonly accessKeyId: string;
+          readonly secretAccessKey: string;
+        } | null;
+        /** The bucket is named in the path, not in the host. */
+        readonly forcePathStyle: boolean;
+        /** In front of every key. */
+        readonly prefix: string;
+      };
   readonly admin: { readonly email: string; readonly password: string } | null;
   readonly seed: boolean;
   readonly metrics: {
@@ -100,6 +120,7 @@ export function readConfig(environment: Environment): Config {
     dataDir: isAbsolute(env.DATA_DIR) ? env.DATA_DIR : resolve(env.DATA_DIR),
     databaseUrl: env.EMBEDDED_DATABASE === true ? null : (env.DATABASE_URL ?? null),
     databasePoolSize: env.DATABASE_POOL_SIZE,
+    storage: storageOf(env),
     admin: adminOf(env),
     seed: env.SEED ?? !production,
     metrics: { port: env.METRICS_PORT ?? null, token: env.METRICS_TOKEN ?? null },
@@ -140,11 +161,39 @@ export function readConfig(environment: Environment): Config {
 
 function adminOf(env: z.infer<typeof variables>): Config['admin'] {
   const { ADMIN_EMAIL: email, ADMIN_PASSWORD: password } = env;
-  if (email !== undefined && password !== undefined) return { email, password };
-  if (email === undefined && password === undefined) return null;
-  const [missing, present] =
-    email === undefined ? ['ADMIN_EMAIL', 'ADMIN_PASSWORD'] : ['ADMIN_PASSWORD', 'ADMIN_EMAIL'];
-  throw new ConfigError(`${missing} is not set, but ${present} is: set both or neither.`);
+  bothOrNeither({ ADMIN_EMAIL: email, ADMIN_PASSWORD: password });
+  return email === undefined || password === undefined ? null : { email, password };
+}
+
+function storageOf(env: z.infer<typeof variables>): Config['storage'] {
+  if (env.STORAGE === 'local') return { kind: 'local' };
+  if (env.S3_BUCKET === undefined)
+    throw new ConfigError('S3_BUCKET is not set, and STORAGE=s3 needs one.');
+  const { S3_ACCESS_KEY_ID: accessKeyId, S3_SECRET_ACCESS_KEY: secretAccessKey } = env;
+  bothOrNeither({ S3_ACCESS_KEY_ID: accessKeyId, S3_SECRET_ACCESS_KEY: secretAccessKey });
+  return {
+    kind: 's3',
+    name: env.S3_BUCKET,
+    endpoint: env.S3_ENDPOINT ?? null,
+    region: env.S3_REGION,
+    credentials:
+      accessKeyId === undefined || secretAccessKey === undefined
+        ? null
+        : { accessKeyId, secretAccessKey },
+    forcePathStyle: env.S3_FORCE_PATH_STYLE ?? env.S3_ENDPOINT !== undefined,
+    prefix: env.S3_PREFIX,
+  };
+}
+
+/** @throws ConfigError that names the one that is missing */
+function bothOrNeither(pair: Readonly<Record<string, string | undefined>>): void {
+  const names = Object.keys(pair);
+  const missing = names.filter((name) => pair[name] === undefined);
+  if (missing.length !== 1) return;
+  const present = names.filter((name) => pair[name] !== undefined);
+  throw new ConfigError(
+    `${missing.join()} is not set, but ${present.join()} is: set both or neither.`,
+  );
 }
 
 function limitsOf(env: z.infer<typeof variables>): Config['limits'] {
@@ -175,7 +224,7 @@ function priorityOf(order: readonly CreditSource[]): Record<CreditSource, number
 function explain(error: z.ZodError, environment: Environment): string {
   const [issue] = error.issues;
   const name = String(issue?.path[0]);
-  const secret = /PASSWORD|SECRET_|KEYS$|TOKEN$|DATABASE_URL|SMTP_URL/.test(name);
+  const secret = /PASSWORD|SECRET|KEYS$|TOKEN$|DATABASE_URL|SMTP_URL/.test(name);
   const found = secret ? 'a value' : JSON.stringify(environment[name]);
   const allowed =
     issue?.code === 'invalid_value' ? issue.values.join(', ') : (issue?.message ?? 'another value');

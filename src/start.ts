@@ -11,6 +11,7 @@ import type { Logger } from './infra/log.js';
 import { applyMigrations } from './infra/migrations.js';
 import { startEmbeddedPostgres } from './infra/postgres/embedded.js';
 import { StartError } from './infra/start-error.js';
+import { requireStorage } from './infra/storage/open.js';
 import { startJobs } from './jobs/index.js';
 import { DEMO_USER, ensureAdministrator, ensureUser, seedLibrary } from './services/seed.js';
 import { syncVoices } from './services/stories/voices.js';
@@ -66,6 +67,7 @@ export async function start(
       publicUrl: () => config.publicUrl ?? url ?? `http://${config.host}:${String(config.port)}`,
     });
     closers.push(() => app.close(STOP_TIMEOUT_MS));
+    await requireStorage(app.storage, config);
     const logins = await populate(app);
     await syncVoices(app);
     if (config.role !== 'api') await startJobs(app);
@@ -83,10 +85,11 @@ export async function start(
 }
 
 /** Makes DATA_DIR ready to be written. @throws StartError */
-export async function openDataDir({ dataDir, databaseUrl }: Config): Promise<void> {
+export async function openDataDir({ dataDir, databaseUrl, storage }: Config): Promise<void> {
   try {
     await mkdir(dataDir, { recursive: true });
-    await mkdir(join(dataDir, 'audio'), { recursive: true, mode: 0o700 });
+    if (storage.kind === 'local')
+      await mkdir(join(dataDir, 'audio'), { recursive: true, mode: 0o700 });
     // For root, Postgres runs as another user, who must be able to walk through to its own folder.
     if (databaseUrl === null && process.getuid?.() === 0) {
       await chmod(dataDir, ((await stat(dataDir)).mode & 0o777) | 0o011);

@@ -88,6 +88,7 @@ const privateKeys = z
         'keys with different kids',
       ),
   );
+const word = z.string().regex(/^\S{1,300}$/, 'a value without spaces');
 /** So many times in so many seconds. */
 const rate = z
   .string()
@@ -108,6 +109,20 @@ export const variables = z.object({
   DATABASE_URL: url(['postgres:', 'postgresql:']).optional(),
   DATABASE_POOL_SIZE: wholeNumber(2, 200).default(6),
   EMBEDDED_DATABASE: flag.optional(),
+  STORAGE: z.enum(['local', 's3']).default('local'),
+  S3_BUCKET: z
+    .string()
+    .regex(/^[\w.-]{3,63}$/, 'the name of a bucket')
+    .optional(),
+  S3_ENDPOINT: url(['http:', 'https:']).optional(),
+  S3_REGION: word.default('us-east-1'),
+  S3_ACCESS_KEY_ID: word.optional(),
+  S3_SECRET_ACCESS_KEY: word.optional(),
+  S3_FORCE_PATH_STYLE: flag.optional(),
+  S3_PREFIX: z
+    .string()
+    .regex(/^[a-zA-Z0-9/_-]{0,200}$/, 'letters, digits, slashes, underscores and hyphens')
+    .default(''),
   ADMIN_EMAIL: z.email('an e-mail address').optional(),
   ADMIN_PASSWORD: z
     .string()

@@ -4,6 +4,7 @@ import parseRange from 'range-parser';
 import { z } from 'zod';
 import type { App } from '../app.js';
 import { FILES_PATH, isSigned } from '../services/narrations/addresses.js';
+import { contentTypeOf, openFile } from '../services/narrations/files.js';
 
 const params = z.object({ key: z.string().regex(/^[0-9a-f]{64}\.(mp3|vtt)$/) });
 /** What a signed address says beside its path. */
@@ -11,11 +12,6 @@ export const signature = z.object({
   expires: z.string().regex(/^\d{1,12}$/),
   signature: z.string().max(100),
 });
-
-const TYPES: Readonly<Record<string, string>> = {
-  mp3: 'audio/mpeg',
-  vtt: 'text/vtt; charset=utf-8',
-};
 
 export const FOR_PLAYERS = {
   // A player on another site may use the address: whoever has it was given it.
@@ -49,35 +45,43 @@ async function sendFile(
   key: string,
 ): Promise<FastifyReply> {
   const file = await app.storage.stat(key);
-  if (file === null) return reply.code(404).send({ error: 'This file is gone.' });
+  if (file === null) return gone(reply);
+  const { lengthBytes, modifiedAt } = file;
   // The key is a hash of everything that decides about the bytes.
-  const etag = `"${key.slice(0, 32)}-${file.lengthBytes.toString(36)}"`;
-  void reply.headers({
-    'content-type': TYPES[key.slice(-3)] ?? 'application/octet-stream',
+  const etag = `"${key.slice(0, 32)}-${lengthBytes.toString(36)}"`;
+  const about = {
+    'content-type': contentTypeOf(key),
     'accept-ranges': 'bytes',
     'cache-control': 'private, max-age=3600',
     etag,
-    'last-modified': file.modifiedAt.toUTCString(),
-  });
-  if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
-  const range = rangeOf(request, file.lengthBytes, { etag, modifiedAt: file.modifiedAt });
+    'last-modified': modifiedAt.toUTCString(),
+  };
+  if (matches(request.headers['if-none-match'], etag)) return reply.code(304).headers(about).send();
+  const range = rangeOf(request, lengthBytes, { etag, modifiedAt });
   if (range === 'unsatisfiable') {
+    const header = { 'content-range': `bytes */${String(lengthBytes)}` };
     return reply
       .code(416)
-      .header('content-range', `bytes */${String(file.lengthBytes)}`)
+      .headers({ ...about, ...header })
       .send();
   }
-  const { start, end } = range ?? { start: 0, end: file.lengthBytes - 1 };
+  const { start, end } = range ?? { start: 0, end: lengthBytes - 1 };
+  // An empty stream leaves the length that is set alone.
+  const bytes =
+    request.method === 'HEAD' ? Readable.from([]) : await openFile(app, key, { start, end });
+  if (bytes === null) return gone(reply);
+  void reply.headers({ ...about, 'content-length': end - start + 1 });
   if (range !== null) {
     void reply
       .code(206)
-      .header('content-range', `bytes ${String(start)}-${String(end)}/${String(file.lengthBytes)}`);
+      .header('content-range', `bytes ${String(start)}-${String(end)}/${String(lengthBytes)}`);
   }
-  void reply.header('content-length', end - start + 1);
-  // An empty stream leaves the length that was set alone.
-  if (request.method === 'HEAD') return reply.send(Readable.from([]));
-  return reply.send(await app.storage.read(key, { start, end }));
+  // When it fails on the way the connection is cut, for a player would take a proper end for the file's.
+  return reply.send(bytes);
 }
+
+const gone = (reply: FastifyReply): FastifyReply =>
+  reply.code(404).send({ error: 'This file is gone.' });
 
 /** One range, or the whole file: for several ranges the whole is an allowed answer (RFC 9110, 14.2). */
 function rangeOf(

@@ -2,7 +2,7 @@ import { pMapIterable } from 'p-map';
 import type { App } from '../../../app.js';
 import { toWebVtt, type Cue } from '../../../domain/captions.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
-import { writeFile, type FileWriter } from '../../../infra/storage/storage.js';
+import { storeWhole, type FileWriter } from '../../../infra/storage/storage.js';
 import { storageKey } from '../addresses.js';
 import type { PlannedSentence } from './plan.js';
 import { readPlaces, type SentencePlace } from './sentences.sql.js';
@@ -34,7 +34,7 @@ export async function assemble(
   const file = await app.storage.openWriter(storageKey(hash, 'mp3'));
   try {
     const parts = await writeAll(app, file, placed);
-    await writeFile(app.storage, storageKey(hash, 'vtt'), Buffer.from(toWebVtt(cues)));
+    await storeWhole(app.storage, storageKey(hash, 'vtt'), Buffer.from(toWebVtt(cues)));
     return { durationMs, lengthBytes: await file.finish(), parts };
   } catch (error) {
     await file.abandon();

@@ -2,7 +2,7 @@ import { buffer } from 'node:stream/consumers';
 import type { App } from '../../../app.js';
 import { measureMp3 } from '../../../domain/mp3.js';
 import type { SpokenSentence } from '../../../infra/speech/provider.js';
-import { FileMissingError, writeFile } from '../../../infra/storage/storage.js';
+import { storeWhole, type ByteRange } from '../../../infra/storage/storage.js';
 import { storageKey } from '../addresses.js';
 import {
   forgetFile,
@@ -16,7 +16,7 @@ import {
 export async function storeSentence(app: App, lease: Lease, speech: SpokenSentence): Promise<void> {
   const bytes = await app.encoder.encode(speech);
   const key = storageKey(lease.hash, 'part');
-  await writeFile(app.storage, key, bytes);
+  await storeWhole(app.storage, key, bytes);
   await note(app, lease, bytes);
 }
 
@@ -51,24 +51,20 @@ export async function readSentence(app: App, place: SentencePlace): Promise<Uint
   throw new Error(`The file of a spoken sentence is gone: ${place.key}.`);
 }
 
+/** @returns null when the file is gone, or ends too early */
 async function readIfThere(
   app: App,
   { key, offsetBytes, lengthBytes }: SentencePlace,
 ): Promise<Uint8Array | null> {
+  const end = offsetBytes + lengthBytes - 1;
   try {
-    const bytes = await readBytes(app, key, {
-      start: offsetBytes,
-      end: offsetBytes + lengthBytes - 1,
-    });
-    return bytes.length === lengthBytes ? bytes : null;
+    return await readBytes(app, key, { start: offsetBytes, end });
   } catch (error) {
-    if (error instanceof FileMissingError) return null;
+    const file = await app.storage.stat(key);
+    if (file === null || file.lengthBytes <= end) return null;
     throw error;
   }
 }
 
-const readBytes = async (
-  app: App,
-  key: string,
-  range: { start: number; end: number },
-): Promise<Uint8Array> => buffer(await app.storage.read(key, range));
+const readBytes = async (app: App, key: string, range: ByteRange): Promise<Uint8Array> =>
+  buffer(await app.storage.read(key, range));

@@ -1,0 +1,54 @@
+import { join } from 'node:path';
+import type { Config } from '../../config.js';
+import { StartError } from '../start-error.js';
+import { openLocalStorage } from './local.js';
+import type { Bucket } from './s3-client.js';
+import { openS3Storage } from './s3.js';
+import type { Storage } from './storage.js';
+
+export async function openStorage({
+  storage,
+  dataDir,
+}: Pick<Config, 'storage' | 'dataDir'>): Promise<Storage> {
+  return storage.kind === 's3' ? openS3Storage(storage) : openLocalStorage(join(dataDir, 'audio'));
+}
+
+/** @throws StartError when recordings could not be kept, with the variable that is probably wrong */
+export async function requireStorage(
+  storage: Storage,
+  config: Pick<Config, 'storage' | 'dataDir'>,
+): Promise<void> {
+  try {
+    await storage.check();
+  } catch (error) {
+    throw new StartError(
+      config.storage.kind === 's3'
+        ? explainBucket(config.storage, error as BucketError)
+        : `DATA_DIR is ${config.dataDir}, but cannot be written: ${(error as Error).message}`,
+    );
+  }
+}
+
+/** An answer of the server, which has a status, or whatever kept it from answering. */
+type BucketError = Error & { readonly $metadata?: { readonly httpStatusCode?: number } };
+
+/** The question has no body in its answer, so that its status is all that a server says. */
+function explainBucket(
+  { name, endpoint, region, credentials }: Bucket,
+  error: BucketError,
+): string {
+  const where = endpoint === null ? 'Amazon' : new URL(endpoint).host;
+  switch (error.$metadata?.httpStatusCode) {
+    case 404:
+      return `S3_BUCKET is ${name}, but there is no such bucket at ${where}.`;
+    case 401:
+    case 403:
+      return `S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY: ${where} refuses them for the bucket ${name}.`;
+    case 301:
+    case 400:
+      return `S3_REGION is ${region}, but the bucket ${name} at ${where} is probably in another one.`;
+  }
+  if (credentials === null && error.name === 'CredentialsProviderError')
+    return `S3_ACCESS_KEY_ID is not set, and the SDK finds no credentials by itself: ${error.message}`;
+  return `S3_ENDPOINT: the storage at ${where} cannot be reached: ${error.message}`;
+}
