@@ -4,7 +4,7 @@ import { createDb, type Db } from './infra/db.js';
 import type { Logger } from './infra/log.js';
 import { createSmtpMailer, openMailbox, type Mailbox, type Mailer } from './infra/mail.js';
 import { createMetrics, type Metrics } from './infra/metrics.js';
-import { createNotices } from './infra/notices.js';
+import { createNotices, type Notices } from './infra/notices.js';
 import { openQueue, type JobQueue, type QueueDeclaration } from './infra/queue.js';
 import { createRateLimiter, type RateLimiter } from './infra/rate-limiter.js';
 import { createEspeakProvider } from './infra/speech/espeak.js';
@@ -108,14 +108,7 @@ export async function openApp(options: {
   const metrics = createMetrics();
   metrics.monthlyGrantOff.set(config.credits.monthly === 0 ? 1 : 0);
   const facts = { log, metrics };
-  const notices = createNotices({ url, log });
-  const sessionStates = createSessionStates(db, () => notices.current());
-  notices.listen(STANDING_CHANNEL, sessionStates.listener);
-  // After the sessions' own: whoever follows looks at them again.
-  const followers = createFollowers();
-  notices.listen(STANDING_CHANNEL, followers.standing);
-  notices.listen(LIVE_CHANNEL, followers.live);
-  notices.open();
+  const { notices, sessionStates, followers } = openHearing(db, { url, log });
   const { mailer, mailbox } = await openMail(config);
   const rateLimiter = createRateLimiter({ url, rates: config.limits, log });
   const storage = await openStorage(config);
@@ -160,6 +153,22 @@ export async function openApp(options: {
       await db.$disconnect();
     },
   };
+}
+
+/** What the processes of one installation tell each other. */
+function openHearing(
+  db: Db,
+  options: { url: string; log: Logger },
+): Pick<App, 'sessionStates' | 'followers'> & { notices: Notices } {
+  const notices = createNotices(options);
+  const sessionStates = createSessionStates(db, () => notices.current());
+  notices.listen(STANDING_CHANNEL, sessionStates.listener);
+  // After the sessions' own: whoever follows looks at them again.
+  const followers = createFollowers();
+  notices.listen(STANDING_CHANNEL, followers.standing);
+  notices.listen(LIVE_CHANNEL, followers.live);
+  notices.open();
+  return { notices, sessionStates, followers };
 }
 
 /** The ledger's commands, each with a door of its own at which requests gather. */

@@ -11,7 +11,7 @@ import { compiled } from './compiled.js';
 
 /** The services of one process, opened inside of the test: with its own connections and batches. */
 export async function openTestApp(
-  database: TestDatabase,
+  database: Pick<TestDatabase, 'sql' | 'url'>,
   environment: Readonly<Record<string, string>> = {},
 ): Promise<AppModule.OpenApp> {
   const { readConfig } = await compiled<typeof ConfigModule>('config.js');
@@ -34,7 +34,7 @@ export async function openTestApp(
 
 /** Verified people with accounts that hold nothing yet. */
 export async function makeAccounts(
-  database: TestDatabase,
+  database: Pick<TestDatabase, 'sql' | 'url'>,
   count: number,
   person: { monthlyCredits?: number | null } = {},
 ): Promise<UserId[]> {

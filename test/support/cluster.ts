@@ -28,6 +28,25 @@ async function asAdministrator(work: (client: pg.Client) => Promise<unknown>): P
   await work(client).finally(() => client.end());
 }
 
+/** What an operator can do with a database, wherever it is. */
+export function operate(url: string): Pick<TestDatabase, 'url' | 'sql' | 'moveClock'> & {
+  readonly close: () => Promise<void>;
+} {
+  const pool = new pg.Pool({ connectionString: url, max: 4 });
+  pool.on('error', () => undefined);
+  return {
+    url,
+    sql: async (text, values) => (await pool.query(text, values)).rows as never,
+    moveClock: async (byMs) => {
+      await pool.query(`
+        CREATE OR REPLACE FUNCTION ledger_now() RETURNS timestamptz LANGUAGE sql VOLATILE AS $$
+          SELECT date_trunc('milliseconds', clock_timestamp()) + interval '${String(byMs)} milliseconds'
+        $$`);
+    },
+    close: () => pool.end(),
+  };
+}
+
 /** A migrated, empty database of its own. */
 export async function createDatabase(): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`;
@@ -42,17 +61,9 @@ export async function createDatabase(): Promise<TestDatabase> {
       }
     }
   });
-  const pool = new pg.Pool({ connectionString: withDatabase(name), max: 4 });
-  pool.on('error', () => undefined);
+  const { close, ...operator } = operate(withDatabase(name));
   return {
-    url: withDatabase(name),
-    sql: async (text, values) => (await pool.query(text, values)).rows as never,
-    moveClock: async (byMs) => {
-      await pool.query(`
-        CREATE OR REPLACE FUNCTION ledger_now() RETURNS timestamptz LANGUAGE sql VOLATILE AS $$
-          SELECT date_trunc('milliseconds', clock_timestamp()) + interval '${String(byMs)} milliseconds'
-        $$`);
-    },
+    ...operator,
     setReachable: (reachable) =>
       asAdministrator(async (client) => {
         await client.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS ${String(reachable)}`);
@@ -62,7 +73,7 @@ export async function createDatabase(): Promise<TestDatabase> {
         );
       }),
     drop: async () => {
-      await pool.end();
+      await close();
       await asAdministrator((client) =>
         client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
       );

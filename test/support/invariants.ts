@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { expect } from '@jest/globals';
 import type { TestDatabase } from './cluster.js';
+
+type Database = Pick<TestDatabase, 'sql'>;
 import { wrongReplays } from './replay.js';
 
 /**
@@ -87,7 +89,7 @@ const CHAIN = `
       FROM credit_allocations a WHERE a.user_id = t.user_id AND a.seq = t.seq) || ']]' AS text
   FROM credit_transactions t ORDER BY t.user_id, t.seq`;
 
-async function brokenChains(database: TestDatabase): Promise<string[]> {
+async function brokenChains(database: Database): Promise<string[]> {
   const wrong: string[] = [];
   const heads = new Map<string, { hash: Buffer; seq: number; balance: number }>();
   for (const row of await database.sql<ChainRow>(CHAIN)) {
@@ -115,7 +117,7 @@ async function brokenChains(database: TestDatabase): Promise<string[]> {
 
 /** What is wrong with the ledger, by invariant; {} when it is sound. */
 export async function violations(
-  database: TestDatabase,
+  database: Database,
   options: { replay: boolean } = { replay: true },
 ): Promise<Record<string, unknown[]>> {
   const found: Record<string, unknown[]> = {};
@@ -133,6 +135,6 @@ export async function violations(
 }
 
 /** Called at the end of every test that moves points. */
-export async function expectSoundLedger(database: TestDatabase): Promise<void> {
+export async function expectSoundLedger(database: Database): Promise<void> {
   expect(await violations(database)).toEqual({});
 }

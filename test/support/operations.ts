@@ -582,3 +582,12 @@ export const CreditsUpdated = graphql(`
     }
   }
 `);
+
+export const UpdateStory = graphql(`
+  mutation UpdateStory($id: ID!, $input: StoryInput!) {
+    updateStory(id: $id, input: $input) {
+      id
+      requiredCredits
+    }
+  }
+`);

@@ -27,9 +27,16 @@ export interface ServerProcess {
 
 export type Environment = Readonly<Record<string, string>>;
 
-/** Starts a server and waits until it says that it listens. */
-export async function startServer(environment: Environment): Promise<ServerProcess> {
-  const child = spawn(process.execPath, [MAIN], {
+/**
+ * Starts a server and waits until it says that it listens.
+ * @param before what Node is told to load first; it can talk to the test
+ */
+export async function startServer(
+  environment: Environment,
+  before?: string,
+): Promise<ServerProcess> {
+  const loaded = before === undefined ? [] : ['--import', before];
+  const child = spawn(process.execPath, [...loaded, MAIN], {
     env: {
       PATH: process.env['PATH'] ?? '',
       PORT: '0',
@@ -39,7 +46,7 @@ export async function startServer(environment: Environment): Promise<ServerProce
       RATE_LIMIT_FACTOR: '100000',
       ...environment,
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', ...(before === undefined ? [] : (['ipc'] as const))],
   });
   let output = '';
   const logs = (): Record<string, unknown>[] =>
@@ -65,8 +72,8 @@ export async function startServer(environment: Environment): Promise<ServerProce
       clearTimeout(timer);
       resolve((ready['url'] as string | null) ?? '');
     };
-    child.stdout.on('data', read);
-    child.stderr.on('data', read);
+    child.stdout?.on('data', read);
+    child.stderr?.on('data', read);
   });
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;

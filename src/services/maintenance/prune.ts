@@ -1,4 +1,5 @@
 import type { App } from '../../app.js';
+import { sweepFiles } from '../narrations/making/sweep-files.js';
 import type { TaskOutcome } from './expire-credits.js';
 import { giveWay } from './give-way.js';
 import { pruneEmailTokens, pruneRateLimits, pruneSessions, type Prune } from './prune.sql.js';
@@ -11,12 +12,16 @@ const BATCHES: readonly (readonly [prune: Prune, rows: number])[] = [
 ];
 const MAIL_KEPT_MS = 7 * 86_400_000;
 
-/** Deletes sessions with their tokens, mailed tokens, counters of limits and development mail that have lapsed. */
+/**
+ * Deletes sessions with their tokens, mailed tokens, counters of limits and development mail that have lapsed, and
+ * files that nobody needs.
+ */
 export async function prune(app: App, signal?: AbortSignal): Promise<TaskOutcome> {
   let deleted = 0;
   for (const [batch, rows] of BATCHES) deleted += await deleteInBatches(app, batch, rows, signal);
   deleted += (await app.mailbox?.prune(new Date(Date.now() - MAIL_KEPT_MS))) ?? 0;
-  return { processed: deleted, changed: deleted };
+  const files = await sweepFiles(app, signal);
+  return { processed: deleted + files.processed, changed: deleted + files.changed };
 }
 
 async function deleteInBatches(

@@ -58,7 +58,8 @@ async function readIfThere(
 ): Promise<Uint8Array | null> {
   const end = offsetBytes + lengthBytes - 1;
   try {
-    return await readBytes(app, key, { start: offsetBytes, end });
+    const bytes = await readBytes(app, key, { start: offsetBytes, end });
+    return bytes.length === lengthBytes ? bytes : null;
   } catch (error) {
     const file = await app.storage.stat(key);
     if (file === null || file.lengthBytes <= end) return null;

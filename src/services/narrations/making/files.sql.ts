@@ -1,0 +1,33 @@
+import type { Reader } from '../../../infra/db.js';
+
+/**
+ * Those of these files that nobody knows: neither a recording, there or in the making, nor a sentence. No locks.
+ * Indexes: renditions_pkey, spoken_sentences_key_idx, audios_rendition_hash_idx.
+ */
+export async function readUnknownFiles(db: Reader, keys: readonly string[]): Promise<string[]> {
+  const rows = await db.$queryRaw<{ key: string }[]>`
+    SELECT f.key FROM unnest(${[...keys]}::text[]) AS f(key)
+    WHERE NOT EXISTS (SELECT FROM spoken_sentences s WHERE s.key = f.key)
+      AND (f.key LIKE '%.part' OR (
+        NOT EXISTS (SELECT FROM renditions r WHERE r.hash = split_part(f.key, '.', 1))
+        AND NOT EXISTS (SELECT FROM audios a
+          WHERE a.rendition_hash = split_part(f.key, '.', 1) AND a.status = 'PROCESSING')))`;
+  return rows.map(({ key }) => key);
+}
+
+/**
+ * Forgets a batch of sentences that are in no recording, and leases that nobody came back for, when they are so many
+ * days old. @returns their files; null where there is none. Index: spoken_sentences_loose.
+ */
+export async function dropLoose(
+  db: Reader,
+  { days, limit }: { days: number; limit: number },
+): Promise<(string | null)[]> {
+  const rows = await db.$queryRaw<{ key: string | null }[]>`
+    DELETE FROM spoken_sentences WHERE hash IN (
+      SELECT hash FROM spoken_sentences
+      WHERE (key IS NULL OR key = hash || '.part') AND leased_until < now() - ${days} * interval '1 day'
+      ORDER BY leased_until LIMIT ${limit} FOR UPDATE SKIP LOCKED)
+    RETURNING key`;
+  return rows.map(({ key }) => key);
+}

@@ -1,0 +1,55 @@
+import type { App } from '../../../app.js';
+import type { TaskOutcome } from '../../maintenance/expire-credits.js';
+import { giveWay } from '../../maintenance/give-way.js';
+import { dropLoose, readUnknownFiles } from './files.sql.js';
+
+/** What is younger may be on its way into the books. */
+const SPARED_MS = 24 * 3_600_000;
+/** A sentence that is in no recording by then belongs to a narration that nobody has tried again. */
+const LOOSE_KEPT_DAYS = 30;
+const AT_ONCE = 500;
+
+/**
+ * Removes what nobody needs: files that were begun and never finished, sentences of narrations that were given up,
+ * and files that are in no book, for a process that is killed may leave all of these. Safe to repeat and to
+ * interrupt. `processed` counts the files that it looked at.
+ */
+export async function sweepFiles(app: App, signal?: AbortSignal): Promise<TaskOutcome> {
+  const before = new Date(Date.now() - SPARED_MS);
+  let changed = await app.storage.sweepUnfinished(before);
+  for (let dropped = AT_ONCE; dropped === AT_ONCE;) {
+    signal?.throwIfAborted();
+    const keys = await dropLoose(app.db, { days: LOOSE_KEPT_DAYS, limit: AT_ONCE });
+    dropped = keys.length;
+    const files = keys.filter((key) => key !== null);
+    await app.storage.remove(files);
+    changed += files.length;
+  }
+  let processed = 0;
+  let old: string[] = [];
+  for await (const { key, modifiedAt } of app.storage.list()) {
+    signal?.throwIfAborted();
+    processed += 1;
+    if (modifiedAt < before) old.push(key);
+    if (old.length < AT_ONCE) continue;
+    changed += await removeUnknown(app, old, before);
+    old = [];
+  }
+  changed += await removeUnknown(app, old, before);
+  return { processed, changed };
+}
+
+async function removeUnknown(app: App, keys: readonly string[], before: Date): Promise<number> {
+  if (keys.length === 0) return 0;
+  const startedAt = performance.now();
+  const unknown: string[] = [];
+  for (const key of await readUnknownFiles(app.db, keys)) {
+    // Somebody may have made it anew since it was listed.
+    const file = await app.storage.stat(key);
+    if (file !== null && file.modifiedAt < before) unknown.push(key);
+  }
+  await app.storage.remove(unknown);
+  if (unknown.length > 0) app.log.info({ files: unknown.length }, 'files removed that nobody knew');
+  await giveWay(app, startedAt);
+  return unknown.length;
+}

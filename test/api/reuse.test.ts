@@ -1,0 +1,253 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { ask } from '../support/client.js';
+import { until } from '../support/faults.js';
+import { UpdateStory } from '../support/operations.js';
+import {
+  administrator,
+  grantTo,
+  narrate,
+  newListener,
+  newStory,
+  waitForAudio,
+  type Person,
+} from '../support/people.js';
+import { answerWith, startSpeechServer, type SpeechServer } from '../support/speech-server.js';
+import { startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
+
+/** Text that is bought is bought once: proved by counting what the provider was asked for. */
+let talebank: Talebank;
+let provider: SpeechServer;
+let url: string;
+let admin: Person;
+const VOICE = 'openai-alloy';
+const OTHER_VOICE = 'openai-nova';
+
+beforeAll(async () => {
+  provider = await startSpeechServer({ kind: 'openai' });
+  talebank = await startTalebank({
+    SPEECH_PROVIDER: 'openai',
+    OPENAI_BASE_URL: provider.url,
+    OPENAI_TTS_VOICES: 'alloy,nova',
+    SYNTHESIS_RETRY_DELAY_SECONDS: '0',
+    SYNTHESIS_RETRIES: '4',
+  });
+  url = talebank.url;
+  admin = await administrator(url);
+});
+afterAll(async () => {
+  await talebank.close();
+  await provider.close();
+});
+beforeEach(() => {
+  provider.behave('good');
+  provider.requests.length = 0;
+  provider.delayMs = 0;
+});
+
+let tales = 0;
+/** So many sentences of which no other story has any. */
+function sentences(count: number): string[] {
+  tales += 1;
+  return Array.from(
+    { length: count },
+    (_, index) => `Tale ${String(tales)} has a page ${String(index + 1)}, and a bird on it.`,
+  );
+}
+const tell = (parts: readonly string[]): ReturnType<typeof newStory> =>
+  newStory(url, admin, { content: parts.join(' ') });
+const counts = (): Record<string, number> => Object.fromEntries(provider.countByText());
+const once = (parts: readonly string[]): Record<string, number> =>
+  Object.fromEntries(parts.map((part) => [part, 1]));
+
+test('every sentence of a story is asked for once, also one that comes again', async () => {
+  const person = await newListener(url);
+  const parts = sentences(6);
+  const story = await tell([...parts, ...parts.slice(0, 2)]);
+  const { audioId } = await narrate(url, person, story.id, VOICE);
+  const audio = await waitForAudio(url, person, audioId, ['READY']);
+  expect(counts()).toEqual(once(parts));
+  const captions = await (await fetch(audio.captionsUrl ?? '')).text();
+  expect([...captions.matchAll(/-->/g)].length).toBe(8);
+});
+
+test('a second listener is charged, and nothing is asked for', async () => {
+  const [ada, ben] = [await newListener(url), await newListener(url)];
+  const parts = sentences(4);
+  const story = await tell(parts);
+  const first = await narrate(url, ada, story.id, VOICE);
+  await waitForAudio(url, ada, first.audioId, ['READY']);
+  const second = await narrate(url, ben, story.id, VOICE);
+  expect(second).toMatchObject({ charged: true, balance: 9 });
+  await waitForAudio(url, ben, second.audioId, ['READY']);
+  expect(counts()).toEqual(once(parts));
+});
+
+test('another voice is another sound', async () => {
+  const person = await newListener(url);
+  const parts = sentences(2);
+  const story = await tell(parts);
+  for (const voice of [VOICE, OTHER_VOICE]) {
+    const { audioId } = await narrate(url, person, story.id, voice);
+    await waitForAudio(url, person, audioId, ['READY']);
+  }
+  expect([...provider.countByText().values()]).toEqual([2, 2]);
+  expect(new Set(provider.requests.map(({ voice }) => voice))).toEqual(new Set(['alloy', 'nova']));
+});
+
+test('of a story that was edited, only what is new is asked for', async () => {
+  const person = await newListener(url);
+  const parts = sentences(8);
+  const story = await tell(parts);
+  const first = await narrate(url, person, story.id, VOICE);
+  await waitForAudio(url, person, first.audioId, ['READY']);
+  const [added = ''] = sentences(1);
+  const edited = [...parts.slice(0, 3), added, ...parts.slice(4)];
+  await ask(
+    url,
+    UpdateStory,
+    {
+      id: story.id,
+      input: {
+        title: 'Edited',
+        author: 'Talebank',
+        language: 'en',
+        content: edited.join(' '),
+        published: true,
+      },
+    },
+    admin.token,
+  );
+  const second = await narrate(url, person, story.id, VOICE);
+  expect(second.audioId).not.toBe(first.audioId);
+  const audio = await waitForAudio(url, person, second.audioId, ['READY']);
+  expect(counts()).toEqual(once([...parts, added]));
+  // And it is whole: a cue for each sentence, in order.
+  const captions = await (await fetch(audio.captionsUrl ?? '')).text();
+  expect(captions.split('\n').filter((line) => line.startsWith('Tale'))).toEqual(edited);
+});
+
+test('one sentence that fails now and then costs itself alone', async () => {
+  const person = await newListener(url);
+  const parts = sentences(10);
+  let failures = 2;
+  provider.behave(({ text }) => {
+    if (text !== parts[4] || failures === 0) return 'good';
+    failures -= 1;
+    return 'reset before headers';
+  });
+  const story = await tell(parts);
+  const { audioId } = await narrate(url, person, story.id, VOICE);
+  await waitForAudio(url, person, audioId, ['READY']);
+  expect(counts()).toEqual({ ...once(parts), [parts[4] ?? '']: 3 });
+});
+
+test('a provider that refuses for good costs nothing but the question', async () => {
+  const person = await newListener(url);
+  const parts = sentences(3);
+  provider.behave(answerWith(400));
+  const story = await tell(parts);
+  const { audioId } = await narrate(url, person, story.id, VOICE);
+  const audio = await waitForAudio(url, person, audioId, ['FAILED']);
+  expect(audio).toMatchObject({ creditsCharged: 0, transactions: [{}, { type: 'REFUND' }] });
+  // Those that were on their way when the first was refused.
+  expect(Math.max(...provider.countByText().values())).toBe(1);
+});
+
+test('a narration that is cancelled and asked for again goes on where it was', async () => {
+  const { CancelAudio } = await import('../support/operations.js');
+  const person = await newListener(url);
+  const parts = sentences(30);
+  provider.delayMs = 60;
+  const story = await tell(parts);
+  const { audioId } = await narrate(url, person, story.id, VOICE);
+  await until('some of it is spoken', () => provider.requests.length > 8);
+  await ask(url, CancelAudio, { id: audioId }, person.token);
+  await until('nothing more is asked for', async () => {
+    const before = provider.requests.length;
+    await new Promise((resolve) => setTimeout(resolve, 800));
+    return provider.requests.length === before && provider.inHand() === 0;
+  });
+  expect(provider.requests.length).toBeLessThan(parts.length);
+  await narrate(url, person, story.id, VOICE);
+  await waitForAudio(url, person, audioId, ['READY']);
+  expect(counts()).toEqual(once(parts));
+});
+
+test('a recording that is lost is made anew from nothing, for whoever asks next', async () => {
+  const [ada, ben] = [await newListener(url), await newListener(url)];
+  const parts = sentences(3);
+  const story = await tell(parts);
+  const first = await narrate(url, ada, story.id, VOICE);
+  const audio = await waitForAudio(url, ada, first.audioId, ['READY']);
+  const key = new URL(audio.url ?? '').pathname.split('/').at(-1) ?? '';
+  await rm(join(talebank.dataDir, 'audio', key.slice(0, 2), key));
+  const second = await narrate(url, ben, story.id, VOICE);
+  const again = await waitForAudio(url, ben, second.audioId, ['READY']);
+  expect((await fetch(again.url ?? '')).status).toBe(200);
+  expect([...provider.countByText().values()]).toEqual(parts.map(() => 2));
+});
+
+test('what is in a recording has no file of its own any more', async () => {
+  await until('all is put away', async () => {
+    const folders = await readdir(join(talebank.dataDir, 'audio'), { recursive: true });
+    return folders.every((name) => !name.endsWith('.part'));
+  });
+});
+
+describe('with two workers', () => {
+  let second: ServerProcess;
+  beforeAll(async () => {
+    second = await talebank.join({ ROLE: 'worker' });
+  });
+  afterAll(() => second.stop());
+
+  test('the same words, asked for by many at once, are asked for once', async () => {
+    const people = await Promise.all(Array.from({ length: 6 }, () => newListener(url)));
+    const parts = sentences(24);
+    provider.delayMs = 40;
+    const story = await tell(parts);
+    const asked = await Promise.all(
+      people.map(async (person) => ({
+        person,
+        ...(await narrate(url, person, story.id, VOICE)),
+      })),
+    );
+    for (const { person, audioId, charged } of asked) {
+      expect(charged).toBe(true);
+      await waitForAudio(url, person, audioId, ['READY']);
+    }
+    expect(counts()).toEqual(once(parts));
+  });
+
+  test('different stories that share sentences share them also while they are made', async () => {
+    const people = await Promise.all(Array.from({ length: 4 }, () => newListener(url)));
+    const shared = sentences(12);
+    const own = people.map(() => sentences(3));
+    provider.delayMs = 40;
+    const stories = await Promise.all(own.map((parts) => tell([...shared, ...parts])));
+    const asked = await Promise.all(
+      people.map(async (person, index) => ({
+        person,
+        ...(await narrate(url, person, stories[index]?.id ?? '', VOICE)),
+      })),
+    );
+    for (const { person, audioId } of asked) await waitForAudio(url, person, audioId, ['READY']);
+    expect(counts()).toEqual(once([...shared, ...own.flat()]));
+  });
+
+  test('a worker that is told to stop keeps what is on its way, and another one goes on', async () => {
+    const person = await newListener(url);
+    await grantTo(url, admin, person, { amount: 50 });
+    const leaving = await talebank.join({ ROLE: 'worker' });
+    const parts = sentences(60);
+    provider.delayMs = 150;
+    const story = await tell(parts);
+    const { audioId } = await narrate(url, person, story.id, VOICE);
+    await until('it is under way', () => provider.requests.length > 5);
+    await leaving.stop();
+    await waitForAudio(url, person, audioId, ['READY'], 60_000);
+    expect(counts()).toEqual(once(parts));
+  });
+});

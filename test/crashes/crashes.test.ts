@@ -1,0 +1,321 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { OpenApp } from '../../src/app.js';
+import { asUserId } from '../../src/domain/ids.js';
+import { openTestApp } from '../support/app.js';
+import { ask, execute } from '../support/client.js';
+import { operate } from '../support/cluster.js';
+import { grant } from '../support/commands.js';
+import { startCrashablePostgres, type CrashablePostgres } from '../support/crashable-postgres.js';
+import { until } from '../support/faults.js';
+import { violations } from '../support/invariants.js';
+import { readMp3 } from '../support/mp3.js';
+import { CancelAudio, Narrate, RunMaintenance, Wallet } from '../support/operations.js';
+import {
+  administrator,
+  newListener,
+  newStory,
+  waitForAudio,
+  type Person,
+} from '../support/people.js';
+import { startSpeechServer, type SpeechServer } from '../support/speech-server.js';
+import { ADMIN, startServer, type Environment, type ServerProcess } from '../support/talebank.js';
+
+/**
+ * Processes, and Postgres, are killed at every point that could matter, and what is left is made whole by whoever
+ * comes after. CRASH_ROUNDS says how often at each point; every fourth time it is Postgres.
+ */
+const ROUNDS = Number(process.env['CRASH_ROUNDS'] ?? 1);
+const POSTGRES_EVERY = 4;
+const HOUR_MS = 3_600_000;
+const ARMED = new URL('armed.mjs', import.meta.url).href;
+
+let postgres: CrashablePostgres;
+let database: ReturnType<typeof operate>;
+let provider: SpeechServer;
+let dataDir: string;
+let app: OpenApp;
+let api: ServerProcess;
+let admin: Person;
+let voiceId: string;
+let workersKilled = 0;
+let clockMs = 0;
+
+const environment = (): Environment => ({
+  DATABASE_URL: postgres.url,
+  DATA_DIR: dataDir,
+  ADMIN_EMAIL: ADMIN.email,
+  ADMIN_PASSWORD: ADMIN.password,
+  SPEECH_PROVIDER: 'openai',
+  OPENAI_BASE_URL: provider.url,
+  OPENAI_TTS_VOICES: 'alloy',
+  // So that of a killed process one sentence at most was on its way.
+  SPEECH_CONCURRENCY: '1',
+  SYNTHESIS_CONCURRENCY: '1',
+  SYNTHESIS_RETRIES: '20',
+  SYNTHESIS_RETRY_DELAY_SECONDS: '0',
+  // Longer than the longest run.
+  ACCESS_TOKEN_TTL: '86400',
+});
+
+beforeAll(async () => {
+  [postgres, provider, dataDir] = await Promise.all([
+    startCrashablePostgres(),
+    startSpeechServer({ kind: 'openai' }),
+    mkdtemp(join(tmpdir(), 'talebank-crashes-')),
+  ]);
+  database = operate(postgres.url);
+  api = await startServer({ ...environment(), ROLE: 'api' });
+  app = await openTestApp(database);
+  admin = await administrator(api.url);
+  voiceId = 'openai-alloy';
+}, 120_000);
+afterAll(async () => {
+  await api.stop();
+  await app.close(1000);
+  await database.close();
+  await provider.close();
+  await postgres.close();
+  await rm(dataDir, { recursive: true, force: true });
+}, 120_000);
+
+/** What somebody has asked for, and may have been charged for. */
+interface Asked {
+  readonly person: Person;
+  readonly storyId: string;
+  readonly key: string;
+}
+const everything: Asked[] = [];
+
+/** Sentences of which no other story has any. */
+async function prepare(content?: string): Promise<Asked> {
+  const number = String(everything.length + 1);
+  const parts = Array.from(
+    { length: 5 },
+    (_, part) => `In tale ${number}, on page ${String(part + 1)}, the tide came in and went out.`,
+  );
+  const person = await newListener(api.url);
+  const story = await newStory(api.url, admin, {
+    title: `Tale ${number}`,
+    content: content ?? parts.join(' '),
+  });
+  const asked = { person, storyId: story.id, key: `tale-${number}` };
+  everything.push(asked);
+  return asked;
+}
+
+const narrate = ({ person, storyId, key }: Asked, url = api.url): ReturnType<typeof execute> =>
+  execute(
+    url,
+    Narrate,
+    { input: { storyId, voiceId, idempotencyKey: key } },
+    { token: person.token },
+  );
+
+async function audioOf(asked: Asked): Promise<string> {
+  const { data } = await narrate(asked);
+  return (data as { synthesizeAudio: { audio: { id: string } } }).synthesizeAudio.audio.id;
+}
+
+/** Starts a process that will stop at a point. */
+async function arm(point: string, role: 'api' | 'worker'): Promise<ServerProcess> {
+  const hit = point === 'file half written' ? '3' : '1';
+  return startServer({ ...environment(), ROLE: role, CRASH_AT: point, CRASH_HIT: hit }, ARMED);
+}
+
+const reached = ({ child }: ServerProcess): Promise<void> =>
+  new Promise((resolve, reject) => {
+    child.once('message', () => {
+      resolve();
+    });
+    child.once('exit', (code) => {
+      reject(new Error(`It ended with ${String(code)} before the point.`));
+    });
+  });
+
+/** Lets a process come to a point, and ends it there; or ends Postgres, and lets the process go on. */
+async function crash(
+  point: string,
+  role: 'api' | 'worker',
+  act: (url: string) => Promise<unknown>,
+  victim: 'process' | 'postgres',
+): Promise<void> {
+  const armed = await arm(point, role);
+  const atThePoint = reached(armed);
+  const acting = act(armed.url).catch(() => undefined);
+  await atThePoint;
+  if (victim === 'process') {
+    await armed.kill();
+    if (role === 'worker') workersKilled += 1;
+  } else {
+    await postgres.crash();
+    armed.child.send('go on');
+    await until('the API is back', async () => (await fetch(`${api.url}/readyz`)).ok);
+    await sleep(500);
+    await armed.stop();
+  }
+  await acting;
+}
+
+type Victim = 'process' | 'postgres';
+type Scenario = (victim: Victim) => Promise<void>;
+
+/** A worker comes to the point with what somebody has asked for. */
+const making =
+  (point: string, content?: string): Scenario =>
+  async (victim) => {
+    const asked = await prepare(content);
+    await crash(point, 'worker', () => narrate(asked), victim);
+  };
+
+/** The API comes to the point; whoever asked does not know what came of it, and asks again. */
+const asking =
+  (point: string): Scenario =>
+  async (victim) => {
+    const asked = await prepare();
+    await crash(point, 'api', (url) => narrate(asked, url), victim);
+    await until('it is taken', async () => (await narrate(asked)).errors.length === 0);
+  };
+
+const cancelling =
+  (point: string): Scenario =>
+  async (victim) => {
+    const asked = await prepare();
+    const { token } = asked.person;
+    const id = await audioOf(asked);
+    await crash(point, 'api', (url) => execute(url, CancelAudio, { id }, { token }), victim);
+    await until('it is cancelled', async () => {
+      const { errors } = await execute(api.url, CancelAudio, { id }, { token });
+      return errors.length === 0;
+    });
+  };
+
+const SWEPT_LOTS = 520;
+
+const sweepingPoints =
+  (point: string): Scenario =>
+  async (victim) => {
+    const { person } = await prepare();
+    const expiresAt = new Date(Date.now() + clockMs + HOUR_MS);
+    await Promise.all(
+      Array.from({ length: SWEPT_LOTS }, () =>
+        grant(app, asUserId(person.id), { amount: 1, source: 'EVENT', expiresAt }),
+      ),
+    );
+    clockMs += 2 * HOUR_MS;
+    await database.moveClock(clockMs);
+    await crash(point, 'api', (url) => run(url, 'EXPIRE_CREDITS'), victim);
+    await until('it is swept', async () => (await run(api.url, 'EXPIRE_CREDITS')).length === 0);
+    const { me } = await ask(api.url, Wallet, {}, person.token);
+    expect(me?.credits.balance).toBe(10);
+  };
+
+const sweepingNarrations =
+  (point: string): Scenario =>
+  async (victim) => {
+    const lost = await Promise.all([prepare(), prepare(), prepare()]);
+    const ids = await Promise.all(lost.map(audioOf));
+    await database.sql(`DELETE FROM pgboss.job WHERE data->>'audioId' = ANY($1)`, [ids]);
+    await database.sql(
+      `UPDATE audios SET updated_at = updated_at - interval '2 minutes' WHERE id = ANY($1)`,
+      [ids],
+    );
+    await crash(point, 'api', (url) => run(url, 'REAP_STUCK_AUDIO'), victim);
+    await until('it is swept', async () => (await run(api.url, 'REAP_STUCK_AUDIO')).length === 0);
+  };
+
+const run = async (
+  url: string,
+  task: 'EXPIRE_CREDITS' | 'REAP_STUCK_AUDIO',
+): Promise<readonly unknown[]> =>
+  (await execute(url, RunMaintenance, { task }, { token: admin.token })).errors;
+
+const SCENARIOS: Readonly<Record<string, (point: string) => Scenario>> = {
+  'asked, before the commit': asking,
+  'committed, before the answer': asking,
+  claimed: making,
+  'sentence spoken, before it is stored': making,
+  'sentence stored, before anybody knows': making,
+  'file half written': making,
+  'file in its place, before READY': making,
+  'READY, before the job is completed': making,
+  'READY and committed, before the sentences’ files are removed': making,
+  'FAILED, before the refund': (point) => making(point, '… ?! …'),
+  'refunded, before the commit that closes the job': (point) => making(point, '… ?! …'),
+  'CANCELLED, before the refund': cancelling,
+  'in the middle of a sweep of points': sweepingPoints,
+  'in the middle of a sweep of narrations': sweepingNarrations,
+};
+
+test('there is a scenario for every point', async () => {
+  const { href } = new URL('points.mjs', import.meta.url);
+  const { POINTS } = (await import(href)) as { POINTS: object };
+  expect(Object.keys(SCENARIOS)).toEqual(Object.keys(POINTS));
+});
+
+test(
+  'whatever is killed wherever, every narration is there or given back, and nothing is paid twice',
+  async () => {
+    const kills = new Map<string, number>();
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      for (const [index, [point, scenarioOf]] of Object.entries(SCENARIOS).entries()) {
+        const isPostgres = (round + index) % POSTGRES_EVERY === 0;
+        await scenarioOf(point)(isPostgres ? 'postgres' : 'process');
+        kills.set(point, (kills.get(point) ?? 0) + 1);
+      }
+    }
+    expect([...kills.values()]).toEqual(Object.keys(SCENARIOS).map(() => ROUNDS));
+
+    const workers = [
+      await startServer({ ...environment(), ROLE: 'worker' }),
+      await startServer({ ...environment(), ROLE: 'worker' }),
+    ];
+    await until('all is settled', async () => (await unsettled()) === 0, 240_000);
+    await Promise.all(workers.map((worker) => worker.stop()));
+    for (const asked of everything) await expectSettled(asked);
+    expect(await violations(database)).toEqual({});
+    expectBilledOnce();
+  },
+  ROUNDS * 120_000 + 400_000,
+);
+
+async function unsettled(): Promise<number> {
+  const [row] = await database.sql<{ count: number }>(
+    `SELECT count(*)::int AS count FROM audios WHERE status IN ('QUEUED', 'PROCESSING')`,
+  );
+  return row?.count ?? 0;
+}
+
+/** READY with its file and one debit, or without a recording and without a charge. */
+async function expectSettled(asked: Asked): Promise<void> {
+  const { person } = asked;
+  const [audio] = await database.sql<{ id: string }>('SELECT id FROM audios WHERE user_id = $1', [
+    person.id,
+  ]);
+  const { me } = await ask(api.url, Wallet, {}, person.token);
+  const balance = me?.credits.balance;
+  if (audio === undefined) {
+    expect(balance).toBe(10);
+    return;
+  }
+  const settled = await waitForAudio(api.url, person, audio.id);
+  if (settled.status !== 'READY') {
+    expect([settled.creditsCharged, balance]).toEqual([0, 10]);
+    return;
+  }
+  expect([settled.creditsCharged, balance]).toEqual([1, 9]);
+  const bytes = new Uint8Array(await (await fetch(settled.url ?? '')).arrayBuffer());
+  expect(bytes.length).toBe(settled.byteSize);
+  expect(readMp3(bytes).durationSeconds).toBeCloseTo(settled.durationSeconds ?? 0, 1);
+}
+
+/** What was on its way when a process was killed cannot be kept; everything else is asked for once. */
+function expectBilledOnce(): void {
+  const counts = [...provider.countByText().values()];
+  const more = counts.reduce((sum, count) => sum + count - 1, 0);
+  expect(counts.length).toBeGreaterThan(ROUNDS * 5);
+  expect(more).toBeLessThanOrEqual(workersKilled);
+}

@@ -1,0 +1,97 @@
+// Where processes are killed. Each point is a place in the compiled server: a line that stands there once, before or
+// behind which the process stops and waits for its end. The product knows nothing of it: the line is added when the
+// file is loaded, and a point whose line is not there any more stops the process at once, so that no test goes blind.
+
+/** @typedef {{ file: string, line: string, put: 'before' | 'behind' }} Place */
+
+/** @type {Readonly<Record<string, Place>>} */
+export const POINTS = {
+  // What is asked for: debit, narration and job.
+  'asked, before the commit': {
+    file: 'services/narrations/settle-narrations.js',
+    line: 'await queue.enqueue(tx, declaration, queued.map(jobOf));',
+    put: 'behind',
+  },
+  'committed, before the answer': {
+    file: 'services/narrations/request-narration.js',
+    line: 'app.log.info({',
+    put: 'before',
+  },
+  // What a worker makes of it.
+  claimed: {
+    file: 'services/narrations/making/make-narration.js',
+    line: 'const hash = recordingHash(app, task);',
+    put: 'before',
+  },
+  'sentence spoken, before it is stored': {
+    file: 'services/narrations/making/stored-sentences.js',
+    line: 'const bytes = await app.encoder.encode(speech);',
+    put: 'before',
+  },
+  'sentence stored, before anybody knows': {
+    file: 'services/narrations/making/stored-sentences.js',
+    line: 'await writeFile(app.storage, key, bytes);',
+    put: 'behind',
+  },
+  'file half written': {
+    file: 'services/narrations/making/assemble.js',
+    line: 'offsetBytes += bytes.length;',
+    put: 'behind',
+  },
+  'file in its place, before READY': {
+    file: 'services/narrations/making/make-narration.js',
+    line: 'const { hash, parts } = recording;',
+    put: 'before',
+  },
+  'READY, before the job is completed': {
+    file: 'services/narrations/making/make-narration.js',
+    line: 'await app.queue.complete(tx, app.synthesizeAudio.name, job);',
+    put: 'before',
+  },
+  'READY and committed, before the sentences’ files are removed': {
+    file: 'services/narrations/making/make-narration.js',
+    line: 'await app.storage.remove(loose)',
+    put: 'before',
+  },
+  // What ends without a recording.
+  'FAILED, before the refund': {
+    file: 'services/narrations/settle-attempt.js',
+    line: 'if (debitSeq === undefined) return null;',
+    put: 'behind',
+  },
+  'refunded, before the commit that closes the job': {
+    file: 'services/narrations/settle-attempt.js',
+    line: 'await saveBooks(tx, open);',
+    put: 'behind',
+  },
+  'CANCELLED, before the refund': {
+    file: 'services/narrations/cancel-audio.js',
+    line: 'return debitSeq;',
+    put: 'before',
+  },
+  // What runs by the clock.
+  'in the middle of a sweep of points': {
+    file: 'services/maintenance/expire-credits.js',
+    line: 'processed += lots.length;',
+    put: 'before',
+  },
+  'in the middle of a sweep of narrations': {
+    file: 'services/narrations/making/reap-stuck-audio.js',
+    line: 'processed += abandoned.length;',
+    put: 'before',
+  },
+};
+
+/**
+ * The text of a compiled file with the point in it.
+ * @param {string} text
+ * @param {string} name
+ */
+export function withPoint(text, name) {
+  const place = POINTS[name];
+  const parts = text.split(place.line);
+  if (parts.length !== 2) throw new Error(`The point “${name}” is not in ${place.file} once.`);
+  const stop = `await globalThis.reachCrashPoint();`;
+  const line = place.put === 'before' ? `${stop} ${place.line}` : `${place.line} ${stop}`;
+  return parts.join(line);
+}
