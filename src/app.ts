@@ -7,7 +7,7 @@ import { createMetrics, type Metrics } from './infra/metrics.js';
 import { createNotices } from './infra/notices.js';
 import { openQueue, type JobQueue, type QueueDeclaration } from './infra/queue.js';
 import { createRateLimiter, type RateLimiter } from './infra/rate-limiter.js';
-import { createEspeakProvider } from './infra/speech/espeak.js';
+import { openSpeech } from './infra/speech/open.js';
 import type { SpeechProvider } from './infra/speech/provider.js';
 import { openLocalStorage } from './infra/storage/local.js';
 import type { Storage } from './infra/storage/storage.js';
@@ -109,12 +109,7 @@ export async function openApp(options: {
   notices.open();
   const { mailer, mailbox } = await openMail(config);
   const rateLimiter = createRateLimiter({ url, rates: config.limits, log });
-  const speech = createEspeakProvider({
-    // Speaking is more than twice as fast as encoding: one process serves two narrations.
-    processes: Math.ceil(config.synthesis.concurrency / 2),
-    timeoutMs: config.synthesis.speechTimeoutMs,
-    log,
-  });
+  const speech = openSpeech(config.speech, facts);
   return {
     config,
     log,

@@ -27,6 +27,14 @@ export interface Metrics {
   readonly rateLimitRefusals: Counter<'limit' | 'by'>;
   /** Mails by kind and result. */
   readonly mails: Counter<'mail' | 'result'>;
+  /** Sentences that a speech provider was asked for, by `ok` or what went wrong. */
+  readonly speechRequests: Counter<'provider' | 'result'>;
+  /** Seconds from sending a sentence to its last sample, waiting apart. */
+  readonly speechRequestSeconds: Histogram<'provider'>;
+  /** Seconds of speech that came. */
+  readonly speechSeconds: Counter<'provider'>;
+  /** 1 while a provider is not asked because it keeps failing. */
+  readonly speechResting: Gauge<'provider'>;
   /** Everything in Prometheus' text format. */
   readonly expose: () => Promise<{ contentType: string; text: string }>;
 }
@@ -41,6 +49,7 @@ export function createMetrics(): Metrics {
   return {
     ...ledgerMetrics(make),
     ...accountMetrics(make),
+    ...speechMetrics(make),
     expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };
 }
@@ -75,7 +84,7 @@ const ledgerMetrics = ({
   counter,
   gauge,
   histogram,
-}: Makers): Omit<Metrics, keyof AccountMetrics | 'expose'> => ({
+}: Makers): Omit<Metrics, keyof AccountMetrics | keyof SpeechMetrics | 'expose'> => ({
   ledgerCommands: counter('ledger_commands_total', 'Ledger commands.', [
     'command',
     'source',
@@ -136,4 +145,28 @@ const accountMetrics = ({ counter }: Makers): AccountMetrics => ({
     'by',
   ]),
   mails: counter('mails_total', 'Mails handed over, or not.', ['mail', 'result']),
+});
+
+type SpeechMetrics = Pick<
+  Metrics,
+  'speechRequests' | 'speechRequestSeconds' | 'speechSeconds' | 'speechResting'
+>;
+
+const speechMetrics = ({ counter, gauge, histogram }: Makers): SpeechMetrics => ({
+  speechRequests: counter('speech_requests_total', 'Sentences that a provider was asked for.', [
+    'provider',
+    'result',
+  ]),
+  speechRequestSeconds: histogram(
+    'speech_request_duration_seconds',
+    'Time from sending a sentence to a provider to the end of its answer.',
+    ['provider'],
+    [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+  ),
+  speechSeconds: counter('speech_seconds_total', 'Seconds of speech received.', ['provider']),
+  speechResting: gauge(
+    'speech_provider_resting',
+    '1 while a provider is not asked because it keeps failing.',
+    ['provider'],
+  ),
 });
