@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type * as ConfigModule from '../../src/config.js';
 import { compiled } from '../support/compiled.js';
 import { until } from '../support/faults.js';
+import { administrator, narrate, newListener, newStory, waitForAudio } from '../support/people.js';
 import { answerWith, startSpeechServer, type SpeechServer } from '../support/speech-server.js';
 import { startTalebank, type Environment, type Talebank } from '../support/talebank.js';
 
@@ -112,4 +113,44 @@ describe('the voices of an account', () => {
     await expect(failed).rejects.not.toThrow(KEY);
     expect(await offered()).toContain('espeak-en-gb');
   });
+});
+
+test('a provider narrates, each sentence once; when it keeps failing, readyz says so', async () => {
+  const server = await startSpeechServer({ kind: 'openai' });
+  const talebank = await startTalebank({
+    SPEECH_PROVIDER: 'openai',
+    OPENAI_API_KEY: KEY,
+    OPENAI_BASE_URL: server.url,
+    SYNTHESIS_RETRIES: '8',
+    SYNTHESIS_RETRY_DELAY_SECONDS: '0',
+  });
+  try {
+    const { url } = talebank;
+    const admin = await administrator(url);
+    const listener = await newListener(url);
+    const content = 'One fox came. Two hares ran. Three owls slept.';
+    const story = await newStory(url, admin, { content });
+    const { audioId } = await narrate(url, listener, story.id, 'openai-alloy');
+    expect(await waitForAudio(url, listener, audioId)).toMatchObject({ status: 'READY' });
+    expect(Object.fromEntries(server.countByText())).toEqual({
+      'One fox came.': 1,
+      'Two hares ran.': 1,
+      'Three owls slept.': 1,
+    });
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+
+    server.behave(answerWith(401));
+    await narrate(url, listener, story.id, 'openai-nova');
+    await until('it rests', async () => (await fetch(`${url}/readyz`)).status === 503);
+    const ready = (await (await fetch(`${url}/readyz`)).json()) as object;
+    expect(ready).toMatchObject({ status: 'not ready', provider: false, database: true });
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    expect(metrics).toContain('talebank_speech_provider_resting{provider="openai"} 1');
+    const line = talebank.server.logs().find(({ what }) => what === 'provider');
+    expect(line?.['reason']).toMatch(/^The speech provider openai keeps failing/);
+    expect(talebank.server.output()).not.toMatch(/a-key-that|hares|owls/);
+  } finally {
+    await talebank.close();
+    await server.close();
+  }
 });
