@@ -7,8 +7,8 @@ import { createMetrics, type Metrics } from './infra/metrics.js';
 import { createNotices, type Notices } from './infra/notices.js';
 import { openQueue, type JobQueue, type QueueDeclaration } from './infra/queue.js';
 import { createRateLimiter, type RateLimiter } from './infra/rate-limiter.js';
-import { createEspeakProvider } from './infra/speech/espeak.js';
 import { createMp3Encoder, type Mp3Encoder } from './infra/speech/mp3-encoder.js';
+import { openSpeech } from './infra/speech/open.js';
 import type { SpeechProvider } from './infra/speech/provider.js';
 import { openStorage } from './infra/storage/open.js';
 import type { Storage } from './infra/storage/storage.js';
@@ -112,12 +112,7 @@ export async function openApp(options: {
   const { mailer, mailbox } = await openMail(config);
   const rateLimiter = createRateLimiter({ url, rates: config.limits, log });
   const storage = await openStorage(config);
-  const speech = createEspeakProvider({
-    // Speaking is more than twice as fast as encoding: one process serves two narrations.
-    processes: Math.ceil(config.synthesis.concurrency / 2),
-    timeoutMs: config.synthesis.speechTimeoutMs,
-    log,
-  });
+  const speech = openSpeech(config.speech, facts);
   const encoder = createMp3Encoder({
     threads: config.synthesis.concurrency,
     bitrateKbps: config.synthesis.bitrateKbps,

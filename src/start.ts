@@ -10,11 +10,12 @@ import { createServer } from './http/server.js';
 import type { Logger } from './infra/log.js';
 import { applyMigrations } from './infra/migrations.js';
 import { startEmbeddedPostgres } from './infra/postgres/embedded.js';
+import { SpeechError } from './infra/speech/provider.js';
 import { StartError } from './infra/start-error.js';
 import { requireStorage } from './infra/storage/open.js';
 import { startJobs } from './jobs/index.js';
 import { DEMO_USER, ensureAdministrator, ensureUser, seedLibrary } from './services/seed.js';
-import { syncVoices } from './services/stories/voices.js';
+import { keepVoices, syncVoices } from './services/stories/voices.js';
 
 const root = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
@@ -69,7 +70,7 @@ export async function start(
     closers.push(() => app.close(STOP_TIMEOUT_MS));
     await requireStorage(app.storage, config);
     const logins = await populate(app);
-    await syncVoices(app);
+    await learnVoices(app);
     if (config.role !== 'api') await startJobs(app);
     if (config.role !== 'worker') url = await listen(app, closers);
     const metricsUrl = await listenForMetrics(app, closers);
@@ -132,6 +133,22 @@ async function populate(app: OpenApp): Promise<Running['logins']> {
     }
   }
   return logins;
+}
+
+/** A provider that cannot be asked at the moment does not hold up the start: its voices rarely change. */
+async function learnVoices(app: OpenApp): Promise<void> {
+  try {
+    await syncVoices(app);
+  } catch (error) {
+    if (!(error instanceof SpeechError)) throw error;
+    if (error.status === 401 || error.status === 403) {
+      throw new StartError(
+        `ELEVENLABS_API_KEY is a value, but the provider refuses it with ${String(error.status)}: it must be a key that may list voices and speak.`,
+      );
+    }
+    app.log.warn({ err: error }, 'voices cannot be listed: those known from before are offered');
+    await keepVoices(app);
+  }
 }
 
 /** Made once and kept beside the data, so that every start can print it. */

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { App } from '../app.js';
+import { serveHealth } from './health.js';
 import { isFromHere } from './requests.js';
 import { exposeMetrics } from '../services/metrics.js';
 
@@ -17,11 +18,15 @@ export function serveMetrics(server: FastifyInstance, app: App): void {
   });
 }
 
-/** /metrics at METRICS_PORT, which is not for the public. Null when there is no such port. */
+/**
+ * /metrics at METRICS_PORT, which is not for the public, with /healthz and /readyz, which a worker has
+ * nowhere else. Null when there is no such port.
+ */
 export function createMetricsServer(app: App): FastifyInstance | null {
   if (app.config.metrics.port === null) return null;
   const server = fastify({ logger: false, forceCloseConnections: true });
   server.get('/metrics', (_request, reply) => answer(app, reply));
+  serveHealth(server, app);
   return server;
 }
 

@@ -36,6 +36,14 @@ export interface Metrics {
   /** Subscriptions that are open in this process, and those that were ended because nobody took their events. */
   readonly subscriptions: Gauge;
   readonly subscriptionsDropped: Counter;
+  /** Sentences that a speech provider was asked for, by `ok` or what went wrong. */
+  readonly speechRequests: Counter<'provider' | 'result'>;
+  /** Seconds from sending a sentence to its last sample, waiting apart. */
+  readonly speechRequestSeconds: Histogram<'provider'>;
+  /** Seconds of speech that came. */
+  readonly speechSeconds: Counter<'provider'>;
+  /** 1 while a provider is not asked because it keeps failing. */
+  readonly speechResting: Gauge<'provider'>;
   /** Everything in Prometheus' text format. */
   readonly expose: () => Promise<{ contentType: string; text: string }>;
 }
@@ -56,6 +64,7 @@ export function createMetrics(): Metrics {
       'subscriptions_dropped_total',
       'Subscriptions that were ended because nobody took their events.',
     ),
+    ...speechMetrics(make),
     expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };
 }
@@ -92,7 +101,7 @@ const ledgerMetrics = ({
   histogram,
 }: Makers): Omit<
   Metrics,
-  keyof AccountMetrics | keyof NarrationMetrics | keyof LiveMetrics | 'expose'
+  keyof AccountMetrics | keyof NarrationMetrics | keyof LiveMetrics | keyof SpeechMetrics | 'expose'
 > => ({
   ledgerCommands: counter('ledger_commands_total', 'Ledger commands.', [
     'command',
@@ -172,5 +181,29 @@ const narrationMetrics = ({ counter, histogram }: Makers): NarrationMetrics => (
     'narration_sentences_total',
     'Sentences that were spoken, and those that were there already.',
     ['result'],
+  ),
+});
+
+type SpeechMetrics = Pick<
+  Metrics,
+  'speechRequests' | 'speechRequestSeconds' | 'speechSeconds' | 'speechResting'
+>;
+
+const speechMetrics = ({ counter, gauge, histogram }: Makers): SpeechMetrics => ({
+  speechRequests: counter('speech_requests_total', 'Sentences that a provider was asked for.', [
+    'provider',
+    'result',
+  ]),
+  speechRequestSeconds: histogram(
+    'speech_request_duration_seconds',
+    'Time from sending a sentence to a provider to the end of its answer.',
+    ['provider'],
+    [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+  ),
+  speechSeconds: counter('speech_seconds_total', 'Seconds of speech received.', ['provider']),
+  speechResting: gauge(
+    'speech_provider_resting',
+    '1 while a provider is not asked because it keeps failing.',
+    ['provider'],
   ),
 });

@@ -5,6 +5,8 @@ export interface Readiness {
   readonly database: boolean;
   readonly queue: boolean;
   readonly storage: boolean;
+  /** Whether sentences are sent to the speech provider, or it rests because it keeps failing. */
+  readonly provider: boolean;
 }
 
 /** Asks everything that this process needs. What does not answer is logged with its reason. */
@@ -23,5 +25,7 @@ export async function checkReadiness(app: App): Promise<Readiness> {
     answers('queue', app.queue.check()),
     answers('storage', app.storage.check()),
   ]);
-  return { database, queue, storage };
+  const resting = app.speech.resting();
+  if (resting !== null) app.log.warn({ what: 'provider', reason: resting }, 'not ready');
+  return { database, queue, storage, provider: resting === null };
 }

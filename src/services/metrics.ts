@@ -19,5 +19,7 @@ export async function exposeMetrics(app: App): Promise<{ contentType: string; te
   } catch (error) {
     app.log.warn({ err: error }, 'metrics of the ledger could not be read');
   }
+  const { name } = app.speech;
+  app.metrics.speechResting.set({ provider: name }, app.speech.resting() === null ? 0 : 1);
   return app.metrics.expose();
 }

@@ -268,11 +268,14 @@ test('no label holds what a user has made up', async () => {
   expect(text).not.toMatch(/@|[0-9a-f]{8}-[0-9a-f]{4}/);
 });
 
-test('readyz says which part is missing', async () => {
-  expect(await (await fetch(`${url}/readyz`)).json()).toEqual({
+test.each(['the API', 'a worker'])('readyz says which part is missing: %s', async (who) => {
+  const at = who === 'the API' ? url : metricsUrl;
+  expect(await (await fetch(`${at}/healthz`)).json()).toEqual({ status: 'alive' });
+  expect(await (await fetch(`${at}/readyz`)).json()).toEqual({
     status: 'ready',
     database: true,
     queue: true,
     storage: true,
+    provider: true,
   });
 });

@@ -200,6 +200,39 @@ test.each([
     { JWT_PRIVATE_KEYS: '[]' },
     'JWT_PRIVATE_KEYS is a value, but must be at least two private keys.',
   ],
+  [
+    { SPEECH_PROVIDER: 'parrot' },
+    'SPEECH_PROVIDER is "parrot", but must be espeak, openai, elevenlabs.',
+  ],
+  [
+    { SPEECH_PROVIDER: 'openai' },
+    'OPENAI_API_KEY is not set, but SPEECH_PROVIDER is openai: set it, or OPENAI_BASE_URL for a server that wants no key.',
+  ],
+  [
+    { SPEECH_PROVIDER: 'elevenlabs' },
+    'ELEVENLABS_API_KEY is not set, but SPEECH_PROVIDER is elevenlabs, which needs one.',
+  ],
+  [
+    { OPENAI_API_KEY: 'a secret' },
+    'OPENAI_API_KEY is a value, but must be a key: letters, digits and signs without spaces.',
+  ],
+  [
+    { OPENAI_BASE_URL: 'https://user:secret@speech.example' },
+    'OPENAI_BASE_URL is a value, but must be an address that begins with http:// or https://, without a user, a query or a fragment.',
+  ],
+  [
+    { ELEVENLABS_BASE_URL: 'speech.example' },
+    'ELEVENLABS_BASE_URL is a value, but must be an address that begins with http:// or https://, without a user, a query or a fragment.',
+  ],
+  [
+    { OPENAI_TTS_VOICES: ' , ' },
+    'OPENAI_TTS_VOICES is " , ", but must be names of voices, for example alloy,nova.',
+  ],
+  [
+    { OPENAI_TTS_LANGUAGES: 'en,polish_' },
+    'OPENAI_TTS_LANGUAGES is "en,polish_", but must be languages as BCP 47 writes them, for example en,pl,pt-BR.',
+  ],
+  [{ SPEECH_CONCURRENCY: '0' }, 'SPEECH_CONCURRENCY is "0", but must be 1 to 64.'],
   [{ SEED: 'perhaps' }, 'SEED is "perhaps", but must be true, false, yes, no.'],
 ])('a wrong variable stops the start with one line: %j', async (environment, line) => {
   expect(await refusal(environment as Environment)).toEqual({

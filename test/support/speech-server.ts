@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** How the server treats what it is asked; `good` answers with a tone as long as the text would take. */
@@ -42,7 +44,9 @@ export interface SpeechServer {
   delayMs: number;
   /** What elevenlabs lists, in pages of two. */
   voices: object[];
-  /** The most requests for speech that were in hand at once. */
+  /** Requests for speech that have no whole answer yet, and whose client is still there. */
+  inHand(): number;
+  /** The most of them at once. */
   mostAtOnce(): number;
   behave(behaviour: Behaviour): void;
   /** How often each text was asked for. */
@@ -115,6 +119,10 @@ const begin = (response: ServerResponse, type: string): void => {
   response.flushHeaders();
 };
 
+function* endlessly(chunk: Buffer): Generator<Buffer> {
+  for (;;) yield chunk;
+}
+
 /** What goes wrong with servers, by name. */
 const ACTS = {
   good: (response, speech, type) => {
@@ -162,11 +170,8 @@ const ACTS = {
     begin(response, type);
     response.write(speech);
     const noise = Buffer.alloc(1 << 20, 7);
-    while (!response.destroyed) {
-      if (!response.write(noise)) {
-        await Promise.race([once(response, 'drain'), once(response, 'close')]);
-      }
-    }
+    // It ends when the client goes.
+    await pipeline(Readable.from(endlessly(noise)), response).catch(() => undefined);
   },
   'HTML with 200': (response) => {
     response.writeHead(200, { 'content-type': 'text/html' });
@@ -310,6 +315,7 @@ export async function startSpeechServer(options: {
     listings,
     delayMs: 0,
     voices: ELEVENLABS_VOICES,
+    inHand: () => inHand,
     mostAtOnce: () => most,
     behave: (how) => {
       behaviour = how;

@@ -1,11 +1,21 @@
 /** What the speaking process is asked. */
 export interface EspeakQuestion {
-  readonly text: string;
-  /** eSpeak NG's identifier, for example `gmw/en`. */
-  readonly voice: string;
+  /** Spoken one after the other, each in a voice of eSpeak NG's, for example `gmw/en`. */
+  readonly parts: readonly { readonly text: string; readonly voice: string }[];
   /** Longer speech is given up. */
   readonly mostSamples: number;
+  readonly memory: MemoryLimits;
 }
+
+/** Of the whole speaking process. */
+export interface MemoryLimits {
+  /** One that has grown beyond this asks to be replaced. */
+  readonly retireBytes: number;
+  /** One that grows beyond this while it speaks gives up at once, before the machine has none left. */
+  readonly mostBytes: number;
+}
+
+export type EspeakFailure = 'UNKNOWN_VOICE' | 'TOO_LONG' | 'SILENT' | 'TOO_LARGE';
 
 /** What it answers. */
 export type EspeakAnswer = {
@@ -13,5 +23,5 @@ export type EspeakAnswer = {
   readonly retiring?: boolean;
 } & (
   | { readonly pcm: Int16Array<ArrayBuffer>; readonly sampleRateHz: number }
-  | { readonly failure: 'UNKNOWN_VOICE' | 'TOO_LONG' | 'SILENT' }
+  | { readonly failure: EspeakFailure }
 );

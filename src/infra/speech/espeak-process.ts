@@ -2,7 +2,7 @@
  * A process of its own that speaks with eSpeak NG. The engine's licence is the GPL and ours is not: it is
  * loaded here and nowhere else, and only messages cross the border.
  */
-import type { EspeakAnswer, EspeakQuestion } from './espeak-messages.js';
+import type { EspeakAnswer, EspeakFailure, EspeakQuestion } from './espeak-messages.js';
 
 // The server has gone, however it went.
 process.on('disconnect', () => process.exit(0));
@@ -22,26 +22,46 @@ const { default: load } = (await import(name)) as {
 };
 const engine = new (await load()).eSpeakNGWorker();
 
-/** A process that has grown beyond this asks to be replaced. */
-const MOST_MEMORY_BYTES = 300 * 1024 * 1024;
+/** Speech as it comes, until it is too much. */
+interface Speech {
+  readonly chunks: Uint8Array[];
+  lengthBytes: number;
+  failure: EspeakFailure | null;
+}
 
-function speak({ text, voice, mostSamples }: EspeakQuestion): EspeakAnswer {
+/** Adds one part of the sentence. */
+function speakPart(
+  { text, voice }: EspeakQuestion['parts'][number],
+  limits: { readonly mostBytes: number; readonly mostMemoryBytes: number },
+  speech: Speech,
+): void {
   // Zero is success; for an unknown voice it would go on with the one before.
-  if (engine.set_voice(voice) !== 0) return { failure: 'UNKNOWN_VOICE' };
-  const chunks: Uint8Array[] = [];
-  let lengthBytes = 0;
+  if (engine.set_voice(voice) !== 0) {
+    speech.failure = 'UNKNOWN_VOICE';
+    return;
+  }
   engine.synthesize(text, (audio) => {
     if (audio === null) return false;
     // The engine uses its buffer again.
-    chunks.push(new Uint8Array(audio.buffer, audio.byteOffset, audio.byteLength).slice());
-    lengthBytes += audio.byteLength;
-    return lengthBytes > mostSamples * 2;
+    speech.chunks.push(new Uint8Array(audio.buffer, audio.byteOffset, audio.byteLength).slice());
+    speech.lengthBytes += audio.byteLength;
+    if (speech.lengthBytes > limits.mostBytes) speech.failure = 'TOO_LONG';
+    if (process.memoryUsage.rss() > limits.mostMemoryBytes) speech.failure = 'TOO_LARGE';
+    return speech.failure !== null;
   });
-  if (lengthBytes > mostSamples * 2) return { failure: 'TOO_LONG' };
-  if (lengthBytes === 0) return { failure: 'SILENT' };
-  const bytes = new Uint8Array(lengthBytes);
+}
+
+function speak({ parts, mostSamples, memory }: EspeakQuestion): EspeakAnswer {
+  const limits = { mostBytes: mostSamples * 2, mostMemoryBytes: memory.mostBytes };
+  const speech: Speech = { chunks: [], lengthBytes: 0, failure: null };
+  for (const part of parts) {
+    speakPart(part, limits, speech);
+    if (speech.failure !== null) return { failure: speech.failure };
+  }
+  if (speech.lengthBytes === 0) return { failure: 'SILENT' };
+  const bytes = new Uint8Array(speech.lengthBytes);
   let offset = 0;
-  for (const chunk of chunks) {
+  for (const chunk of speech.chunks) {
     bytes.set(chunk, offset);
     offset += chunk.length;
   }
@@ -50,6 +70,6 @@ function speak({ text, voice, mostSamples }: EspeakQuestion): EspeakAnswer {
 
 process.on('message', (question: EspeakQuestion) => {
   const answer = speak(question);
-  const retiring = process.memoryUsage.rss() > MOST_MEMORY_BYTES;
+  const retiring = process.memoryUsage.rss() > question.memory.retireBytes;
   process.send?.({ ...answer, retiring });
 });

@@ -1,11 +1,18 @@
 import { fileURLToPath } from 'node:url';
+import { mostSecondsOf, speakableParts, type OtherScript } from '../../domain/speakable.js';
 import type { Logger } from '../log.js';
-import type { EspeakAnswer, EspeakQuestion } from './espeak-messages.js';
+import type {
+  EspeakAnswer,
+  EspeakFailure,
+  EspeakQuestion,
+  MemoryLimits,
+} from './espeak-messages.js';
+import type { BareProvider } from './guard.js';
 import { createProcessPool } from './process-pool.js';
 import {
   SpeechError,
   type ProviderVoice,
-  type SpeechProvider,
+  type SpeechErrorKind,
   type SpeechRequest,
   type SpokenSentence,
 } from './provider.js';
@@ -45,10 +52,42 @@ const VOICES: Readonly<
   it: { identifier: 'roa/it', name: 'Italian', languages: ['it'], gender: null },
 };
 
+/** Who reads the words of other scripts, which the voices above would spell letter by letter. */
+const VOICE_OF_SCRIPT: Readonly<Record<OtherScript, string>> = {
+  Greek: 'grk/el',
+  Cyrillic: 'zle/ru',
+  Arabic: 'sem/ar',
+  Hebrew: 'sem/he',
+  Han: 'sit/cmn',
+  Kana: 'jpx/ja',
+  Hangul: 'ko',
+  Thai: 'tai/th',
+  Devanagari: 'inc/hi',
+  Georgian: 'ccs/ka',
+  Armenian: 'ine/hy',
+};
+
+/** The engine's version, and ours of what it is given to read. */
+const SETTINGS = 'espeak-ng 0.3.5, text 2';
 const SAMPLE_RATE_HZ = 22_050;
-/** Nobody needs longer for a character; what does is a trick. */
-const SECONDS_A_CHARACTER = 0.5;
-const SECONDS_TO_SPARE = 10;
+
+const MEMORY: MemoryLimits = { retireBytes: 300 * 1024 * 1024, mostBytes: 512 * 1024 * 1024 };
+
+const FAILURES: Readonly<
+  Record<
+    EspeakFailure,
+    { readonly kind: SpeechErrorKind; readonly permanent: boolean; readonly why: string }
+  >
+> = {
+  UNKNOWN_VOICE: { kind: 'unknown-voice', permanent: true, why: 'The engine lacks this voice.' },
+  TOO_LONG: {
+    kind: 'too-long',
+    permanent: true,
+    why: 'The speech is longer than the text can take.',
+  },
+  SILENT: { kind: 'silent', permanent: true, why: 'The engine said nothing.' },
+  TOO_LARGE: { kind: 'died', permanent: false, why: 'The speech process took too much memory.' },
+};
 
 /**
  * eSpeak NG in a pool of processes: embedded, no network, no models. Each speaks one sentence at a time,
@@ -58,7 +97,9 @@ export function createEspeakProvider(options: {
   processes: number;
   timeoutMs: number;
   log: Logger;
-}): SpeechProvider {
+  memory?: MemoryLimits;
+}): BareProvider {
+  const { memory = MEMORY } = options;
   const pool = createProcessPool<EspeakQuestion, EspeakAnswer>({
     script: fileURLToPath(new URL('espeak-process.js', import.meta.url)),
     size: options.processes,
@@ -68,25 +109,29 @@ export function createEspeakProvider(options: {
   });
 
   async function speak(request: SpeechRequest, signal: AbortSignal): Promise<SpokenSentence> {
-    const voice = VOICES[request.voice];
+    const voice = Object.hasOwn(VOICES, request.voice) ? VOICES[request.voice] : undefined;
     if (voice === undefined) {
-      throw new SpeechError(`There is no voice ${request.voice}.`, { permanent: true });
+      throw new SpeechError('There is no such voice.', { permanent: true, kind: 'unknown-voice' });
     }
-    const text = withoutMarkup(request.text, request.language);
-    const mostSeconds = text.length * SECONDS_A_CHARACTER + SECONDS_TO_SPARE;
-    const mostSamples = Math.ceil(mostSeconds * SAMPLE_RATE_HZ);
-    const answer = await pool.ask({ text, voice: voice.identifier, mostSamples }, signal);
+    const parts = speakableParts(request.text, request.language).map(({ text, script }) => ({
+      text,
+      voice: script === null ? voice.identifier : VOICE_OF_SCRIPT[script],
+    }));
+    if (parts.length === 0) {
+      throw new SpeechError('There is nothing to speak.', { permanent: true, kind: 'silent' });
+    }
+    const mostSamples = Math.ceil(mostSecondsOf(request.text) * SAMPLE_RATE_HZ);
+    const answer = await pool.ask({ parts, mostSamples, memory }, signal);
     if ('failure' in answer) {
-      throw new SpeechError(`The engine refused: ${answer.failure}.`, { permanent: true });
+      const { why, ...options } = FAILURES[answer.failure];
+      throw new SpeechError(why, options);
     }
     return answer;
   }
 
   return {
     name: 'espeak',
-    settings: '',
-    concurrency: options.processes,
-    resting: () => null,
+    settings: SETTINGS,
     listVoices: () =>
       Promise.resolve(
         Object.entries(VOICES).map(([id, { name, languages, gender }]) => ({
@@ -102,25 +147,4 @@ export function createEspeakProvider(options: {
       return Promise.resolve();
     },
   };
-}
-
-const AND: Readonly<Record<string, string>> = {
-  en: 'and',
-  pl: 'i',
-  de: 'und',
-  fr: 'et',
-  es: 'y',
-  it: 'e',
-};
-
-/**
- * The engine reads SSML and `[[phonemes]]` in a text, and a short one could demand twenty minutes of
- * silence: what could be either is taken out.
- */
-export function withoutMarkup(text: string, language: string): string {
-  const and = AND[language.split('-')[0] ?? ''];
-  return text
-    .replace(/[<>[\]{}\p{Cc}]+/gu, ' ')
-    .replaceAll('&', and === undefined ? ' ' : ` ${and} `)
-    .trim();
 }

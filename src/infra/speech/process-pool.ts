@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import pLimit from 'p-limit';
 import type { Logger } from '../log.js';
-import { SpeechError } from './provider.js';
+import { SpeechError, stopped } from './provider.js';
 
 /** Processes that answer one question at a time each. */
 export interface ProcessPool<Question, Answer> {
@@ -49,9 +49,7 @@ export function createProcessPool<Question extends object, Answer>(options: {
     ask: (question, signal) =>
       turn(async () => {
         // Whoever gave up while waiting costs no process, and nothing starts after the end.
-        if (closed || signal.aborted) {
-          throw new SpeechError('Speaking was stopped.', { permanent: false });
-        }
+        if (closed || signal.aborted) throw stopped();
         const child = idle.pop() ?? start();
         const answer = await exchange<Answer>(child, question, options.timeoutMs, signal);
         if (isRetiring(answer)) child.disconnect();
@@ -82,23 +80,23 @@ function exchange<Answer>(
       signal.removeEventListener('abort', onAbort);
       child.off('exit', onExit).off('error', onExit).off('message', onMessage);
     };
-    const fail = (message: string): void => {
+    const fail = (error: SpeechError): void => {
       release();
       child.kill('SIGKILL');
-      reject(new SpeechError(message, { permanent: false }));
+      reject(error);
     };
     const onMessage = (answer: unknown): void => {
       release();
       resolve(answer as Answer);
     };
     const onAbort = (): void => {
-      fail('Speaking was stopped.');
+      fail(stopped());
     };
     const onExit = (): void => {
-      fail('The speech process ended.');
+      fail(new SpeechError('The speech process ended.', { permanent: false, kind: 'died' }));
     };
     const timer = setTimeout(() => {
-      fail('The voice took too long.');
+      fail(new SpeechError('The voice took too long.', { permanent: false, kind: 'timeout' }));
     }, timeoutMs);
     child.once('exit', onExit).once('error', onExit).once('message', onMessage);
     signal.addEventListener('abort', onAbort, { once: true });

@@ -29,23 +29,63 @@ export interface SpeechProvider {
   readonly settings: string;
   /** How many sentences it speaks at once. */
   readonly concurrency: number;
-  listVoices(): Promise<readonly ProviderVoice[]>;
   /** @throws SpeechError */
+  listVoices(): Promise<readonly ProviderVoice[]>;
+  /**
+   * A signal that is aborted stops whoever waits. A request to a provider that is paid has its answer all
+   * the same, once it was sent.
+   * @throws SpeechError
+   */
   speak(request: SpeechRequest, signal: AbortSignal): Promise<SpokenSentence>;
   /** Why it is not asked at the moment; null while it is. */
   resting(): string | null;
   close(): Promise<void>;
 }
 
-/** Why a sentence was not spoken. `permanent`: it never will be, so that nobody needs to try again. */
-export class SpeechError extends Error {
-  readonly permanent: boolean;
-  readonly kind: string;
+/** What went wrong, as metrics count it. */
+export type SpeechErrorKind =
+  | 'refused'
+  | 'unknown-voice'
+  | 'timeout'
+  | 'rate-limited'
+  | 'unreachable'
+  | 'status'
+  | 'not-audio'
+  | 'too-long'
+  | 'silent'
+  | 'died'
+  | 'stopped'
+  | 'resting';
 
-  constructor(message: string, options: ErrorOptions & { permanent: boolean; kind?: string }) {
+interface SpeechErrorOptions extends ErrorOptions {
+  readonly permanent: boolean;
+  readonly kind?: SpeechErrorKind;
+  readonly status?: number;
+  readonly retryAfterMs?: number | null;
+}
+
+/**
+ * Why a sentence was not spoken. Neither the sentence nor a key is ever part of it.
+ */
+export class SpeechError extends Error {
+  /** It never will be spoken, so that nobody needs to try again. */
+  readonly permanent: boolean;
+  readonly kind: SpeechErrorKind;
+  /** That of the HTTP answer, where there was one. */
+  readonly status: number | null;
+  /** How long the provider wants to be left alone. */
+  readonly retryAfterMs: number | null;
+
+  constructor(message: string, options: SpeechErrorOptions) {
     super(message, options);
-    this.kind = options.kind ?? '';
     this.name = 'SpeechError';
     this.permanent = options.permanent;
+    this.kind = options.kind ?? 'refused';
+    this.status = options.status ?? null;
+    this.retryAfterMs = options.retryAfterMs ?? null;
   }
 }
+
+/** What is said to whoever gave up waiting. */
+export const stopped = (): SpeechError =>
+  new SpeechError('Speaking was stopped.', { permanent: false, kind: 'stopped' });

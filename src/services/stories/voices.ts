@@ -45,7 +45,18 @@ export async function voicesById(app: App, ids: readonly string[]): Promise<Map<
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-/** Writes down what the speech provider offers now. Voices that it no longer has stay, unavailable. */
+/** Offers the voices that are known of the speech provider, for when it cannot be asked. */
+export async function keepVoices(app: App): Promise<void> {
+  await app.db.voice.updateMany({
+    where: { available: true, provider: { not: app.speech.name } },
+    data: { available: false },
+  });
+}
+
+/**
+ * Writes down what the speech provider offers now. Voices that it no longer has stay, unavailable.
+ * @throws SpeechError when it cannot be asked; everything is as before
+ */
 export async function syncVoices(app: App): Promise<void> {
   const provider = app.speech.name;
   const offered = (await app.speech.listVoices()).map((voice, index) => ({

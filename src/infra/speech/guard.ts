@@ -1,0 +1,165 @@
+import {
+  circuitBreaker,
+  CircuitState,
+  ConsecutiveBreaker,
+  DelegateBackoff,
+  handleWhen,
+  isBrokenCircuitError,
+  type CircuitBreakerPolicy,
+} from 'cockatiel';
+import pLimit from 'p-limit';
+import type { Metrics } from '../metrics.js';
+import {
+  SpeechError,
+  stopped,
+  type SpeechProvider,
+  type SpeechRequest,
+  type SpokenSentence,
+} from './provider.js';
+import { createRateGate } from './rate-gate.js';
+
+/** A provider as it is written, without what protects it and us from each other. */
+export type BareProvider = Omit<SpeechProvider, 'concurrency' | 'resting'>;
+
+export interface GuardOptions {
+  /** Sentences at once. */
+  readonly concurrency: number;
+  readonly metrics: Pick<Metrics, 'speechRequests' | 'speechRequestSeconds' | 'speechSeconds'>;
+  readonly rest?: Rest;
+}
+
+/** After how many failures in a row a provider rests; how long the first time, and at most. */
+interface Rest {
+  readonly failures: number;
+  readonly firstMs: number;
+  readonly mostMs: number;
+}
+
+const REST: Rest = { failures: 5, firstMs: 10_000, mostMs: 300_000 };
+
+/**
+ * Puts around a provider what each of them needs: at most so many requests at once; a rest when it keeps
+ * failing, which one request ends or lengthens; waiting when it asks for that by Retry-After; and metrics.
+ * Nothing is sent twice here: whoever asks decides whether to ask again.
+ */
+export function guardProvider(provider: BareProvider, options: GuardOptions): SpeechProvider {
+  const { metrics, concurrency, rest = REST } = options;
+  const name = { provider: provider.name };
+  const turn = pLimit(concurrency);
+  const gate = createRateGate();
+  const breaker = createBreaker(rest);
+
+  const resting = (): string | null => {
+    const why = breaker.resting() ?? gate.resting();
+    return why === null ? null : `The speech provider ${provider.name} ${why}`;
+  };
+
+  async function request(asked: SpeechRequest, signal: AbortSignal): Promise<SpokenSentence> {
+    const startedAt = performance.now();
+    try {
+      return await provider.speak(asked, signal);
+    } catch (error) {
+      if (error instanceof SpeechError) gate.closeAfter(error);
+      throw error;
+    } finally {
+      metrics.speechRequestSeconds.observe(name, (performance.now() - startedAt) / 1000);
+    }
+  }
+
+  async function speak(asked: SpeechRequest, signal: AbortSignal): Promise<SpokenSentence> {
+    const why = resting();
+    if (why !== null) throw isResting(why);
+    try {
+      return await untilSent(signal, (onSend) =>
+        turn(async () => {
+          await gate.wait(signal);
+          return await breaker.policy.execute(async () => {
+            // The breaker may have held it back for long, while another one tried.
+            await gate.wait(signal);
+            onSend();
+            return await request(asked, signal);
+          });
+        }),
+      );
+    } catch (error) {
+      if (!isBrokenCircuitError(error)) throw error;
+      throw isResting(resting() ?? `The speech provider ${provider.name} rests.`);
+    }
+  }
+
+  return {
+    ...provider,
+    concurrency,
+    resting,
+    speak: async (asked, signal) => {
+      try {
+        const spoken = await speak(asked, signal);
+        metrics.speechRequests.inc({ ...name, result: 'ok' });
+        metrics.speechSeconds.inc(name, spoken.pcm.length / spoken.sampleRateHz);
+        return spoken;
+      } catch (error) {
+        const result = error instanceof SpeechError ? error.kind : 'died';
+        metrics.speechRequests.inc({ ...name, result });
+        throw error;
+      }
+    },
+  };
+}
+
+const isResting = (why: string): SpeechError =>
+  new SpeechError(why, { permanent: false, kind: 'resting' });
+
+interface Breaker {
+  readonly policy: CircuitBreakerPolicy;
+  /** Null when it would let a request through. */
+  resting(): string | null;
+}
+
+function createBreaker(rest: Rest): Breaker {
+  let restsUntil = 0;
+  const policy = circuitBreaker(
+    handleWhen((error) => {
+      if (!(error instanceof SpeechError) || error.permanent) return false;
+      // One that said how long to wait is busy, not broken.
+      if (error.retryAfterMs !== null || error.kind === 'resting') return false;
+      // It would count as a success of the one request that a rest ends with.
+      if (error.kind === 'stopped') return policy.state === CircuitState.HalfOpen;
+      return true;
+    }),
+    {
+      breaker: new ConsecutiveBreaker(rest.failures),
+      halfOpenAfter: new DelegateBackoff(({ attempt }: { attempt: number }) => {
+        const restMs = Math.min(rest.mostMs, rest.firstMs * 2 ** (attempt - 1));
+        restsUntil = Date.now() + restMs;
+        return restMs;
+      }),
+    },
+  );
+  return {
+    policy,
+    resting: () => {
+      const restMs = restsUntil - Date.now();
+      return policy.state === CircuitState.Open && restMs > 0
+        ? `keeps failing, and is asked again in ${String(Math.ceil(restMs / 1000))} s.`
+        : null;
+    },
+  };
+}
+
+/** Rejects as soon as the signal is aborted, until `work` says that it has begun what is not undone. */
+async function untilSent<Result>(
+  signal: AbortSignal,
+  work: (onSend: () => void) => Promise<Result>,
+): Promise<Result> {
+  if (signal.aborted) throw stopped();
+  const { promise, resolve, reject } = Promise.withResolvers<Result>();
+  const onAbort = (): void => {
+    reject(stopped());
+  };
+  const onSend = (): void => {
+    signal.removeEventListener('abort', onAbort);
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  void work(onSend).then(resolve, reject).finally(onSend);
+  return promise;
+}

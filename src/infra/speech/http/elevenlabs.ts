@@ -1,0 +1,171 @@
+import { z } from 'zod';
+import { withoutMarkup } from '../../../domain/speakable.js';
+import type { BareProvider } from '../guard.js';
+import {
+  SpeechError,
+  stopped,
+  type ProviderVoice,
+  type SpeechRequest,
+  type SpokenSentence,
+} from '../provider.js';
+import {
+  checkContentType,
+  checkLength,
+  exchange,
+  mostBytesFor,
+  type HttpAnswer,
+} from './http-speech.js';
+import { notAudio, samplesOf } from './wav.js';
+
+export interface ElevenLabsOptions {
+  /** Without a slash at its end. */
+  readonly baseUrl: string;
+  readonly key: string;
+  readonly model: string;
+  readonly timeoutMs: number;
+}
+
+/** Raw samples, which need no decoder; this rate is in every plan. */
+const SAMPLE_RATE_HZ = 24_000;
+
+/**
+ * ElevenLabs, with the voices of the account.
+ * @see https://elevenlabs.io/docs/api-reference/text-to-speech/convert
+ */
+export function createElevenLabsProvider(options: ElevenLabsOptions): BareProvider {
+  const { baseUrl, model, timeoutMs } = options;
+  const headers = { 'xi-api-key': options.key };
+
+  async function speak(request: SpeechRequest, signal: AbortSignal): Promise<SpokenSentence> {
+    const text = withoutMarkup(request.text, request.language);
+    if (text === '') {
+      throw new SpeechError('There is nothing to speak.', { permanent: true, kind: 'silent' });
+    }
+    if (signal.aborted) throw stopped();
+    // From here on the signal is not asked: what was sent is paid for, and its answer is kept.
+    const answer = await exchange({
+      url: `${baseUrl}/v1/text-to-speech/${encodeURIComponent(request.voice)}?output_format=pcm_${String(SAMPLE_RATE_HZ)}`,
+      headers,
+      body: { text, model_id: model },
+      timeoutMs,
+      mostBytes: mostBytesFor(text),
+    });
+    checkContentType(answer);
+    checkRaw(answer);
+    return checkLength({ pcm: samplesOf(answer.bytes), sampleRateHz: SAMPLE_RATE_HZ }, text);
+  }
+
+  return {
+    name: 'elevenlabs',
+    settings: `${baseUrl} ${model} pcm_${String(SAMPLE_RATE_HZ)}`,
+    listVoices: () => listVoices({ baseUrl, headers, timeoutMs }),
+    speak,
+    close: () => Promise.resolve(),
+  };
+}
+
+/** How other files begin: with ID3 tags of MP3, Ogg, FLAC, WAV, and text of any kind. */
+const OTHER_FILES = /^(?:ID3|OggS|fLaC|RIFF|\s*[<{]["!?a-z])/i;
+/** A frame of MP3, which could also be the beginning of quiet speech. */
+const MP3_FRAME = /^\xff[\xe2-\xfe]/;
+
+/** @throws SpeechError, passing, for what is in some other format */
+function checkRaw({ contentType, bytes }: HttpAnswer): void {
+  const beginning = Buffer.from(bytes.subarray(0, 16)).toString('latin1');
+  const isMp3 = contentType === 'audio/mpeg' && MP3_FRAME.test(beginning);
+  if (isMp3 || OTHER_FILES.test(beginning)) throw notAudio('The answer is a file, not samples.');
+}
+
+const PAGE_SIZE = 100;
+/** An account with more voices than this offers the first of them. */
+const MOST_PAGES = 10;
+const MOST_PAGE_BYTES = 4 * 1024 * 1024;
+
+const page = z.object({
+  voices: z.array(
+    z.object({
+      voice_id: z.string().regex(/^[\w-]{1,100}$/),
+      name: z.string().nullish(),
+      labels: z.record(z.string(), z.unknown()).nullish(),
+      verified_languages: z
+        .array(z.object({ language: z.string().nullish(), locale: z.string().nullish() }))
+        .nullish(),
+    }),
+  ),
+  has_more: z.boolean().nullish(),
+  next_page_token: z.string().nullish(),
+});
+
+type ListedVoice = z.infer<typeof page>['voices'][number];
+
+/** @see https://elevenlabs.io/docs/api-reference/voices/search */
+async function listVoices(request: {
+  baseUrl: string;
+  headers: Readonly<Record<string, string>>;
+  timeoutMs: number;
+}): Promise<ProviderVoice[]> {
+  const voices = new Map<string, ProviderVoice>();
+  let token: string | null = null;
+  for (let pages = 0; pages < MOST_PAGES; pages++) {
+    const query = new URLSearchParams({ page_size: String(PAGE_SIZE) });
+    if (token !== null) query.set('next_page_token', token);
+    const { bytes } = await exchange({
+      url: `${request.baseUrl}/v2/voices?${query.toString()}`,
+      headers: request.headers,
+      timeoutMs: request.timeoutMs,
+      mostBytes: MOST_PAGE_BYTES,
+    });
+    const listed = readPage(bytes);
+    for (const voice of listed.voices) voices.set(voice.voice_id, voiceOf(voice));
+    token = listed.next_page_token ?? null;
+    if (listed.has_more !== true || token === null) break;
+  }
+  return [...voices.values()];
+}
+
+function readPage(bytes: Uint8Array): z.infer<typeof page> {
+  try {
+    return page.parse(JSON.parse(Buffer.from(bytes).toString()));
+  } catch (error) {
+    throw new SpeechError('The list of voices cannot be read.', {
+      permanent: false,
+      kind: 'status',
+      cause: error,
+    });
+  }
+}
+
+/** What the multilingual models read, for voices of which nothing else is known. */
+const LANGUAGES = ['en', 'pl', 'de', 'fr', 'es', 'it', 'pt', 'nl', 'cs', 'sv', 'uk', 'ja', 'zh'];
+const MOST_NAME = 100;
+
+function voiceOf({
+  voice_id: id,
+  name,
+  labels,
+  verified_languages: verified,
+}: ListedVoice): ProviderVoice {
+  const known = (verified ?? []).flatMap(({ locale, language }) => [locale, language]);
+  const languages = [...known, labels?.['language']].map(tagOf).filter((tag) => tag !== null);
+  const gender = labels?.['gender'];
+  return {
+    id,
+    name:
+      name
+        ?.normalize('NFC')
+        .replace(/\p{C}+/gu, ' ')
+        .trim()
+        .slice(0, MOST_NAME) ?? id,
+    languages: [...new Set(languages.length === 0 ? LANGUAGES : languages)],
+    gender: gender === 'female' || gender === 'male' ? gender : null,
+  };
+}
+
+/** As BCP 47 writes it; null for what is none. */
+function tagOf(value: unknown): string | null {
+  try {
+    return typeof value === 'string' ? (Intl.getCanonicalLocales(value)[0] ?? null) : null;
+  } catch {
+    return null;
+  }
+}

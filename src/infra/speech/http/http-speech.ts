@@ -1,0 +1,175 @@
+import { mostSecondsOf } from '../../../domain/speakable.js';
+import { SpeechError, type SpeechErrorKind, type SpokenSentence } from '../provider.js';
+import { retryAfterMsOf } from '../rate-gate.js';
+import { notAudio } from './wav.js';
+
+export interface HttpRequest {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Sent as JSON by POST; GET without it. */
+  readonly body?: object;
+  /** For the whole of it, from the connection to the last byte. */
+  readonly timeoutMs: number;
+  readonly mostBytes: number;
+}
+
+export interface HttpAnswer {
+  /** Without parameters, in small letters; '' when it does not say. */
+  readonly contentType: string;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Sends one request, once, and reads the whole answer. It follows no redirects, and cuts the connection
+ * when the answer takes too long or is too large.
+ * @throws SpeechError, in whose message and cause is nothing of what was sent
+ */
+export async function exchange(request: HttpRequest): Promise<HttpAnswer> {
+  const abort = new AbortController();
+  const timer = setTimeout(() => {
+    abort.abort(failure('timeout', 'The speech provider took too long.'));
+  }, request.timeoutMs);
+  try {
+    const response = await fetch(request.url, {
+      method: request.body === undefined ? 'GET' : 'POST',
+      headers: {
+        'accept-encoding': 'identity',
+        ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...request.headers,
+      },
+      body: request.body === undefined ? null : JSON.stringify(request.body),
+      redirect: 'error',
+      signal: abort.signal,
+    });
+    if (response.status !== 200) throw await refusal(response, abort.signal);
+    const bytes = await read(response, request.mostBytes, abort.signal);
+    return { contentType: contentTypeOf(response), bytes };
+  } catch (error) {
+    if (error instanceof SpeechError) throw error;
+    throw failure('unreachable', 'The speech provider cannot be reached.', error);
+  } finally {
+    clearTimeout(timer);
+    // What is left of the answer is not waited for.
+    abort.abort();
+  }
+}
+
+const failure = (kind: SpeechErrorKind, message: string, cause?: unknown): SpeechError =>
+  new SpeechError(message, { permanent: false, kind, cause });
+
+const contentTypeOf = ({ headers }: Response): string =>
+  (headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+
+/**
+ * Reads the body to its end.
+ * @param signal ends it at once. That of `fetch` does not always: it is forgotten when memory is collected
+ *   behind the headers.
+ * @throws SpeechError for more than `mostBytes`, as soon as they are there
+ */
+async function read(
+  response: Response,
+  mostBytes: number,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const reader = (response.body as ReadableStream<Uint8Array> | null)?.getReader();
+  if (reader === undefined) return new Uint8Array();
+  const cut = (): void => {
+    reader.cancel().catch(() => undefined);
+  };
+  signal.addEventListener('abort', cut, { once: true });
+  const chunks: Uint8Array[] = [];
+  let lengthBytes = 0;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      signal.throwIfAborted();
+      if (done) return Buffer.concat(chunks);
+      lengthBytes += value.length;
+      if (lengthBytes > mostBytes) {
+        throw failure('too-long', 'The speech is longer than the text can take.');
+      }
+      chunks.push(value);
+    }
+  } finally {
+    signal.removeEventListener('abort', cut);
+    cut();
+  }
+}
+
+/**
+ * Bad input, an unknown model or voice: it will not be otherwise tomorrow. A wrong key or an empty account
+ * (401, 402, 403) is the operator's to mend, and no listener should lose a narration for it.
+ */
+const PERMANENT: Readonly<Record<number, SpeechErrorKind>> = {
+  400: 'refused',
+  404: 'unknown-voice',
+  413: 'refused',
+  415: 'refused',
+  422: 'refused',
+};
+
+async function refusal(response: Response, signal: AbortSignal): Promise<SpeechError> {
+  const { status } = response;
+  const cause = new Error(`${String(status)} ${await wordsOf(response, signal)}`.trim());
+  const permanent = PERMANENT[status];
+  return new SpeechError(`The speech provider answered with ${String(status)}.`, {
+    permanent: permanent !== undefined,
+    kind: permanent ?? (status === 429 ? 'rate-limited' : 'status'),
+    status,
+    retryAfterMs:
+      status === 429 || status === 503 ? retryAfterMsOf(response.headers.get('retry-after')) : null,
+    cause,
+  });
+}
+
+const MOST_ERROR_BYTES = 4096;
+const MOST_WORDS = 4;
+/** Under these names errors have codes for programs, such as `quota_exceeded`. */
+const CODES = /"(?:code|type|status|error)"\s*:\s*"([a-z][a-z0-9_.-]{2,59})"/giu;
+
+/**
+ * The codes in the body of an error. What it says in sentences is left out, because it may repeat the text
+ * or a part of the key.
+ */
+async function wordsOf(response: Response, signal: AbortSignal): Promise<string> {
+  try {
+    const body = Buffer.from(await read(response, MOST_ERROR_BYTES, signal)).toString();
+    return [...body.matchAll(CODES)]
+      .slice(0, MOST_WORDS)
+      .map(([, code]) => code)
+      .join(' ');
+  } catch {
+    return '';
+  }
+}
+
+/** More than any answer of a second takes: 48 kHz, 16 bits, two channels. */
+const MOST_BYTES_A_SECOND = 48_000 * 2 * 2;
+const HEADER_BYTES = 65_536;
+
+/** How large the speech for a text may be at most. */
+export const mostBytesFor = (text: string): number =>
+  HEADER_BYTES + Math.ceil(mostSecondsOf(text) * MOST_BYTES_A_SECOND);
+
+/** Nothing is said in less. */
+const SHORTEST_SECONDS = 0.02;
+
+/** @throws SpeechError, passing, for what is not speech to judge by its type */
+export function checkContentType({ contentType, bytes }: HttpAnswer): void {
+  if (bytes.length === 0) throw failure('silent', 'The answer is empty.');
+  if (contentType === '' || /^(audio\/|(application|binary)\/octet-stream$)/.test(contentType))
+    return;
+  throw notAudio(
+    `The answer is ${/^[\w.+-]+\/[\w.+-]+$/.test(contentType) ? contentType : 'something else'}, not speech.`,
+  );
+}
+
+/** @throws SpeechError, passing, for speech that is none or cannot be of this text */
+export function checkLength(spoken: SpokenSentence, text: string): SpokenSentence {
+  const seconds = spoken.pcm.length / spoken.sampleRateHz;
+  if (seconds < SHORTEST_SECONDS) throw failure('silent', 'The answer holds no speech.');
+  if (seconds > mostSecondsOf(text)) {
+    throw failure('too-long', 'The speech is longer than the text can take.');
+  }
+  return spoken;
+}

@@ -1,0 +1,141 @@
+import { SpeechError, type SpokenSentence } from '../provider.js';
+
+/** The rates that MP3 has (MPEG 1, 2 and 2.5, layer III). */
+const SAMPLE_RATES_HZ = [8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000];
+
+const PCM = 1;
+const FLOAT = 3;
+const EXTENSIBLE = 0xfffe;
+/** Some writers count a header too much. */
+const FORGIVEN_BYTES = 128;
+
+interface Format {
+  readonly codec: number;
+  readonly channels: number;
+  readonly sampleRateHz: number;
+  readonly bits: number;
+}
+
+/**
+ * Reads a WAV file: PCM of 8, 16, 24 or 32 bits or floats, of one channel or two, which are mixed. Servers
+ * that write while they speak do not know the length: one that cannot be (zero, or more seconds than
+ * `mostSeconds`) means all that follows. A length that could be right and is not there is an answer that
+ * was cut short.
+ * @throws SpeechError: passing when this is no such file, permanent for a sample rate that MP3 lacks
+ */
+export function readWav(file: Uint8Array, mostSeconds: number): SpokenSentence {
+  const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
+  if (bytes.length < 12 || ascii(bytes, 0) !== 'RIFF' || ascii(bytes, 8) !== 'WAVE') {
+    throw notAudio('The answer is not a WAV file.');
+  }
+  let format: Format | null = null;
+  for (let at = 12; at + 8 <= bytes.length;) {
+    const lengthBytes = bytes.readUInt32LE(at + 4);
+    const start = at + 8;
+    if (ascii(bytes, at) === 'fmt ') format = formatOf(bytes.subarray(start, start + lengthBytes));
+    if (ascii(bytes, at) === 'data') {
+      if (format === null) throw notAudio('The WAV file has data before its format.');
+      return decoded(dataOf(bytes, start, lengthBytes, format, mostSeconds), format);
+    }
+    // Chunks begin at even places.
+    at = start + lengthBytes + (lengthBytes % 2);
+  }
+  throw notAudio('The WAV file has no data.');
+}
+
+/** Passing: the next answer may be better. */
+export const notAudio = (message: string): SpeechError =>
+  new SpeechError(message, { permanent: false, kind: 'not-audio' });
+
+const ascii = (bytes: Buffer, at: number): string => bytes.toString('latin1', at, at + 4);
+
+function formatOf(chunk: Buffer): Format {
+  if (chunk.length < 16) throw notAudio('The format of the WAV file is cut short.');
+  const codec = chunk.readUInt16LE(0);
+  const format = {
+    // The real one is the beginning of a GUID, behind the valid bits and the places of the speakers.
+    codec: codec === EXTENSIBLE && chunk.length >= 26 ? chunk.readUInt16LE(24) : codec,
+    channels: chunk.readUInt16LE(2),
+    sampleRateHz: chunk.readUInt32LE(4),
+    bits: chunk.readUInt16LE(14),
+  };
+  if (format.channels < 1 || format.channels > 2) {
+    throw notAudio(`The WAV file has ${String(format.channels)} channels.`);
+  }
+  if (readerOf(format) === undefined) {
+    throw notAudio(
+      `The WAV file is of codec ${String(format.codec)} with ${String(format.bits)} bits.`,
+    );
+  }
+  checkSampleRate(format.sampleRateHz);
+  return format;
+}
+
+/** @throws SpeechError, permanent */
+function checkSampleRate(sampleRateHz: number): void {
+  if (SAMPLE_RATES_HZ.includes(sampleRateHz)) return;
+  throw new SpeechError(
+    `The provider speaks at ${String(sampleRateHz)} samples a second, which MP3 does not have.`,
+    { permanent: true, kind: 'not-audio' },
+  );
+}
+
+function dataOf(
+  bytes: Buffer,
+  start: number,
+  lengthBytes: number,
+  format: Format,
+  mostSeconds: number,
+): Buffer {
+  const there = bytes.length - start;
+  const mostBytes = mostSeconds * format.sampleRateHz * frameBytes(format);
+  if (lengthBytes > there + FORGIVEN_BYTES && lengthBytes <= mostBytes) {
+    throw notAudio('The WAV file is cut short.');
+  }
+  if (lengthBytes === 0 || lengthBytes >= there) return bytes.subarray(start);
+  const end = start + lengthBytes;
+  // What was sent as several files would be heard as the first one alone.
+  if (bytes.length >= end + 4 && ascii(bytes, end) === 'RIFF') {
+    throw notAudio('The answer is more than one WAV file.');
+  }
+  return bytes.subarray(start, end);
+}
+
+const frameBytes = ({ bits, channels }: Format): number => (bits / 8) * channels;
+
+/** Reads a sample at a place, -32768 to 32767. */
+type Reader = (data: Buffer, at: number) => number;
+
+const READERS: Readonly<Record<string, Reader>> = {
+  // The only one without a sign.
+  [`${String(PCM)}/8`]: (data, at) => (data.readUInt8(at) - 128) * 256,
+  [`${String(PCM)}/16`]: (data, at) => data.readInt16LE(at),
+  [`${String(PCM)}/24`]: (data, at) => data.readIntLE(at, 3) / 256,
+  [`${String(PCM)}/32`]: (data, at) => data.readInt32LE(at) / 65_536,
+  // What is not a number is silence.
+  [`${String(FLOAT)}/32`]: (data, at) => (data.readFloatLE(at) || 0) * 32_767,
+};
+
+const readerOf = ({ codec, bits }: Format): Reader | undefined =>
+  READERS[`${String(codec)}/${String(bits)}`];
+
+/** Samples of 16 bits, the lower half first, as every machine that this runs on keeps them. */
+export function samplesOf(data: Uint8Array): Int16Array<ArrayBuffer> {
+  const bytes = new Uint8Array(Math.floor(data.length / 2) * 2);
+  bytes.set(data.subarray(0, bytes.length));
+  return new Int16Array(bytes.buffer);
+}
+
+function decoded(data: Buffer, format: Format): SpokenSentence {
+  const read = readerOf(format);
+  const { codec, channels, bits, sampleRateHz } = format;
+  if (codec === PCM && bits === 16 && channels === 1) return { pcm: samplesOf(data), sampleRateHz };
+  const pcm = new Int16Array(Math.floor(data.length / frameBytes(format)));
+  for (let frame = 0; read !== undefined && frame < pcm.length; frame++) {
+    const at = frame * frameBytes(format);
+    const first = read(data, at);
+    const sample = channels === 1 ? first : (first + read(data, at + bits / 8)) / 2;
+    pcm[frame] = Math.max(-32_768, Math.min(32_767, Math.round(sample)));
+  }
+  return { pcm, sampleRateHz };
+}

@@ -1,0 +1,30 @@
+import type { SpeechConfig } from '../../config.js';
+import type { Logger } from '../log.js';
+import type { Metrics } from '../metrics.js';
+import { createEspeakProvider } from './espeak.js';
+import { guardProvider, type BareProvider } from './guard.js';
+import { createElevenLabsProvider } from './http/elevenlabs.js';
+import { createOpenAiProvider } from './http/openai.js';
+import type { SpeechProvider } from './provider.js';
+
+/** The provider that the configuration picks, with its guard. Nothing is asked of it yet. */
+export const openSpeech = (
+  config: SpeechConfig,
+  { log, metrics }: { log: Logger; metrics: Metrics },
+): SpeechProvider =>
+  guardProvider(createProvider(config, log), { concurrency: config.concurrency, metrics });
+
+function createProvider(config: SpeechConfig, log: Logger): BareProvider {
+  switch (config.provider) {
+    case 'espeak':
+      return createEspeakProvider({
+        processes: config.concurrency,
+        timeoutMs: config.timeoutMs,
+        log,
+      });
+    case 'openai':
+      return createOpenAiProvider(config);
+    case 'elevenlabs':
+      return createElevenLabsProvider(config);
+  }
+}

@@ -1,0 +1,67 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SpeechError, stopped } from './provider.js';
+
+/** Holds back whoever wants to send a request while the provider has asked to be left alone. */
+export interface RateGate {
+  /** @throws SpeechError: the signal was aborted, or it would take too long */
+  wait(signal: AbortSignal): Promise<void>;
+  /** Takes note of an answer of `429 Too Many Requests`, or of another with Retry-After. */
+  closeAfter(error: SpeechError): void;
+  /** Why nobody needs to come; null while it is open, or soon will be. */
+  resting(): string | null;
+}
+
+/** Nobody waits longer. */
+const MOST_WAIT_MS = 300_000;
+/** A provider that wants more is asked again all the same. */
+const MOST_CLOSED_MS = 3_600_000;
+/** For a 429 that does not say how long. */
+const UNSAID_MS = 1000;
+
+/** Open at first. One for each provider and process. */
+export function createRateGate(): RateGate {
+  let opensAt = 0;
+  const closedForMs = (): number => opensAt - Date.now();
+
+  const resting = (): string | null =>
+    closedForMs() > MOST_WAIT_MS
+      ? `wants no request for another ${String(Math.ceil(closedForMs() / 60_000))} minutes.`
+      : null;
+
+  return {
+    resting,
+    closeAfter: ({ kind, retryAfterMs }) => {
+      if (kind !== 'rate-limited' && retryAfterMs === null) return;
+      const forMs = Math.min(retryAfterMs ?? UNSAID_MS, MOST_CLOSED_MS);
+      opensAt = Math.max(opensAt, Date.now() + forMs);
+    },
+    wait: async (signal) => {
+      const deadline = Date.now() + MOST_WAIT_MS;
+      // Each answer meanwhile may have closed it for longer.
+      while (!signal.aborted && closedForMs() > 0) {
+        if (opensAt > deadline) {
+          throw new SpeechError('The speech provider wants no request for now.', {
+            permanent: false,
+            kind: 'resting',
+          });
+        }
+        await sleep(closedForMs(), undefined, { signal }).catch(() => undefined);
+      }
+      if (signal.aborted) throw stopped();
+    },
+  };
+}
+
+/**
+ * What Retry-After asks for: seconds, or an HTTP date (RFC 9110, 10.2.3).
+ * @returns null when it is absent, nonsense, or over already
+ */
+export function retryAfterMsOf(header: string | null, now = Date.now()): number | null {
+  const value = header?.trim() ?? '';
+  const ms = /^\d{1,9}$/.test(value)
+    ? Number(value) * 1000
+    : /^[A-Z][a-z]{2,8}, \S.* \d{2}:\d{2}:\d{2} GMT$/.test(value)
+      ? Date.parse(value) - now
+      : NaN;
+  return ms > 0 ? ms : null;
+}

@@ -1,0 +1,140 @@
+import { z } from 'zod';
+import { ConfigError } from './config-error.js';
+import { list, wholeNumber } from './kinds.js';
+
+/** The hosted server's voices; the older models have the first nine. */
+const OLDER_VOICES = ['alloy', 'ash', 'coral', 'echo', 'fable', 'nova', 'onyx', 'sage', 'shimmer'];
+const NEWER_VOICES = [...OLDER_VOICES, 'ballad', 'verse', 'marin', 'cedar'];
+/** Some of the many that the hosted models read. */
+const LANGUAGES = ['en', 'pl', 'de', 'fr', 'es', 'it', 'pt', 'nl', 'cs', 'sv', 'uk', 'ja', 'zh'];
+
+/** A server to which paths are added. Who is let in is said by a key. */
+const baseUrl = z
+  .string()
+  .refine((value) => {
+    if (!URL.canParse(value)) return false;
+    const { protocol, username, password, search, hash } = new URL(value);
+    return /^https?:$/.test(protocol) && username + password + search + hash === '';
+  }, 'an address that begins with http:// or https://, without a user, a query or a fragment')
+  .transform((value) => value.replace(/\/+$/, ''));
+
+/** What can stand in a header. */
+const key = z
+  .string()
+  .max(500, 'at most 500 characters')
+  .regex(/^[!-~]+$/, 'a key: letters, digits and signs without spaces');
+
+const isTag = (value: string): boolean => {
+  try {
+    return Intl.getCanonicalLocales(value)[0] === value;
+  } catch {
+    return false;
+  }
+};
+
+export const speechVariables = {
+  SPEECH_PROVIDER: z.enum(['espeak', 'openai', 'elevenlabs']).default('espeak'),
+  SPEECH_TIMEOUT_SECONDS: wholeNumber(1, 300).default(30),
+  SPEECH_CONCURRENCY: wholeNumber(1, 64).optional(),
+  OPENAI_BASE_URL: baseUrl.optional(),
+  OPENAI_API_KEY: key.optional(),
+  OPENAI_TTS_MODEL: z.string().max(200, 'at most 200 characters').default('tts-1'),
+  OPENAI_TTS_VOICES: list
+    .refine(
+      (voices) => voices.length > 0 && voices.every((voice) => /^[\w.+:()-]{1,100}$/.test(voice)),
+      'names of voices, for example alloy,nova',
+    )
+    .optional(),
+  OPENAI_TTS_LANGUAGES: list
+    .refine(
+      (tags) => tags.length > 0 && tags.every(isTag),
+      'languages as BCP 47 writes them, for example en,pl,pt-BR',
+    )
+    .default(LANGUAGES),
+  ELEVENLABS_BASE_URL: baseUrl.default('https://api.elevenlabs.io'),
+  ELEVENLABS_API_KEY: key.optional(),
+  ELEVENLABS_MODEL: z.string().max(200, 'at most 200 characters').default('eleven_multilingual_v2'),
+};
+
+/** Which provider speaks, and how it is reached. */
+export type SpeechConfig = {
+  /** Sentences that this process has spoken at once. */
+  readonly concurrency: number;
+  /** For one sentence. */
+  readonly timeoutMs: number;
+} & (
+  | { readonly provider: 'espeak' }
+  | {
+      readonly provider: 'openai';
+      readonly baseUrl: string;
+      readonly key: string | null;
+      readonly model: string;
+      readonly voices: readonly string[];
+      readonly languages: readonly string[];
+    }
+  | {
+      readonly provider: 'elevenlabs';
+      readonly baseUrl: string;
+      readonly key: string;
+      readonly model: string;
+    }
+);
+
+const OPENAI = 'https://api.openai.com/v1';
+const PAID_CONCURRENCY = 4;
+
+type SpeechEnvironment = z.infer<z.ZodObject<typeof speechVariables>>;
+
+/**
+ * @param espeakConcurrency when SPEECH_CONCURRENCY does not say
+ * @throws ConfigError when something is missing for the provider
+ */
+export function speechOf(env: SpeechEnvironment, espeakConcurrency: number): SpeechConfig {
+  const timeoutMs = env.SPEECH_TIMEOUT_SECONDS * 1000;
+  const paid = { concurrency: env.SPEECH_CONCURRENCY ?? PAID_CONCURRENCY, timeoutMs };
+  switch (env.SPEECH_PROVIDER) {
+    case 'espeak':
+      return {
+        provider: 'espeak',
+        concurrency: env.SPEECH_CONCURRENCY ?? espeakConcurrency,
+        timeoutMs,
+      };
+    case 'openai':
+      return { provider: 'openai', ...paid, ...openAiOf(env) };
+    case 'elevenlabs': {
+      const {
+        ELEVENLABS_API_KEY: key,
+        ELEVENLABS_BASE_URL: baseUrl,
+        ELEVENLABS_MODEL: model,
+      } = env;
+      if (key === undefined) {
+        throw new ConfigError(
+          'ELEVENLABS_API_KEY is not set, but SPEECH_PROVIDER is elevenlabs, which needs one.',
+        );
+      }
+      return { provider: 'elevenlabs', ...paid, baseUrl, key, model };
+    }
+  }
+}
+
+function openAiOf(
+  env: SpeechEnvironment,
+): Omit<Extract<SpeechConfig, { provider: 'openai' }>, 'provider' | 'concurrency' | 'timeoutMs'> {
+  const { OPENAI_API_KEY: key, OPENAI_BASE_URL: baseUrl, OPENAI_TTS_MODEL: model } = env;
+  if (key === undefined && baseUrl === undefined) {
+    throw new ConfigError(
+      'OPENAI_API_KEY is not set, but SPEECH_PROVIDER is openai: set it, or OPENAI_BASE_URL for a server that wants no key.',
+    );
+  }
+  return {
+    baseUrl: baseUrl ?? OPENAI,
+    key: key ?? null,
+    model,
+    voices: [
+      ...new Set(
+        env.OPENAI_TTS_VOICES ?? (model.startsWith('tts-1') ? OLDER_VOICES : NEWER_VOICES),
+      ),
+    ],
+    languages: env.OPENAI_TTS_LANGUAGES,
+  };
+}

@@ -1,0 +1,513 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type * as MetricsModule from '../../src/infra/metrics.js';
+import type * as Guard from '../../src/infra/speech/guard.js';
+import type * as ElevenLabs from '../../src/infra/speech/http/elevenlabs.js';
+import type * as OpenAi from '../../src/infra/speech/http/openai.js';
+import type { SpeechError, SpeechProvider } from '../../src/infra/speech/provider.js';
+import type * as Gate from '../../src/infra/speech/rate-gate.js';
+import { compiled } from '../support/compiled.js';
+import { until } from '../support/faults.js';
+import {
+  answerWith,
+  startSpeechServer,
+  toneFor,
+  wavOf,
+  type Misbehaviour,
+  type SpeechServer,
+} from '../support/speech-server.js';
+
+const { createOpenAiProvider } = await compiled<typeof OpenAi>('infra/speech/http/openai.js');
+const { createElevenLabsProvider } = await compiled<typeof ElevenLabs>(
+  'infra/speech/http/elevenlabs.js',
+);
+const { guardProvider } = await compiled<typeof Guard>('infra/speech/guard.js');
+const { retryAfterMsOf } = await compiled<typeof Gate>('infra/speech/rate-gate.js');
+const { createMetrics } = await compiled<typeof MetricsModule>('infra/metrics.js');
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+const KEY = 'sk-a-secret-of-the-operator';
+const TEXT = 'The tortoise walked home, slowly.';
+/** For what does not end. */
+const TIMEOUT_MS = 600;
+const never = new AbortController().signal;
+
+type Kind = 'openai' | 'elevenlabs';
+const VOICE: Readonly<Record<Kind, string>> = { openai: 'nova', elevenlabs: 'Anna1' };
+
+function open(
+  kind: Kind,
+  url: string,
+  { concurrency = 4, timeoutMs = 10_000, restMs = 10_000 } = {},
+): { provider: SpeechProvider; metrics: MetricsModule.Metrics } {
+  const bare =
+    kind === 'openai'
+      ? createOpenAiProvider({
+          baseUrl: url,
+          key: KEY,
+          model: 'tts-1',
+          voices: ['nova'],
+          languages: ['en'],
+          timeoutMs,
+        })
+      : createElevenLabsProvider({ baseUrl: url, key: KEY, model: 'eleven_x', timeoutMs });
+  const metrics = createMetrics();
+  const rest = { failures: 5, firstMs: restMs, mostMs: 4 * restMs };
+  return { provider: guardProvider(bare, { concurrency, metrics, rest }), metrics };
+}
+
+const httpDateIn = (ms: number): string => new Date(Date.now() + ms).toUTCString();
+
+/** Everything that could be shown or logged of an error. */
+const unfolded = (error: unknown): string =>
+  error instanceof Error
+    ? `${error.message} ${error.stack ?? ''} ${JSON.stringify(error)} ${unfolded(error.cause)}`
+    : String(error);
+
+describe.each<Kind>(['openai', 'elevenlabs'])('%s', (kind) => {
+  let server: SpeechServer;
+  beforeEach(async () => {
+    server = await startSpeechServer({ kind });
+  });
+  afterEach(() => server.close());
+
+  const asked = (text = TEXT): { text: string; voice: string; language: string } => ({
+    text,
+    voice: VOICE[kind],
+    language: 'en',
+  });
+
+  /** @returns the error, after looking for what must not be in it */
+  async function errorOf(speaking: Promise<unknown>): Promise<SpeechError> {
+    const error: unknown = await speaking.then(
+      () => new Error('It was spoken.'),
+      (reason: unknown) => reason,
+    );
+    expect(error).toMatchObject({ name: 'SpeechError' });
+    expect(unfolded(error)).not.toContain(KEY);
+    expect(unfolded(error)).not.toMatch(/tortoise/i);
+    return error as SpeechError;
+  }
+
+  test('a sentence is asked for once, as the API wants it, and its samples are kept', async () => {
+    const { provider } = open(kind, server.url);
+    const { pcm, sampleRateHz } = await provider.speak(asked(), never);
+    expect(sampleRateHz).toBe(24_000);
+    expect(Buffer.compare(Buffer.from(pcm.buffer), Buffer.from(toneFor(TEXT).buffer))).toBe(0);
+    expect(server.requests).toHaveLength(1);
+    const [request] = server.requests;
+    expect(request).toMatchObject({ method: 'POST', answered: true });
+    expect(request?.headers).toMatchObject({ 'content-type': 'application/json' });
+    if (kind === 'openai') {
+      expect(request?.path).toBe('/v1/audio/speech');
+      expect(request?.headers.authorization).toBe(`Bearer ${KEY}`);
+      expect(JSON.parse(request?.body ?? '')).toEqual({
+        model: 'tts-1',
+        voice: 'nova',
+        input: TEXT,
+        response_format: 'wav',
+      });
+    } else {
+      expect(request?.path).toBe('/v1/text-to-speech/Anna1?output_format=pcm_24000');
+      expect(request?.headers['xi-api-key']).toBe(KEY);
+      expect(JSON.parse(request?.body ?? '')).toEqual({ text: TEXT, model_id: 'eleven_x' });
+    }
+  });
+
+  test('what could be read as markup is not sent', async () => {
+    const { provider } = open(kind, server.url);
+    await provider.speak(asked('Wait <break time="300s" /> [shouts] for Tom & me.'), never);
+    expect(server.requests[0]?.text).toBe('Wait  break time="300s" /   shouts  for Tom  and  me.');
+    const nothing = await errorOf(provider.speak(asked('<>'), never));
+    expect(nothing).toMatchObject({ permanent: true, kind: 'silent' });
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test('a voice is a name in an address, whatever it is called', async () => {
+    const { provider } = open(kind, server.url);
+    const voice = '../v2/voices?x=/#';
+    const speaking = provider.speak({ ...asked(), voice }, never);
+    if (kind === 'openai') {
+      expect(await errorOf(speaking)).toMatchObject({ permanent: true, kind: 'unknown-voice' });
+      expect(server.requests).toHaveLength(0);
+    } else {
+      await speaking;
+      expect(server.requests[0]?.voice).toBe(voice);
+    }
+  });
+
+  test('an answer that is slow but in time is good', async () => {
+    server.behave('slow but in time');
+    const { pcm } = await open(kind, server.url).provider.speak(asked(), never);
+    expect(pcm).toHaveLength(toneFor(TEXT).length);
+  });
+
+  test.each<[Misbehaviour, string]>([
+    ['hang before headers', 'timeout'],
+    ['hang in the body', 'timeout'],
+    ['trickle', 'timeout'],
+    ['reset before headers', 'unreachable'],
+    ['reset in the middle', 'unreachable'],
+    ['end in the middle', 'unreachable'],
+    ['length too long', 'unreachable'],
+    ['endless', 'too-long'],
+    ['HTML with 200', 'not-audio'],
+    ['JSON with 200', 'not-audio'],
+    ['HTML that says it is audio', 'not-audio'],
+    ['MP3 that says it is audio', 'not-audio'],
+    ['empty', 'silent'],
+    ['redirect', 'unreachable'],
+  ])('%s: fails for now, in time, and the connection is gone', async (how, errorKind) => {
+    server.behave(how);
+    const { provider } = open(kind, server.url, { timeoutMs: TIMEOUT_MS });
+    const startedAt = performance.now();
+    const error = await errorOf(provider.speak(asked(), never));
+    expect(error).toMatchObject({ permanent: false, kind: errorKind });
+    expect(performance.now() - startedAt).toBeLessThan(TIMEOUT_MS + 1500);
+    expect(server.requests).toHaveLength(1);
+    await until('nothing is in hand', () => server.inHand() === 0, 2000);
+    server.behave('good');
+    expect(
+      (await open(kind, server.url).provider.speak(asked(), never)).pcm.length,
+    ).toBeGreaterThan(0);
+  });
+
+  test.each<Misbehaviour>(['hang before headers', 'hang in the body', 'trickle'])(
+    'memory that is collected does not undo the time-out: %s',
+    async (how) => {
+      server.behave(how);
+      const { provider } = open(kind, server.url, { timeoutMs: TIMEOUT_MS });
+      const speaking = errorOf(provider.speak(asked(), never));
+      const garbage = setInterval(collectGarbage, 50);
+      try {
+        expect(await speaking).toMatchObject({ kind: 'timeout' });
+      } finally {
+        clearInterval(garbage);
+      }
+      await until('nothing is in hand', () => server.inHand() === 0, 2000);
+    },
+  );
+
+  test('an answer that says it is shorter than it is: cut, which a WAV file shows', async () => {
+    server.behave('length too short');
+    const speaking = open(kind, server.url).provider.speak(asked(), never);
+    if (kind === 'openai') expect(await errorOf(speaking)).toMatchObject({ kind: 'not-audio' });
+    else expect((await speaking).pcm.length).toBe(toneFor(TEXT).length / 2);
+  });
+
+  test.each([
+    [400, true, 'refused'],
+    [401, false, 'status'],
+    [402, false, 'status'],
+    [403, false, 'status'],
+    [404, true, 'unknown-voice'],
+    [408, false, 'status'],
+    [409, false, 'status'],
+    [413, true, 'refused'],
+    [415, true, 'refused'],
+    [422, true, 'refused'],
+    [425, false, 'status'],
+    [429, false, 'rate-limited'],
+    [500, false, 'status'],
+    [503, false, 'status'],
+  ])('status %i: permanent is %s', async (status, permanent, errorKind) => {
+    const body = JSON.stringify({
+      detail: { status: 'quota_exceeded', message: `No “${TEXT}” for ${KEY}.`, input: TEXT },
+    });
+    server.behave(answerWith(status, {}, body));
+    const error = await errorOf(open(kind, server.url).provider.speak(asked(), never));
+    expect(error).toMatchObject({ permanent, kind: errorKind, status });
+    expect(error.message).toContain(String(status));
+    expect(error.cause).toMatchObject({ message: `${String(status)} quota_exceeded` });
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test('a body of an error that has no end is not waited for', async () => {
+    server.behave((_request, response) => {
+      response.writeHead(500, { 'content-type': 'text/plain' });
+      const more = setInterval(() => response.write('x'.repeat(1000)), 5);
+      response.once('close', () => {
+        clearInterval(more);
+      });
+      return undefined;
+    });
+    const startedAt = performance.now();
+    const error = await errorOf(open(kind, server.url).provider.speak(asked(), never));
+    expect(error).toMatchObject({ status: 500 });
+    expect(performance.now() - startedAt).toBeLessThan(TIMEOUT_MS + 1500);
+    await until('nothing is in hand', () => server.inHand() === 0, 2000);
+  });
+
+  test('a provider that is not there fails for now', async () => {
+    const gone = await startSpeechServer({ kind });
+    await gone.close();
+    const error = await errorOf(open(kind, gone.url).provider.speak(asked(), never));
+    expect(error).toMatchObject({ permanent: false, kind: 'unreachable' });
+  });
+
+  test('no more sentences are in hand than are allowed', async () => {
+    server.delayMs = 40;
+    const { provider } = open(kind, server.url, { concurrency: 3 });
+    expect(provider.concurrency).toBe(3);
+    const texts = Array.from({ length: 20 }, (_, index) => `Sentence ${String(index)}.`);
+    await Promise.all(texts.map((text) => provider.speak(asked(text), never)));
+    expect(server.mostAtOnce()).toBe(3);
+    expect([...server.countByText().values()]).toEqual(texts.map(() => 1));
+  });
+
+  describe('a rest', () => {
+    const REST_MS = 400;
+    const fail = (provider: SpeechProvider): Promise<SpeechError> =>
+      errorOf(provider.speak(asked(), never));
+
+    test('begins with the fifth failure in a row, and one request ends it', async () => {
+      server.behave(answerWith(500));
+      const { provider } = open(kind, server.url, { restMs: REST_MS });
+      for (let times = 0; times < 5; times++) {
+        expect(provider.resting()).toBeNull();
+        expect(await fail(provider)).toMatchObject({ kind: 'status' });
+      }
+      expect(provider.resting()).toMatch(/keeps failing, and is asked again in \d+ s\./);
+      expect(await fail(provider)).toMatchObject({ kind: 'resting', permanent: false });
+      expect(server.requests).toHaveLength(5);
+      await sleep(REST_MS + 20);
+      expect(provider.resting()).toBeNull();
+      server.behave('good');
+      server.delayMs = 50;
+      const waiting = Array.from({ length: 3 }, () => provider.speak(asked(), never));
+      await sleep(30);
+      expect(server.requests).toHaveLength(6);
+      await Promise.all(waiting);
+      expect(server.requests).toHaveLength(8);
+      expect(provider.resting()).toBeNull();
+    });
+
+    test('is longer each time that the one request fails', async () => {
+      server.behave(answerWith(500));
+      const { provider } = open(kind, server.url, { restMs: REST_MS });
+      for (let times = 0; times < 5; times++) await fail(provider);
+      await sleep(REST_MS + 20);
+      server.delayMs = 50;
+      const kinds = await Promise.all(Array.from({ length: 3 }, () => fail(provider)));
+      expect(kinds.map((error) => error.kind).sort()).toEqual(['resting', 'resting', 'status']);
+      expect(server.requests).toHaveLength(6);
+      await sleep(REST_MS + 20);
+      expect(provider.resting()).not.toBeNull();
+      await sleep(REST_MS);
+      expect(provider.resting()).toBeNull();
+    });
+
+    test('does not come of texts that are refused, of aborted ones, or of failures between successes', async () => {
+      const { provider } = open(kind, server.url, { restMs: REST_MS });
+      server.behave(answerWith(400));
+      for (let times = 0; times < 6; times++) await fail(provider);
+      const aborted = AbortSignal.abort();
+      for (let times = 0; times < 6; times++) {
+        await errorOf(provider.speak(asked(), aborted));
+      }
+      for (let times = 0; times < 2; times++) {
+        server.behave(answerWith(500));
+        for (let failures = 0; failures < 4; failures++) await fail(provider);
+        server.behave('good');
+        await provider.speak(asked(), never);
+      }
+      expect(provider.resting()).toBeNull();
+    });
+  });
+
+  describe('429', () => {
+    /** Answers the first request so, and all others well. */
+    const onceWith = (
+      server: SpeechServer,
+      status: number,
+      headers: Record<string, string>,
+    ): void => {
+      server.behave((request, response, speech) =>
+        server.requests.length === 1
+          ? answerWith(status, headers)(request, response, speech)
+          : 'good',
+      );
+    };
+
+    test.each([['how long'], ['nothing that helps']])(
+      'says %s: nobody asks before',
+      async (says) => {
+        const cases =
+          says === 'how long'
+            ? [
+                { status: 429, header: '1', leastMs: 950 },
+                { status: 503, header: '1', leastMs: 950 },
+                { status: 429, header: httpDateIn(1900), leastMs: 700 },
+              ]
+            : [undefined, 'when I feel like it', '-5'].map((header) => ({
+                status: 429,
+                header,
+                leastMs: 950,
+              }));
+        await Promise.all(
+          cases.map(async ({ status, header, leastMs }) => {
+            const own = await startSpeechServer({ kind });
+            onceWith(own, status, header === undefined ? {} : { 'retry-after': header });
+            const { provider } = open(kind, own.url);
+            expect(await errorOf(provider.speak(asked(), never))).toMatchObject({ status });
+            const refusedAt = Date.now();
+            await Promise.all(['One.', 'Two.'].map((text) => provider.speak(asked(text), never)));
+            const waits = own.requests.slice(1).map(({ at }) => at - refusedAt);
+            expect([header, waits.length, Math.min(...waits) >= leastMs]).toEqual([
+              header,
+              2,
+              true,
+            ]);
+            expect([header, Date.now() - refusedAt < leastMs + 2000]).toEqual([header, true]);
+            await own.close();
+          }),
+        );
+      },
+    );
+
+    test('whoever waits for it stops at once when aborted, and nothing is sent', async () => {
+      onceWith(server, 429, { 'retry-after': '200' });
+      const { provider } = open(kind, server.url, { concurrency: 1 });
+      await errorOf(provider.speak(asked(), never));
+      const abort = new AbortController();
+      const waiting = [1, 2, 3].map(() => errorOf(provider.speak(asked(), abort.signal)));
+      await sleep(50);
+      const startedAt = performance.now();
+      abort.abort();
+      for (const error of await Promise.all(waiting)) {
+        expect(error).toMatchObject({ kind: 'stopped', permanent: false });
+      }
+      expect(performance.now() - startedAt).toBeLessThan(100);
+      expect(server.requests).toHaveLength(1);
+      expect(provider.resting()).toBeNull();
+    });
+
+    test('for longer than anybody waits: it rests', async () => {
+      onceWith(server, 429, { 'retry-after': '900' });
+      const { provider } = open(kind, server.url);
+      await errorOf(provider.speak(asked(), never));
+      expect(provider.resting()).toMatch(/wants no request for another 15 minutes\./);
+      expect(await errorOf(provider.speak(asked(), never))).toMatchObject({ kind: 'resting' });
+      expect(server.requests).toHaveLength(1);
+    });
+  });
+
+  test('what was sent is paid for: its answer is kept although the signal is aborted', async () => {
+    server.delayMs = 100;
+    const { provider } = open(kind, server.url, { concurrency: 1 });
+    const abort = new AbortController();
+    const sent = provider.speak(asked('It was sent.'), abort.signal);
+    const queued = errorOf(provider.speak(asked('It was not.'), abort.signal));
+    await until('it is sent', () => server.requests.length === 1);
+    abort.abort();
+    expect(await queued).toMatchObject({ kind: 'stopped' });
+    expect((await sent).pcm).toHaveLength(toneFor('It was sent.').length);
+    expect(await errorOf(provider.speak(asked(), abort.signal))).toMatchObject({ kind: 'stopped' });
+    expect([...server.countByText().keys()]).toEqual(['It was sent.']);
+  });
+
+  test('all of it is counted', async () => {
+    const { provider, metrics } = open(kind, server.url);
+    const { pcm } = await provider.speak(asked(), never);
+    server.behave(answerWith(500));
+    await errorOf(provider.speak(asked(), never));
+    const { text } = await metrics.expose();
+    const label = `provider="${kind}"`;
+    expect(text).toContain(`talebank_speech_requests_total{${label},result="ok"} 1`);
+    expect(text).toContain(`talebank_speech_requests_total{${label},result="status"} 1`);
+    expect(text).toContain(`talebank_speech_request_duration_seconds_count{${label}} 2`);
+    expect(text).toContain(
+      `talebank_speech_seconds_total{${label}} ${String(pcm.length / 24_000)}`,
+    );
+  });
+});
+
+describe('voices of the account', () => {
+  let server: SpeechServer;
+  beforeEach(async () => {
+    server = await startSpeechServer({ kind: 'elevenlabs' });
+  });
+  afterEach(() => server.close());
+
+  test('are read page by page', async () => {
+    const voices = await open('elevenlabs', server.url).provider.listVoices();
+    expect(voices.map(({ id, name, gender }) => [id, name, gender])).toEqual([
+      ['Anna1', 'Anna', 'female'],
+      ['Jan2', 'Jan', 'male'],
+      ['Ola3', 'Ola', null],
+    ]);
+    expect(voices[0]?.languages).toEqual(['en-GB', 'en', 'pl-PL', 'pl']);
+    expect(voices[1]?.languages).toEqual(expect.arrayContaining(['en', 'pl']));
+    expect(server.listings).toHaveLength(2);
+    expect(server.listings[0]?.headers['xi-api-key']).toBe(KEY);
+  });
+
+  test('are not read for ever', async () => {
+    server.behave((_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      const voices = [{ voice_id: `V${String(server.listings.length)}` }];
+      response.end(JSON.stringify({ voices, has_more: true, next_page_token: 'again' }));
+      return undefined;
+    });
+    expect(await open('elevenlabs', server.url).provider.listVoices()).toHaveLength(10);
+  });
+
+  test.each([
+    ['a wrong key', answerWith(401), 401],
+    ['nonsense', answerWith(200, {}, '{"voices":[{"voice_id":"../x"}]}'), null],
+    ['no JSON', answerWith(200, {}, '<html>'), null],
+  ])('cannot be read: %s', async (_, behaviour, status) => {
+    server.behave(behaviour);
+    const listing = open('elevenlabs', server.url).provider.listVoices();
+    await expect(listing).rejects.toMatchObject({ name: 'SpeechError', permanent: false, status });
+  });
+});
+
+test('a server that wants no key is sent none, and its own sample rate is kept', async () => {
+  const server = await startSpeechServer({ kind: 'openai' });
+  try {
+    server.behave((_request, response) => {
+      response.writeHead(200, { 'content-type': 'audio/x-wav' });
+      response.end(wavOf(new Int16Array(22_050), { sampleRateHz: 22_050 }));
+      return undefined;
+    });
+    const provider = createOpenAiProvider({
+      baseUrl: server.url,
+      key: null,
+      model: 'kokoro',
+      voices: ['af_heart'],
+      languages: ['en', 'pl'],
+      timeoutMs: TIMEOUT_MS,
+    });
+    expect(await provider.listVoices()).toEqual([
+      { id: 'af_heart', name: 'Af heart', languages: ['en', 'pl'], gender: null },
+    ]);
+    const request = { text: TEXT, voice: 'af_heart', language: 'en' };
+    const { pcm, sampleRateHz } = await provider.speak(request, never);
+    expect([pcm.length, sampleRateHz]).toEqual([22_050, 22_050]);
+    expect(server.requests[0]?.headers.authorization).toBeUndefined();
+  } finally {
+    await server.close();
+  }
+});
+
+test.each([
+  [null, null],
+  ['', null],
+  ['0', null],
+  ['-1', null],
+  ['1.5', null],
+  ['5s', null],
+  ['120', 120_000],
+  ['Wed, 25 Nov 2026 10:00:30 GMT', 30_000],
+  ['Wednesday, 25-Nov-26 10:00:30 GMT', 30_000],
+  ['Wed, 25 Nov 2026 09:00:00 GMT', null],
+  ['2026-11-25T10:00:30Z', null],
+  ['Soon, or later', null],
+])('Retry-After: %j', (header, ms) => {
+  expect(retryAfterMsOf(header, Date.parse('2026-11-25T10:00:00Z'))).toBe(ms);
+});

@@ -1,0 +1,156 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type * as ConfigModule from '../../src/config.js';
+import { compiled } from '../support/compiled.js';
+import { until } from '../support/faults.js';
+import { administrator, narrate, newListener, newStory, waitForAudio } from '../support/people.js';
+import { answerWith, startSpeechServer, type SpeechServer } from '../support/speech-server.js';
+import { startTalebank, type Environment, type Talebank } from '../support/talebank.js';
+
+const { readConfig } = await compiled<typeof ConfigModule>('config.js');
+const KEY = 'a-key-that-nobody-sees';
+
+describe('what the configuration says of speech', () => {
+  test('espeak by default, half as many processes as narrations', () => {
+    expect(readConfig({}).speech).toEqual({
+      provider: 'espeak',
+      concurrency: 1,
+      timeoutMs: 30_000,
+    });
+    expect(readConfig({ SYNTHESIS_CONCURRENCY: '5' }).speech.concurrency).toBe(3);
+    expect(readConfig({ SPEECH_CONCURRENCY: '7' }).speech.concurrency).toBe(7);
+  });
+
+  test('a server of one’s own needs its address alone, with or without a slash', () => {
+    const speech = readConfig({
+      SPEECH_PROVIDER: 'openai',
+      OPENAI_BASE_URL: 'http://localhost:8880/v1//',
+      OPENAI_TTS_MODEL: 'kokoro',
+      OPENAI_TTS_VOICES: 'af_heart, pl_ola,af_heart',
+      OPENAI_TTS_LANGUAGES: 'en-GB,pl',
+      SPEECH_TIMEOUT_SECONDS: '5',
+    }).speech;
+    expect(speech).toEqual({
+      provider: 'openai',
+      concurrency: 4,
+      timeoutMs: 5000,
+      baseUrl: 'http://localhost:8880/v1',
+      key: null,
+      model: 'kokoro',
+      voices: ['af_heart', 'pl_ola'],
+      languages: ['en-GB', 'pl'],
+    });
+  });
+
+  test('the hosted ones need a key, and know the rest', () => {
+    expect(readConfig({ SPEECH_PROVIDER: 'openai', OPENAI_API_KEY: KEY }).speech).toMatchObject({
+      baseUrl: 'https://api.openai.com/v1',
+      key: KEY,
+      model: 'tts-1',
+      voices: expect.arrayContaining(['alloy', 'shimmer']),
+      languages: expect.arrayContaining(['en', 'pl']),
+    });
+    const speech = readConfig({ SPEECH_PROVIDER: 'elevenlabs', ELEVENLABS_API_KEY: KEY }).speech;
+    expect(speech).toEqual({
+      provider: 'elevenlabs',
+      concurrency: 4,
+      timeoutMs: 30_000,
+      baseUrl: 'https://api.elevenlabs.io',
+      key: KEY,
+      model: 'eleven_multilingual_v2',
+    });
+  });
+});
+
+describe('the voices of an account', () => {
+  let server: SpeechServer;
+  let talebank: Talebank;
+  const account = (): Environment => ({
+    SPEECH_PROVIDER: 'elevenlabs',
+    ELEVENLABS_API_KEY: KEY,
+    ELEVENLABS_BASE_URL: `${server.url}/`,
+    SPEECH_TIMEOUT_SECONDS: '2',
+    ROLE: 'api',
+  });
+  const offered = async (): Promise<string[]> =>
+    (
+      await talebank.database.sql<{ id: string }>(
+        'SELECT id FROM voices WHERE available ORDER BY position, id',
+      )
+    ).map(({ id }) => id);
+  beforeEach(async () => {
+    server = await startSpeechServer({ kind: 'elevenlabs' });
+    talebank = await startTalebank({ ROLE: 'api' });
+  });
+  afterEach(async () => {
+    await talebank.close();
+    await server.close();
+  });
+
+  test('are read at the start, and kept while the server is away', async () => {
+    expect(await offered()).toContain('espeak-en-gb');
+    await talebank.join(account());
+    const voices = ['elevenlabs-Anna1', 'elevenlabs-Jan2', 'elevenlabs-Ola3'];
+    expect(await offered()).toEqual(voices);
+    server.behave(answerWith(503));
+    const second = await talebank.join(account());
+    await until('it warns', () =>
+      second.logs().some(({ msg }) => String(msg).startsWith('voices cannot be listed')),
+    );
+    expect(await offered()).toEqual(voices);
+    await talebank.join();
+    expect(await offered()).not.toContain('elevenlabs-Anna1');
+    await talebank.join(account());
+    expect(await offered()).toEqual([]);
+    expect(second.output()).not.toContain(KEY);
+  });
+
+  test('are not read with a key that is refused: the start stops, and names the variable', async () => {
+    server.behave(answerWith(401, {}, JSON.stringify({ detail: { status: 'invalid_api_key' } })));
+    const failed = talebank.join(account());
+    await expect(failed).rejects.toThrow(
+      'Talebank cannot start. ELEVENLABS_API_KEY is a value, but the provider refuses it with 401: it must be a key that may list voices and speak.',
+    );
+    await expect(failed).rejects.not.toThrow(KEY);
+    expect(await offered()).toContain('espeak-en-gb');
+  });
+});
+
+test('a provider narrates, each sentence once; when it keeps failing, readyz says so', async () => {
+  const server = await startSpeechServer({ kind: 'openai' });
+  const talebank = await startTalebank({
+    SPEECH_PROVIDER: 'openai',
+    OPENAI_API_KEY: KEY,
+    OPENAI_BASE_URL: server.url,
+    SYNTHESIS_RETRIES: '8',
+    SYNTHESIS_RETRY_DELAY_SECONDS: '0',
+  });
+  try {
+    const { url } = talebank;
+    const admin = await administrator(url);
+    const listener = await newListener(url);
+    const content = 'One fox came. Two hares ran. Three owls slept.';
+    const story = await newStory(url, admin, { content });
+    const { audioId } = await narrate(url, listener, story.id, 'openai-alloy');
+    expect(await waitForAudio(url, listener, audioId)).toMatchObject({ status: 'READY' });
+    expect(Object.fromEntries(server.countByText())).toEqual({
+      'One fox came.': 1,
+      'Two hares ran.': 1,
+      'Three owls slept.': 1,
+    });
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+
+    server.behave(answerWith(401));
+    await narrate(url, listener, story.id, 'openai-nova');
+    await until('it rests', async () => (await fetch(`${url}/readyz`)).status === 503);
+    const ready = (await (await fetch(`${url}/readyz`)).json()) as object;
+    expect(ready).toMatchObject({ status: 'not ready', provider: false, database: true });
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    expect(metrics).toContain('talebank_speech_provider_resting{provider="openai"} 1');
+    const line = talebank.server.logs().find(({ what }) => what === 'provider');
+    expect(line?.['reason']).toMatch(/^The speech provider openai keeps failing/);
+    expect(talebank.server.output()).not.toMatch(/a-key-that|hares|owls/);
+  } finally {
+    await talebank.close();
+    await server.close();
+  }
+});
