@@ -30,7 +30,7 @@ export const POINTS = {
   },
   'sentence stored, before anybody knows': {
     file: 'services/narrations/making/stored-sentences.js',
-    line: 'await writeFile(app.storage, key, bytes);',
+    line: 'await storeWhole(app.storage, key, bytes);',
     put: 'behind',
   },
   'file half written': {

@@ -1,13 +1,16 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { pino } from 'pino';
-import type * as Migrations from '../../src/infra/migrations.js';
 import type * as Embedded from '../../src/infra/postgres/embedded.js';
-import type * as Start from '../../src/start.js';
 import { compiled } from './compiled.js';
+
+const MIGRATE = fileURLToPath(new URL('../../dist/cli/migrate.js', import.meta.url));
 
 /** A Postgres of its own, as durable as it is shipped, that can be killed and comes back at the same address. */
 export interface CrashablePostgres {
@@ -27,9 +30,7 @@ export async function startCrashablePostgres(): Promise<CrashablePostgres> {
   const door = await openDoor(() => Number(new URL(postgres.url).port));
   const url = new URL(postgres.url);
   url.port = String(door.port);
-  const { applyMigrations } = await compiled<typeof Migrations>('infra/migrations.js');
-  const { MIGRATIONS } = await compiled<typeof Start>('start.js');
-  await applyMigrations(url.href, MIGRATIONS);
+  await promisify(execFile)(process.execPath, [MIGRATE], { env: { DATABASE_URL: url.href } });
   return {
     url: url.href,
     crash: async () => {
