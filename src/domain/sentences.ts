@@ -10,43 +10,41 @@ const CLAUSE_END = /[,;:–—)\]”»’"][”’"»]?(?=\s)/gu;
 const SPEAKABLE = /[\p{L}\p{N}]/u;
 
 /**
- * Splits a text into the sentences that are spoken, in reading order. White space is folded; pieces
- * without a letter or a digit go with their neighbour, and a text without any gives none.
+ * Splits a text into the sentences that are spoken, in reading order, one at a time: a long text need not be
+ * split at once. White space is folded; pieces without a letter or a digit go with their neighbour, and a text
+ * without any gives none.
  * @param language BCP 47
  */
-export function splitSentences(text: string, language: string): Sentence[] {
+export function* splitSentences(text: string, language: string): Generator<Sentence> {
+  let last = '';
+  for (const piece of splitPieces(text, language)) {
+    // A dash or a closing quote on its own is read with what stands before it.
+    const belongsToLast =
+      last !== '' && !SPEAKABLE.test(piece) && last.length + piece.length < LONGEST;
+    if (!belongsToLast && SPEAKABLE.test(last)) yield { text: last };
+    last = belongsToLast ? `${last} ${piece}` : piece;
+  }
+  if (SPEAKABLE.test(last)) yield { text: last };
+}
+
+function* splitPieces(text: string, language: string): Generator<string> {
   const segmenter = new Intl.Segmenter(language, { granularity: 'sentence' });
-  const pieces: string[] = [];
   // Paragraph by paragraph: a heading without a full stop is a sentence of its own.
   for (const paragraph of text.split(/\n\s*\n|\u2029/u)) {
     const folded = paragraph.replace(/[\s\p{Cc}]+/gu, ' ').trim();
-    for (const { segment } of segmenter.segment(folded)) {
-      for (const piece of cut(segment.trim())) addPiece(pieces, piece);
-    }
+    for (const { segment } of segmenter.segment(folded))
+      for (const piece of cut(segment.trim())) if (piece !== '') yield piece;
   }
-  return pieces.filter((piece) => SPEAKABLE.test(piece)).map((piece) => ({ text: piece }));
 }
 
-/** A dash or a closing quote on its own is read with what stands before it. */
-function addPiece(pieces: string[], piece: string): void {
-  if (piece === '') return;
-  const last = pieces.at(-1);
-  const belongsToLast =
-    last !== undefined && !SPEAKABLE.test(piece) && last.length + piece.length < LONGEST;
-  if (belongsToLast) pieces[pieces.length - 1] = `${last} ${piece}`;
-  else pieces.push(piece);
-}
-
-function cut(sentence: string): string[] {
-  const parts: string[] = [];
+function* cut(sentence: string): Generator<string> {
   let rest = sentence;
   while (rest.length > LONGEST) {
     const end = endOfPart(rest);
-    parts.push(rest.slice(0, end).trim());
+    yield rest.slice(0, end).trim();
     rest = rest.slice(end).trim();
   }
-  parts.push(rest);
-  return parts;
+  yield rest;
 }
 
 function endOfPart(text: string): number {
@@ -62,6 +60,8 @@ function endOfPart(text: string): number {
   return endOfGraphemes(text);
 }
 
+/** Characters as people see them. */
+const CHARACTERS = new Intl.Segmenter();
 /** More than any character that people see as one is long. In UTF-16 units. */
 const LONGEST_CHARACTER = 64;
 
@@ -69,9 +69,7 @@ const LONGEST_CHARACTER = 64;
 function endOfGraphemes(text: string): number {
   let end = 0;
   // A little more than fits, so that the last character that fits is seen whole.
-  for (const { index, segment } of new Intl.Segmenter().segment(
-    text.slice(0, LONGEST + LONGEST_CHARACTER),
-  )) {
+  for (const { index, segment } of CHARACTERS.segment(text.slice(0, LONGEST + LONGEST_CHARACTER))) {
     if (index + segment.length <= LONGEST) end = index + segment.length;
   }
   if (end > 0) return end;

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { splitSentences } from '../../src/domain/sentences.js';
 
 const textsOf = (text: string, language = 'en'): string[] =>
-  splitSentences(text, language).map((sentence) => sentence.text);
+  [...splitSentences(text, language)].map((sentence) => sentence.text);
 
 const lettersOf = (text: string): string => text.replace(/[^\p{L}\p{N}]/gu, '');
 
@@ -40,7 +40,7 @@ test('white space is folded, and a heading without a full stop is a sentence', (
 test.each(['', ' \n\t ', '?!…', '— — —', '👩‍👩‍👧‍👦', '!'.repeat(5000)])(
   'a text with nothing to speak has no sentences: %j',
   (text) => {
-    expect(splitSentences(text, 'en')).toEqual([]);
+    expect([...splitSentences(text, 'en')]).toEqual([]);
   },
 );
 
@@ -100,6 +100,6 @@ test.each([
   ['words without a full stop', 'word ', 40_000],
 ])('the longest text allowed is split within a second: %s', (_, unit, count) => {
   const startedAt = performance.now();
-  splitSentences(`a${unit.repeat(count)}`, 'en');
+  expect([...splitSentences(`a${unit.repeat(count)}`, 'en')].length).toBeGreaterThan(0);
   expect(performance.now() - startedAt).toBeLessThan(1000);
 });

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { App } from '../../../app.js';
 import { transact } from '../../../infra/db.js';
 import type { Delivery } from '../../../infra/queue.js';
@@ -14,7 +15,7 @@ import {
   type Claim,
   type ClaimRow,
 } from './claims.sql.js';
-import { planSentences, recordingHash } from './plan.js';
+import { planSentences, recordingHash, type PlannedSentence, type Script } from './plan.js';
 import { placeInRecording } from './sentences.sql.js';
 import { speakSentences } from './speak-sentences.js';
 
@@ -93,7 +94,7 @@ async function record(
   claim: Claim,
   signal: AbortSignal,
 ): Promise<Recording> {
-  const sentences = [...planSentences(app, task)];
+  const sentences = await planAll(app, task);
   if (sentences.length === 0)
     throw new SpeechError('There is nothing to speak in this text.', {
       permanent: true,
@@ -102,6 +103,18 @@ async function record(
   const report = progressReporter(app, claim);
   await speakSentences(app, sentences, { script: task, signal, report });
   return { hash, ...(await assemble(app, hash, sentences)) };
+}
+
+const PLANNED_AT_ONCE = 50;
+
+/** A long text takes a while to split: others get their turn meanwhile. */
+async function planAll(app: App, script: Script): Promise<PlannedSentence[]> {
+  const sentences: PlannedSentence[] = [];
+  for (const sentence of planSentences(app, script)) {
+    sentences.push(sentence);
+    if (sentences.length % PLANNED_AT_ONCE === 0) await setImmediate();
+  }
+  return sentences;
 }
 
 const REPORT_EVERY_MS = 400;
