@@ -224,6 +224,24 @@ test('reads of one fragment in the answer of a mutation count at each of its pla
   expect((await send(url, once, { password: PASSWORD }, await signUp())).errors).toEqual([]);
 });
 
+test('reads that are left out of a query do not count, and of those counted at once only what is beyond the limit is refused', async () => {
+  const { token } = await signUp();
+  const document = `query ($more: Boolean!, $less: Boolean!) {
+      a: me { credits { balance } } b: me { ...Points ...Points } creditLots { nodes { id } }
+      c: me { credits @include(if: $more) { balance } id }
+      d: me { creditHistory @skip(if: $less) { nodes { id } } id }
+      e: me { ...Points @include(if: $more) id }
+      f: me { ... @skip(if: $less) { credits { balance } } id }
+    }
+    fragment Points on User { credits { balance } }`;
+  const read = (more: boolean): Promise<Answer<Record<string, unknown>>> =>
+    send(url, document, { more, less: !more }, { token });
+  for (let at = 1; at <= 18; at += 1) expect((await read(false)).errors).toEqual([]);
+  // 54 have been counted, and now seven at once.
+  const { errors } = await read(true);
+  expect(errors.map(({ extensions }) => extensions.code)).toEqual(['RATE_LIMITED']);
+});
+
 test('what is asked of many people in one field counts once', async () => {
   const { id, token } = await signUp();
   await talebank.database.sql(`UPDATE users SET role = 'ADMIN' WHERE id = $1`, [id]);
