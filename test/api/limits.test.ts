@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { ask, execute, send, type Answer } from '../support/client.js';
@@ -159,6 +160,52 @@ test.each(ACCOUNT_LIMITS)(
     expect(await letThrough(1, asked(neighbour.token))).toBe(1);
   },
 );
+
+/** A refresh token that is none, as a stranger who knows whom it is to be of can make one up. */
+const madeUp = (id: string): string =>
+  Buffer.concat([Buffer.from(id.replaceAll('-', ''), 'hex'), randomBytes(32)]).toString(
+    'base64url',
+  );
+
+test('refreshes of an account are limited to 30, from wherever they are asked, and to its own tokens', async () => {
+  const [{ id, email, refreshToken, token }, neighbour] = await Promise.all([signUp(), signUp()]);
+  const refresh =
+    (presented: () => string) =>
+    async (at: string): Promise<Outcome> =>
+      outcomeOf(await execute(at, Refresh, { refreshToken: presented() }, from(newAddress())));
+  const input = { email, password: PASSWORD };
+  const { data } = await execute(url, Login, { input }, from(newAddress()));
+  await send(url, 'mutation { logout }', {}, { token });
+  // Neither strangers nor who has a token of a device that was signed out count against it.
+  expect(
+    await letThrough(
+      40,
+      refresh(() => madeUp(id)),
+    ),
+  ).toBe(40);
+  expect(
+    await letThrough(
+      40,
+      refresh(() => refreshToken),
+    ),
+  ).toBe(40);
+  const good = data?.login.refreshToken ?? '';
+  expect(await refresh(() => good)(url)).toMatchObject({ code: undefined });
+  expect(
+    await letThrough(
+      50,
+      refresh(() => good),
+    ),
+  ).toBe(29);
+  expect(
+    await letThrough(
+      1,
+      refresh(() => neighbour.refreshToken),
+    ),
+  ).toBe(1);
+  const tokens = await talebank.database.sql('SELECT FROM refresh_tokens WHERE user_id = $1', [id]);
+  expect(tokens).toHaveLength(3);
+});
 
 test('administrators write sixty times a minute', async () => {
   const { id, token } = await signUp();
