@@ -338,8 +338,10 @@ test('one customer has all addresses of an IPv6 network', async () => {
 });
 
 test('a forwarded address is believed from a trusted proxy alone', async () => {
-  const direct = await talebank.join({ TRUST_PROXY: 'false' });
-  const behindTwo = await talebank.join({ TRUST_PROXY: '1' });
+  const [direct, behindTwo] = await Promise.all([
+    talebank.join({ TRUST_PROXY: 'false' }),
+    talebank.join({ TRUST_PROXY: '1' }),
+  ]);
   const seenBy = async (at: string, forwarded: string): Promise<string | undefined> => {
     const { email } = await signUp();
     const { data } = await execute(

@@ -32,6 +32,7 @@ export async function startServer(environment: Environment): Promise<ServerProce
   const child = spawn(process.execPath, [MAIN], {
     env: {
       PATH: process.env['PATH'] ?? '',
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
       PORT: '0',
       LOG_FORMAT: 'json',
       SEED: 'false',
