@@ -1,5 +1,8 @@
-import { parse } from 'graphql';
+import { buildSchema, execute, parse } from 'graphql';
+import { applyMiddleware, type IMiddlewareFieldMap } from 'graphql-middleware';
 import type * as Accounts from '../src/services/accounts/accounts.ts';
+import type * as ContextModule from '../src/resolvers/context.ts';
+import type * as FieldLimits from '../src/resolvers/limits.ts';
 import type * as Limits from '../src/services/limits.ts';
 import type * as Measure from '../src/resolvers/measure.ts';
 import type * as Schema from '../src/resolvers/schema.ts';
@@ -11,6 +14,16 @@ const TIMES = 5_000;
 const IN_FLIGHT = 16;
 const WALLET =
   '{ me { credits { balance } creditHistory(first: 20) { nodes { seq type amount allocations { amount lot { source } } story { title } } } } }';
+
+const FIVE_READS =
+  '{ me { credits { n } again: credits { n } creditLots { n } creditHistory { n } } creditHistory { n } }';
+/** The fields that are limited, with nothing behind them. */
+const BARE = buildSchema(`
+  type Points { n: Int! }
+  type User { credits: Points! creditLots: Points! creditHistory: Points! }
+  type Query { me: User! creditLots: Points! creditHistory: Points! }`);
+const POINTS = { n: 1 };
+const ALL_POINTS = { credits: POINTS, creditLots: POINTS, creditHistory: POINTS };
 
 /** Milliseconds of processor time that this process spends on one piece of work. */
 async function cpuOf(work: () => unknown): Promise<number> {
@@ -34,6 +47,8 @@ export async function benchAuthentication({ app }: Bench): Promise<void> {
   const { countAgainstLimit } = await compiled<typeof Limits>('services/limits.js');
   const { measureDocument } = await compiled<typeof Measure>('resolvers/measure.js');
   const { buildTypes } = await compiled<typeof Schema>('resolvers/schema.js');
+  const { limits } = await compiled<typeof FieldLimits>('resolvers/limits.js');
+  const { createContext } = await compiled<typeof ContextModule>('resolvers/context.js');
   const device = { userAgent: 'bench', ipAddress: '127.0.0.1', transport: 'BODY' as const };
   const input = { email: 'authentication@example.com', password: 'a good password' };
   const { accessToken, userId } = await register(app, input, device);
@@ -47,6 +62,21 @@ export async function benchAuthentication({ app }: Bench): Promise<void> {
   const often = await cpuOf(() =>
     countAgainstLimit(app, { limit: 'creditReads', by: 'account', whose: userId }),
   );
+  const five = parse(FIVE_READS);
+  const rootValue = { me: ALL_POINTS, ...ALL_POINTS };
+  const viewer = await identifyViewer(app, accessToken);
+  if (viewer instanceof Error) throw viewer;
+  const nobody = { read: () => null, write: () => undefined, clear: () => undefined };
+  const facts = { app, viewer, refused: null, requestId: '', device, refreshCookie: nobody };
+  const { signal } = new AbortController();
+  const ask = (schema: typeof BARE) => async (): Promise<void> => {
+    const contextValue = createContext({ ...facts, signal });
+    const { errors } = await execute({ schema, document: five, rootValue, contextValue });
+    if (errors !== undefined) throw new Error(errors[0]?.message);
+  };
+  const { Query, User } = limits as Record<'Query' | 'User', IMiddlewareFieldMap>;
+  const bare = await cpuOf(ask(BARE));
+  const counted = (await cpuOf(ask(applyMiddleware(BARE, { Query, User })))) - bare;
   const line = (name: string, ms: number): void => {
     print(`  ${name.padEnd(42)} ${ms.toFixed(4)} ms  × ${(ms / signature).toFixed(2)}`);
   };
@@ -54,7 +84,8 @@ export async function benchAuthentication({ app }: Bench): Promise<void> {
   line('who asks: token and session', who);
   line('how much: depth, aliases, cost', much);
   line('how often: one counter in Postgres', often);
-  line('together, with two counters', who + much + 2 * often);
+  line('how often: five reads in one query', counted);
+  line('together, for a query with five reads', who + much + counted);
 }
 
 const LIFETIME = { issuedAt: new Date(), expiresAt: new Date(Date.now() + 600_000) };

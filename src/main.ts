@@ -4,7 +4,7 @@ import { ConfigError, readConfig } from './config.js';
 import { currentRequest } from './http/requests.js';
 import { createLogger } from './infra/log.js';
 import { StartError } from './infra/start-error.js';
-import { start, type Running } from './start.js';
+import type { Running } from './start.js';
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
@@ -41,6 +41,8 @@ async function main(): Promise<void> {
     stop(1);
   });
 
+  // The server takes a second to load, and what is wrong with the environment is known before.
+  const { start } = await import('./start.js');
   const running = await start(config, log, () => {
     log.fatal('the embedded database has ended');
     stop(1);

@@ -1,7 +1,6 @@
-import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { openApp, type OpenApp } from './app.js';
 import type { Config } from './config.js';
 import type { FastifyInstance } from 'fastify';
@@ -14,16 +13,9 @@ import { SpeechError } from './infra/speech/provider.js';
 import { StartError } from './infra/start-error.js';
 import { requireStorage } from './infra/storage/open.js';
 import { startJobs } from './jobs/index.js';
+import { MIGRATIONS, openDataDir, root } from './places.js';
 import { DEMO_USER, ensureAdministrator, ensureUser, seedLibrary } from './services/seed.js';
 import { keepVoices, syncVoices } from './services/stories/voices.js';
-
-const root = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
-
-/** Where the schema and its migrations are. */
-export const MIGRATIONS = {
-  schema: root('prisma/schema.prisma'),
-  folder: root('prisma/migrations'),
-};
 
 export interface Running {
   /** Null for a worker. */
@@ -82,24 +74,6 @@ export async function start(
   } catch (error) {
     await stop();
     throw error;
-  }
-}
-
-/** Makes DATA_DIR ready to be written. @throws StartError */
-export async function openDataDir({ dataDir, databaseUrl, storage }: Config): Promise<void> {
-  try {
-    await mkdir(dataDir, { recursive: true });
-    if (storage.kind === 'local')
-      await mkdir(join(dataDir, 'audio'), { recursive: true, mode: 0o700 });
-    // For root, Postgres runs as another user, who must be able to walk through to its own folder.
-    if (databaseUrl === null && process.getuid?.() === 0) {
-      await chmod(dataDir, ((await stat(dataDir)).mode & 0o777) | 0o011);
-    }
-    await writeFile(join(dataDir, '.writable'), '');
-  } catch (error) {
-    throw new StartError(
-      `DATA_DIR is ${dataDir}, but cannot be written: ${(error as Error).message}`,
-    );
   }
 }
 

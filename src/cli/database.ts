@@ -4,7 +4,7 @@ import { ConfigError, readConfig, type Config } from '../config.js';
 import { createLogger } from '../infra/log.js';
 import { findRunningPostgres, startEmbeddedPostgres } from '../infra/postgres/embedded.js';
 import { StartError } from '../infra/start-error.js';
-import { openDataDir } from '../start.js';
+import { openDataDir } from '../places.js';
 
 /** Ends the process with what `work` returns, or with 1 and a line for people. */
 export async function runCommand(work: () => Promise<number>): Promise<never> {

@@ -4,7 +4,7 @@
  */
 import { applyMigrations, schemaDrift } from '../infra/migrations.js';
 import { StartError } from '../infra/start-error.js';
-import { MIGRATIONS } from '../start.js';
+import { MIGRATIONS } from '../places.js';
 import { runCommand, withDatabase } from './database.js';
 
 async function migrate(databaseUrl: string): Promise<number> {

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { hash, verify } from '@node-rs/argon2';
 import { dictionary } from '@zxcvbn-ts/language-common';
 import pLimit from 'p-limit';
+import { busy } from '../domain/errors.js';
 
 /** OWASP's minimum for Argon2id, which is the library's default: 19 MiB, two passes, one lane. */
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
@@ -16,20 +17,33 @@ export const isCommonPassword = (password: string): boolean =>
 /** At most one hash a core, so that many sign-ins at once cannot starve the rest. */
 const limit = pLimit(availableParallelism());
 
+/** Whoever is behind so many, some ten seconds on two cores, is better told to come again than kept waiting. */
+const MOST_WAITING = 1_000;
+
+/** @throws BUSY when too many wait already */
+async function inTurn<Value>(work: () => Promise<Value>): Promise<Value> {
+  if (limit.pendingCount >= MOST_WAITING) throw busy();
+  return limit(work);
+}
+
+/** @throws BUSY */
 export const hashPassword = (password: string): Promise<string> =>
-  limit(() => hash(password.normalize('NFC'), PARAMETERS));
+  inTurn(() => hash(password.normalize('NFC'), PARAMETERS));
 
 /** A hash of something nobody knows: an unknown address must cost as much time as a wrong password. */
 const decoy = hash(crypto.randomUUID(), PARAMETERS);
 
-/** @param passwordHash null or empty when there is no such account: takes as long, and is never right */
+/**
+ * @param passwordHash null or empty when there is no such account: takes as long, and is never right
+ * @throws BUSY
+ */
 export async function verifyPassword(
   passwordHash: string | null,
   password: string,
 ): Promise<boolean> {
   const there = passwordHash !== null && passwordHash !== '';
   const against = there ? passwordHash : await decoy;
-  const right = await limit(() => verify(against, password.normalize('NFC')));
+  const right = await inTurn(() => verify(against, password.normalize('NFC')));
   return there && right;
 }
 

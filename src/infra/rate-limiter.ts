@@ -5,12 +5,20 @@ import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import { LIMITS, type Limit, type Rate } from '../domain/limits.js';
 import type { Logger } from './log.js';
 
+/** How much of what was counted at once is beyond its limit. */
+export interface Excess {
+  /** So many of them, the first ones, are within it. */
+  readonly within: number;
+  /** After how many seconds to come again. */
+  readonly retryAfterSeconds: number;
+}
+
 /** Counts what was asked for, in one table for all processes. */
 export interface RateLimiter {
   /**
    * Counts so many more.
    * @param by what kind of name `whose` is, so that an address and an account are never the same key
-   * @returns after how many seconds to come again; null when it is within the limit
+   * @returns null when all of them are within the limit
    * @throws when the table is out of reach
    */
   count(
@@ -18,7 +26,7 @@ export interface RateLimiter {
     by: 'address' | 'account',
     whose: string,
     times: number,
-  ): Promise<number | null>;
+  ): Promise<Excess | null>;
   close(): Promise<void>;
 }
 
@@ -68,10 +76,19 @@ export function createRateLimiter(options: {
         return null;
       } catch (refused) {
         if (!(refused instanceof RateLimiterRes)) throw refused;
-        return Math.max(1, Math.ceil(refused.msBeforeNext / 1000));
+        return excessOf(refused, times, limiters[limit].points);
       }
     },
     close: () => pool.end(),
+  };
+}
+
+/** Who is refused from memory was over the limit before, and is told of nothing consumed. */
+function excessOf(refused: RateLimiterRes, times: number, most: number): Excess {
+  const beyond = refused.consumedPoints === 0 ? times : refused.consumedPoints - most;
+  return {
+    within: Math.max(0, times - beyond),
+    retryAfterSeconds: Math.max(1, Math.ceil(refused.msBeforeNext / 1000)),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { App } from '../app.js';
 import { unauthenticated, type DomainError } from '../domain/errors.js';
+import type { Tally } from '../services/limits.js';
 import type { Subscriber } from '../services/live/follow.js';
 import type { Viewer } from '../services/sessions/viewer.js';
 import { createLoaders, type Loaders } from './loaders.js';
@@ -15,8 +16,10 @@ export interface Context {
   readonly loaders: Loaders;
   /** Who signed in with this very request, and with which session: they may see themselves. */
   readonly justSignedIn: Map<string, string>;
-  /** Places in the document that were counted against a limit. */
+  /** Mutations that were counted against a limit. */
   readonly counted: Set<string>;
+  /** Reads of points that were counted together, and in which order their places were come to. */
+  readonly creditReads: { tally: Promise<Tally> | null; readonly places: Map<string, number> };
   /** Aborted when whoever asked has gone; subscriptions end with it. */
   readonly signal: AbortSignal;
   readonly device: { readonly userAgent: string | null; readonly ipAddress: string | null };
@@ -29,13 +32,14 @@ export interface Context {
 }
 
 /** What the transport knows of a request. */
-export type RequestFacts = Omit<Context, 'loaders' | 'justSignedIn' | 'counted'>;
+export type RequestFacts = Omit<Context, 'loaders' | 'justSignedIn' | 'counted' | 'creditReads'>;
 
 export const createContext = (facts: RequestFacts): Context => ({
   ...facts,
   loaders: createLoaders(facts.app),
   justSignedIn: new Map(),
   counted: new Set(),
+  creditReads: { tally: null, places: new Map() },
 });
 
 /** The viewer, where the shield has let only signed-in people through. @throws UNAUTHENTICATED */

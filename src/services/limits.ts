@@ -1,5 +1,5 @@
 import type { App } from '../app.js';
-import { busy, rateLimited } from '../domain/errors.js';
+import { busy, rateLimited, type DomainError } from '../domain/errors.js';
 import type { Limit } from '../domain/limits.js';
 
 /** What counts against a limit: an address, or an account by its id or its e-mail address. */
@@ -11,20 +11,36 @@ export interface Counted {
   readonly goOnUncounted?: boolean;
 }
 
-/** @throws RATE_LIMITED; BUSY when it cannot be counted and must be */
+/** What came of many that were counted at once. */
+export interface Tally {
+  /** So many of them, the first ones, are within the limit. */
+  readonly within: number;
+  /** RATE_LIMITED, for the others; null where there are none. */
+  readonly refusal: DomainError | null;
+}
+
+/** @throws RATE_LIMITED when one of them is beyond the limit; BUSY when it cannot be counted and must be */
 export async function countAgainstLimit(
   app: Pick<App, 'rateLimiter' | 'metrics' | 'log'>,
-  { limit, by, whose, goOnUncounted = false }: Counted,
+  counted: Counted,
   times = 1,
 ): Promise<void> {
-  const retryAfterSeconds = await app.rateLimiter
-    .count(limit, by, whose, times)
-    .catch((error: unknown) => {
-      app.log.warn({ err: error, limit }, 'limits cannot be counted');
-      if (goOnUncounted) return null;
-      throw busy(error);
-    });
-  if (retryAfterSeconds === null) return;
+  const { refusal } = await tallyAgainstLimit(app, counted, times);
+  if (refusal !== null) throw refusal;
+}
+
+/** Counts many of which those within the limit go on. @throws BUSY when it cannot be counted and must be */
+export async function tallyAgainstLimit(
+  app: Pick<App, 'rateLimiter' | 'metrics' | 'log'>,
+  { limit, by, whose, goOnUncounted = false }: Counted,
+  times: number,
+): Promise<Tally> {
+  const excess = await app.rateLimiter.count(limit, by, whose, times).catch((error: unknown) => {
+    app.log.warn({ err: error, limit }, 'limits cannot be counted');
+    if (goOnUncounted) return null;
+    throw busy(error);
+  });
+  if (excess === null) return { within: times, refusal: null };
   app.metrics.rateLimitRefusals.inc({ limit, by });
-  throw rateLimited(retryAfterSeconds);
+  return { within: excess.within, refusal: rateLimited(excess.retryAfterSeconds) };
 }

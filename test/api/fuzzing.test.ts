@@ -72,8 +72,8 @@ async function newPerson(kind: Exclude<Asker, 'nobody'>): Promise<Person> {
 
 /** Who was signed out, suspended, erased or made somebody else makes room for somebody new. */
 async function replaceTheLost(): Promise<void> {
-  for (const kind of ['user', 'administrator'] as const) {
-    for (const [at, { token }] of people[kind].entries()) {
+  const replaced = (['user', 'administrator'] as const).flatMap((kind) =>
+    people[kind].map(async ({ token }, at) => {
       const { data } = await send<{ me: { role: string } | null }>(
         url,
         '{ me { role } }',
@@ -82,8 +82,9 @@ async function replaceTheLost(): Promise<void> {
       );
       if (data?.me?.role !== (kind === 'user' ? 'USER' : 'ADMIN'))
         people[kind][at] = await newPerson(kind);
-    }
-  }
+    }),
+  );
+  await Promise.all(replaced);
 }
 
 /** The newest of everything, and a library that is never empty. */
@@ -154,10 +155,10 @@ async function wrongWith({ asker, query, variables, fields }: Operation): Promis
   ].join('\n');
 }
 
-/** `Type.field` of all that can be asked for. */
+/** `Type.field` of all that can be asked for; what can be followed is asked for by another door. */
 const fieldsOf = (schema: GraphQLSchema): string[] =>
   Object.values(schema.getTypeMap()).flatMap((type) =>
-    isObjectType(type) && !type.name.startsWith('__')
+    isObjectType(type) && !type.name.startsWith('__') && type !== schema.getSubscriptionType()
       ? Object.keys(type.getFields()).map((field) => `${type.name}.${field}`)
       : [],
   );

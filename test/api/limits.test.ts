@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { ask, execute, send, type Answer } from '../support/client.js';
@@ -160,6 +161,52 @@ test.each(ACCOUNT_LIMITS)(
   },
 );
 
+/** A refresh token that is none, as a stranger who knows whom it is to be of can make one up. */
+const madeUp = (id: string): string =>
+  Buffer.concat([Buffer.from(id.replaceAll('-', ''), 'hex'), randomBytes(32)]).toString(
+    'base64url',
+  );
+
+test('refreshes of an account are limited to 30, from wherever they are asked, and to its own tokens', async () => {
+  const [{ id, email, refreshToken, token }, neighbour] = await Promise.all([signUp(), signUp()]);
+  const refresh =
+    (presented: () => string) =>
+    async (at: string): Promise<Outcome> =>
+      outcomeOf(await execute(at, Refresh, { refreshToken: presented() }, from(newAddress())));
+  const input = { email, password: PASSWORD };
+  const { data } = await execute(url, Login, { input }, from(newAddress()));
+  await send(url, 'mutation { logout }', {}, { token });
+  // Neither strangers nor who has a token of a device that was signed out count against it.
+  expect(
+    await letThrough(
+      40,
+      refresh(() => madeUp(id)),
+    ),
+  ).toBe(40);
+  expect(
+    await letThrough(
+      40,
+      refresh(() => refreshToken),
+    ),
+  ).toBe(40);
+  const good = data?.login.refreshToken ?? '';
+  expect(await refresh(() => good)(url)).toMatchObject({ code: undefined });
+  expect(
+    await letThrough(
+      50,
+      refresh(() => good),
+    ),
+  ).toBe(29);
+  expect(
+    await letThrough(
+      1,
+      refresh(() => neighbour.refreshToken),
+    ),
+  ).toBe(1);
+  const tokens = await talebank.database.sql('SELECT FROM refresh_tokens WHERE user_id = $1', [id]);
+  expect(tokens).toHaveLength(3);
+});
+
 test('administrators write sixty times a minute', async () => {
   const { id, token } = await signUp();
   await talebank.database.sql(`UPDATE users SET role = 'ADMIN' WHERE id = $1`, [id]);
@@ -224,6 +271,24 @@ test('reads of one fragment in the answer of a mutation count at each of its pla
   expect((await send(url, once, { password: PASSWORD }, await signUp())).errors).toEqual([]);
 });
 
+test('reads that are left out of a query do not count, and of those counted at once only what is beyond the limit is refused', async () => {
+  const { token } = await signUp();
+  const document = `query ($more: Boolean!, $less: Boolean!) {
+      a: me { credits { balance } } b: me { ...Points ...Points } creditLots { nodes { id } }
+      c: me { credits @include(if: $more) { balance } id }
+      d: me { creditHistory @skip(if: $less) { nodes { id } } id }
+      e: me { ...Points @include(if: $more) id }
+      f: me { ... @skip(if: $less) { credits { balance } } id }
+    }
+    fragment Points on User { credits { balance } }`;
+  const read = (more: boolean): Promise<Answer<Record<string, unknown>>> =>
+    send(url, document, { more, less: !more }, { token });
+  for (let at = 1; at <= 18; at += 1) expect((await read(false)).errors).toEqual([]);
+  // 54 have been counted, and now seven at once.
+  const { errors } = await read(true);
+  expect(errors.map(({ extensions }) => extensions.code)).toEqual(['RATE_LIMITED']);
+});
+
 test('what is asked of many people in one field counts once', async () => {
   const { id, token } = await signUp();
   await talebank.database.sql(`UPDATE users SET role = 'ADMIN' WHERE id = $1`, [id]);
@@ -273,8 +338,10 @@ test('one customer has all addresses of an IPv6 network', async () => {
 });
 
 test('a forwarded address is believed from a trusted proxy alone', async () => {
-  const direct = await talebank.join({ TRUST_PROXY: 'false' });
-  const behindTwo = await talebank.join({ TRUST_PROXY: '1' });
+  const [direct, behindTwo] = await Promise.all([
+    talebank.join({ TRUST_PROXY: 'false' }),
+    talebank.join({ TRUST_PROXY: '1' }),
+  ]);
   const seenBy = async (at: string, forwarded: string): Promise<string | undefined> => {
     const { email } = await signUp();
     const { data } = await execute(

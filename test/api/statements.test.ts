@@ -86,3 +86,10 @@ test('who asks is known without asking the database', async () => {
   expect(await statementsOf('{ __typename }', () => [1], 1)).toBe(0);
   expect(await statementsOf('{ me { id } }', () => [1], 1)).toBe(1);
 });
+
+test('reads of points are counted by one statement, however many there are in a query', async () => {
+  const read = (name: string): string => `${name}: me { credits { balance } }`;
+  const one = await statementsOf(`{ ${read('a')} }`, () => [1], 1);
+  const names = ['a', 'b', 'c', 'd', 'e'];
+  expect(await statementsOf(`{ ${names.map(read).join(' ')} }`, () => [1], 1)).toBe(one);
+});

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { execFile } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { execute, send } from '../support/client.js';
 import { Login, Refresh } from '../support/operations.js';
 import { newListener, type Person } from '../support/people.js';
@@ -147,4 +150,27 @@ test('forty sign-ins at once hold up neither a balance nor the pulse', async () 
   const slowest = (times: number[]): number => times.sort((one, two) => two - one)[1] ?? Number.NaN;
   expect(slowest(pulses)).toBeLessThan(100);
   expect(slowest(balances)).toBeLessThan(100);
+});
+
+/** Asks for so many hashes at once, tells how many were refused and how, and leaves without waiting for the others. */
+const MANY_HASHES = `
+  const [passwords, count] = process.argv.slice(1);
+  const { hashPassword, verifyPassword } = await import(passwords);
+  const refused = [];
+  const asked = (at) => (at % 2 === 0 ? hashPassword('a good password') : verifyPassword('', 'a good password'));
+  await verifyPassword('', 'the first one');
+  for (let at = 0; at < Number(count); at += 1) asked(at).catch(({ code }) => refused.push(code));
+  setImmediate(() => process.stdout.write(JSON.stringify(refused), () => process.exit()));`;
+
+test('behind a thousand that wait for a hash of their password nobody has to wait', async () => {
+  const passwords = new URL('../../dist/infra/passwords.js', import.meta.url).href;
+  const count = String(1_000 + availableParallelism() + 7);
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    '--input-type=module',
+    '--eval',
+    MANY_HASHES,
+    passwords,
+    count,
+  ]);
+  expect(JSON.parse(stdout)).toEqual(Array<string>(7).fill('BUSY'));
 });

@@ -12,6 +12,7 @@ import { debit, grant, refund, revoke } from '../support/commands.js';
 import { expectSoundLedger } from '../support/invariants.js';
 
 const LEDGER = fileURLToPath(new URL('../../dist/cli/ledger.js', import.meta.url));
+const CACHE = { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '' };
 const VERIFIER = fileURLToPath(new URL('../../scripts/verify-export.mjs', import.meta.url));
 
 let database: TestDatabase;
@@ -60,7 +61,10 @@ const run = (
     execFile(
       process.execPath,
       [script, ...args],
-      { env: { DATABASE_URL: database.url, ...environment }, maxBuffer: 64 * 1024 * 1024 },
+      {
+        env: { DATABASE_URL: database.url, ...CACHE, ...environment },
+        maxBuffer: 64 * 1024 * 1024,
+      },
       (error, stdout, stderr) => {
         resolve({ code: Number(error?.code ?? 0), stdout, stderr });
       },

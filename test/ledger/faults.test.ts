@@ -279,4 +279,6 @@ test('a history longer than a window is checked to its end, and a fault in any w
   await tamper(
     `UPDATE credit_allocations SET amount = -1 WHERE user_id = '${userId}' AND seq = 23999`,
   );
+  // Every other test looks at all there is.
+  await forget({ userId });
 }, 120_000);

@@ -5,16 +5,23 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { send } from '../support/client.js';
 import { isAlive, until } from '../support/faults.js';
 import { startServer, type Environment, type ServerProcess } from '../support/talebank.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
+/** Of one test. */
 let dataDir: string;
+/** Of those that do not care whether somebody has started in it before: making a cluster takes seconds. */
+let usedDir: string;
 const servers: ServerProcess[] = [];
 
+beforeAll(async () => {
+  usedDir = await mkdtemp(join(tmpdir(), 'talebank-start-'));
+});
+afterAll(() => rm(usedDir, { recursive: true, force: true }));
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'talebank-start-'));
 });
@@ -43,8 +50,9 @@ async function refusal(environment: Environment): Promise<{ said: string; code: 
   return { said: said.trim(), code };
 }
 
+/** Of the Postgres in `usedDir`. */
 async function postmaster(): Promise<number> {
-  const file = await readFile(join(dataDir, 'postgres', 'cluster', 'postmaster.pid'), 'utf8');
+  const file = await readFile(join(usedDir, 'postgres', 'cluster', 'postmaster.pid'), 'utf8');
   return Number(file.split('\n')[0]);
 }
 
@@ -115,19 +123,19 @@ test('the configuration makes the first administrator, and never another one', a
 });
 
 test('a server that is killed leaves no Postgres behind, and starts again at once', async () => {
-  const first = await start();
+  const first = await start({ DATA_DIR: usedDir });
   const library = await titles(first.url);
   const pid = await postmaster();
   expect(isAlive(pid)).toBe(true);
   await first.kill();
-  const second = await start();
+  const second = await start({ DATA_DIR: usedDir });
   expect(await titles(second.url)).toEqual(library);
   await until('the first Postgres is gone', () => !isAlive(pid));
 });
 
 test('Ctrl-C in the terminal, which every process hears, stops all of them in order', async () => {
   const child = spawn(process.execPath, [MAIN], {
-    env: { PATH: process.env['PATH'] ?? '', PORT: '0', DATA_DIR: dataDir, LOG_FORMAT: 'pretty' },
+    env: { PATH: process.env['PATH'] ?? '', PORT: '0', DATA_DIR: usedDir, LOG_FORMAT: 'pretty' },
     stdio: ['ignore', 'pipe', 'inherit'],
     // A group of its own, as a terminal makes one for a command.
     detached: true,
@@ -148,8 +156,8 @@ test('Ctrl-C in the terminal, which every process hears, stops all of them in or
 });
 
 test('two servers on one folder: the second one says so', async () => {
-  await start();
-  const { said, code } = await refusal({});
+  await start({ DATA_DIR: usedDir });
+  const { said, code } = await refusal({ DATA_DIR: usedDir });
   expect(said).toMatch(
     /^Talebank cannot start\. Another Talebank is running on .*: stop it, or set another DATA_DIR\.$/,
   );
@@ -245,7 +253,7 @@ test('a port that is taken is said in words', async () => {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
-  const { said, code } = await refusal({ PORT: String(port) });
+  const { said, code } = await refusal({ DATA_DIR: usedDir, PORT: String(port) });
   expect(said).toBe(
     `Talebank cannot start. PORT is ${String(port)}, but another program listens there: set another PORT.`,
   );

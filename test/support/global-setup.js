@@ -26,6 +26,8 @@ export default async function setUp() {
     },
   });
   globalThis.talebankTestCluster = { postgres, folder };
+  // More than a hundred servers are started, each of which would compile the same files anew.
+  process.env.NODE_COMPILE_CACHE = join(folder, 'compiled');
   const url = new URL(postgres.url);
   url.pathname = `/${TEMPLATE}`;
   await run(process.execPath, [MIGRATE], { env: { DATABASE_URL: url.href } });

@@ -39,6 +39,7 @@ export async function startServer(
   const child = spawn(process.execPath, [...loaded, MAIN], {
     env: {
       PATH: process.env['PATH'] ?? '',
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
       PORT: '0',
       LOG_FORMAT: 'json',
       SEED: 'false',

@@ -76,6 +76,18 @@ export async function lockSessionOfToken(
   return row;
 }
 
+/** Whether a refresh token, used or not, is of a device that is still signed in. Indexes: as above. */
+export async function isOfLiveSession(
+  db: Reader,
+  token: { userId: string; hash: Uint8Array<ArrayBuffer> },
+): Promise<boolean> {
+  const rows = await db.$queryRaw<unknown[]>`
+    SELECT 1 FROM refresh_tokens t JOIN sessions s ON s.user_id = t.user_id AND s.id = t.session_id
+    WHERE t.user_id = ${token.userId}::uuid AND t.hash = ${token.hash}
+      AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp()`;
+  return rows.length > 0;
+}
+
 export interface SessionState {
   readonly role: 'USER' | 'ADMIN';
   readonly suspended: boolean;

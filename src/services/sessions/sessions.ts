@@ -10,9 +10,11 @@ import {
   type OpaqueToken,
 } from '../../infra/tokens.js';
 import { writeAudit } from '../audit.sql.js';
+import { countAgainstLimit } from '../limits.js';
 import {
   endLeastUsed,
   insertSession,
+  isOfLiveSession,
   lockSessionOfToken,
   type SessionRow,
 } from './sessions.sql.js';
@@ -98,7 +100,7 @@ export async function issueTokens(
 /**
  * Replaces a refresh token. The immediate predecessor, used again within ten seconds (two tabs, a lost
  * answer), gets the same successor; anything older is theft, and the whole family dies.
- * @throws REFRESH_TOKEN_INVALID, REFRESH_TOKEN_REUSED, ACCOUNT_SUSPENDED
+ * @throws REFRESH_TOKEN_INVALID, REFRESH_TOKEN_REUSED, ACCOUNT_SUSPENDED; RATE_LIMITED for the account
  */
 export async function refreshSession(
   app: App,
@@ -107,6 +109,7 @@ export async function refreshSession(
 ): Promise<SignedIn> {
   const presented = refreshToken === null ? null : parseOpaqueToken(refreshToken);
   if (presented === null) throw refreshTokenInvalid();
+  await countForAccount(app, presented);
   const outcome = await transact(app.db, async (tx) => {
     const session = await lockSessionOfToken(tx, presented);
     if (session === undefined) throw refreshTokenInvalid();
@@ -137,6 +140,15 @@ export async function refreshSession(
     throw refreshTokenReused();
   }
   return issueTokens(app, outcome.opened, 'refreshed');
+}
+
+/**
+ * A token names its account, so only one of a device that is signed in counts against it: neither who made one up nor
+ * who has one of a family that died keeps the owner from refreshing.
+ */
+async function countForAccount(app: App, presented: OpaqueToken): Promise<void> {
+  if (!(await isOfLiveSession(app.db, presented))) return;
+  await countAgainstLimit(app, { limit: 'refresh', by: 'account', whose: presented.userId });
 }
 
 const idsOf = ({
