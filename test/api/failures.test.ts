@@ -97,6 +97,43 @@ test('when the retries are spent the narration is FAILED and its points are give
   });
 });
 
+(process.platform === 'linux' ? test : test.skip)(
+  'a full disk is a passing failure: tried again, and given back when it stays full',
+  async () => {
+    talebank = await startTalebank({
+      ROLE: 'api',
+      SYNTHESIS_RETRIES: '2',
+      SYNTHESIS_RETRY_DELAY_SECONDS: '0',
+    });
+    const { url, dataDir } = talebank;
+    // A disk of its own for the worker, in a namespace that goes with it.
+    const mount = 'mount -t tmpfs -o size=128k tmpfs "$0" && exec "$@"';
+    const user = process.getuid?.() === 0 ? [] : ['--map-root-user'];
+    const under = ['unshare', ...user, '--mount', 'sh', '-c', mount, join(dataDir, 'audio')];
+    const cramped = await talebank.join({ ROLE: 'worker' }, { under });
+    const admin = await administrator(url);
+    const listener = await newListener(url);
+    const story = await newStory(url, admin, { length: 5000 });
+    const voiceId = await englishVoice(url);
+    const { audioId } = await narrate(url, listener, story.id, voiceId);
+    const audio = await waitForAudio(url, listener, audioId, ['FAILED'], 60_000);
+    expect(audio).toMatchObject({
+      creditsCharged: 0,
+      failureReason: 'The recording could not be made.',
+      transactions: [{ type: 'DEBIT' }, { type: 'REFUND', amount: 5 }],
+    });
+    const failures = cramped.logs().filter((line) => line['msg'] === 'narration failed');
+    expect(failures.length).toBe(3);
+    expect(JSON.stringify(failures[0])).toContain('ENOSPC');
+    await cramped.stop();
+
+    // Where there is room, asking again makes it.
+    await talebank.join({ ROLE: 'worker' });
+    await narrate(url, listener, story.id, voiceId);
+    await waitForAudio(url, listener, audioId, ['READY']);
+  },
+);
+
 test('points of a lot that lapsed meanwhile come back in a lot that lives a while', async () => {
   talebank = await startTalebank();
   const { url, database } = talebank;

@@ -127,7 +127,7 @@ async function audioOf(asked: Asked): Promise<string> {
 
 async function start(role: 'api' | 'worker', more: Environment = {}): Promise<ServerProcess> {
   const before = 'CRASH_AT' in more ? ARMED : undefined;
-  const server = await startServer({ ...environment(), ROLE: role, ...more }, before);
+  const server = await startServer({ ...environment(), ROLE: role, ...more }, { before });
   processes.push(server);
   return server;
 }

@@ -27,16 +27,22 @@ export interface ServerProcess {
 
 export type Environment = Readonly<Record<string, string>>;
 
-/**
- * Starts a server and waits until it says that it listens.
- * @param before what Node is told to load first; it can talk to the test
- */
+/** How a server is started, where it is not as an operator would. */
+export interface Unusually {
+  /** What Node is told to load first; it can talk to the test. */
+  readonly before?: string | undefined;
+  /** A program that starts it. */
+  readonly under?: readonly string[];
+}
+
+/** Starts a server and waits until it says that it listens. */
 export async function startServer(
   environment: Environment,
-  before?: string,
+  { before, under = [] }: Unusually = {},
 ): Promise<ServerProcess> {
   const loaded = before === undefined ? [] : ['--import', before];
-  const child = spawn(process.execPath, [...loaded, MAIN], {
+  const [program, ...args] = [...under, process.execPath, ...loaded, MAIN];
+  const child = spawn(program, args, {
     env: {
       PATH: process.env['PATH'] ?? '',
       NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
@@ -98,7 +104,7 @@ export interface Talebank {
   readonly database: TestDatabase;
   readonly dataDir: string;
   /** Another process on the same database and files. */
-  join(environment?: Environment): Promise<ServerProcess>;
+  join(environment?: Environment, unusually?: Unusually): Promise<ServerProcess>;
   /** Stops everything, after checking that every point is accounted for. */
   close(): Promise<void>;
 }
@@ -119,8 +125,8 @@ export async function startTalebank(environment: Environment = {}): Promise<Tale
     ...environment,
   };
   const processes: ServerProcess[] = [];
-  const joinIn = async (more: Environment = {}): Promise<ServerProcess> => {
-    const server = await startServer({ ...shared, ...more });
+  const joinIn: Talebank['join'] = async (more = {}, unusually = {}) => {
+    const server = await startServer({ ...shared, ...more }, unusually);
     processes.push(server);
     return server;
   };
