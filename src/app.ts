@@ -4,7 +4,7 @@ import { createDb, type Db } from './infra/db.js';
 import type { Logger } from './infra/log.js';
 import { createSmtpMailer, openMailbox, type Mailbox, type Mailer } from './infra/mail.js';
 import { createMetrics, type Metrics } from './infra/metrics.js';
-import { createNotices, type Notices } from './infra/notices.js';
+import { createNotices } from './infra/notices.js';
 import { openQueue, type JobQueue, type QueueDeclaration } from './infra/queue.js';
 import { createRateLimiter, type RateLimiter } from './infra/rate-limiter.js';
 import { createMp3Encoder, type Mp3Encoder } from './infra/speech/mp3-encoder.js';
@@ -15,6 +15,7 @@ import type { Storage } from './infra/storage/storage.js';
 import type { KeyRing } from './infra/tokens.js';
 import { loadSecret, openKeys } from './services/keys.js';
 import { createFollowers, LIVE_CHANNEL, type Followers } from './services/live/followers.js';
+import { startTelling } from './services/live/tell.js';
 import {
   createSessionStates,
   STANDING_CHANNEL,
@@ -108,7 +109,8 @@ export async function openApp(options: {
   const metrics = createMetrics();
   metrics.monthlyGrantOff.set(config.credits.monthly === 0 ? 1 : 0);
   const facts = { log, metrics };
-  const { notices, sessionStates, followers } = openHearing(db, { url, log });
+  const hearing = openHearing(db, { url, log });
+  const { sessionStates, followers } = hearing;
   const { mailer, mailbox } = await openMail(config);
   const rateLimiter = createRateLimiter({ url, rates: config.limits, log });
   const storage = await openStorage(config);
@@ -139,7 +141,7 @@ export async function openApp(options: {
     close: async (timeoutMs) => {
       followers.close();
       await queue.close(timeoutMs);
-      await notices.close();
+      await hearing.close();
       await rateLimiter.close();
       mailer?.close();
       await speech.close();
@@ -154,7 +156,7 @@ export async function openApp(options: {
 function openHearing(
   db: Db,
   options: { url: string; log: Logger },
-): Pick<App, 'sessionStates' | 'followers'> & { notices: Notices } {
+): Pick<App, 'sessionStates' | 'followers'> & { close(): Promise<void> } {
   const notices = createNotices(options);
   const sessionStates = createSessionStates(db, () => notices.current());
   notices.listen(STANDING_CHANNEL, sessionStates.listener);
@@ -163,7 +165,12 @@ function openHearing(
   notices.listen(STANDING_CHANNEL, followers.standing);
   notices.listen(LIVE_CHANNEL, followers.live);
   notices.open();
-  return { notices, sessionStates, followers };
+  const telling = startTelling(db, followers, options.log);
+  const close = async (): Promise<void> => {
+    await telling.stop();
+    await notices.close();
+  };
+  return { sessionStates, followers, close };
 }
 
 /** The ledger's commands, each with a door of its own at which requests gather. */

@@ -27,13 +27,13 @@ export interface Metrics {
   readonly rateLimitRefusals: Counter<'limit' | 'by'>;
   /** Mails by kind and result. */
   readonly mails: Counter<'mail' | 'result'>;
-  /** Narrations by what became of them: `made`, `shared` with someone who paid before, FAILED or CANCELLED. */
+  /** Narrations by what became of them: `made`, `shared` with someone who paid before, `failed` or `cancelled`. */
   readonly narrations: Counter<'result'>;
   /** Seconds from a worker's claim to READY. */
   readonly narrationSeconds: Histogram;
   /** Sentences that were `spoken`, and those that were there already and `reused`. */
   readonly narrationSentences: Counter<'result'>;
-  /** Subscriptions that are open in this process, and those that were ended because nobody took their events. */
+  /** Subscriptions and streams of what is being made that are open in this process, and subscriptions that were ended because nobody took their events. */
   readonly subscriptions: Gauge;
   readonly subscriptionsDropped: Counter;
   /** Sentences that a speech provider was asked for, by `ok` or what went wrong. */
@@ -59,7 +59,10 @@ export function createMetrics(): Metrics {
     ...ledgerMetrics(make),
     ...accountMetrics(make),
     ...narrationMetrics(make),
-    subscriptions: make.gauge('subscriptions', 'Subscriptions that are open in this process.'),
+    subscriptions: make.gauge(
+      'subscriptions',
+      'Subscriptions, and streams of what is being made, that are open.',
+    ),
     subscriptionsDropped: make.counter(
       'subscriptions_dropped_total',
       'Subscriptions that were ended because nobody took their events.',

@@ -85,7 +85,7 @@ test('when the retries are spent the narration is FAILED and its points are give
     creditsCharged: 0,
     transactions: [{ type: 'DEBIT' }, { type: 'REFUND' }],
   });
-  const tries = talebank.server.logs().filter((line) => line['msg'] === 'narration failed');
+  const tries = talebank.server.logs().filter((line) => line['msg'] === 'a try to narrate failed');
   expect(tries.length).toBe(3);
 
   // And when the storage is back, asking again makes it.
@@ -122,7 +122,7 @@ test('when the retries are spent the narration is FAILED and its points are give
       failureReason: 'The recording could not be made.',
       transactions: [{ type: 'DEBIT' }, { type: 'REFUND', amount: 5 }],
     });
-    const failures = cramped.logs().filter((line) => line['msg'] === 'narration failed');
+    const failures = cramped.logs().filter((line) => line['msg'] === 'a try to narrate failed');
     expect(failures.length).toBe(3);
     expect(JSON.stringify(failures[0])).toContain('ENOSPC');
     await cramped.stop();

@@ -64,8 +64,8 @@ test('files that nobody knows go after a day, and everything that somebody needs
   await leave(key('2', 'part'), 40);
   await leave(key('3', 'mp3'), 2);
   await database.sql(
-    `INSERT INTO spoken_sentences (hash, leased_by, leased_until, spoken_at, key, offset_bytes, length_bytes, samples, sample_rate_hz)
-     SELECT hash, gen_random_uuid(), now() - days * interval '1 day', now(), hash || '.part', 0, 11, 576, 22050
+    `INSERT INTO spoken_sentences (hash, leased_by, leased_until, key, offset_bytes, length_bytes, samples, sample_rate_hz)
+     SELECT hash, gen_random_uuid(), now() - days * interval '1 day', hash || '.part', 0, 11, 576, 22050
      FROM (VALUES (repeat('1', 64), 2), (repeat('2', 64), 40)) AS left_over(hash, days)`,
   );
   await database.sql(

@@ -4,7 +4,6 @@ CREATE TABLE "spoken_sentences" (
     "hash" TEXT NOT NULL,
     "leased_by" UUID NOT NULL,
     "leased_until" TIMESTAMPTZ(3) NOT NULL,
-    "spoken_at" TIMESTAMPTZ(3),
     "key" TEXT,
     "offset_bytes" INTEGER,
     "length_bytes" INTEGER,
@@ -13,7 +12,7 @@ CREATE TABLE "spoken_sentences" (
     CONSTRAINT "spoken_sentences_pkey" PRIMARY KEY ("hash"),
     CONSTRAINT "spoken_sentences_hash_is_sha256" CHECK ("hash" ~ '^[0-9a-f]{64}$'),
     CONSTRAINT "spoken_sentences_spoken_whole" CHECK (
-      num_nulls("spoken_at", "key", "offset_bytes", "length_bytes", "samples", "sample_rate_hz") IN (0, 6)
+      num_nulls("key", "offset_bytes", "length_bytes", "samples", "sample_rate_hz") IN (0, 5)
     ),
     CONSTRAINT "spoken_sentences_not_empty" CHECK ("offset_bytes" >= 0 AND "length_bytes" > 0 AND "samples" > 0)
 );
@@ -23,24 +22,35 @@ CREATE INDEX "spoken_sentences_key_idx" ON "spoken_sentences"("key");
 CREATE INDEX "spoken_sentences_loose" ON "spoken_sentences"("leased_until")
     WHERE "key" IS NULL OR "key" = "hash" || '.part';
 
--- Whoever follows a narration or a balance hears when it has changed, whoever changed it. The payload is the
--- topic, as services/live knows it.
-CREATE FUNCTION "tell_audio_followers"() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_notify('talebank_live', 'audio ' || NEW."user_id" || ' ' || NEW."id");
-    RETURN NULL;
-END
-$$;
-CREATE TRIGGER "audios_tell_followers" AFTER UPDATE ON "audios" FOR EACH ROW
-    WHEN (NEW."status" <> OLD."status" OR NEW."progress" <> OLD."progress" OR NEW."attempt" <> OLD."attempt")
-    EXECUTE FUNCTION "tell_audio_followers"();
+-- For whom a recording is being erased: of two who had it and left, one does it.
+ALTER TABLE "renditions" ADD COLUMN "erasing_by" UUID;
 
-CREATE FUNCTION "tell_credit_followers"() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Whoever follows a narration or a balance hears when it has changed, whoever changed it. A trigger that notified would
+-- make every commit wait for every other one, because Postgres lets transactions that notify commit one by one: so
+-- the topics are left here, and told from here by transactions of their own. Not logged: after a crash of the database
+-- everybody looks anew.
+CREATE UNLOGGED TABLE "live_changes" (
+    "id" BIGSERIAL NOT NULL,
+    "topic" TEXT NOT NULL,
+    CONSTRAINT "live_changes_pkey" PRIMARY KEY ("id")
+);
+
+CREATE FUNCTION "note_audio_change"() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM pg_notify('talebank_live', 'credits ' || NEW."user_id");
+    INSERT INTO live_changes (topic) VALUES ('audio ' || NEW."user_id" || ' ' || NEW."id");
     RETURN NULL;
 END
 $$;
-CREATE TRIGGER "credit_accounts_tell_followers" AFTER UPDATE ON "credit_accounts" FOR EACH ROW
+CREATE TRIGGER "audios_note_change" AFTER UPDATE ON "audios" FOR EACH ROW
+    WHEN (NEW."status" <> OLD."status" OR NEW."progress" <> OLD."progress" OR NEW."attempt" <> OLD."attempt")
+    EXECUTE FUNCTION "note_audio_change"();
+
+CREATE FUNCTION "note_credit_change"() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO live_changes (topic) VALUES ('credits ' || NEW."user_id");
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER "credit_accounts_note_change" AFTER UPDATE ON "credit_accounts" FOR EACH ROW
     WHEN (NEW."last_seq" <> OLD."last_seq")
-    EXECUTE FUNCTION "tell_credit_followers"();
+    EXECUTE FUNCTION "note_credit_change"();

@@ -73,10 +73,6 @@ class ProfileArgs {
   displayName?: string | null;
 }
 
-/** Named ten thousand times, a status would be more than a statement can hold. */
-const once = <Name>(names: readonly Name[] | null | undefined): Name[] | null =>
-  names == null ? null : [...new Set(names)];
-
 @Resolver(() => UserType)
 export class UserResolver {
   @Query(() => UserType, {
@@ -158,8 +154,7 @@ export class UserResolver {
     @Ctx() { app }: Context,
     @Args(() => AudioArgs) args: AudioArgs,
   ): Promise<Connection<AudioView>> {
-    const { status, ...page } = args;
-    return toConnection(await listAudio(app, user.id, { ...page, status: once(status) }));
+    return toConnection(await listAudio(app, user.id, args));
   }
 
   @FieldResolver(() => [SessionType], {

@@ -75,12 +75,14 @@ const eraseRecordings: Step = async (app, userId) => {
   for (const { renditionHash: hash } of used) {
     if (hash === null) continue;
     const recording = storageKey(hash, 'mp3');
-    const alone = await transact(app.db, async (tx) => {
-      const marked = await beginErasing(tx, { hash, userId });
-      if (marked) await forgetFile(tx, recording);
-      return marked;
+    const erasing = await transact(app.db, async (tx) => {
+      const begun = await beginErasing(tx, { hash, userId });
+      if (begun === 'marked') await forgetFile(tx, recording);
+      return begun;
     });
-    if (alone) {
+    // Whoever is at it may still delete what would be made anew meanwhile.
+    if (erasing === 'elsewhere') throw new Error('Somebody else is erasing this recording.');
+    if (erasing === 'marked') {
       await app.storage.remove([recording, storageKey(hash, 'vtt')]);
       await app.db.rendition.deleteMany({ where: { hash, erasingSince: { not: null } } });
     }

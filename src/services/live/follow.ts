@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '../../app.js';
-import { accountSuspended, busy, rateLimited, unauthenticated } from '../../domain/errors.js';
+import { accountSuspended, unauthenticated } from '../../domain/errors.js';
 import { readNextLapse } from '../credits/credits.sql.js';
 import { findAudio, type AudioView } from '../narrations/audios.js';
 import type { Viewer } from '../sessions/viewer.js';
@@ -21,10 +21,6 @@ interface State<Value> {
 
 /** Nobody sees more than ten changes a second: what changes meanwhile is told together. */
 const BETWEEN_MS = 100;
-/** In one process: of one person, and of all. */
-const MOST_OF_ONE = 2_500;
-const MOST_OF_ALL = 20_000;
-const COME_AGAIN_SECONDS = 60;
 
 /**
  * One of the viewer's narrations, each time its status or progress changes, beginning with how it stands.
@@ -62,10 +58,8 @@ async function follow<Value>(
   read: () => Promise<State<Value>>,
 ): Promise<AsyncGenerator<Value>> {
   const standing = topics.standing(viewer.userId);
-  if (app.followers.count() >= MOST_OF_ALL) throw busy();
-  if (app.followers.count(standing) >= MOST_OF_ONE) throw rateLimited(COME_AGAIN_SECONDS);
   // Followed first and read then: what changes in between is told.
-  const follower = app.followers.follow([topic, standing]);
+  const follower = app.followers.follow(viewer.userId, [topic, standing]);
   signal.addEventListener('abort', follower.stop, { once: true });
   try {
     return tellStates(app, viewer, follower, { topic, read, first: await read() });

@@ -1,9 +1,10 @@
+import { busy, rateLimited } from '../../domain/errors.js';
 import type { Listener } from '../../infra/notices.js';
 
-/** The channel on which the database's triggers tell what has changed; the payload is the topic. */
+/** The channel on which it is told what has changed; the payload is the topic. */
 export const LIVE_CHANNEL = 'talebank_live';
 
-/** What can be followed: as the triggers write it, and a person's sessions and standing. */
+/** What can be followed: as the database's triggers write it, and a person's sessions and standing. */
 export const topics = {
   audio: (userId: string, audioId: string): string => `audio ${userId} ${audioId}`,
   credits: (userId: string): string => `credits ${userId}`,
@@ -24,9 +25,12 @@ export interface Follower {
 
 /** Who waits for what, in this process. */
 export interface Followers {
-  follow(wanted: readonly string[]): Follower;
-  /** How many follow a topic, or anything. */
-  count(topic?: string): number;
+  /**
+   * @param whose what is followed; they may have so many followers
+   * @throws RATE_LIMITED, BUSY
+   */
+  follow(whose: string, wanted: readonly string[]): Follower;
+  count(): number;
   /** For LIVE_CHANNEL. */
   readonly live: Listener;
   /** For the channel that tells whose sessions or standing have changed. */
@@ -35,55 +39,46 @@ export interface Followers {
   close(): void;
 }
 
-/** As long as a timer can wait. */
-const LONGEST_MS = 2 ** 31 - 1;
+/** In one process: of one person, and of all. */
+const MOST_OF_ONE = 2_500;
+const MOST_OF_ALL = 20_000;
+const COME_AGAIN_SECONDS = 60;
 
-/** An idle follower is a few objects and no timer of its own that matters; a change costs those who follow it. */
+type Hear = (topic: string) => void;
+
+/** An idle follower is a few objects and a timer; a change costs those who follow it. */
 export function createFollowers(): Followers {
-  const byTopic = new Map<string, Set<(topic: string) => void>>();
-  const all = new Set<Follower>();
+  const byTopic = new Map<string, Set<Hear>>();
+  const byPerson = new Map<string, Set<Follower>>();
+  let count = 0;
 
   const tell = (topic: string): void => {
     for (const hear of byTopic.get(topic) ?? []) hear(topic);
   };
-  const tellEverything = (): void => {
-    for (const topic of [...byTopic.keys()]) tell(topic);
-  };
 
-  function follow(wanted: readonly string[]): Follower {
-    let heard = new Set<string>();
-    let wake = (): void => undefined;
-    let over = false;
-    const hear = (topic: string): void => {
-      heard.add(topic);
-      wake();
-    };
-    for (const topic of wanted) byTopic.set(topic, (byTopic.get(topic) ?? new Set()).add(hear));
-    const take = (): ReadonlySet<string> => {
-      const taken = heard;
-      heard = new Set();
-      return taken;
-    };
-    const follower: Follower = {
-      changes: async (withinMs) => {
-        if (!over && heard.size === 0) await waitFor(withinMs, (resolve) => (wake = resolve));
-        return over ? null : take();
-      },
-      stop: () => {
-        over = true;
-        all.delete(follower);
-        for (const topic of wanted) leave(byTopic, topic, hear);
-        wake();
-      },
-    };
-    all.add(follower);
+  function follow(whose: string, wanted: readonly string[]): Follower {
+    if (count >= MOST_OF_ALL) throw busy();
+    if ((byPerson.get(whose)?.size ?? 0) >= MOST_OF_ONE) throw rateLimited(COME_AGAIN_SECONDS);
+    const { follower, hear } = createFollower(() => {
+      count -= 1;
+      leave(byPerson, whose, follower);
+      for (const topic of wanted) leave(byTopic, topic, hear);
+    });
+    count += 1;
+    enter(byPerson, whose, follower);
+    for (const topic of wanted) enter(byTopic, topic, hear);
     return follower;
   }
 
   return {
     follow,
-    count: (topic) => (topic === undefined ? all.size : (byTopic.get(topic)?.size ?? 0)),
-    live: { heard: tell, missed: tellEverything },
+    count: () => count,
+    live: {
+      heard: tell,
+      missed: () => {
+        for (const topic of [...byTopic.keys()]) tell(topic);
+      },
+    },
     standing: {
       heard: (userId) => {
         tell(topics.standing(userId));
@@ -92,10 +87,42 @@ export function createFollowers(): Followers {
       missed: () => undefined,
     },
     close: () => {
-      for (const follower of all) follower.stop();
+      for (const followers of [...byPerson.values()])
+        for (const follower of [...followers]) follower.stop();
     },
   };
 }
+
+/** @param onStop called once, when it is over */
+function createFollower(onStop: () => void): { follower: Follower; hear: Hear } {
+  let heard = new Set<string>();
+  let wake = (): void => undefined;
+  let over = false;
+  const follower: Follower = {
+    changes: async (withinMs) => {
+      if (!over && heard.size === 0) await waitFor(withinMs, (resolve) => (wake = resolve));
+      const taken = heard;
+      heard = new Set();
+      return over ? null : taken;
+    },
+    stop: () => {
+      if (over) return;
+      over = true;
+      onStop();
+      wake();
+    },
+  };
+  return {
+    follower,
+    hear: (topic) => {
+      heard.add(topic);
+      wake();
+    },
+  };
+}
+
+/** As long as a timer can wait. */
+const LONGEST_MS = 2 ** 31 - 1;
 
 /** Until `arm`'s argument is called, or so long has passed. */
 const waitFor = (withinMs: number, arm: (resolve: () => void) => void): Promise<void> =>
@@ -108,12 +135,12 @@ const waitFor = (withinMs: number, arm: (resolve: () => void) => void): Promise<
     });
   });
 
-function leave(
-  byTopic: Map<string, Set<(topic: string) => void>>,
-  topic: string,
-  hear: (topic: string) => void,
-): void {
-  const hearers = byTopic.get(topic);
-  hearers?.delete(hear);
-  if (hearers?.size === 0) byTopic.delete(topic);
+function enter<Member>(groups: Map<string, Set<Member>>, key: string, member: Member): void {
+  groups.set(key, (groups.get(key) ?? new Set()).add(member));
+}
+
+function leave<Member>(groups: Map<string, Set<Member>>, key: string, member: Member): void {
+  const group = groups.get(key);
+  group?.delete(member);
+  if (group?.size === 0) groups.delete(key);
 }

@@ -38,7 +38,7 @@ export async function listAudio(
   const rows = await app.db.audio.findMany({
     where: {
       userId,
-      ...(args.status == null ? {} : { status: { in: [...args.status] } }),
+      ...(args.status == null ? {} : { status: { in: [...new Set(args.status)] } }),
       AND: [
         window.after === null ? {} : { id: { lt: window.after } },
         window.before === null ? {} : { id: { gt: window.before } },

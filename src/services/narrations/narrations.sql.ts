@@ -132,7 +132,6 @@ export interface StoppableRow {
   readonly status: AudioStatus;
   readonly attempt: number;
   readonly jobId: string;
-  readonly debitSeq: number;
 }
 
 /** Locks the row, after the account: from here on it is neither finished nor failed. Index: audios_pkey. */
@@ -141,7 +140,7 @@ export async function lockNarration(
   audio: { userId: string; audioId: string },
 ): Promise<StoppableRow | undefined> {
   const [row] = await tx.$queryRaw<StoppableRow[]>`
-    SELECT status::text, attempt, job_id AS "jobId", debit_seq AS "debitSeq" FROM audios
+    SELECT status::text, attempt, job_id AS "jobId" FROM audios
     WHERE user_id = ${audio.userId}::uuid AND id = ${audio.audioId}::uuid FOR UPDATE`;
   return row;
 }

@@ -83,9 +83,10 @@ export async function endAttempt(
   }
   const { request, entries, result } = refunded;
   observe<RefundRequest>(app, 'refund').settled(request, entries, performance.now() - startedAt);
-  app.metrics.narrations.inc({ result: ending.status });
+  const wasAskedFor = ending.status === 'CANCELLED';
+  app.metrics.narrations.inc({ result: wasAskedFor ? 'cancelled' : 'failed' });
   const { debitSeq } = request;
-  app.log.warn(
+  app.log[wasAskedFor ? 'info' : 'warn'](
     { userId, audioId, debitSeq, refundSeq: result.seq, ...ending },
     'narration ended without a recording, points given back',
   );

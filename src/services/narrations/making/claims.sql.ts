@@ -1,4 +1,4 @@
-import type { Reader, Tx } from '../../../infra/db.js';
+import { readAtLarge, type Db, type Reader, type Tx } from '../../../infra/db.js';
 import type { AudioStatus } from '../narrations.sql.js';
 import type { Script } from './plan.js';
 
@@ -97,23 +97,32 @@ export async function holdRendition(
   return rendition;
 }
 
+/** How long the job of another person who left is believed to be erasing a rendition. */
+const ERASING_MINUTES = 5;
+
 /**
  * Marks a rendition that nobody but this person has, and of those who left nobody is counted. A second
- * statement, after the lock, sees who has begun to use it meanwhile.
- * @returns whether its files are to be deleted. Indexes: renditions_pkey, audios_rendition_hash_idx
+ * statement, after the lock, sees who has begun to use it meanwhile. Once it is marked nobody can: then it is erased
+ * to the end, by one at a time.
+ * @returns `marked`: its files are to be deleted; `shared`: others have it; `elsewhere`: someone is at it
+ *   Indexes: renditions_pkey, audios_rendition_hash_idx
  */
 export async function beginErasing(
   tx: Tx,
   { hash, userId }: { hash: string; userId: string },
-): Promise<boolean> {
-  await tx.$queryRaw`SELECT hash FROM renditions WHERE hash = ${hash} FOR UPDATE`;
+): Promise<'marked' | 'shared' | 'elsewhere'> {
+  const [held] = await tx.$queryRaw<{ elsewhere: boolean }[]>`
+    SELECT coalesce(erasing_by <> ${userId}::uuid
+      AND erasing_since > clock_timestamp() - ${ERASING_MINUTES} * interval '1 minute', false) AS elsewhere
+    FROM renditions WHERE hash = ${hash} FOR UPDATE`;
+  if (held?.elsewhere === true) return 'elsewhere';
   const marked = await tx.$executeRaw`
-    UPDATE renditions SET erasing_since = coalesce(erasing_since, ledger_now())
-    WHERE hash = ${hash} AND NOT EXISTS (
+    UPDATE renditions SET erasing_since = clock_timestamp(), erasing_by = ${userId}::uuid
+    WHERE hash = ${hash} AND (erasing_since IS NOT NULL OR NOT EXISTS (
       SELECT FROM audios a JOIN users u ON u.id = a.user_id
       WHERE a.rendition_hash = ${hash} AND a.user_id <> ${userId}::uuid
-        AND a.status IN ('PROCESSING', 'READY') AND u.deleted_at IS NULL)`;
-  return marked === 1;
+        AND a.status IN ('PROCESSING', 'READY') AND u.deleted_at IS NULL))`;
+  return marked === 1 ? 'marked' : 'shared';
 }
 
 /** READY, and the rendition is kept for whoever asks next. @returns whether the claim still held */
@@ -150,13 +159,15 @@ export interface AbandonedRow {
  * and pg-boss' own for the jobs.
  */
 export function readAbandoned(
-  db: Reader,
+  db: Db,
   queues: { readonly making: string; readonly failing: string },
   wanted: { readonly after: AbandonedRow | null; readonly forMs: number; readonly limit: number },
 ): Promise<AbandonedRow[]> {
   const { after, forMs, limit } = wanted;
   const nil = '00000000-0000-0000-0000-000000000000';
-  return db.$queryRaw<AbandonedRow[]>`
+  return readAtLarge(
+    db,
+    (tx) => tx.$queryRaw<AbandonedRow[]>`
     SELECT u.user_id AS "userId", u.id AS "audioId", u.attempt, u.updated_at AS "updatedAt"
     FROM audios u
     WHERE u.status IN ('QUEUED', 'PROCESSING')
@@ -170,5 +181,6 @@ export function readAbandoned(
         SELECT FROM pgboss.job j WHERE j.name = ${queues.failing}
           AND j.state IN ('created', 'retry', 'active')
           AND j.data->>'audioId' = u.id::text AND (j.data->>'attempt')::int = u.attempt)
-    ORDER BY u.updated_at, u.user_id, u.id LIMIT ${limit}`;
+    ORDER BY u.updated_at, u.user_id, u.id LIMIT ${limit}`,
+  );
 }

@@ -2,7 +2,7 @@ import type { App } from '../../../app.js';
 import { isId } from '../../../domain/ids.js';
 import { topics, type Follower } from '../../live/followers.js';
 import { readScript, type ScriptRow } from './claims.sql.js';
-import { planSentences, recordingHash, type PlannedSentence } from './plan.js';
+import { planSentences, renditionHashOf, type PlannedSentence } from './plan.js';
 import { readPlaces, type SentencePlace } from './sentences.sql.js';
 import { readSentence } from './stored-sentences.js';
 
@@ -23,7 +23,7 @@ export async function listenAlong(
   const script = isId(audioId) ? await readScript(app.db, audioId) : undefined;
   if (script === undefined || hasEnded(script)) return null;
   // Of a voice that is not spoken any more nothing will come.
-  recordingHash(app, script);
+  renditionHashOf(app, script);
   return speakAlong(app, script, signal);
 }
 
@@ -35,7 +35,8 @@ async function* speakAlong(
   script: ScriptRow,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const follower = app.followers.follow([topics.audio(script.userId, script.audioId)]);
+  const { userId, audioId } = script;
+  const follower = app.followers.follow(userId, [topics.audio(userId, audioId)]);
   signal.addEventListener('abort', follower.stop, { once: true });
   try {
     for (const sentence of planSentences(app, script)) {
@@ -56,13 +57,15 @@ async function waitForSentence(
   follower: Follower,
 ): Promise<SentencePlace | null> {
   for (;;) {
-    const [place] = await readPlaces(app.db, [hash]);
-    if (place !== undefined) return place;
+    // Before the sentence is looked for: what is not there when all is made will not come.
     const now = await app.db.audio.findUnique({
       where: { userId_id: { userId, id } },
       select: { status: true },
     });
-    if (now === null || hasEnded(now)) throw new Error('The narration has ended.');
+    const [place] = await readPlaces(app.db, [hash]);
+    if (place !== undefined) return place;
+    if (now === null || now.status === 'READY' || hasEnded(now))
+      throw new Error('The narration has ended.');
     if ((await follower.changes(LOOK_EVERY_MS)) === null) return null;
   }
 }

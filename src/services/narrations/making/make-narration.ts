@@ -15,14 +15,14 @@ import {
   type Claim,
   type ClaimRow,
 } from './claims.sql.js';
-import { planSentences, recordingHash, type PlannedSentence, type Script } from './plan.js';
-import { placeInRecording } from './sentences.sql.js';
+import { planSentences, renditionHashOf, type PlannedSentence, type Script } from './plan.js';
+import { placeInRendition } from './sentences.sql.js';
 import { speakSentences } from './speak-sentences.js';
 
 type Job = Delivery<SynthesizeAudioPayload>;
 
 /** A recording that is there, with the sentences that it was just made of. */
-type Recording = Assembled & { readonly hash: string };
+type Rendition = Assembled & { readonly hash: string };
 
 /** Someone else has taken the attempt; this delivery must not write any more. */
 class ClaimLost extends Error {}
@@ -42,8 +42,8 @@ export async function makeNarration(app: App, job: Job): Promise<void> {
   }
   const claim: Claim = { userId, audioId, claim: task.claim };
   try {
-    const hash = recordingHash(app, task);
-    const found = await findRecording(app, hash, claim);
+    const hash = renditionHashOf(app, task);
+    const found = await findRendition(app, hash, claim);
     const recording = found ?? (await record(app, hash, task, claim, job.signal));
     await finish(app, job, claim, recording);
     const { durationMs } = recording;
@@ -65,7 +65,8 @@ async function giveUp(app: App, job: Job, task: ClaimRow, error: unknown): Promi
     );
     return;
   }
-  app.log.warn({ userId, audioId, attempt, err: error }, 'narration failed');
+  const { retryCount } = job;
+  app.log.warn({ userId, audioId, attempt, retryCount, err: error }, 'a try to narrate failed');
   if (!(error instanceof SpeechError) || !error.permanent) throw error;
   await failNarration(
     app,
@@ -76,11 +77,16 @@ async function giveUp(app: App, job: Job, task: ClaimRow, error: unknown): Promi
 }
 
 /** One that was made before, for whomever. */
-async function findRecording(app: App, hash: string, claim: Claim): Promise<Recording | null> {
-  const rendition = await transact(app.db, (tx) => holdRendition(tx, claim, hash));
-  if (rendition === 'lost') throw new ClaimLost();
+async function findRendition(app: App, hash: string, claim: Claim): Promise<Rendition | null> {
+  const rendition = await transact(app.db, async (tx) => {
+    const held = await holdRendition(tx, claim, hash);
+    if (held === 'lost') throw new ClaimLost();
+    // Not held then: whoever erases it must not take us for someone who has it.
+    if (held?.erasing === true)
+      throw new Error('This recording is being erased; it is made anew later.');
+    return held;
+  });
   if (rendition === undefined) return null;
-  if (rendition.erasing) throw new Error('This recording is being erased; it is made anew later.');
   const files = await Promise.all(
     (['mp3', 'vtt'] as const).map((ending) => app.storage.stat(storageKey(hash, ending))),
   );
@@ -93,7 +99,7 @@ async function record(
   task: ClaimRow,
   claim: Claim,
   signal: AbortSignal,
-): Promise<Recording> {
+): Promise<Rendition> {
   const sentences = await planAll(app, task);
   if (sentences.length === 0)
     throw new SpeechError('There is nothing to speak in this text.', {
@@ -130,12 +136,12 @@ function progressReporter(app: App, claim: Claim): (progress: number) => Promise
 }
 
 /** READY, the sentences' new place and the job's end are one commit. */
-async function finish(app: App, job: Job, claim: Claim, recording: Recording): Promise<void> {
+async function finish(app: App, job: Job, claim: Claim, recording: Rendition): Promise<void> {
   const { hash, parts } = recording;
   const loose = await transact(app.db, async (tx) => {
     if (!(await writeReady(tx, claim, recording))) throw new ClaimLost();
     await app.queue.complete(tx, app.synthesizeAudio.name, job);
-    return parts.length === 0 ? [] : placeInRecording(tx, storageKey(hash, 'mp3'), parts);
+    return parts.length === 0 ? [] : placeInRendition(tx, storageKey(hash, 'mp3'), parts);
   });
   // What is not removed now is swept later.
   await app.storage.remove(loose).catch((error: unknown) => {

@@ -29,7 +29,7 @@ const soundOf = (app: App, { provider, providerVoice, language }: Script): reado
 ];
 
 /** The same hash is the same recording. @throws SpeechError when another provider had this voice */
-export function recordingHash(app: App, script: Script): string {
+export function renditionHashOf(app: App, script: Script): string {
   if (script.provider !== app.speech.name)
     throw new SpeechError(`The voice was one of ${script.provider}.`, {
       permanent: true,

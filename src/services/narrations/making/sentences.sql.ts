@@ -58,11 +58,11 @@ export const releaseSentence = (db: Writer, { hash, leasedBy }: Lease): Promise<
 /** Says that a sentence is spoken, whoever holds the lease by now: it is paid for, and need not be again. */
 export async function writeSpoken(db: Writer, place: SentencePlace, by: string): Promise<void> {
   await db.$executeRaw`
-    INSERT INTO spoken_sentences AS s (hash, leased_by, leased_until, spoken_at, key, offset_bytes,
+    INSERT INTO spoken_sentences AS s (hash, leased_by, leased_until, key, offset_bytes,
                                        length_bytes, samples, sample_rate_hz)
-    VALUES (${place.hash}, ${by}::uuid, clock_timestamp(), clock_timestamp(), ${place.key},
+    VALUES (${place.hash}, ${by}::uuid, clock_timestamp(), ${place.key},
             ${place.offsetBytes}, ${place.lengthBytes}, ${place.samples}, ${place.sampleRateHz})
-    ON CONFLICT (hash) DO UPDATE SET leased_until = excluded.leased_until, spoken_at = excluded.spoken_at,
+    ON CONFLICT (hash) DO UPDATE SET leased_until = excluded.leased_until,
       key = excluded.key, offset_bytes = excluded.offset_bytes, length_bytes = excluded.length_bytes,
       samples = excluded.samples, sample_rate_hz = excluded.sample_rate_hz
     WHERE s.key IS NULL`;
@@ -73,7 +73,7 @@ export async function writeSpoken(db: Writer, place: SentencePlace, by: string):
  * of their hashes, for recordings that share sentences may be finished at once.
  * @returns the files that nobody needs any more. Index: spoken_sentences_pkey.
  */
-export async function placeInRecording(
+export async function placeInRendition(
   tx: Tx,
   key: string,
   parts: readonly { readonly hash: string; readonly offsetBytes: number }[],
@@ -91,10 +91,6 @@ export async function placeInRecording(
     RETURNING loose.key`;
   return rows.map((row) => row.key);
 }
-
-/** Forgets sentences whose file turned out to be gone, unless they have moved. Index: spoken_sentences_pkey. */
-export const forgetPlace = (db: Writer, { hash, key }: SentencePlace): Promise<number> =>
-  db.$executeRaw`DELETE FROM spoken_sentences WHERE hash = ${hash} AND key = ${key}`;
 
 /** Forgets everything in a file that goes. Index: spoken_sentences_key_idx. */
 export const forgetFile = (db: Writer, key: string): Promise<number> =>

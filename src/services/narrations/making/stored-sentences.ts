@@ -51,12 +51,15 @@ export async function readSentence(app: App, place: SentencePlace): Promise<Uint
   throw new Error(`The file of a spoken sentence is gone: ${place.key}.`);
 }
 
-/** @returns null when the file is gone, or ends too early */
+/** @returns null when the file is gone, ends too early, or is another one than was written down */
 async function readIfThere(
   app: App,
   { key, offsetBytes, lengthBytes }: SentencePlace,
 ): Promise<Uint8Array | null> {
   const end = offsetBytes + lengthBytes - 1;
+  // Of two who spoke it at once, because one was thought dead, the later may have put theirs in its place.
+  if (key.endsWith('.part') && (await app.storage.stat(key))?.lengthBytes !== lengthBytes)
+    return null;
   try {
     const bytes = await readBytes(app, key, { start: offsetBytes, end });
     return bytes.length === lengthBytes ? bytes : null;

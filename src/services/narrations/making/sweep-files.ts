@@ -42,14 +42,16 @@ export async function sweepFiles(app: App, signal?: AbortSignal): Promise<TaskOu
 async function removeUnknown(app: App, keys: readonly string[], before: Date): Promise<number> {
   if (keys.length === 0) return 0;
   const startedAt = performance.now();
-  const unknown: string[] = [];
+  let removed = 0;
   for (const key of await readUnknownFiles(app.db, keys)) {
-    // Somebody may have made it anew since it was listed.
+    // Somebody may have made it anew since it was listed, or be about to use it: looked at once more, just before.
     const file = await app.storage.stat(key);
-    if (file !== null && file.modifiedAt < before) unknown.push(key);
+    if (file === null || file.modifiedAt >= before) continue;
+    if ((await readUnknownFiles(app.db, [key])).length === 0) continue;
+    await app.storage.remove([key]);
+    removed += 1;
   }
-  await app.storage.remove(unknown);
-  if (unknown.length > 0) app.log.info({ files: unknown.length }, 'files removed that nobody knew');
+  if (removed > 0) app.log.info({ files: removed }, 'files removed that nobody knew');
   await giveWay(app, startedAt);
-  return unknown.length;
+  return removed;
 }
