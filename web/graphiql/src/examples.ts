@@ -9,17 +9,25 @@ export interface Findings {
   readonly storyId: string;
   readonly voiceId: string;
   readonly userId: string;
+  readonly audioId: string;
 }
+
+/** The tabs that go on with the narration that the Narrate tab has made. */
+export const ABOUT_THE_NARRATION: readonly string[] = ['FollowIt', 'StopIt'];
 
 const json = (value: object): string => JSON.stringify(value, null, 2);
 
+/** The variables of those tabs. */
+export const aboutNarration = (audioId: string): string => json({ id: audioId });
+
 /** In the order in which a newcomer would click. */
-export const examplesFor = ({ storyId, voiceId, userId }: Findings): Example[] => [
+export const examplesFor = ({ storyId, voiceId, userId, audioId }: Findings): Example[] => [
   {
     query: `# The library. Nobody needs to be signed in for this one.
 query Library {
   stories(first: 10) {
     nodes {
+      id
       title
       language
       requiredCredits
@@ -38,12 +46,14 @@ query Library {
     variables: null,
   },
   {
-    query: `# Signs you in as the demo listener. This page keeps the token
-# and sends it along from now on.
+    query: `# Signs you in as the demo listener. This page keeps
+# the tokens: it sends the first one along from now
+# on, and gets new ones with the second.
 mutation SignIn($input: LoginInput!) {
   login(input: $input) {
     accessToken
     accessTokenExpiresAt
+    refreshToken
     user {
       id
       email
@@ -86,12 +96,15 @@ query Quote($storyId: ID!, $voiceId: ID!) {
     variables: json({ storyId, voiceId }),
   },
   {
-    query: `# Narrates a story. Run it twice: the second time is free.
+    query: `# Narrates a story. Run it twice: the second time
+# is free. Too curious to wait? Open the streamUrl:
+# it plays while the narration is being made.
 mutation Narrate($input: SynthesizeAudioInput!) {
   synthesizeAudio(input: $input) {
     audio {
       id
       status
+      streamUrl
       story {
         title
       }
@@ -106,6 +119,23 @@ mutation Narrate($input: SynthesizeAudioInput!) {
 }
 `,
     variables: json({ input: { storyId, voiceId, maxCredits: 10 } }),
+  },
+  {
+    query: `# The narration that you have just asked for, as it
+# gets on: first how it stands, then each change,
+# until you press stop. A short tale is ready before
+# you can look; with the id of a longer one in the
+# Narrate tab there is more to see.
+subscription FollowIt($id: ID!) {
+  audioUpdated(id: $id) {
+    status
+    progress
+    url
+    failureReason
+  }
+}
+`,
+    variables: aboutNarration(audioId),
   },
   {
     query: `# Run it again until the status is READY, then open the url: it plays.
@@ -170,6 +200,45 @@ query Wallet {
 }
 `,
     variables: null,
+  },
+  {
+    query: `# Your points, each time they change. Leave it
+# running, and narrate something in another window.
+subscription FollowMyPoints {
+  creditsUpdated {
+    balance
+    bySource {
+      source
+      balance
+    }
+    expiring {
+      at
+      points
+    }
+  }
+}
+`,
+    variables: null,
+  },
+  {
+    query: `# Changed your mind? Until the narration is READY
+# this stops it, and all its points come back.
+# Afterwards there is nothing to stop.
+mutation StopIt($id: ID!) {
+  cancelAudio(id: $id) {
+    audio {
+      status
+    }
+    refund {
+      seq
+      amount
+      balanceAfter
+    }
+    balance
+  }
+}
+`,
+    variables: aboutNarration(audioId),
   },
   {
     query: `# For administrators: sign in as one first. The server prints the login.

@@ -6,6 +6,8 @@ interface Tokens {
 }
 
 const STORE = 'talebank:tokens';
+/** The status of what needs somebody who is signed in. */
+const UNAUTHENTICATED = 401;
 type Listener = () => void;
 
 const listeners = new Set<Listener>();
@@ -51,12 +53,15 @@ interface Signed {
   user?: { email?: unknown };
 }
 
+const authorization = (): Record<string, string> =>
+  tokens === null ? {} : { authorization: `Bearer ${tokens.accessToken}` };
+
 async function post(body: object, headers: Record<string, string>): Promise<Answer> {
   const response = await fetch('/graphql', {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
-      ...(tokens === null ? {} : { authorization: `Bearer ${tokens.accessToken}` }),
+      ...authorization(),
       ...headers,
     },
     body: JSON.stringify(body),
@@ -93,17 +98,32 @@ async function refresh(refreshToken: string): Promise<void> {
 const isSignedOut = (answer: Answer): boolean =>
   answer.errors?.some((error) => error.extensions?.code === 'UNAUTHENTICATED') ?? false;
 
-/** Sends one operation; refreshes the access token once, for all who wait, when it has expired. */
+/** Refreshes the access token, once for all who wait. @returns whether there is one to ask again with */
+async function renew(): Promise<boolean> {
+  const refreshToken = tokens?.refreshToken;
+  if (refreshToken == null) return false;
+  refreshing ??= refresh(refreshToken).finally(() => {
+    refreshing = null;
+  });
+  await refreshing;
+  return tokens !== null;
+}
+
+/** Sends one operation; once more with a new access token when the old one has expired. */
 export async function execute(body: object, headers: Record<string, string> = {}): Promise<Answer> {
   let answer = await post(body, headers);
-  const refreshToken = tokens?.refreshToken;
-  if (isSignedOut(answer) && refreshToken != null) {
-    refreshing ??= refresh(refreshToken).finally(() => {
-      refreshing = null;
-    });
-    await refreshing;
-    if (tokens !== null) answer = await post(body, headers);
-  }
+  if (isSignedOut(answer) && (await renew())) answer = await post(body, headers);
   notice(answer);
   return answer;
+}
+
+/** A request of another kind, as `execute` sends its own: signed, and refreshed where it has to be. */
+export async function fetchSigned(url: string, init: RequestInit): Promise<Response> {
+  const send = (): Promise<Response> =>
+    fetch(url, {
+      ...init,
+      headers: { ...(init.headers as Record<string, string>), ...authorization() },
+    });
+  const response = await send();
+  return response.status === UNAUTHENTICATED && (await renew()) ? send() : response;
 }
