@@ -109,7 +109,7 @@ export async function openApp(options: {
   const metrics = createMetrics();
   metrics.monthlyGrantOff.set(config.credits.monthly === 0 ? 1 : 0);
   const facts = { log, metrics };
-  const hearing = openHearing(db, { url, log });
+  const hearing = openHearing(db, { url, log, mostFollowers: config.subscriptionsPerUser });
   const { sessionStates, followers } = hearing;
   const { mailer, mailbox } = await openMail(config);
   const rateLimiter = createRateLimiter({ url, rates: config.limits, log });
@@ -155,13 +155,13 @@ export async function openApp(options: {
 /** What the processes of one installation tell each other. */
 function openHearing(
   db: Db,
-  options: { url: string; log: Logger },
+  options: { url: string; log: Logger; mostFollowers: number },
 ): Pick<App, 'sessionStates' | 'followers'> & { close(): Promise<void> } {
   const notices = createNotices(options);
   const sessionStates = createSessionStates(db, () => notices.current());
   notices.listen(STANDING_CHANNEL, sessionStates.listener);
   // After the sessions' own: whoever follows looks at them again.
-  const followers = createFollowers();
+  const followers = createFollowers(options.mostFollowers);
   notices.listen(STANDING_CHANNEL, followers.standing);
   notices.listen(LIVE_CHANNEL, followers.live);
   notices.open();

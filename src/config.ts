@@ -64,6 +64,8 @@ export interface Config {
   };
   /** With RATE_LIMIT_FACTOR counted in. */
   readonly limits: Readonly<Record<Limit, Rate>>;
+  /** Open at once, in one process; with RATE_LIMIT_FACTOR counted in. */
+  readonly subscriptionsPerUser: number;
   readonly logLevel: z.infer<typeof variables>['LOG_LEVEL'];
   readonly logFormat: 'json' | 'pretty';
   readonly graphiql: boolean;
@@ -132,6 +134,10 @@ export function readConfig(environment: Environment): Config {
       securityContact: env.SECURITY_CONTACT ?? null,
     },
     limits: limitsOf(env),
+    subscriptionsPerUser: Math.max(
+      1,
+      Math.round(env.SUBSCRIPTIONS_PER_USER * env.RATE_LIMIT_FACTOR),
+    ),
     logLevel: env.LOG_LEVEL,
     logFormat: env.LOG_FORMAT === 'auto' ? (production ? 'json' : 'pretty') : env.LOG_FORMAT,
     graphiql: env.GRAPHIQL ?? !production,

@@ -78,6 +78,7 @@ export const variables = z.object({
     )
     .default([]),
   TRUST_PROXY: proxies.default(false),
+  SUBSCRIPTIONS_PER_USER: wholeNumber(1, 100_000).default(100),
   RATE_LIMIT_FACTOR: z
     .string()
     .regex(/^\d{1,9}(\.\d{1,6})?$/, 'a number above 0')

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { isIP } from 'node:net';
-import type { FastifyRequest } from 'fastify';
+import type { Socket } from 'node:net';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { App } from '../app.js';
 
 /** The request that is being answered, for whoever is not told: the formatter of errors. */
@@ -39,4 +40,31 @@ function isOwnName(host: string | undefined): boolean {
   if (host === undefined || !URL.canParse(`http://${host}`)) return false;
   const name = new URL(`http://${host}`).hostname.replace(/^\[|\]$/g, '');
   return isLoopback(name) || name === 'localhost';
+}
+
+const held = new WeakSet<Socket>();
+
+/**
+ * For an answer that may never end: behind it nothing else can be answered on its connection, so that whoever asks
+ * for a second one there is cut off.
+ * @returns aborted when the other side has gone, or all is said; null when the connection is cut
+ */
+export function holdConnection(request: FastifyRequest, reply: FastifyReply): AbortSignal | null {
+  const { socket } = request.raw;
+  if (held.has(socket)) {
+    reply.hijack();
+    socket.destroy();
+    return null;
+  }
+  held.add(socket);
+  const gone = new AbortController();
+  const release = (): void => {
+    held.delete(socket);
+    reply.raw.off('close', release);
+    socket.off('close', release);
+    gone.abort();
+  };
+  reply.raw.once('close', release);
+  socket.once('close', release);
+  return gone.signal;
 }

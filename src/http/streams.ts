@@ -5,6 +5,7 @@ import type { App } from '../app.js';
 import { isSigned, streamKey, STREAMS_PATH } from '../services/narrations/addresses.js';
 import { listenAlong } from '../services/narrations/making/listen-along.js';
 import { FOR_PLAYERS, refuseAddress, signature } from './files.js';
+import { holdConnection } from './requests.js';
 
 const params = z.object({ file: z.string().regex(/^[0-9a-f-]{36}\.mp3$/) });
 
@@ -13,18 +14,16 @@ const params = z.object({ file: z.string().regex(/^[0-9a-f-]{36}\.mp3$/) });
  * for one that nobody makes. A stream that is cut off was not made to its end.
  */
 export function serveStreams(server: FastifyInstance, app: App): void {
-  server.get(`${STREAMS_PATH}/:file`, { exposeHeadRoute: false }, async (request, reply) => {
+  server.get(`${STREAMS_PATH}/:file`, { exposeHeadRoute: true }, async (request, reply) => {
     void reply.headers(FOR_PLAYERS);
     const path = params.safeParse(request.params);
     const address = signature.safeParse(request.query);
     const audioId = path.data?.file.slice(0, -'.mp3'.length) ?? '';
     if (!address.success || !isSigned(app, { key: streamKey(audioId), ...address.data }))
       return refuseAddress(reply);
-    const gone = new AbortController();
-    reply.raw.once('close', () => {
-      gone.abort();
-    });
-    const sentences = await listenAlong(app, audioId, gone.signal);
+    const gone = holdConnection(request, reply);
+    if (gone === null) return reply;
+    const sentences = await listenAlong(app, audioId, gone);
     if (sentences === null) return reply.code(404).send({ error: 'Nobody makes this.' });
     return reply
       .headers({
@@ -32,6 +31,10 @@ export function serveStreams(server: FastifyInstance, app: App): void {
         'cache-control': 'no-store',
         'accept-ranges': 'none',
       })
-      .send(Readable.from(sentences, { objectMode: false, highWaterMark: 64 * 1024 }));
+      .send(
+        request.method === 'HEAD'
+          ? Readable.from([])
+          : Readable.from(sentences, { objectMode: false, highWaterMark: 64 * 1024 }),
+      );
   });
 }

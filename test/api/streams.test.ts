@@ -80,6 +80,38 @@ test('when it is stopped, so is the sound: what is cut off is not taken for the 
   expect((await fetch(streamUrl)).status).toBe(404);
 });
 
+test('who cancels has heard a quarter at most', async () => {
+  const content = textOf(16_000, 'Heard for nothing. ');
+  const { audioId, streamUrl } = await begin(content);
+  const abort = new AbortController();
+  let lengthBytes = 0;
+  const hear = async (): Promise<void> => {
+    const response = await fetch(streamUrl, { signal: abort.signal });
+    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>)
+      lengthBytes += chunk.length;
+  };
+  const heard = hear().catch(() => undefined);
+  await until(
+    'most of it is made',
+    async () =>
+      (await waitForAudio(url, listener, audioId, ['QUEUED', 'PROCESSING', 'READY'])).progress >
+      0.6,
+  );
+  await ask(url, CancelAudio, { id: audioId }, listener.token);
+  await heard;
+  // At 64 kbit/s and about fifteen characters a second.
+  const heardCharacters = (lengthBytes / 8000) * 15;
+  expect(heardCharacters).toBeGreaterThan(0.1 * content.length);
+  expect(heardCharacters).toBeLessThan(0.35 * content.length);
+});
+
+test('what has been forgotten meanwhile is not waited for', async () => {
+  const { audioId, streamUrl } = await begin('It is here and then it is not.');
+  await waitForAudio(url, listener, audioId, ['READY']);
+  await talebank.database.sql('DELETE FROM spoken_sentences');
+  expect((await fetch(streamUrl)).status).toBe(404);
+}, 10_000);
+
 test('a wrong, foreign or expired address is 403', async () => {
   const { streamUrl, audioId } = await begin('It is over before it began.');
   const address = new URL(streamUrl);

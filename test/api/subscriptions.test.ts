@@ -311,6 +311,124 @@ test('whoever takes nothing is dropped, and holds nobody up', async () => {
   await app.close(1000);
 });
 
+test('many on one connection are none: whoever asks behind a stream is cut off, and nothing stays', async () => {
+  const person = await newListener(url);
+  const { hostname, port } = new URL(url);
+  const body = JSON.stringify({ query: CreditsUpdated.toString() });
+  const request =
+    `POST /graphql/stream HTTP/1.1\r\nhost: ${hostname}\r\ncontent-type: application/json\r\n` +
+    `authorization: Bearer ${person.token}\r\ncontent-length: ${String(Buffer.byteLength(body))}\r\n\r\n${body}`;
+  const socket = connect({ host: hostname, port: Number(port) });
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  socket.on('error', () => undefined).resume();
+  socket.write(request.repeat(50));
+  await closed;
+  await until('they are forgotten', async () => (await openSubscriptions()) === 0, 5_000);
+});
+
+test('one person has only so many, and everybody else has theirs', async () => {
+  const server = await talebank.join({
+    ROLE: 'api',
+    RATE_LIMIT_FACTOR: '1',
+    RATE_LIMIT_REGISTER: '1000/1',
+    SUBSCRIPTIONS_PER_USER: '5',
+  });
+  const [greedy, modest] = [await newListener(server.url), await newListener(server.url)];
+  for (let count = 0; count < 5; count += 1) {
+    const { status } = await followTyped(server.url, CreditsUpdated, {}, greedy.token);
+    expect(status).toBe(200);
+  }
+  const refused = await followTyped(server.url, CreditsUpdated, {}, greedy.token);
+  await until('it is over', refused.isOver);
+  expect(refused.status).toBe(429);
+  expect(refused.headers.get('retry-after')).toBe('60');
+  expect(refused.events[0]?.errors[0]?.extensions.code).toBe('RATE_LIMITED');
+  expect((await followTyped(server.url, CreditsUpdated, {}, modest.token)).status).toBe(200);
+  stopFollowing();
+  await server.stop();
+});
+
+test('a change that a hundred follow does not hold up what others ask', async () => {
+  const [popular, other] = [await newListener(url), await newListener(url)];
+  const all = await Promise.all(Array.from({ length: 100 }, () => credits(popular)));
+  await until('all have begun', () => all.every(({ events }) => events.length === 1));
+  await grantTo(elsewhere.url, admin, popular, { amount: 3 });
+  const times: number[] = [];
+  while (!all.every((one) => balances(one).includes(13))) {
+    const startedAt = performance.now();
+    await send(url, '{ me { id } }', {}, { token: other.token });
+    times.push(performance.now() - startedAt);
+  }
+  expect(Math.max(0, ...times)).toBeLessThan(500);
+});
+
+describe('clients that accept events beside JSON', () => {
+  const accept = 'application/graphql-response+json, application/json, Text/Event-Stream';
+
+  test('are answered with JSON to what is no subscription', async () => {
+    const { token } = await newListener(url);
+    const asked = { token, headers: { accept } };
+    const { status, data } = await send<{ me: object }>(url, '{ me { __typename } }', {}, asked);
+    expect({ status, data }).toEqual({ status: 200, data: { me: { __typename: 'User' } } });
+  });
+
+  test('and with events to what is one', async () => {
+    const { token } = await newListener(url);
+    const following = await follow(
+      url,
+      CreditsUpdated.toString(),
+      {},
+      { token, headers: { accept } },
+    );
+    await until('it has begun', () => following.events.length === 1);
+  });
+});
+
+test.each([
+  ['a batch', '[{"query":"{ me { id } }"}]', 'body'],
+  ['a number', '5', 'body'],
+  ['nothing', 'null', 'body'],
+  ['no document', '{}', 'query'],
+  ['a document that is none', '{"query":7}', 'query'],
+  [
+    'a list of variables',
+    '{"query":"subscription { creditsUpdated { balance } }","variables":[1]}',
+    'variables',
+  ],
+  [
+    'a condition that is met',
+    '{"query":"subscription ($a: Boolean!) { creditsUpdated @skip(if: $a) { balance } }","variables":{"a":true}}',
+    'query',
+  ],
+  [
+    'a condition without a variable',
+    '{"query":"subscription { creditsUpdated @skip(if: true) { balance } }"}',
+    'query',
+  ],
+  [
+    'a condition on a fragment',
+    '{"query":"subscription { ... @include(if: false) { creditsUpdated { balance } } }"}',
+    'query',
+  ],
+  [
+    'a condition in a fragment',
+    '{"query":"subscription { ...A } fragment A on Subscription { creditsUpdated @skip(if: true) { balance } }"}',
+    'query',
+  ],
+])('%s is refused with its field, by either door', async (_what, body, field) => {
+  for (const path of ['/graphql/stream', '/graphql']) {
+    const response = await fetch(url + path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+      body,
+    });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({
+      errors: [{ extensions: { code: 'BAD_USER_INPUT', field } }],
+    });
+  }
+});
+
 test('a stop waits for no subscription', async () => {
   const doomed = await talebank.join({ ROLE: 'api' });
   const person = await newListener(url);

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { GraphQLError, parse, type DocumentNode, type GraphQLSchema } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { badUserInput, queryTooComplex } from '../../domain/errors.js';
+import { refuseConditionalSubscriptions } from './operations.js';
 import { measureDocument, type Measure } from '../../resolvers/measure.js';
 
 /**
@@ -36,7 +37,10 @@ export function limitDocuments(server: FastifyInstance, schema: GraphQLSchema): 
     if (known !== undefined) return known;
     refuseLines(text);
     const document = parseWithin(text);
-    if (document !== null) parsed.set(text, document);
+    if (document !== null) {
+      refuseConditionalSubscriptions(document);
+      parsed.set(text, document);
+    }
     return document;
   };
   server.addHook('preHandler', (request, _reply, done) => {

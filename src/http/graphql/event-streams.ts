@@ -1,22 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { GraphQLSchema } from 'graphql';
-import { createHandler, type Handler, type OperationResult } from 'graphql-sse';
+import { createHandler, type Handler, type OperationResult, type Response } from 'graphql-sse';
 import type { App } from '../../app.js';
 import type { RequestFacts } from '../../resolvers/context.js';
+import { holdConnection } from '../requests.js';
 import { waitOf } from './answers.js';
+import { assertOperation, isSubscription } from './operations.js';
 import { openSubscription, type Refusal } from './subscribe.js';
 
 /** Who does not take what was written within this time is not waited for. */
 const STALLED_MS = 10_000;
 const EVENT_STREAM = 'text/event-stream';
-
-/** Everything that opening a stream needs, and what it found out. */
-interface Opening {
-  readonly facts: RequestFacts;
-  refusal?: Refusal;
-}
 
 /**
  * Answers subscriptions as server-sent events, one a connection (the "distinct connections mode" of the GraphQL
@@ -32,37 +28,49 @@ export function serveEventStreams(
     gone: AbortSignal,
   ) => Promise<RequestFacts>,
 ): void {
-  const handler = createHandler<FastifyRequest, Opening>({
+  const handler = createHandler<FastifyRequest, RequestFacts>({
     // One connection for many operations would be held by one process alone.
     authenticate: () => null,
     onSubscribe: async ({ context }, operation) => {
-      const opened = await openSubscription(app, schema, context.facts, operation);
-      if (!('status' in opened)) return opened as OperationResult;
-      context.refusal = opened;
-      // As errors leave already: from here on they are only written down.
-      return { data: null, errors: opened.errors } as unknown as OperationResult;
+      const opened = await openSubscription(app, schema, context, operation);
+      return 'status' in opened ? refusalOf(opened) : (opened as OperationResult);
     },
   });
   const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    const gone = new AbortController();
-    reply.raw.once('close', () => {
-      gone.abort();
-    });
-    const facts = await factsOf(request, reply, gone.signal);
-    await stream(app, handler, request, reply, { facts });
+    assertOperation(request);
+    const gone = holdConnection(request, reply);
+    if (gone !== null)
+      await stream(app, handler, request, reply, await factsOf(request, reply, gone));
   };
   server.addHook('preHandler', async (request, reply) => {
-    if (request.headers.accept?.includes(EVENT_STREAM) === true) await answer(request, reply);
+    if (wantsEvents(request)) await answer(request, reply);
   });
   server.route({ method: ['GET', 'POST'], url: '/graphql/stream', handler: answer });
 }
 
+/** Some clients accept events beside JSON whatever they ask: then what they ask decides. */
+function wantsEvents(request: FastifyRequest): boolean {
+  const accept = request.headers.accept?.toLowerCase() ?? '';
+  if (!accept.includes(EVENT_STREAM)) return false;
+  return !/json|\*\/\*/.test(accept) || isSubscription(request);
+}
+
+/** As events, with the status of what was refused. */
+const refusalOf = ({ errors, status }: Refusal): Response => [
+  `event: next\ndata: ${JSON.stringify({ data: null, errors })}\n\nevent: complete\ndata:\n\n`,
+  {
+    status,
+    statusText: '',
+    headers: { 'content-type': `${EVENT_STREAM}; charset=utf-8`, ...waitOf(errors) },
+  },
+];
+
 async function stream(
   app: App,
-  handler: Handler<FastifyRequest, Opening>,
+  handler: Handler<FastifyRequest, RequestFacts>,
   request: FastifyRequest,
   reply: FastifyReply,
-  opening: Opening,
+  facts: RequestFacts,
 ): Promise<void> {
   const { headers } = request;
   const [body, init] = await handler({
@@ -71,45 +79,46 @@ async function stream(
     headers: { get: (name) => (name === 'accept' ? EVENT_STREAM : String(headers[name] ?? '')) },
     body: request.body as Record<string, unknown>,
     raw: request,
-    context: opening,
+    context: facts,
   });
   const { raw } = reply;
   reply.hijack();
-  raw.writeHead(opening.refusal?.status ?? init.status, {
+  raw.writeHead(init.status, {
     ...(reply.getHeaders() as Record<string, string>),
-    ...waitOf(opening.refusal?.errors ?? []),
     ...init.headers,
     'cache-control': 'no-store',
     'x-accel-buffering': 'no',
   });
   if (body === null || typeof body === 'string') raw.end(body ?? '');
-  else await writeAll(app, raw, body);
+  else await writeAll(app, reply, request.raw.socket, body);
 }
 
 /** Writes what comes, as fast as it is taken and no faster. */
 async function writeAll(
   app: App,
-  raw: ServerResponse,
+  { raw }: FastifyReply,
+  socket: Socket,
   events: AsyncGenerator<string>,
 ): Promise<void> {
   const end = (): void => void events.return(undefined);
-  raw.once('close', end);
+  // An answer that waits behind another one on its connection is not told when that closes.
+  socket.once('close', end);
   try {
     for await (const event of events) {
       if (await isTaken(raw, event)) continue;
-      if (!raw.destroyed) app.metrics.subscriptionsDropped.inc();
-      raw.destroy();
+      if (!socket.destroyed) app.metrics.subscriptionsDropped.inc();
+      socket.destroy();
       return;
     }
     raw.end();
   } finally {
-    raw.off('close', end);
+    socket.off('close', end);
     end();
   }
 }
 
 /** @returns whether the other side, or the network before it, has taken it in time */
-async function isTaken(raw: ServerResponse, event: string): Promise<boolean> {
+async function isTaken(raw: FastifyReply['raw'], event: string): Promise<boolean> {
   const given = new AbortController();
   const taken = new Promise<boolean>((resolve) => {
     raw.write(event, (error) => {

@@ -15,6 +15,7 @@ import {
   type GraphQLFormattedError,
   type GraphQLSchema,
 } from 'graphql';
+import pLimit from 'p-limit';
 import type { App } from '../../app.js';
 import { createContext, type RequestFacts } from '../../resolvers/context.js';
 import { sayError, statusOf, type FormattedErrors } from './answers.js';
@@ -31,6 +32,9 @@ export interface Refusal {
   readonly errors: FormattedErrors;
   readonly status: number;
 }
+
+/** Events are told a few at a time: a change that many follow must not hold up what others ask. */
+const turn = pLimit(2);
 
 const MOST_ERRORS = 10;
 /** Of what GraphQL itself refuses. */
@@ -120,7 +124,8 @@ async function* results(
 ): AsyncGenerator<FormattedExecutionResult> {
   try {
     for await (const rootValue of source) {
-      const result = await execute({ ...args, rootValue, contextValue: createContext(facts) });
+      const contextValue = createContext(facts);
+      const result = await turn(async () => execute({ ...args, rootValue, contextValue }));
       yield withErrors(result, format);
     }
   } catch (error) {

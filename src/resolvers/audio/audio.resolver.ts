@@ -107,7 +107,7 @@ export class AudioResolver {
   @FieldResolver(() => String, {
     nullable: true,
     description:
-      'Plays the MP3 while it is being made, from its beginning and without a token: what is spoken at once, the rest as it comes. Cannot be sought in; `url` can. Null unless QUEUED or PROCESSING.',
+      'Plays the MP3 while it is being made, from its beginning and without a token: the first quarter as it is spoken, the rest when all is made. Cannot be sought in; `url` can. Null unless QUEUED or PROCESSING.',
   })
   streamUrl(@Root() audio: AudioView, @Ctx() { app }: Context): string | null {
     return streamUrl(app, audio);

@@ -230,13 +230,23 @@ export function readQuotableLots(db: Reader, userId: string): Promise<(LotRow & 
     WHERE l.user_id = ${userId}::uuid AND l.remaining > 0 AND ${SPENDABLE}`;
 }
 
-/** Milliseconds until the next points lapse; null when none will. Index: credit_lots_open. */
-export async function readNextLapse(db: Reader, userId: string): Promise<number | null> {
-  const [row] = await db.$queryRaw<{ inMs: number | null }[]>`
-    SELECT (extract(epoch FROM min(l.expires_at) - min(clock.now)) * 1000)::float8 AS "inMs"
-    FROM credit_lots l, ${CLOCK}
-    WHERE l.user_id = ${userId}::uuid AND l.remaining > 0 AND ${SPENDABLE}`;
-  return row?.inMs ?? null;
+/**
+ * What a person's points depend on: the newest movement and the next lapse, with the milliseconds until then; null
+ * when none will. Indexes: credit_accounts_pkey, credit_lots_open.
+ */
+export async function readStanding(
+  db: Reader,
+  userId: string,
+): Promise<{ version: string; lapsesInMs: number | null }> {
+  const [row] = await db.$queryRaw<{ version: string; lapsesInMs: number | null }[]>`
+    SELECT concat_ws(' ', a.last_seq, next.at) AS version,
+           (extract(epoch FROM next.at - next.now) * 1000)::float8 AS "lapsesInMs"
+    FROM credit_accounts a CROSS JOIN LATERAL (
+      SELECT min(l.expires_at) AS at, min(clock.now) AS now FROM credit_lots l, ${CLOCK}
+      WHERE l.user_id = a.user_id AND l.remaining > 0 AND ${SPENDABLE}
+    ) next
+    WHERE a.user_id = ${userId}::uuid`;
+  return row ?? { version: '', lapsesInMs: null };
 }
 
 /** Index: credit_transactions_user_id_id_key. */

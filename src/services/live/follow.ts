@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '../../app.js';
 import { accountSuspended, unauthenticated } from '../../domain/errors.js';
-import { readNextLapse } from '../credits/credits.sql.js';
+import { readStanding } from '../credits/credits.sql.js';
 import { findAudio, type AudioView } from '../narrations/audios.js';
 import type { Viewer } from '../sessions/viewer.js';
 import { topics, type Follower } from './followers.js';
@@ -16,6 +16,8 @@ export interface Subscriber {
 /** How something stands, and after which time it may stand otherwise without anybody telling. */
 interface State<Value> {
   readonly value: Value;
+  /** The same as long as nothing that is followed has changed. */
+  readonly version: string;
   readonly goodForMs: number;
 }
 
@@ -33,10 +35,11 @@ export function followAudio(
   audioId: string,
 ): Promise<AsyncGenerator<AudioView>> {
   const { userId } = subscriber.viewer;
-  return follow(app, subscriber, topics.audio(userId, audioId), async () => ({
-    value: await findAudio(app, userId, audioId),
-    goodForMs: Infinity,
-  }));
+  return follow(app, subscriber, topics.audio(userId, audioId), async () => {
+    const value = await findAudio(app, userId, audioId);
+    const version = `${value.status} ${String(value.progress)} ${value.updatedAt.toISOString()}`;
+    return { value, version, goodForMs: Infinity };
+  });
 }
 
 /** The viewer's points, each time they change, also because some of them lapse. @throws as followAudio */
@@ -45,10 +48,10 @@ export function followCredits(
   subscriber: Subscriber,
 ): Promise<AsyncGenerator<{ userId: string }>> {
   const { userId } = subscriber.viewer;
-  return follow(app, subscriber, topics.credits(userId), async () => ({
-    value: { userId },
-    goodForMs: (await readNextLapse(app.db, userId)) ?? Infinity,
-  }));
+  return follow(app, subscriber, topics.credits(userId), async () => {
+    const { version, lapsesInMs } = await readStanding(app.db, userId);
+    return { value: { userId }, version, goodForMs: lapsesInMs ?? Infinity };
+  });
 }
 
 async function follow<Value>(
@@ -76,8 +79,11 @@ async function* tellStates<Value>(
   { topic, read, first }: { topic: string; read: () => Promise<State<Value>>; first: State<Value> },
 ): AsyncGenerator<Value> {
   try {
+    let told = '';
     for (let state = first; ; state = await read()) {
-      yield state.value;
+      // What was noted before it was read the last time is told once more.
+      if (state.version !== told) yield state.value;
+      told = state.version;
       await sleep(BETWEEN_MS);
       const goodUntil = performance.now() + state.goodForMs - BETWEEN_MS;
       if (!(await waitForChange(app, viewer, follower, { topic, goodUntil }))) return;

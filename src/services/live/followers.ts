@@ -39,15 +39,17 @@ export interface Followers {
   close(): void;
 }
 
-/** In one process: of one person, and of all. */
-const MOST_OF_ONE = 2_500;
+/** In one process. */
 const MOST_OF_ALL = 20_000;
 const COME_AGAIN_SECONDS = 60;
 
 type Hear = (topic: string) => void;
 
-/** An idle follower is a few objects and a timer; a change costs those who follow it. */
-export function createFollowers(): Followers {
+/**
+ * An idle follower is a few objects and a timer; a change costs those who follow it.
+ * @param mostOfOne how many one person may have, in this process
+ */
+export function createFollowers(mostOfOne: number): Followers {
   const byTopic = new Map<string, Set<Hear>>();
   const byPerson = new Map<string, Set<Follower>>();
   let count = 0;
@@ -58,7 +60,7 @@ export function createFollowers(): Followers {
 
   function follow(whose: string, wanted: readonly string[]): Follower {
     if (count >= MOST_OF_ALL) throw busy();
-    if ((byPerson.get(whose)?.size ?? 0) >= MOST_OF_ONE) throw rateLimited(COME_AGAIN_SECONDS);
+    if ((byPerson.get(whose)?.size ?? 0) >= mostOfOne) throw rateLimited(COME_AGAIN_SECONDS);
     const { follower, hear } = createFollower(() => {
       count -= 1;
       leave(byPerson, whose, follower);
