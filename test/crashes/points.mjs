@@ -76,7 +76,7 @@ export const POINTS = {
     put: 'before',
   },
   'in the middle of a sweep of narrations': {
-    file: 'services/narrations/making/reap-stuck-audio.js',
+    file: 'services/maintenance/reap-stuck-audio.js',
     line: 'processed += abandoned.length;',
     put: 'before',
   },

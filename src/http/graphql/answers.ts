@@ -4,6 +4,9 @@ import { ERROR_CODES, type ErrorCode } from '../../domain/errors.js';
 import { formatError, withoutSuggestion } from '../../resolvers/format-error.js';
 import { currentRequest } from '../requests.js';
 
+/** Each is placed and described, and whoever mends the first few asks again anyway. */
+export const MOST_ERRORS = 10;
+
 export type FormattedErrors = readonly GraphQLFormattedError[];
 
 /** An error as it leaves, whichever door it leaves by. */

@@ -8,14 +8,12 @@ import { busy, DomainError } from '../../domain/errors.js';
 import { createContext, type Context, type RequestFacts } from '../../resolvers/context.js';
 import { createSchema } from '../../resolvers/schema.js';
 import { identifyViewer, type Viewer } from '../../services/sessions/viewer.js';
-import { sayError, statusOf, waitOf } from './answers.js';
+import { MOST_ERRORS, sayError, statusOf, waitOf } from './answers.js';
 import { allowOrigins } from './cross-origin.js';
 import { limitDocuments } from './document-limits.js';
 import { serveEventStreams } from './event-streams.js';
 import { refreshCookie } from './refresh-cookie.js';
 import { addressOf } from '../requests.js';
-
-const MOST_ERRORS = 10;
 
 /** Answers GraphQL at /graphql. */
 export async function serveGraphql(server: FastifyInstance, app: App): Promise<void> {
@@ -29,7 +27,6 @@ export async function serveGraphql(server: FastifyInstance, app: App): Promise<v
     allowBatchedHttpRequests: false,
     // What is known by its hash alone could not be measured.
     persistedQueries: false,
-    // Each is placed and described, and whoever mends the first few asks again anyway.
     validationOptions: { maxErrors: MOST_ERRORS },
     includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,

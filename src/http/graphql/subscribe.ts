@@ -18,7 +18,7 @@ import {
 import pLimit from 'p-limit';
 import type { App } from '../../app.js';
 import { createContext, type RequestFacts } from '../../resolvers/context.js';
-import { sayError, statusOf, type FormattedErrors } from './answers.js';
+import { MOST_ERRORS, sayError, statusOf, type FormattedErrors } from './answers.js';
 
 /** An operation as it was asked for. */
 export interface Operation {
@@ -36,7 +36,6 @@ export interface Refusal {
 /** Events are told a few at a time: a change that many follow must not hold up what others ask. */
 const turn = pLimit(2);
 
-const MOST_ERRORS = 10;
 /** Of what GraphQL itself refuses. */
 const BAD_REQUEST = 400;
 

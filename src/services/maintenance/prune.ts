@@ -1,5 +1,5 @@
 import type { App } from '../../app.js';
-import { sweepFiles } from '../narrations/making/sweep-files.js';
+import { sweepFiles } from './sweep-files.js';
 import type { TaskOutcome } from './expire-credits.js';
 import { giveWay } from './give-way.js';
 import { pruneEmailTokens, pruneRateLimits, pruneSessions, type Prune } from './prune.sql.js';

@@ -1,7 +1,7 @@
 import type { App } from '../../app.js';
 import { transact } from '../../infra/db.js';
 import { writeAudit } from '../audit.sql.js';
-import { reapStuckAudio } from '../narrations/making/reap-stuck-audio.js';
+import { reapStuckAudio } from './reap-stuck-audio.js';
 import { reconcileCredits } from '../reconciliation/reconcile.js';
 import { expireCredits, type TaskOutcome } from './expire-credits.js';
 import { grantMonthlyCredits } from './grant-monthly-credits.js';

@@ -13,8 +13,7 @@ import { writeEnding, type Ending } from './narrations.sql.js';
 /** The job that is completed in the same transaction. */
 export interface SettledJob {
   readonly queueName: string;
-  readonly id: string;
-  readonly retryCount: number;
+  readonly delivery: Pick<Delivery<unknown>, 'id' | 'retryCount'>;
 }
 
 /**
@@ -34,7 +33,7 @@ export function failNarration(
   const ending = { status: 'FAILED', reason } as const;
   return endAttempt(app, attempt, ending, async (tx) => {
     const debitSeq = await writeEnding(tx, attempt, ending);
-    if (job !== null) await app.queue.complete(tx, job.queueName, job);
+    if (job !== null) await app.queue.complete(tx, job.queueName, job.delivery);
     return debitSeq;
   });
 }
@@ -45,10 +44,10 @@ export const COULD_NOT_BE_MADE = 'The recording could not be made.';
 /** Settles what a worker has given up. @throws when it should be tried again */
 export async function failGivenUp(
   app: App,
-  { id, retryCount, payload }: Delivery<SynthesizeAudioPayload>,
+  delivery: Delivery<SynthesizeAudioPayload>,
 ): Promise<void> {
-  const job = { queueName: failAudioQueue.name, id, retryCount };
-  await failNarration(app, payload, COULD_NOT_BE_MADE, job);
+  const job = { queueName: failAudioQueue.name, delivery };
+  await failNarration(app, delivery.payload, COULD_NOT_BE_MADE, job);
 }
 
 /** As they stand in the history. */

@@ -1,4 +1,4 @@
-import { readAtLarge, type Db, type Reader, type Tx } from '../../../infra/db.js';
+import { Prisma, readAtLarge, type Db, type Reader, type Tx } from '../../../infra/db.js';
 import type { AudioStatus } from '../narrations.sql.js';
 import type { Script } from './plan.js';
 
@@ -51,6 +51,10 @@ export interface Claim {
   readonly claim: number;
 }
 
+/** Nobody writes whose claim was taken over. Index: audios_pkey. */
+const heldBy = ({ userId, audioId, claim }: Claim): Prisma.Sql => Prisma.sql`
+  user_id = ${userId}::uuid AND id = ${audioId}::uuid AND claim = ${claim} AND status = 'PROCESSING'`;
+
 /** @returns whether the claim still held. Index: audios_pkey. */
 export async function writeProgress(
   tx: Pick<Tx, '$executeRaw'>,
@@ -59,8 +63,7 @@ export async function writeProgress(
 ): Promise<boolean> {
   const written = await tx.$executeRaw`
     UPDATE audios SET progress = ${progress}::real, updated_at = ledger_now()
-    WHERE user_id = ${claim.userId}::uuid AND id = ${claim.audioId}::uuid AND claim = ${claim.claim}
-      AND status = 'PROCESSING'`;
+    WHERE ${heldBy(claim)}`;
   return written === 1;
 }
 
@@ -87,8 +90,7 @@ export async function holdRendition(
 ): Promise<HeldRendition | undefined | 'lost'> {
   const written = await tx.$executeRaw`
     UPDATE audios SET rendition_hash = ${hash}
-    WHERE user_id = ${claim.userId}::uuid AND id = ${claim.audioId}::uuid AND claim = ${claim.claim}
-      AND status = 'PROCESSING'`;
+    WHERE ${heldBy(claim)}`;
   if (written === 0) return 'lost';
   const [rendition] = await tx.$queryRaw<HeldRendition[]>`
     SELECT hash, duration_ms AS "durationMs", length_bytes AS "lengthBytes",
@@ -140,8 +142,7 @@ export async function writeReady(
     UPDATE audios SET status = 'READY', progress = 1, rendition_hash = ${rendition.hash},
       duration_ms = ${rendition.durationMs}, length_bytes = ${rendition.lengthBytes},
       ready_at = ledger_now(), updated_at = ledger_now()
-    WHERE user_id = ${claim.userId}::uuid AND id = ${claim.audioId}::uuid AND claim = ${claim.claim}
-      AND status = 'PROCESSING'`;
+    WHERE ${heldBy(claim)}`;
   return written === 1;
 }
 

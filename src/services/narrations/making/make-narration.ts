@@ -72,7 +72,7 @@ async function giveUp(app: App, job: Job, task: ClaimRow, error: unknown): Promi
     app,
     { ...job.payload, claim: task.claim },
     'This text cannot be spoken in this voice.',
-    { id: job.id, retryCount: job.retryCount, queueName: app.synthesizeAudio.name },
+    { queueName: app.synthesizeAudio.name, delivery: job },
   );
 }
 

@@ -1,4 +1,4 @@
-import type { Reader } from '../../../infra/db.js';
+import type { Reader } from '../../infra/db.js';
 
 /**
  * Those of these files that nobody knows: neither a recording, there or in the making, nor a sentence. No locks.

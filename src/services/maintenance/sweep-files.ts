@@ -1,6 +1,6 @@
-import type { App } from '../../../app.js';
-import type { TaskOutcome } from '../../maintenance/expire-credits.js';
-import { giveWay } from '../../maintenance/give-way.js';
+import type { App } from '../../app.js';
+import type { TaskOutcome } from './expire-credits.js';
+import { giveWay } from './give-way.js';
 import { dropLoose, readUnknownFiles } from './files.sql.js';
 
 /** What is younger may be on its way into the books. */
