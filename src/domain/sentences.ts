@@ -9,32 +9,61 @@ const LONGEST = 400;
 const CLAUSE_END = /[,;:–—)\]”»’"][”’"»]?(?=\s)/gu;
 const SPEAKABLE = /[\p{L}\p{N}]/u;
 
+/** As `eachSentence`, all at once. */
+export const splitSentences = (text: string, language: string): Sentence[] => [
+  ...eachSentence(text, language),
+];
+
 /**
- * Splits a text into the sentences that are spoken, in reading order. White space is folded; pieces
- * without a letter or a digit go with their neighbour, and a text without any gives none.
+ * Splits a text into the sentences that are spoken, in reading order, no faster than they are asked for. White space
+ * is folded; pieces without a letter or a digit go with their neighbour, and a text without any gives none.
  * @param language BCP 47
  */
-export function splitSentences(text: string, language: string): Sentence[] {
+export function* eachSentence(text: string, language: string): Generator<Sentence> {
+  let last = '';
+  for (const piece of piecesOf(text, language)) {
+    // A dash or a closing quote on its own is read with what stands before it.
+    if (last !== '' && !SPEAKABLE.test(piece) && last.length + piece.length < LONGEST) {
+      last = `${last} ${piece}`;
+      continue;
+    }
+    if (SPEAKABLE.test(last)) yield { text: last };
+    last = piece;
+  }
+  if (SPEAKABLE.test(last)) yield { text: last };
+}
+
+function* piecesOf(text: string, language: string): Generator<string> {
   const segmenter = new Intl.Segmenter(language, { granularity: 'sentence' });
-  const pieces: string[] = [];
   // Paragraph by paragraph: a heading without a full stop is a sentence of its own.
   for (const paragraph of text.split(/\n\s*\n|\u2029/u)) {
     const folded = paragraph.replace(/[\s\p{Cc}]+/gu, ' ').trim();
-    for (const { segment } of segmenter.segment(folded)) {
-      for (const piece of cut(segment.trim())) addPiece(pieces, piece);
-    }
+    for (const segment of segmentsOf(folded, segmenter))
+      for (const piece of cut(segment.trim())) if (piece !== '') yield piece;
   }
-  return pieces.filter((piece) => SPEAKABLE.test(piece)).map((piece) => ({ text: piece }));
 }
 
-/** A dash or a closing quote on its own is read with what stands before it. */
-function addPiece(pieces: string[], piece: string): void {
-  if (piece === '') return;
-  const last = pieces.at(-1);
-  const belongsToLast =
-    last !== undefined && !SPEAKABLE.test(piece) && last.length + piece.length < LONGEST;
-  if (belongsToLast) pieces[pieces.length - 1] = `${last} ${piece}`;
-  else pieces.push(piece);
+/** So much is segmented at a time, in UTF-16 units. */
+const WINDOW = 4_096;
+
+/**
+ * A paragraph's segments. The segmenter's time grows with the square of what it is given, so that it is given a
+ * window. Where a segment begins depends on what follows as far as the next letter or full stop: of a window that
+ * goes on, the last segment may begin elsewhere, and the last but one end elsewhere. Both are segmented again with
+ * the next window.
+ */
+function* segmentsOf(text: string, segmenter: Intl.Segmenter): Generator<string> {
+  let start = 0;
+  for (let length = WINDOW; start < text.length;) {
+    const segments = Array.from(
+      segmenter.segment(text.slice(start, start + length)),
+      ({ segment }) => segment,
+    );
+    const sure = start + length >= text.length ? segments : segments.slice(0, -2);
+    yield* sure;
+    start += sure.reduce((sum, segment) => sum + segment.length, 0);
+    length = sure.length > 0 ? WINDOW : length * 2;
+  }
 }
 
 function cut(sentence: string): string[] {

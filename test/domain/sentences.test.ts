@@ -103,3 +103,44 @@ test.each([
   splitSentences(`a${unit.repeat(count)}`, 'en');
   expect(performance.now() - startedAt).toBeLessThan(1000);
 });
+
+test('a long paragraph is split where the segmenter would split it as a whole', () => {
+  // Each begins with something to speak, so that none joins its neighbour.
+  const part = fc.constantFrom(
+    ...[
+      'A cat. ',
+      'sat! ',
+      'Ania? ',
+      'it 7. 12 ',
+      '3.5. ',
+      'said." ',
+      '(so) ',
+      '„Tak.” ',
+      'etc. and ',
+    ],
+  );
+  fc.assert(
+    fc.property(fc.array(part, { minLength: 3_000, maxLength: 4_000, size: 'max' }), (parts) => {
+      const text = parts.join('').trim();
+      const segmenter = new Intl.Segmenter('en', { granularity: 'sentence' });
+      const whole = Array.from(segmenter.segment(text), ({ segment }) => segment.trim());
+      expect(textsOf(text)).toEqual(whole);
+    }),
+    // So long a text would be made shorter for minutes.
+    { numRuns: 50, endOnFailure: true },
+  );
+});
+
+test('the time for a paragraph grows with its length, not with the square of it', () => {
+  const timeOf = (sentences: number): number => {
+    const text = 'The cat sat, and looked around the house. '.repeat(sentences);
+    const times = Array.from({ length: 5 }, () => {
+      const before = process.cpuUsage();
+      splitSentences(text, 'en');
+      return process.cpuUsage(before).user;
+    });
+    return Math.min(...times);
+  };
+  // Ten times as long; the square would be a hundred times as much.
+  expect(timeOf(4_000)).toBeLessThan(40 * Math.max(timeOf(400), 200));
+});

@@ -14,7 +14,7 @@ import {
   type Claim,
   type ClaimRow,
 } from './claims.sql.js';
-import { planSentences, recordingHash } from './plan.js';
+import { planAll, recordingHash } from './plan.js';
 import { placeInRecording } from './sentences.sql.js';
 import { speakSentences } from './speak-sentences.js';
 
@@ -93,7 +93,7 @@ async function record(
   claim: Claim,
   signal: AbortSignal,
 ): Promise<Recording> {
-  const sentences = [...planSentences(app, task)];
+  const sentences = await planAll(app, task);
   if (sentences.length === 0)
     throw new SpeechError('There is nothing to speak in this text.', {
       permanent: true,

@@ -1,5 +1,6 @@
+import { setImmediate } from 'node:timers/promises';
 import type { App } from '../../../app.js';
-import { splitSentences } from '../../../domain/sentences.js';
+import { eachSentence } from '../../../domain/sentences.js';
 import { sha256Hex } from '../../../domain/text.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
 
@@ -41,6 +42,21 @@ export function recordingHash(app: App, script: Script): string {
 /** The sentences in reading order, one at a time, however long the text. */
 export function* planSentences(app: App, script: Script): Generator<PlannedSentence> {
   const sound = soundOf(app, script);
-  for (const { text } of splitSentences(script.content, script.language))
+  for (const { text } of eachSentence(script.content, script.language))
     yield { text, hash: sha256Hex(JSON.stringify([...sound, { sentence: text }])) };
+}
+
+const AT_ONCE_MS = 10;
+
+/** All of them. Others have their turn in between, for a long text takes longer than an event loop may stand still. */
+export async function planAll(app: App, script: Script): Promise<PlannedSentence[]> {
+  const sentences: PlannedSentence[] = [];
+  let since = performance.now();
+  for (const sentence of planSentences(app, script)) {
+    sentences.push(sentence);
+    if (performance.now() - since < AT_ONCE_MS) continue;
+    await setImmediate();
+    since = performance.now();
+  }
+  return sentences;
 }
