@@ -1,14 +1,18 @@
 /**
  * `npm run bench`: every figure is a ratio against something in the same run, because machines are noisy.
- * `npm run bench -- narrations commands authentication maintenance verify reads server` runs these parts;
+ * `npm run bench -- narrations commands authentication maintenance verify reads server speech queued live` runs these
+ * parts: the last four against processes of the server, the others against its services;
  * `--size 1000000` lets the tasks go over a million users.
  */
 import { benchAuthentication } from './authentication.ts';
 import { benchCommands } from './commands.ts';
 import { benchMaintenance, benchVerify } from './maintenance.ts';
 import { benchNarrations } from './narrations.ts';
+import { benchLive } from './live.ts';
+import { benchQueued } from './queued.ts';
 import { benchReads } from './reads.ts';
 import { benchServer } from './server.ts';
+import { benchSpeech } from './speech.ts';
 import { openBench, type Bench } from './support.ts';
 
 const PARTS: readonly [name: string, run: (bench: Bench) => Promise<void>][] = [
@@ -19,6 +23,13 @@ const PARTS: readonly [name: string, run: (bench: Bench) => Promise<void>][] = [
   ['verify', benchVerify],
   // Last, for its history was not made by the ledger and does not verify.
   ['reads', benchReads],
+];
+/** Parts that start the server themselves. */
+const OF_PROCESSES: readonly [name: string, run: () => Promise<void>][] = [
+  ['server', benchServer],
+  ['speech', benchSpeech],
+  ['queued', benchQueued],
+  ['live', benchLive],
 ];
 const wanted = process.argv.slice(2).filter((argument) => /^[a-z]+$/.test(argument));
 const includes = (part: string): boolean => wanted.length === 0 || wanted.includes(part);
@@ -32,4 +43,4 @@ if (parts.length > 0) {
     await bench.close();
   }
 }
-if (includes('server')) await benchServer();
+for (const [name, run] of OF_PROCESSES) if (includes(name)) await run();

@@ -111,24 +111,37 @@ export async function openQueue(options: {
       await boss.schedule(queueName, cron, {}, { tz: 'UTC' });
     },
     async work(queue, { localConcurrency = 1, pollingSeconds = 1 }, handle) {
-      // Notifications tell of new jobs, but not of retries whose time has come: hence also a look every so often.
-      await boss.work<object>(
-        queue.name,
-        {
-          localConcurrency,
-          pollingIntervalSeconds: pollingSeconds,
-          notifyPollingIntervalSeconds: pollingSeconds,
-          batchSize: 1,
-        },
-        async (jobs) => {
-          for (const job of jobs) await handle(deliveryOf(queue, job as JobWithMetadata));
-        },
-      );
+      // A worker each, rather than pg-boss' own localConcurrency: of those only the first can be told to go on.
+      for (let count = 0; count < localConcurrency; count += 1)
+        await startWorker(boss, queue, pollingSeconds, handle);
     },
     async close(timeoutMs) {
       await boss.stop({ graceful: true, timeout: timeoutMs, close: true });
     },
   };
+}
+
+async function startWorker<Payload extends object>(
+  boss: PgBoss,
+  queue: QueueDeclaration<Payload>,
+  pollingSeconds: number,
+  handle: (delivery: Delivery<Payload>) => Promise<void>,
+): Promise<void> {
+  const worker = await boss.work<object>(
+    queue.name,
+    {
+      // Notifications tell of new jobs, but not of retries whose time has come: hence also a look every so often.
+      pollingIntervalSeconds: pollingSeconds,
+      notifyPollingIntervalSeconds: pollingSeconds,
+      batchSize: 1,
+    },
+    async (jobs) => {
+      for (const job of jobs) await handle(deliveryOf(queue, job as JobWithMetadata));
+      // pg-boss pauses after a job as after none, so that short jobs that wait would be done one a pause. After one
+      // that failed the pause is as it should be.
+      boss.notifyWorker(worker);
+    },
+  );
 }
 
 async function retryJobs(boss: PgBoss, queueName: string, ids: readonly string[]): Promise<number> {

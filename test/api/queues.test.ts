@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ask, execute } from '../support/client.js';
+import { until } from '../support/faults.js';
 import { mailTo } from '../support/mail.js';
 import { AuditLog, JobQueues, RedriveJobs } from '../support/operations.js';
 import { administrator, newListener, type Person } from '../support/people.js';
@@ -90,4 +91,17 @@ test('a queue that is not there is not found, and listeners see none', async () 
   expect(refused.errors[0]?.extensions.code).toBe('FORBIDDEN');
   const hidden = await execute(url, JobQueues, {}, { token });
   expect(hidden.errors[0]?.extensions.code).toBe('FORBIDDEN');
+});
+
+test('short jobs that wait are done one after the other, without a pause between them', async () => {
+  for (let count = 0; count < 30; count += 1) await newListener(url);
+  const worker = await talebank.join({ ROLE: 'worker' });
+  const startedAt = performance.now();
+  await until('all is sent', async () => {
+    const { queued, active } = (await queue('send-mail')) ?? {};
+    return queued === 0 && active === 0;
+  });
+  // Two at once, and a second's pause after each, would be fifteen seconds.
+  expect(performance.now() - startedAt).toBeLessThan(5_000);
+  await worker.stop();
 });
