@@ -8,7 +8,7 @@ import { ask, send } from '../support/client.js';
 import { grant } from '../support/commands.js';
 import { follow, followTyped, stopFollowing, type Following } from '../support/events.js';
 import { until } from '../support/faults.js';
-import { AudioUpdated, CreditsUpdated, SuspendUser } from '../support/operations.js';
+import { AudioUpdated, CreditsUpdated, RefundAudio, SuspendUser } from '../support/operations.js';
 import {
   administrator,
   englishVoice,
@@ -51,7 +51,10 @@ test('a narration is followed to its end, from another process than the one that
   const following = await followTyped(url, AudioUpdated, { id: audioId }, person.token);
   expect(following.status).toBe(200);
   expect(following.headers.get('content-type')).toMatch(/^text\/event-stream/);
-  const ready = await following.until(({ audioUpdated }) => audioUpdated.status === 'READY');
+  const ready = await following.until(
+    ({ audioUpdated }) => audioUpdated.status === 'READY',
+    50_000,
+  );
   expect(ready.data?.audioUpdated.url).toContain('/files/');
   const seen = following.events.map(({ data }) => data?.audioUpdated);
   expect(['QUEUED', 'PROCESSING']).toContain(seen[0]?.status);
@@ -77,10 +80,12 @@ test('points are followed: granted, spent, given back, each told within a moment
     { source: 'ADD_ON', balance: 5 },
     { source: 'FREE', balance: 10 },
   ]);
-  const story = await newStory(url, admin, { content: '?!' });
-  await narrate(elsewhere.url, person, story.id, voiceId);
-  await following.until(({ creditsUpdated }) => creditsUpdated.balance === 15 - 1);
-  await sleep(700);
+  const story = await newStory(url, admin);
+  const { audioId } = await narrate(elsewhere.url, person, story.id, voiceId);
+  await following.until(({ creditsUpdated }) => creditsUpdated.balance === 14);
+  await ask(elsewhere.url, RefundAudio, { input: { audioId, reason: 'A test' } }, admin.token);
+  await until('it is told', () => balances(following).at(-1) === 15);
+  await sleep(300);
   expect(balances(following)).toEqual([10, 15, 14, 15]);
 });
 
