@@ -75,12 +75,12 @@ async function benchSubscriptions(api: Product, elsewhere: Product): Promise<voi
     sleep(5_000),
   );
   bare.stop();
-  const { stallMs, computedMs } = await api.observe();
+  const { stallMs, waitedMs, computedMs } = await api.observe();
   print(
     `  /healthz with all of them open, a bare server  p99 ${ours.p99Ms.toFixed(1)} ms, ${theirs.p99Ms.toFixed(1)} ms; at most ${ours.longestMs.toFixed(0)} ms, ${theirs.longestMs.toFixed(0)} ms`,
   );
   print(
-    `  the event loop stood still                  at most ${stallMs.toFixed(0)} ms, and computed ${computedMs.toFixed(0)} ms in one go`,
+    `  the event loop stood still                  at most ${stallMs.toFixed(0)} ms (${waitedMs.toFixed(0)} ms for want of a processor); computed at most ${computedMs.toFixed(0)} ms in one go`,
   );
   const over = opened.filter(({ credits, looks }) =>
     [credits, ...looks].some((one) => one.isOver()),

@@ -5,7 +5,9 @@ import { readFileSync } from 'node:fs';
 export interface Observed {
   /** The longest time for which nothing that was due was done. */
   readonly stallMs: number;
-  /** The most that the thread computed between two looks: what is beyond it in a stall, the machine took. */
+  /** How much of it the thread waited for a processor that the machine gave to others. */
+  readonly waitedMs: number;
+  /** The most that the thread computed between two looks. */
   readonly computedMs: number;
   /** JavaScript's objects, after garbage was collected; and what they hold outside the heap. */
   readonly heapMb: number;
@@ -16,36 +18,38 @@ const LOOK_EVERY_MS = 5;
 const MS = 1_000_000;
 const MB = 1024 * 1024;
 
-/** Milliseconds for which this thread has had a processor; 0 where nobody counts. */
-function busyMs(): number {
+/** Milliseconds for which this thread has had a processor, and has waited for one; 0 where nobody counts. */
+function schedule(): { busy: number; waited: number } {
   try {
     const counts = readFileSync(`/proc/self/task/${String(process.pid)}/schedstat`, 'utf8');
-    return Number(counts.split(' ')[0]) / MS;
+    const [busy = 0, waited = 0] = counts.split(' ').map((ns) => Number(ns) / MS);
+    return { busy, waited };
   } catch {
-    return 0;
+    return { busy: 0, waited: 0 };
   }
 }
 
-let [stallMs, computedMs] = [0, 0];
-let [lookedAt, busy] = [performance.now(), busyMs()];
+const NOTHING = { stallMs: 0, waitedMs: 0, computedMs: 0 };
+let seen = NOTHING;
+let before = { at: performance.now(), ...schedule() };
 
-const forget = (): void => {
-  [stallMs, computedMs] = [0, 0];
-  [lookedAt, busy] = [performance.now(), busyMs()];
-};
-
-setInterval(() => {
-  const [now, busyNow] = [performance.now(), busyMs()];
-  stallMs = Math.max(stallMs, now - lookedAt - LOOK_EVERY_MS);
-  computedMs = Math.max(computedMs, busyNow - busy);
-  [lookedAt, busy] = [now, busyNow];
-}, LOOK_EVERY_MS).unref();
+function look(): void {
+  const now = { at: performance.now(), ...schedule() };
+  const stallMs = now.at - before.at - LOOK_EVERY_MS;
+  const computedMs = Math.max(seen.computedMs, now.busy - before.busy);
+  seen =
+    stallMs > seen.stallMs
+      ? { stallMs, waitedMs: now.waited - before.waited, computedMs }
+      : { ...seen, computedMs };
+  before = now;
+}
+setInterval(look, LOOK_EVERY_MS).unref();
 
 process.on('message', () => {
-  const seen = { stallMs, computedMs };
+  const told = seen;
   globalThis.gc?.();
   const { heapUsed, external } = process.memoryUsage();
-  process.send?.({ ...seen, heapMb: heapUsed / MB, externalMb: external / MB } satisfies Observed);
-  forget();
+  process.send?.({ ...told, heapMb: heapUsed / MB, externalMb: external / MB } satisfies Observed);
+  [seen, before] = [NOTHING, { at: performance.now(), ...schedule() }];
 });
 process.channel?.unref();

@@ -97,13 +97,13 @@ async function benchLong(speech: Speech, lengths: readonly number[]): Promise<Me
   });
   bare.stop();
   tell(lengths, result.narrated);
-  const { stallMs, computedMs, heapMb, externalMb } = await product.observe();
+  const { stallMs, waitedMs, computedMs, heapMb, externalMb } = await product.observe();
   const [ours = describe([]), theirs = describe([])] = result.answers;
   print(
     `    /healthz meanwhile, a bare server         p99 ${ms(ours.p99Ms)}, ${ms(theirs.p99Ms)}; at most ${ms(ours.longestMs)}, ${ms(theirs.longestMs)}`,
   );
   print(
-    `    the event loop stood still                at most ${ms(stallMs)}, and computed ${ms(computedMs)} in one go`,
+    `    the event loop stood still                at most ${ms(stallMs)} (${ms(waitedMs)} for want of a processor); computed at most ${ms(computedMs)} in one go`,
   );
   print(
     `    memory at most                            ${mb(peak.rssMb)} (${mb(peak.pssMb)} with shared pages counted once, ${mb(peak.ownMb)} the API), ${mb(heapMb + externalMb)} of objects afterwards`,
