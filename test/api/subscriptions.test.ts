@@ -46,7 +46,7 @@ const balances = ({ events }: Following<CreditsUpdatedSubscription>): (number | 
 test('a narration is followed to its end, from another process than the one that makes it', async () => {
   const person = await newListener(url);
   await grantTo(url, admin, person, { amount: 20 });
-  const story = await newStory(url, admin, { length: 6000 });
+  const story = await newStory(url, admin, { length: 3000 });
   const { audioId } = await narrate(elsewhere.url, person, story.id, voiceId);
   const following = await followTyped(url, AudioUpdated, { id: audioId }, person.token);
   expect(following.status).toBe(200);
