@@ -445,12 +445,23 @@ test('what somebody holds is not waited for, and pruned next time', async () => 
   expect(await lapsed()).toBe(0);
 });
 
+const LOGIN_REFUSALS = /^talebank_rate_limit_refusals_total\{limit="login",by="address"\} (\d+)$/m;
+
 test('refusals are counted, and what has lapsed is pruned', async () => {
   const address = newAddress();
-  await letThrough(15, (at, index) => guess(`m${String(index)}@example.com`, address, { at }));
-  const metrics = await (await fetch(`${url}/metrics`)).text();
-  const refused = /^talebank_rate_limit_refusals_total\{limit="login",by="address"\} (\d+)$/m;
-  expect(Number(refused.exec(metrics)?.[1])).toBeGreaterThan(0);
+  const refusals = async (): Promise<number> => {
+    const pages = await Promise.all(
+      [url, other.url].map(async (at) => (await fetch(`${at}/metrics`)).text()),
+    );
+    const counts = pages.map((page) => Number(LOGIN_REFUSALS.exec(page)?.[1] ?? 0));
+    return counts.reduce((sum, count) => sum + count, 0);
+  };
+  const before = await refusals();
+  const through = await letThrough(15, (at, index) =>
+    guess(`m${String(index)}@example.com`, address, { at }),
+  );
+  expect(through).toBe(10);
+  expect((await refusals()) - before).toBe(5);
   // No name of a person or a place is kept longer than it counts, nor any address of a person at all.
   const keys = await talebank.database.sql<{ key: string }>('SELECT key FROM rate_limits');
   expect(keys.length).toBeGreaterThan(0);
