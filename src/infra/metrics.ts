@@ -22,7 +22,10 @@ export interface Metrics {
   readonly ledgerCheckedAt: Gauge;
   /** Points in lots that have lapsed and were not booked as such yet. */
   readonly lapsedPoints: Gauge;
-  /** Devices that signed in, refreshed their tokens, or were signed out because an old token came back. */
+  /**
+   * Devices that signed in, were refused for their password, refreshed their tokens, or were signed out because an
+   * old token came back.
+   */
   readonly sessions: Counter<'event'>;
   readonly rateLimitRefusals: Counter<'limit' | 'by'>;
   /** Mails by kind and result. */
@@ -160,7 +163,7 @@ type AccountMetrics = Pick<Metrics, 'sessions' | 'rateLimitRefusals' | 'mails'>;
 const accountMetrics = ({ counter }: Makers): AccountMetrics => ({
   sessions: counter(
     'sessions_total',
-    'Sessions created, refreshed, and ended for a reused token.',
+    'Sessions created, refused for a password, refreshed, and ended for a reused token.',
     ['event'],
   ),
   rateLimitRefusals: counter('rate_limit_refusals_total', 'Requests over a rate limit.', [

@@ -4,6 +4,7 @@ import type { App } from '../app.js';
 import { isUniqueViolation, transact } from '../infra/db.js';
 import { hashPassword } from '../infra/passwords.js';
 import { createUser, type NewUser } from './accounts/accounts.js';
+import { writeAudit } from './audit.sql.js';
 import { createStory } from './stories/stories.js';
 
 /** What anyone who tries Talebank may sign in with. Never made in production. */
@@ -25,7 +26,12 @@ export async function ensureUser(
     emailVerifiedAt: new Date(),
   };
   try {
-    await transact(app.db, (tx) => createUser(app, tx, complete));
+    await transact(app.db, async (tx) => {
+      const target = await createUser(app, tx, complete);
+      if (person.role !== 'ADMIN') return;
+      const action = 'createAdministrator';
+      await writeAudit(tx, [{ actorId: null, action, target, reason: null, at: new Date() }]);
+    });
   } catch (error) {
     // Another process was faster.
     if (!isUniqueViolation(error)) throw error;

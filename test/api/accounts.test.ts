@@ -232,14 +232,14 @@ test('a role holds everywhere within a second, given and taken', async () => {
 });
 
 test('the last administrator stays one, whatever is asked and however many ask at once', async () => {
-  const { id: userId } = admin;
-  const { token } = admin;
+  const { id: userId, token } = admin;
+  const before = await audited(userId);
   const demote = { userId, role: 'USER' as const, reason: 'Tired' };
   expect(await codeOf(execute(url, SetUserRole, demote, { token }))).toBe('CONFLICT');
   expect(await codeOf(execute(url, SuspendUser, { userId, reason: 'Tired' }, { token }))).toBe(
     'CONFLICT',
   );
-  expect(await audited(userId)).toEqual([]);
+  expect(await audited(userId)).toEqual(before);
   const second = await newListener(url);
   const promote = { userId: second.id, role: 'ADMIN' as const, reason: 'A deputy' };
   for (let round = 0; round < 10; round += 1) {
@@ -345,6 +345,12 @@ test('the audit log tells who did what to whom and why, and nothing can change i
     'TRUNCATE audit_entries',
   ])
     await expect(talebank.database.sql(statement)).rejects.toThrow();
+  // Nobody made the first administrator but whoever configures the server.
+  const first = await talebank.database.sql(
+    'SELECT actor_id, action FROM audit_entries ORDER BY id LIMIT 1',
+  );
+  expect(first).toEqual([{ actor_id: null, action: 'createAdministrator' }]);
+  expect(await audited(admin.id)).toContain('createAdministrator: ');
 });
 
 test('what an administrator does to a story is in the audit log, and what is refused is not', async () => {

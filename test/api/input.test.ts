@@ -17,6 +17,7 @@ import {
   type Person,
 } from '../support/people.js';
 import { startTalebank, type Talebank } from '../support/talebank.js';
+import { expectBelow, timeOf } from '../support/measure.js';
 
 let talebank: Talebank;
 let url: string;
@@ -100,23 +101,19 @@ describe('register refuses', () => {
 test('what would take long to normalise is refused at once', async () => {
   const stacked = 'a' + '\u0301\u0323'.repeat(40_000);
   const input = { email: 'stack@example.com', password: stacked };
-  const startedAt = performance.now();
-  for (const variables of [
-    { ...input },
-    { ...input, password: 'a good password', displayName: stacked },
-  ]) {
-    const { errors } = await execute(url, Register, { input: variables });
-    expect(errors[0]?.extensions.code).toBe('BAD_USER_INPUT');
-  }
-  const { errors } = await send(
-    url,
-    'query ($search: String) { stories(search: $search) { nodes { id } } }',
-    {
-      search: stacked,
-    },
-  );
-  expect(errors[0]?.extensions).toEqual({ code: 'BAD_USER_INPUT', field: 'search' });
-  expect(performance.now() - startedAt).toBeLessThan(500);
+  const refuseAll = async (): Promise<void> => {
+    for (const variables of [
+      { ...input },
+      { ...input, password: 'a good password', displayName: stacked },
+    ]) {
+      const { errors } = await execute(url, Register, { input: variables });
+      expect(errors[0]?.extensions.code).toBe('BAD_USER_INPUT');
+    }
+    const query = 'query ($search: String) { stories(search: $search) { nodes { id } } }';
+    const { errors } = await send(url, query, { search: stacked });
+    expect(errors[0]?.extensions).toEqual({ code: 'BAD_USER_INPUT', field: 'search' });
+  };
+  await expectBelow(500, () => timeOf(refuseAll));
   // As long as a word may be, and no longer than that.
   const { data } = await execute(
     url,

@@ -64,6 +64,9 @@ const isVerified = async ({ token }: Person): Promise<boolean | undefined> =>
   (await send<{ me: { emailVerified: boolean } }>(url, '{ me { emailVerified } }', {}, { token }))
     .data?.me.emailVerified;
 
+const audited = ({ id }: Person): Promise<{ action: string }[]> =>
+  talebank.database.sql('SELECT action FROM audit_entries WHERE target = $1', [id]);
+
 test('an address is confirmed by the link that is mailed to it, once', async () => {
   const person = await newListener(url);
   const { token, text } = await mailTo(url, person.email, VERIFY);
@@ -72,6 +75,7 @@ test('an address is confirmed by the link that is mailed to it, once', async () 
   expect(await ask(url, VerifyEmail, { token })).toEqual({ verifyEmail: true });
   expect(await isVerified(person)).toBe(true);
   expect(await codeOf(execute(url, VerifyEmail, { token }))).toBe('TOKEN_INVALID');
+  expect(await audited(person)).toEqual([{ action: 'verifyEmail' }]);
   // Nothing to confirm any more: nothing is mailed.
   expect(await ask(url, ResendVerification, {}, person.token)).toEqual({
     resendVerification: true,
@@ -120,11 +124,7 @@ test('a forgotten password is set anew by a mailed link, and every device is sig
   expect(await isVerified({ ...person, token: login.accessToken })).toBe(true);
   expect(await codeOf(execute(url, ResetPassword, { token, newPassword }))).toBe('TOKEN_INVALID');
   await mailTo(url, email, /password was changed/);
-  const audited = await talebank.database.sql(
-    'SELECT action FROM audit_entries WHERE target = $1',
-    [person.id],
-  );
-  expect(audited).toEqual([{ action: 'resetPassword' }]);
+  expect(await audited(person)).toEqual([{ action: 'resetPassword' }]);
 });
 
 test('of two who use a link at once, one does', async () => {

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { ask, execute } from '../support/client.js';
 import {
   BulkGrant,
+  Login,
   Narrate,
   RefundAudio,
   Revoke,
@@ -96,6 +97,22 @@ test('grants and their points are counted by source, and refusals by code', asyn
       },
     ),
   ).toEqual([1, 1]);
+});
+
+test('devices that sign in, and wrong passwords, are counted and logged without the password', async () => {
+  const { id, email } = await newListener(url);
+  const signIn = (password: string, as = email): Promise<unknown> =>
+    execute(url, Login, { input: { email: as, password } });
+  const events = ['created', 'refused'].map((event) => `sessions_total{event="${event}"}`);
+  const grown = await growth(events, async () => {
+    await signIn('a good password');
+    await signIn('a wrong guess');
+    await signIn('a wrong guess', 'nobody@example.com');
+  });
+  expect(grown).toEqual([1, 2]);
+  const logged = talebank.server.logs().filter(({ msg }) => msg === 'wrong password');
+  expect(logged).toMatchObject([{ userId: id }]);
+  expect(talebank.server.output()).not.toContain('a wrong guess');
 });
 
 test('debits, refunds and refusals for want of points are counted', async () => {

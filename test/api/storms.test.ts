@@ -7,6 +7,7 @@ import { execute, send } from '../support/client.js';
 import { Login, Refresh } from '../support/operations.js';
 import { newListener, type Person } from '../support/people.js';
 import { startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
+import { expectBelow, timeOf } from '../support/measure.js';
 
 const PASSWORD = 'a good password';
 
@@ -119,37 +120,36 @@ test('an unknown address and a wrong password get the same answer in the same ti
 
 test('forty sign-ins at once hold up neither a balance nor the pulse', async () => {
   const { email, token } = await newListener(url);
-  const timesOf = async (
+  const slowestOf = async (
     ask: () => Promise<unknown>,
     until: Promise<unknown>,
-  ): Promise<number[]> => {
+  ): Promise<number> => {
     const state = { over: false };
     void until.then(() => (state.over = true));
     const times: number[] = [];
     while (!state.over) {
-      const startedAt = performance.now();
-      await ask();
-      times.push(performance.now() - startedAt);
+      times.push(await timeOf(ask));
       await sleep(5);
     }
-    return times;
+    expect(times.length).toBeGreaterThan(5);
+    // Of a few dozen looks one may have met something else that the machine was doing.
+    return times.sort((one, two) => two - one)[1] ?? Number.NaN;
   };
-  const signIns = Promise.all(
-    Array.from({ length: 40 }, () => execute(url, Login, { input: { email, password: PASSWORD } })),
-  );
   const balance = '{ me { credits { balance } } }';
-  const [answers, pulses, balances] = await Promise.all([
-    signIns,
-    timesOf(() => fetch(`${url}/healthz`), signIns),
-    timesOf(() => send(url, balance, {}, { token }), signIns),
-  ]);
-  expect(answers.flatMap(({ errors }) => errors)).toEqual([]);
-  expect(pulses.length).toBeGreaterThan(5);
-  expect(balances.length).toBeGreaterThan(5);
-  // Of a few dozen looks one may have met something else that the machine was doing.
-  const slowest = (times: number[]): number => times.sort((one, two) => two - one)[1] ?? Number.NaN;
-  expect(slowest(pulses)).toBeLessThan(100);
-  expect(slowest(balances)).toBeLessThan(100);
+  await expectBelow(100, async () => {
+    const signIns = Promise.all(
+      Array.from({ length: 40 }, () =>
+        execute(url, Login, { input: { email, password: PASSWORD } }),
+      ),
+    );
+    const [answers, ...slowest] = await Promise.all([
+      signIns,
+      slowestOf(() => fetch(`${url}/healthz`), signIns),
+      slowestOf(() => send(url, balance, {}, { token }), signIns),
+    ]);
+    expect(answers.flatMap(({ errors }) => errors)).toEqual([]);
+    return Math.max(...slowest);
+  });
 });
 
 /** Asks for so many hashes at once, tells how many were refused and how, and leaves without waiting for the others. */

@@ -13,6 +13,7 @@ import {
 } from '../support/people.js';
 import { startTalebank, type Talebank } from '../support/talebank.js';
 import { violations } from '../support/invariants.js';
+import { timeOf } from '../support/measure.js';
 
 const DAY_MS = 86_400_000;
 
@@ -166,14 +167,11 @@ test('an account that someone else holds delays nobody else', async () => {
   await client.query('BEGIN');
   await client.query('SELECT FROM credit_accounts WHERE user_id = $1 FOR UPDATE', [held.id]);
   const waiting = narrate(url, held, story.id, voiceId);
-  for (let number = 0; number < 5; number += 1) {
-    const startedAt = Date.now();
-    await grantTo(url, admin, free, { amount: 1 });
-    expect(Date.now() - startedAt).toBeLessThan(1000);
+  // A lock is waited for at most five seconds.
+  for (let number = 0; number < 3; number += 1) {
+    expect(await timeOf(() => grantTo(url, admin, free, { amount: 1 }))).toBeLessThan(2000);
   }
-  const startedAt = Date.now();
-  await narrate(url, free, story.id, voiceId);
-  expect(Date.now() - startedAt).toBeLessThan(1000);
+  expect(await timeOf(() => narrate(url, free, story.id, voiceId))).toBeLessThan(2000);
   await client.query('COMMIT');
   await client.end();
   expect(await waiting).toMatchObject({ charged: true, balance: 9 });

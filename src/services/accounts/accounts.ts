@@ -1,6 +1,11 @@
 import { z } from 'zod';
 import type { App } from '../../app.js';
-import { accountSuspended, emailTaken, invalidCredentials } from '../../domain/errors.js';
+import {
+  accountSuspended,
+  emailTaken,
+  invalidCredentials,
+  type DomainError,
+} from '../../domain/errors.js';
 import { newUserId, type UserId } from '../../domain/ids.js';
 import { hashRequest, keys } from '../../domain/ledger/idempotency.js';
 import { isCleanText } from '../../domain/text.js';
@@ -147,7 +152,12 @@ export async function signIn(
     await limitStrangers(app, { email: address, userId: user?.id ?? NOBODY, ...device });
     return user;
   };
-  const session = await withPassword(find, given, invalidCredentials, async (user) => {
+  const refuse = (user: User | null): DomainError => {
+    app.metrics.sessions.inc({ event: 'refused' });
+    if (user !== null) app.log.info({ userId: user.id }, 'wrong password');
+    return invalidCredentials();
+  };
+  const session = await withPassword(find, given, refuse, async (user) => {
     if (user.suspendedAt !== null) throw accountSuspended();
     const opened = await transact(app.db, async (tx) => {
       if ((await holdPassword(tx, user.id)) !== user.passwordHash) throw invalidCredentials();

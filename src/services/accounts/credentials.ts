@@ -12,18 +12,18 @@ export interface Credentials {
  * the commit, also by one of the same password: `work` then throws INVALID_CREDENTIALS, and the password is checked
  * once more.
  * @param find null when there is no such person, which takes as long as a wrong password
- * @param refused what is thrown when the password is wrong
+ * @param refused what is thrown when the password is wrong, for whom it was tried or null
  */
 export async function withPassword<Person extends Credentials, Result>(
   find: () => Promise<Person | null>,
   password: string,
-  refused: () => DomainError,
+  refused: (person: Person | null) => DomainError,
   work: (person: Person) => Promise<Result>,
 ): Promise<Result> {
   const prove = async (): Promise<Person> => {
     const person = await find();
     const right = await verifyPassword(person?.passwordHash ?? null, password);
-    if (person === null || !right) throw refused();
+    if (person === null || !right) throw refused(person);
     return person;
   };
   const person = await prove();

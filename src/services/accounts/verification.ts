@@ -1,6 +1,7 @@
 import type { App } from '../../app.js';
 import { tokenInvalid } from '../../domain/errors.js';
 import { transact } from '../../infra/db.js';
+import { writeAudit } from '../audit.sql.js';
 import { findEmailToken, useEmailToken } from './email-tokens.js';
 import { enqueueMail } from './mails.js';
 import { lockPerson } from './people.sql.js';
@@ -12,8 +13,10 @@ export async function verifyEmail(app: App, text: string): Promise<void> {
   await transact(app.db, async (tx) => {
     if (!(await lockPerson(tx, id))) throw tokenInvalid();
     await useEmailToken(tx, token, 'VERIFY');
+    const at = new Date();
     const unverified = { id, emailVerifiedAt: null };
-    await tx.user.updateMany({ where: unverified, data: { emailVerifiedAt: new Date() } });
+    await tx.user.updateMany({ where: unverified, data: { emailVerifiedAt: at } });
+    await writeAudit(tx, [{ actorId: id, action: 'verifyEmail', target: id, reason: null, at }]);
   });
   app.log.info({ userId: id }, 'address verified');
 }
