@@ -114,6 +114,11 @@ export function readConfig(environment: Environment): Config {
       'DATABASE_URL is not set, and production needs one (or EMBEDDED_DATABASE=true for the embedded Postgres).',
     );
   }
+  if (production && env.SMTP_URL !== undefined && env.PUBLIC_URL === undefined) {
+    throw new ConfigError(
+      'PUBLIC_URL is not set, and in production the links in mail need it where SMTP_URL is.',
+    );
+  }
   return {
     production,
     host: env.HOST,

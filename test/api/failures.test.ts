@@ -3,7 +3,11 @@ import { promisify } from 'node:util';
 import { chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test } from '@jest/globals';
+import type { SynthesizeAudioPayload } from '../../src/services/queues.js';
+import type * as Making from '../../src/services/narrations/making/make-narration.js';
+import { openTestApp } from '../support/app.js';
 import { ask, execute } from '../support/client.js';
+import { compiled } from '../support/compiled.js';
 import { isAlive, until } from '../support/faults.js';
 import { Narrate, RunMaintenance, Wallet } from '../support/operations.js';
 import {
@@ -95,6 +99,41 @@ test('when the retries are spent the narration is FAILED and its points are give
   expect(await waitForAudio(url, listener, audioId, ['READY'])).toMatchObject({
     creditsCharged: 1,
   });
+});
+
+test('a delivery that its job was taken from takes nothing from the next one', async () => {
+  talebank = await startTalebank({ ROLE: 'api' });
+  const { url, database, dataDir } = talebank;
+  const listener = await newListener(url);
+  const story = await newStory(url, await administrator(url));
+  const { audioId } = await narrate(url, listener, story.id, await englishVoice(url));
+  // As pg-boss leaves it when the first worker is not heard of any more, and a second one has taken it.
+  const [job] = await database.sql<{ id: string; data: SynthesizeAudioPayload }>(
+    `UPDATE pgboss.job SET state = 'active', retry_count = 1, started_on = now()
+     WHERE data->>'audioId' = $1 RETURNING id, data`,
+    [audioId],
+  );
+  if (job === undefined) throw new Error('There is no job.');
+  const { makeNarration } = await compiled<typeof Making>(
+    'services/narrations/making/make-narration.js',
+  );
+  const app = await openTestApp(database, { DATA_DIR: dataDir });
+  const deliver = (retryCount: number): Promise<void> => {
+    const { signal } = new AbortController();
+    return makeNarration(app, { id: job.id, payload: job.data, retryCount, signal });
+  };
+  try {
+    await deliver(0);
+    const standing = await database.sql('SELECT status, claim FROM audios WHERE id = $1', [
+      audioId,
+    ]);
+    expect(standing).toEqual([{ status: 'QUEUED', claim: 0 }]);
+    await deliver(1);
+    expect(await waitForAudio(url, listener, audioId)).toMatchObject({ status: 'READY' });
+    await deliver(1);
+  } finally {
+    await app.close(5_000);
+  }
 });
 
 (process.platform === 'linux' ? test : test.skip)(

@@ -185,6 +185,14 @@ test.each([
     { NODE_ENV: 'production' },
     'DATABASE_URL is not set, and production needs one (or EMBEDDED_DATABASE=true for the embedded Postgres).',
   ],
+  [
+    {
+      NODE_ENV: 'production',
+      DATABASE_URL: 'postgres://localhost/x',
+      SMTP_URL: 'smtp://mail.example',
+    },
+    'PUBLIC_URL is not set, and in production the links in mail need it where SMTP_URL is.',
+  ],
   [{ REFUND_POLICY: 'NONE' }, 'REFUND_POLICY is "NONE", but must be GRACE, FORFEIT.'],
   [{ RATE_LIMIT_FACTOR: '0' }, 'RATE_LIMIT_FACTOR is "0", but must be a number above 0.'],
   [

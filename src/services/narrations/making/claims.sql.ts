@@ -6,19 +6,30 @@ export interface ClaimRow extends Script {
   readonly claim: number;
 }
 
+/** A job's delivery of an attempt. */
+export interface DeliveredAttempt {
+  readonly userId: string;
+  readonly audioId: string;
+  readonly attempt: number;
+  readonly queueName: string;
+  readonly jobId: string;
+  readonly retryCount: number;
+}
+
 /**
- * Takes the attempt for one delivery: from now on only this claim may write. No row: the attempt is
- * settled, or another one has begun. Index: audios_pkey.
+ * Takes the attempt for one delivery: from now on only this claim may write. No row: the attempt is settled, or
+ * another one has begun, or the job has been taken from this delivery, which must not take the claim of the next
+ * one. Indexes: audios_pkey, and pg-boss' own for the job.
  */
-export async function claimNarration(
-  tx: Tx,
-  job: { userId: string; audioId: string; attempt: number },
-): Promise<ClaimRow | undefined> {
+export async function claimNarration(tx: Tx, job: DeliveredAttempt): Promise<ClaimRow | undefined> {
   const [row] = await tx.$queryRaw<ClaimRow[]>`
     UPDATE audios a SET status = 'PROCESSING', claim = a.claim + 1, progress = 0, updated_at = ledger_now()
     FROM story_texts t, voices v, stories s
     WHERE a.user_id = ${job.userId}::uuid AND a.id = ${job.audioId}::uuid AND a.attempt = ${job.attempt}
       AND a.status IN ('QUEUED', 'PROCESSING')
+      AND EXISTS (SELECT FROM pgboss.job j
+        WHERE j.name = ${job.queueName} AND j.id = ${job.jobId}::uuid AND j.retry_count = ${job.retryCount}
+          AND j.state = 'active')
       AND t.hash = a.text_hash AND v.id = a.voice_id AND s.id = a.story_id
     RETURNING a.claim, a.text_hash AS "textHash", t.content, s.language, v.provider,
               v.provider_voice AS "providerVoice"`;

@@ -28,16 +28,18 @@ type Rendition = Assembled & { readonly hash: string };
 class ClaimLost extends Error {}
 
 /**
- * Makes the recording that a job asks for. Safe to repeat: a delivery of a settled attempt does
- * nothing, and of two deliveries at once only the newer can finish.
+ * Makes the recording that a job asks for. Safe to repeat: a delivery of a settled attempt does nothing, nor does
+ * one that its job was taken from, and of two at once only the newer can finish.
  * @throws when it should be tried again
  */
 export async function makeNarration(app: App, job: Job): Promise<void> {
   const { userId, audioId, attempt } = job.payload;
   const startedAt = performance.now();
-  const task = await transact(app.db, (tx) => claimNarration(tx, job.payload));
+  const { id: jobId, retryCount } = job;
+  const delivered = { ...job.payload, queueName: app.synthesizeAudio.name, jobId, retryCount };
+  const task = await transact(app.db, (tx) => claimNarration(tx, delivered));
   if (task === undefined) {
-    app.log.info({ userId, audioId, attempt }, 'narration was settled already');
+    app.log.info({ userId, audioId, attempt }, 'narration was settled, or is made, elsewhere');
     return;
   }
   const claim: Claim = { userId, audioId, claim: task.claim };
