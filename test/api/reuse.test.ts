@@ -177,18 +177,69 @@ test('a narration that is cancelled and asked for again goes on where it was', a
   expect(counts()).toEqual(once(parts));
 });
 
-test('a recording that is lost is made anew from nothing, for whoever asks next', async () => {
-  const [ada, ben] = [await newListener(url), await newListener(url)];
-  const parts = sentences(3);
-  const story = await tell(parts);
-  const first = await narrate(url, ada, story.id, VOICE);
-  const audio = await waitForAudio(url, ada, first.audioId, ['READY']);
-  const key = new URL(audio.url ?? '').pathname.split('/').at(-1) ?? '';
-  await rm(join(talebank.dataDir, 'audio', key.slice(0, 2), key));
-  const second = await narrate(url, ben, story.id, VOICE);
-  const again = await waitForAudio(url, ben, second.audioId, ['READY']);
-  expect((await fetch(again.url ?? '')).status).toBe(200);
-  expect([...provider.countByText().values()]).toEqual(parts.map(() => 2));
+describe('a recording that is lost', () => {
+  /** Makes one, and takes one of its files away as a broken disk would. */
+  async function lose(
+    parts: readonly string[],
+    file: 'url' | 'captionsUrl',
+  ): Promise<{ person: Person; storyId: string; audioId: string; address: string }> {
+    const person = await newListener(url);
+    const { id: storyId } = await tell(parts);
+    const { audioId } = await narrate(url, person, storyId, VOICE);
+    const audio = await waitForAudio(url, person, audioId, ['READY']);
+    const address = audio[file] ?? '';
+    const key = new URL(address).pathname.split('/').at(-1) ?? '';
+    await rm(join(talebank.dataDir, 'audio', key.slice(0, 2), key));
+    expect((await fetch(address)).status).toBe(404);
+    return { person, storyId, audioId, address };
+  }
+
+  const jobsOf = (audioId: string): Promise<object[]> =>
+    talebank.database.sql(
+      `SELECT FROM pgboss.job WHERE name = 'synthesize-audio' AND data->>'audioId' = $1`,
+      [audioId],
+    );
+
+  test('is made anew from nothing, for whoever asks next', async () => {
+    const parts = sentences(3);
+    const { storyId, address } = await lose(parts, 'url');
+    const ben = await newListener(url);
+    const { audioId } = await narrate(url, ben, storyId, VOICE);
+    const again = await waitForAudio(url, ben, audioId, ['READY']);
+    expect((await fetch(again.url ?? '')).status).toBe(200);
+    expect((await fetch(address)).status).toBe(200);
+    expect([...provider.countByText().values()]).toEqual(parts.map(() => 2));
+  });
+
+  test.each(['url', 'captionsUrl'] as const)(
+    'is made once more for its owner, without a charge and by one job however often it is asked for: %s',
+    async (file) => {
+      const { person, storyId, audioId, address } = await lose(sentences(3), file);
+      const asked = await Promise.all(
+        Array.from({ length: 8 }, () => narrate(url, person, storyId, VOICE)),
+      );
+      for (const answer of asked)
+        expect(answer).toMatchObject({ audioId, charged: false, balance: 9 });
+      const audio = await waitForAudio(url, person, audioId, ['READY']);
+      expect(audio.transactions.map(({ type }) => type)).toEqual(['DEBIT']);
+      expect((await fetch(address)).status).toBe(200);
+      expect(await jobsOf(audioId)).toHaveLength(2);
+      // There again, it is left alone.
+      await narrate(url, person, storyId, VOICE);
+      expect(await jobsOf(audioId)).toHaveLength(2);
+    },
+  );
+
+  test('and cannot be made any more is given back', async () => {
+    const { person, storyId, audioId } = await lose(sentences(3), 'url');
+    provider.behave(answerWith(400));
+    expect(await narrate(url, person, storyId, VOICE)).toMatchObject({ charged: false });
+    const audio = await waitForAudio(url, person, audioId, ['FAILED']);
+    expect(audio.transactions.map(({ type }) => type)).toEqual(['DEBIT', 'REFUND']);
+    provider.behave('good');
+    expect(await narrate(url, person, storyId, VOICE)).toMatchObject({ charged: true, balance: 9 });
+    await waitForAudio(url, person, audioId, ['READY']);
+  });
 });
 
 test('what is in a recording has no file of its own any more', async () => {

@@ -2,6 +2,7 @@ import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ask } from '../support/client.js';
+import { until } from '../support/faults.js';
 import { RunMaintenance } from '../support/operations.js';
 import {
   administrator,
@@ -47,6 +48,8 @@ test('files that nobody knows go after a day, and everything that somebody needs
   const story = await newStory(url, admin, { length: 300 });
   const { audioId } = await narrate(url, listener, story.id, await englishVoice(url));
   const audio = await waitForAudio(url, listener, audioId, ['READY']);
+  // Sentences that have moved into the recording lose their own files a moment after it is READY.
+  await until('the recording stands alone', async () => (await files()).length === 2);
   const needed = await files();
   const then = new Date(Date.now() - 400 * DAY_MS);
   for (const name of needed)

@@ -97,6 +97,22 @@ export async function writeNarrations(
         updated_at = excluded.updated_at`;
 }
 
+/**
+ * Queues a narration once more that is READY, as the same attempt, with a job of its own. Locks the row alone.
+ * @returns the attempt; undefined when it is not READY any more. Index: audios_pkey.
+ */
+export async function writeQueuedAgain(
+  tx: Tx,
+  audio: { userId: string; audioId: string; jobId: string },
+): Promise<number | undefined> {
+  const [row] = await tx.$queryRaw<{ attempt: number }[]>`
+    UPDATE audios SET status = 'QUEUED', progress = 0, job_id = ${audio.jobId}::uuid, ready_at = NULL,
+      duration_ms = NULL, length_bytes = NULL, updated_at = ledger_now()
+    WHERE user_id = ${audio.userId}::uuid AND id = ${audio.audioId}::uuid AND status = 'READY'
+    RETURNING attempt`;
+  return row?.attempt;
+}
+
 /** How an attempt ends without a recording. */
 export type Ending =
   | {

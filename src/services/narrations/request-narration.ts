@@ -10,6 +10,7 @@ import { findStory, type Story } from '../stories/stories.js';
 import { findVoice, type Voice } from '../stories/voices.js';
 import { idempotencyKey, parseRequest, points } from '../validation.js';
 import { findNarration, type AudioView } from './audios.js';
+import { remakeIfLost } from './remake-lost.js';
 import type { NarrationOutcome } from './settle-narrations.js';
 
 export interface SynthesizeAudioInput {
@@ -46,7 +47,8 @@ async function findAsked(
 }
 
 /**
- * Asks for a narration. One that is there, or on its way, is returned without a charge.
+ * Asks for a narration. One that is there, or on its way, is returned without a charge; one whose recording is lost
+ * is made once more.
  * @throws BAD_USER_INPUT, NOT_FOUND (story or voice), PRICE_CHANGED, INSUFFICIENT_CREDITS,
  *   IDEMPOTENCY_KEY_REUSED
  */
@@ -69,7 +71,9 @@ export async function synthesizeAudio(
     idempotencyKey: request.idempotencyKey,
     requestHash: hashRequest([story.id, voice.id, request.maxCredits]),
   });
-  app.log.info({ userId, audioId: outcome.audioId, seq: outcome.debitSeq }, 'narration requested');
+  const { audioId, debitSeq } = outcome;
+  if (debitSeq === null) await remakeIfLost(app, { userId, audioId });
+  app.log.info({ userId, audioId, seq: debitSeq }, 'narration requested');
   return { ...outcome, userId };
 }
 
