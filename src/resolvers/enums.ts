@@ -55,7 +55,7 @@ export const CreditSource = declare(
     EVENT: 'Given on an occasion. Always lapses.',
     MONTHLY: 'The monthly allowance. Lapses at the end of the month.',
     REFERRAL: 'Thanks for bringing someone along.',
-    ADD_ON: 'Bought on top.',
+    ADD_ON: 'Bought in addition.',
     FREE: 'A gift, for example for signing up.',
   },
 );
@@ -81,10 +81,11 @@ export const CreditTransactionType = declare('CreditTransactionType', 'Why point
 
 export const MaintenanceTask = declare(
   'MaintenanceTask',
-  'What runs by the clock, and can be run by hand.',
+  'Tasks that run by the clock and can be run by hand.',
   {
     EXPIRE_CREDITS: 'Books what lapsed lots still hold. Every five minutes.',
-    GRANT_MONTHLY_CREDITS: 'Gives everyone who has none the allowance of this month. Every day.',
+    GRANT_MONTHLY_CREDITS:
+      'Gives every active, verified user who has none the allowance of this month. Every day.',
     RECONCILE_CREDITS: 'Checks the whole ledger against its rules. Every night.',
     REAP_STUCK_AUDIO:
       'Settles narrations whose job is gone, and gives their points back. Every minute.',

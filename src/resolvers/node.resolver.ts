@@ -8,7 +8,7 @@ export class NodeResolver {
   @Query(() => Node, {
     nullable: true,
     description:
-      'Anything public or your own, by its id; NOT_FOUND for anything else. Devices are found for as long as they are kept, also when they are signed out.',
+      'Anything public or your own, by its id; NOT_FOUND for anything else. Devices are found for as long as they are kept, even when they are signed out.',
   })
   node(
     @Ctx() context: Context,

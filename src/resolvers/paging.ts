@@ -5,13 +5,13 @@ import type { Page, PageArguments } from '../domain/paging.js';
 export class PageInfo {
   @Field(() => Boolean, {
     description:
-      'Whether there is more behind `endCursor`: for `first` as it was read, for `last` whether `before` was given.',
+      'Whether there are more items after `endCursor`. When paging with `last`, this is only whether `before` was given.',
   })
   hasNextPage!: boolean;
 
   @Field(() => Boolean, {
     description:
-      'Whether there is more before `startCursor`: for `last` as it was read, for `first` whether `after` was given.',
+      'Whether there are more items before `startCursor`. Unless paging with `last`, this is only whether `after` was given.',
   })
   hasPreviousPage!: boolean;
 

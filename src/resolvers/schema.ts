@@ -93,10 +93,11 @@ const NOBODY = {
 const ABOUT = {
   schema:
     'Stories, narrated for Story Points. Sign in with `login`, send the access token as `Authorization: Bearer …`, ask for a price with `quoteAudio` and for the narration with `synthesizeAudio`. What a schema cannot say, error codes and limits above all, is in docs/api.md.',
-  query: 'What there is to see. Changes nothing.',
-  mutation: 'What there is to do. Each is done wholly or not at all, one after the other.',
+  query: 'What can be read. Changes nothing.',
+  mutation:
+    'What can be changed. Mutations run one after the other, each completely or not at all.',
   subscription:
-    'What there is to follow, as server-sent events: ask with `Accept: text/event-stream`. Begins with how it stands, and ends when the session does.',
+    'What can be followed, as server-sent events: ask with `Accept: text/event-stream`. Begins with the current state, and ends when the session does.',
 };
 
 /** The schema behind the shield, and behind that the limits: what is not allowed counts for nothing. */

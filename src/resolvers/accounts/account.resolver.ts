@@ -9,7 +9,7 @@ class ResetPasswordArgs {
   @Field(() => String, { description: 'The token in the link that was mailed.' })
   token!: string;
 
-  @Field(() => String, { description: 'What the password shall be: 8 to 256 characters.' })
+  @Field(() => String, { description: 'The new password: 8 to 256 characters.' })
   newPassword!: string;
 }
 
@@ -17,7 +17,7 @@ class ResetPasswordArgs {
 export class AccountResolver {
   @Mutation(() => Boolean, {
     description:
-      'Mails a link to `/reset?token=…`, good once, for an hour. Always true, whether or not the address is known.',
+      'Mails a link to `/reset?token=…`, good once, for an hour. Always returns true, whether or not the address is known.',
   })
   async requestPasswordReset(
     @Ctx() { app }: Context,
@@ -62,7 +62,7 @@ export class AccountResolver {
 
   @Mutation(() => Boolean, {
     description:
-      'Deletes your account for good: you are signed out everywhere, your points are forfeit, your narrations are erased.',
+      'Deletes your account for good: you are signed out everywhere, your points are forfeited, your narrations are erased.',
   })
   async deleteAccount(
     @Ctx() context: Context,

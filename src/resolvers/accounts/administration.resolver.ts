@@ -36,7 +36,7 @@ class AdministerArgs implements AdministerInput {
 
 @ArgsType()
 class SetUserRoleArgs extends AdministerArgs {
-  @Field(() => Role, { description: 'What they shall be.' })
+  @Field(() => Role, { description: 'The new role.' })
   role!: UserView['role'];
 }
 
@@ -93,7 +93,7 @@ export class AdministrationResolver {
 
   @Mutation(() => UserType, {
     description:
-      'Makes someone an administrator, or one no longer; the last one stays. Administrators only.',
+      'Makes someone an administrator, or takes that role away; the last administrator keeps it. Administrators only.',
   })
   setUserRole(
     @Ctx() context: Context,
@@ -118,8 +118,7 @@ export class AdministrationResolver {
 export class AuditEntryResolver {
   @FieldResolver(() => UserType, {
     nullable: true,
-    description:
-      'Who did it; null for the command line. Whoever has deleted their account has no name any more.',
+    description: 'Who did it; null for the command line. A deleted account has no name any more.',
   })
   actor(@Root() { actorId }: AuditEntry, @Ctx() { loaders }: Context): Promise<UserView | null> {
     return loaders.optional(loaders.users, actorId);

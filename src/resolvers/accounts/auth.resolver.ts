@@ -39,7 +39,7 @@ export class AuthResolver {
 
   @Mutation(() => AuthPayload, {
     description:
-      'Replaces the refresh token and gives a fresh access token. The old refresh token gets the same answer for ten seconds; later it is theft, and the device is signed out: REFRESH_TOKEN_REUSED. The new one comes as it did when the device signed in.',
+      'Replaces the refresh token and gives a fresh access token. The old refresh token gets the same answer for ten seconds; using it later counts as theft, and the device is signed out: REFRESH_TOKEN_REUSED. The new token comes the same way as when the device signed in.',
   })
   async refreshSession(
     @Ctx() context: Context,
@@ -54,7 +54,7 @@ export class AuthResolver {
 
   @Mutation(() => Boolean, {
     description:
-      'Signs this device out: the one of the access token or, where that has expired, of the cookie.',
+      'Signs this device out: that of the access token or, when it has expired, that of the cookie.',
   })
   async logout(@Ctx() context: Context): Promise<boolean> {
     const { app, viewer, refreshCookie } = context;
@@ -65,7 +65,7 @@ export class AuthResolver {
 
   @Mutation(() => Boolean, {
     description:
-      'Signs one of your devices out, on every server within a second. True; NOT_FOUND when it was not signed in.',
+      'Signs one of your devices out, on every server within a second. Returns true; NOT_FOUND when it was not signed in.',
   })
   async revokeSession(
     @Ctx() context: Context,
@@ -76,7 +76,7 @@ export class AuthResolver {
   }
 
   @Mutation(() => Int, {
-    description: 'Signs every other device of yours out. Returns how many that were.',
+    description: 'Signs all your other devices out. Returns how many.',
   })
   revokeOtherSessions(@Ctx() context: Context): Promise<number> {
     return revokeOtherSessions(context.app, signedIn(context));

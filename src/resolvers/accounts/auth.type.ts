@@ -22,7 +22,7 @@ export class RegisterInput {
   @Field(() => TokenTransport, {
     nullable: true,
     defaultValue: 'BODY',
-    description: 'How the refresh token shall come.',
+    description: 'How the refresh token should come.',
   })
   transport?: SignedIn['transport'] | null;
 }
@@ -44,7 +44,7 @@ export class LoginInput {
   @Field(() => TokenTransport, {
     nullable: true,
     defaultValue: 'BODY',
-    description: 'How the refresh token shall come.',
+    description: 'How the refresh token should come.',
   })
   transport?: SignedIn['transport'] | null;
 }
@@ -63,7 +63,9 @@ export class AuthPayload {
   })
   refreshToken!: string | null;
 
-  @Field(() => Date, { description: 'Unused until then, the device is signed out.' })
+  @Field(() => Date, {
+    description: 'The device is signed out at this time unless the token is used before.',
+  })
   refreshTokenExpiresAt!: Date;
 
   userId!: string;
@@ -72,9 +74,9 @@ export class AuthPayload {
 
 @ArgsType()
 export class ChangePasswordArgs {
-  @Field(() => String, { description: 'The password as it is.' })
+  @Field(() => String, { description: 'The current password.' })
   currentPassword!: string;
 
-  @Field(() => String, { description: 'What it shall be: 8 to 256 characters.' })
+  @Field(() => String, { description: 'The new password: 8 to 256 characters.' })
   newPassword!: string;
 }

@@ -58,7 +58,7 @@ class UserArgs {
 class UsersArgs extends PageArgs {
   @Field(() => String, {
     nullable: true,
-    description: 'Only whose e-mail address or name contains this, in any case.',
+    description: 'Only users whose e-mail address or name contains this, in upper or lower case.',
   })
   search?: string | null;
 }
@@ -68,7 +68,7 @@ class ProfileArgs {
   @Field(() => String, {
     nullable: true,
     description:
-      'What others may call you, up to 100 characters; null for nothing. Left out, it stays.',
+      'Your display name, up to 100 characters; null removes it. When left out, it stays as it is.',
   })
   displayName?: string | null;
 }
@@ -101,7 +101,7 @@ export class UserResolver {
     return toConnection(await listUsers(app, args));
   }
 
-  @Mutation(() => UserType, { description: 'Changes what you may change of yourself.' })
+  @Mutation(() => UserType, { description: 'Changes your profile.' })
   updateProfile(
     @Ctx() context: Context,
     @Args(() => ProfileArgs) args: ProfileArgs,

@@ -43,20 +43,23 @@ export class SessionType implements Omit<SessionView, 'userId'> {
 
   @Field(() => String, {
     nullable: true,
-    description: 'The browser or program, as of its last refresh.',
+    description: 'The browser or program, as of its last sign-in or refresh.',
   })
   userAgent!: string | null;
 
-  @Field(() => String, { nullable: true, description: 'The address it last refreshed from.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'The address it signed in or last refreshed from.',
+  })
   ipAddress!: string | null;
 
   @Field(() => Date, { description: 'When it signed in.' })
   createdAt!: Date;
 
-  @Field(() => Date, { description: 'When it last refreshed its tokens.' })
+  @Field(() => Date, { description: 'When it signed in or last refreshed its tokens.' })
   lastUsedAt!: Date;
 
-  @Field(() => Date, { description: 'When it is signed out unless it is used before.' })
+  @Field(() => Date, { description: 'When it is signed out, unless it is used before.' })
   expiresAt!: Date;
 
   userId!: string;

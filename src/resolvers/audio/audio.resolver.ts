@@ -64,7 +64,7 @@ export class AudioResolver {
     return synthesizeAudio(context.app, signedIn(context), input);
   }
 
-  @FieldResolver(() => StoryType, { description: 'The story, also when it has left the library.' })
+  @FieldResolver(() => StoryType, { description: 'The story, even when it has left the library.' })
   story(@Root() audio: AudioView, @Ctx() { loaders }: Context): Promise<Story> {
     return must(loaders.stories.load(audio.storyId));
   }
@@ -107,7 +107,7 @@ export class AudioResolver {
   @FieldResolver(() => String, {
     nullable: true,
     description:
-      'Plays the MP3 while it is being made, from its beginning and without a token: the first quarter as it is spoken, the rest when all is made. Cannot be sought in; `url` can. Null unless QUEUED or PROCESSING.',
+      'Plays the MP3 from the start and without a token: the first quarter while it is being made, the rest once all of it is made. Seeking is not possible; with `url` it is. Null unless QUEUED or PROCESSING.',
   })
   streamUrl(@Root() audio: AudioView, @Ctx() { app }: Context): string | null {
     return streamUrl(app, audio);

@@ -14,7 +14,7 @@ export class SynthesizeAudioInputType implements SynthesizeAudioInput {
 
   @Field(() => Int, {
     nullable: true,
-    description: 'Refuse rather than charge more points than this.',
+    description: 'Refuses instead of charging more points than this.',
   })
   maxCredits?: number | null;
 

@@ -8,7 +8,7 @@ import { AudioType } from './audio.type.js';
 export class AudioUpdatesResolver {
   @Subscription(() => AudioType, {
     description:
-      'One of your narrations, each time its status or progress changes, beginning with how it stands.',
+      'One of your narrations, each time its status or progress changes, beginning with its current state.',
     subscribe: ({ args, context }: { args: { id: string }; context: Context }) =>
       followAudio(context.app, subscriberOf(context), args.id),
   })

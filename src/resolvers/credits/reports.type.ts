@@ -76,7 +76,7 @@ class LedgerCheckType implements LedgerCheck {
   @Field(() => String, { description: 'What must be true.' })
   description!: string;
 
-  @Field(() => Int, { description: 'How often it is not. 0 when all is well.' })
+  @Field(() => Int, { description: 'How many violations were found. 0 when all is well.' })
   violations!: number;
 
   @Field(() => [String], {
@@ -91,7 +91,7 @@ export class LedgerHealthType implements Omit<LedgerHealth, 'transactions'> {
   ok!: boolean;
 
   @Field(() => Date, {
-    description: 'When that was so: now for a small ledger, else the last nightly check.',
+    description: 'When it was checked: now for a small ledger, else the last nightly check.',
   })
   checkedAt!: Date;
 

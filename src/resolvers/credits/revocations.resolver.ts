@@ -29,7 +29,7 @@ class RevokeCreditLotInputType implements RevokeCreditLotInput {
 
   @Field(() => Int, {
     nullable: true,
-    description: 'Refuse with CONFLICT when the lot holds another number of points by now.',
+    description: 'Refuses with CONFLICT when the lot now holds a different number of points.',
   })
   expectedRemaining?: number | null;
 }
@@ -45,7 +45,7 @@ export class RevokeCreditLotPayload {
 export class RevokeCreditLotResolver {
   @Mutation(() => RevokeCreditLotPayload, {
     description:
-      'Forfeits what is left of a lot; debits already taken stay. Twice is once. Administrators only.',
+      'Forfeits what is left of a lot; debits already taken stay. Repeating it changes nothing. Administrators only.',
   })
   revokeCreditLot(
     @Ctx() context: Context,

@@ -7,7 +7,7 @@ import { CreditsType } from './credits.type.js';
 export class CreditsUpdatesResolver {
   @Subscription(() => CreditsType, {
     description:
-      'Your points each time they change, also because some of them lapse, beginning with how they stand.',
+      'Your points each time they change or some of them lapse, beginning with their current state.',
     subscribe: ({ context }: { context: Context }) =>
       followCredits(context.app, subscriberOf(context)),
   })

@@ -11,18 +11,20 @@ export class JobQueueType implements JobQueueView {
   @Field(() => String, { description: 'Its name, as `redriveJobs` takes it.' })
   name!: string;
 
-  @Field(() => Int, { description: 'Jobs that wait, also for the time of their next try.' })
+  @Field(() => Int, {
+    description: 'Jobs that wait, including those that wait for their next try.',
+  })
   queued!: number;
 
   @Field(() => Int, { description: 'Jobs that are being done.' })
   active!: number;
 
-  @Field(() => Int, { description: 'Jobs that were given up, as long as they are kept.' })
+  @Field(() => Int, { description: 'Jobs that were given up and are still kept.' })
   failed!: number;
 
   @Field(() => Float, {
     nullable: true,
-    description: 'How long the oldest job has waited that could be taken. Null when none waits.',
+    description: 'How long the oldest job that could be taken has waited. Null when none waits.',
   })
   oldestQueuedSeconds!: number | null;
 }
@@ -38,7 +40,7 @@ export class JobQueueResolver {
 
   @Mutation(() => Int, {
     description:
-      'Puts the jobs of a queue that were given up back to work, for one more try. Returns how many. Administrators only.',
+      'Gives each job of a queue that was given up one more try. Returns how many. Administrators only.',
   })
   redriveJobs(
     @Ctx() context: Context,

@@ -29,7 +29,7 @@ export class MaintenanceResultType implements MaintenanceResult {
 export class MaintenanceResolver {
   @Mutation(() => MaintenanceResultType, {
     description:
-      'Runs a task now that otherwise runs by the clock, to its end. Administrators only.',
+      'Runs a task to its end now, instead of waiting for the clock. Administrators only.',
   })
   runMaintenance(
     @Ctx() context: Context,

@@ -30,7 +30,8 @@ export class StoryArgs {
 export class StoryInputType implements StoryInput {
   @Field(() => String, {
     nullable: true,
-    description: 'Lower-case letters, digits and hyphens. Made from the title when absent.',
+    description:
+      'Lower-case letters, digits and hyphens. When absent: made from the title when created, kept when updated.',
   })
   slug?: string | null;
 

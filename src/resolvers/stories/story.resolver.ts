@@ -95,7 +95,7 @@ export class StoryResolver {
   updateStory(
     @Ctx() context: Context,
     @Arg('id', () => ID, { description: 'Which story.' }) id: string,
-    @Arg('input', () => StoryInputType, { description: 'The whole story as it shall be.' })
+    @Arg('input', () => StoryInputType, { description: 'The whole story as it should be.' })
     input: StoryInputType,
   ): Promise<Story> {
     return updateStory(context.app, id, input, signedIn(context).userId);
