@@ -22,7 +22,7 @@ import {
   type SessionStates,
 } from './services/sessions/viewer.js';
 import { settleGrants, type GrantOutcome, type GrantRequest } from './services/ledger/grants.js';
-import { groupCommit, type Command } from './services/ledger/group-commit.js';
+import { groupCommit, waitingRoom, type Command } from './services/ledger/group-commit.js';
 import { observe } from './services/ledger/observed.js';
 import {
   refundSettler,
@@ -178,20 +178,21 @@ function openLedger(
   { config, db, queue, synthesizeAudio }: Pick<App, 'config' | 'db' | 'queue' | 'synthesizeAudio'>,
   facts: Pick<App, 'log' | 'metrics'>,
 ): App['ledger'] {
+  const doors = { db, waiting: waitingRoom(config.databasePoolSize) };
   return {
     grant: groupCommit(
-      db,
+      doors,
       settleGrants,
       observe<GrantRequest>(facts, 'grant', ({ terms }) => terms.source),
     ),
     refund: groupCommit(
-      db,
+      doors,
       refundSettler(config.credits.refundPolicy),
       observe<RefundRequest>(facts, 'refund'),
     ),
-    revoke: groupCommit(db, settleRevocations, observe<RevokeRequest>(facts, 'revoke')),
+    revoke: groupCommit(doors, settleRevocations, observe<RevokeRequest>(facts, 'revoke')),
     narrate: groupCommit(
-      db,
+      doors,
       narrationSettler(queue, synthesizeAudio),
       observe<NarrationRequest>(facts, 'debit'),
     ),

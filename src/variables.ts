@@ -52,7 +52,7 @@ export const variables = z.object({
   LOG_FORMAT: z.enum(['auto', 'json', 'pretty']).default('auto'),
   GRAPHIQL: flag.optional(),
   INTROSPECTION: flag.optional(),
-  CREDITS_UNIT_LABEL: z.string().min(1).max(40).default('Story Points'),
+  CREDITS_UNIT_LABEL: z.string().max(40, '1 to 40 characters').default('Story Points'),
   CREDITS_UNIT_SIZE: wholeNumber(1, 1_000_000).default(1000),
   CREDIT_SOURCE_PRIORITY: priorities.default([...CREDIT_SOURCES]),
   INITIAL_CREDITS: wholeNumber(0, 1_000_000).default(10),
@@ -69,7 +69,11 @@ export const variables = z.object({
   URL_TTL_SECONDS: wholeNumber(10, 604_800).default(3_600),
   JWT_PRIVATE_KEYS: privateKeys.optional(),
   SMTP_URL: url(['smtp:', 'smtps:']).optional(),
-  MAIL_FROM: z.string().min(3).max(300).default('Talebank <talebank@localhost>'),
+  MAIL_FROM: z
+    .string()
+    .min(3, '3 to 300 characters')
+    .max(300, '3 to 300 characters')
+    .default('Talebank <talebank@localhost>'),
   SECURITY_CONTACT: url(['mailto:', 'https:']).optional(),
   CORS_ORIGINS: list
     .refine(

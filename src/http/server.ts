@@ -10,6 +10,7 @@ import type { App } from '../app.js';
 import { badUserInput, busy, DomainError, ERROR_CODES, internal } from '../domain/errors.js';
 import { serveFiles } from './files.js';
 import { serveGraphiql } from './graphiql.js';
+import { waitOf } from './graphql/answers.js';
 import { serveGraphql } from './graphql/graphql.js';
 import { serveHealth } from './health.js';
 import { serveKeys } from './keys.js';
@@ -82,7 +83,8 @@ export async function createServer(
         ? error.statusCode
         : Math.max(400, ERROR_CODES[refusal.code]);
     const { message, code, details } = refusal;
-    return reply.code(status).send({ errors: [{ message, extensions: { code, ...details } }] });
+    const errors = [{ message, extensions: { code, ...details } }];
+    return reply.code(status).headers(waitOf(errors)).send({ errors });
   });
   await server.register(cookie);
   serveHealth(server, app);

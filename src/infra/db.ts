@@ -166,7 +166,10 @@ const UNREACHABLE_CODES = new Set([
   'P2024',
   'P2028',
   'P2037',
-  // Postgres: shutting down, crashed, starting up, too many clients, lock not available.
+  // Postgres: connection failed or lost, shutting down, crashed, starting up, too many clients, lock not available.
+  '08001',
+  '08003',
+  '08006',
   '57P01',
   '57P02',
   '57P03',
@@ -187,6 +190,10 @@ const UNREACHABLE_KINDS = new Set([
   'TlsConnectionError',
 ]);
 
+/** Of pg, and of Postgres where the same code means other things as well. */
+const UNREACHABLE_MESSAGES =
+  /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|is not currently accepting connections/;
+
 function isUnreachable(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false;
   const { code, sqlState, kind } = describe(error);
@@ -194,9 +201,7 @@ function isUnreachable(error: unknown): boolean {
   if (sqlState !== undefined && UNREACHABLE_CODES.has(sqlState)) return true;
   if (kind !== undefined && UNREACHABLE_KINDS.has(kind)) return true;
   const message = error instanceof Error ? error.message : '';
-  return /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/.test(
-    message,
-  );
+  return UNREACHABLE_MESSAGES.test(message);
 }
 
 /** Whether a row could not be written because another one has its unique value. */

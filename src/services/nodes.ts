@@ -1,5 +1,5 @@
 import type { App } from '../app.js';
-import { notFound } from '../domain/errors.js';
+import { DomainError, notFound } from '../domain/errors.js';
 import { isId } from '../domain/ids.js';
 import { usersById } from './accounts/people.js';
 import { findAuditEntry } from './audit.js';
@@ -28,16 +28,17 @@ export interface FoundNode {
  * Anything public, or the viewer's own, by its id.
  * @throws NOT_FOUND, the same for what belongs to someone else
  */
-export async function findNode(app: App, viewer: Viewer | null, id: string): Promise<FoundNode> {
-  if (!isId(id)) return found('Voice', (await voicesById(app, [id.replaceAll('\0', '')])).get(id));
-  const key = viewer === null ? null : ledgerKey(viewer.userId, id);
-  const story = findStory(app, { id }, { unpublished: viewer?.role === 'ADMIN' }).catch(
-    () => undefined,
-  );
-  if (key === null || viewer === null) return found('Story', await story);
+export async function findNode(app: App, viewer: Viewer | null, given: string): Promise<FoundNode> {
+  if (!isId(given))
+    return found('Voice', (await voicesById(app, [given.replaceAll('\0', '')])).get(given));
+  // As the database writes it.
+  const id = given.toLowerCase();
+  const story = await storyOrNull(app, viewer, id);
+  if (viewer === null) return found('Story', story);
+  const key = ledgerKey(viewer.userId, id);
   const mine = viewer.userId === id || viewer.role === 'ADMIN' ? await usersById(app, [id]) : null;
   const candidates: [FoundNode['kind'], { id: string } | undefined | null][] = [
-    ['Story', await story],
+    ['Story', story],
     ['User', mine?.get(id)],
     ['Audio', (await audiosByKey(app, [key])).get(key)],
     ['CreditLot', (await lotsByKey(app, [key])).get(key)],
@@ -48,6 +49,19 @@ export async function findNode(app: App, viewer: Viewer | null, id: string): Pro
   const [kind, row] =
     candidates.find(([, value]) => value != null) ?? (['Story', undefined] as const);
   return found(kind, row);
+}
+
+async function storyOrNull(
+  app: App,
+  viewer: Viewer | null,
+  id: string,
+): Promise<{ id: string } | null> {
+  try {
+    return await findStory(app, { id }, { unpublished: viewer?.role === 'ADMIN' });
+  } catch (error) {
+    if (error instanceof DomainError && error.code === 'NOT_FOUND') return null;
+    throw error;
+  }
 }
 
 function found(kind: FoundNode['kind'], row: { id: string } | undefined | null): FoundNode {

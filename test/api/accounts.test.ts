@@ -8,6 +8,7 @@ import {
   ChangePassword,
   Login,
   Refresh,
+  Register,
   ReinstateUser,
   RevokeOtherSessions,
   RevokeSession,
@@ -311,9 +312,16 @@ test('administrators find people page by page, and by a part of their address or
   expect(await ask(url, UpdateProfile, {}, person.token)).toEqual({
     updateProfile: { displayName: '100% Grandma_' },
   });
-  expect(await ask(url, UpdateProfile, { displayName: null }, person.token)).toEqual({
-    updateProfile: { displayName: null },
-  });
+  for (const displayName of [null, '', '  '])
+    expect(await ask(url, UpdateProfile, { displayName }, person.token)).toEqual({
+      updateProfile: { displayName: null },
+    });
+  // The same when they sign up.
+  const input = { email: `nameless-${crypto.randomUUID()}@example.com`, password: PASSWORD };
+  const { register } = await ask(url, Register, { input: { ...input, displayName: ' ' } });
+  const me = '{ me { displayName } }';
+  const { data } = await send(url, me, {}, { token: register.accessToken });
+  expect(data).toEqual({ me: { displayName: null } });
 });
 
 test('the audit log tells who did what to whom and why, and nothing can change it', async () => {

@@ -6,7 +6,7 @@ import { afterEach, expect, test } from '@jest/globals';
 import type { SynthesizeAudioPayload } from '../../src/services/queues.js';
 import type * as Making from '../../src/services/narrations/making/make-narration.js';
 import { openTestApp } from '../support/app.js';
-import { ask, execute } from '../support/client.js';
+import { ask, execute, send } from '../support/client.js';
 import { compiled } from '../support/compiled.js';
 import { isAlive, until } from '../support/faults.js';
 import { Narrate, RunMaintenance, Wallet } from '../support/operations.js';
@@ -265,6 +265,9 @@ test('while the database is away the server says BUSY, and goes on when it is ba
   );
   expect(refused.errors[0]?.extensions.code).toBe('BUSY');
   expect(refused.status).toBe(503);
+  // What cannot be looked for is not said to be missing.
+  const node = await send(url, `{ node(id: "${story.id}") { id } }`);
+  expect(node.errors[0]?.extensions.code).toBe('BUSY');
   expect((await fetch(`${url}/readyz`)).status).toBe(503);
   expect((await fetch(`${url}/healthz`)).status).toBe(200);
   await database.setReachable(true);

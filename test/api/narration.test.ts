@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { ask, execute } from '../support/client.js';
+import { ask, execute, send } from '../support/client.js';
 import { readMp3 } from '../support/mp3.js';
 import { Narrate, Quote, Wallet } from '../support/operations.js';
 import {
@@ -64,6 +64,10 @@ test('a listener signs up, narrates a story, hears it, and sees what it cost', a
     failureReason: null,
   });
   expect(Date.now() - askedAt).toBeLessThan(15_000);
+  // An id is the same however its digits are written.
+  const node = `{ node(id: "${audio.id.toUpperCase()}") { __typename id } }`;
+  const { data } = await send(url, node, {}, { token: listener.token });
+  expect(data).toEqual({ node: { __typename: 'Audio', id: audio.id } });
 
   const file = await fetch(audio.url ?? '');
   expect(file.headers.get('content-type')).toBe('audio/mpeg');

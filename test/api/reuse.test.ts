@@ -1,9 +1,9 @@
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { ask } from '../support/client.js';
+import { ask, execute } from '../support/client.js';
 import { until } from '../support/faults.js';
-import { UpdateStory } from '../support/operations.js';
+import { CancelAudio, Narrate, UpdateStory } from '../support/operations.js';
 import {
   administrator,
   grantTo,
@@ -13,7 +13,13 @@ import {
   waitForAudio,
   type Person,
 } from '../support/people.js';
-import { answerWith, startSpeechServer, type SpeechServer } from '../support/speech-server.js';
+import {
+  answerWith,
+  startSpeechServer,
+  toneFor,
+  wavOf,
+  type SpeechServer,
+} from '../support/speech-server.js';
 import { startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
 
 /** Text that is bought is bought once: proved by counting what the provider was asked for. */
@@ -158,7 +164,6 @@ test('a provider that refuses for good costs nothing but the question', async ()
 });
 
 test('a narration that is cancelled and asked for again goes on where it was', async () => {
-  const { CancelAudio } = await import('../support/operations.js');
   const person = await newListener(url);
   const parts = sentences(30);
   provider.delayMs = 60;
@@ -178,6 +183,16 @@ test('a narration that is cancelled and asked for again goes on where it was', a
 });
 
 describe('a recording that is lost', () => {
+  const bytesAt = async (address: string | null): Promise<Buffer> => {
+    const response = await fetch(address ?? '');
+    expect(response.status).toBe(200);
+    return Buffer.from(await response.arrayBuffer());
+  };
+  const fileAt = (address: string | null): string => {
+    const key = new URL(address ?? '').pathname.split('/').at(-1) ?? '';
+    return join(talebank.dataDir, 'audio', key.slice(0, 2), key);
+  };
+
   /** Makes one, and takes one of its files away as a broken disk would. */
   async function lose(
     parts: readonly string[],
@@ -188,8 +203,7 @@ describe('a recording that is lost', () => {
     const { audioId } = await narrate(url, person, storyId, VOICE);
     const audio = await waitForAudio(url, person, audioId, ['READY']);
     const address = audio[file] ?? '';
-    const key = new URL(address).pathname.split('/').at(-1) ?? '';
-    await rm(join(talebank.dataDir, 'audio', key.slice(0, 2), key));
+    await rm(fileAt(address));
     expect((await fetch(address)).status).toBe(404);
     return { person, storyId, audioId, address };
   }
@@ -229,6 +243,100 @@ describe('a recording that is lost', () => {
       expect(await jobsOf(audioId)).toHaveLength(2);
     },
   );
+
+  test('is made once more also for who asks with the key that paid for it', async () => {
+    const person = await newListener(url);
+    const { id: storyId } = await tell(sentences(2));
+    const input = { storyId, voiceId: VOICE, idempotencyKey: 'once' };
+    const asked = await ask(url, Narrate, { input }, person.token);
+    const { id: audioId } = asked.synthesizeAudio.audio;
+    const audio = await waitForAudio(url, person, audioId, ['READY']);
+    await rm(fileAt(audio.url));
+    const again = await ask(url, Narrate, { input }, person.token);
+    expect(again.synthesizeAudio.charge).toEqual(asked.synthesizeAudio.charge);
+    await waitForAudio(url, person, audioId, ['READY']);
+    expect((await fetch(audio.url ?? '')).status).toBe(200);
+  });
+
+  test('is not given back while it is made once more, for it could be heard', async () => {
+    const { person, storyId, audioId } = await lose(sentences(3), 'url');
+    provider.delayMs = 500;
+    await narrate(url, person, storyId, VOICE);
+    const cancelled = await execute(url, CancelAudio, { id: audioId }, { token: person.token });
+    expect(cancelled.errors[0]).toMatchObject({
+      message: expect.stringContaining('was lost'),
+      extensions: { code: 'CONFLICT' },
+    });
+    const audio = await waitForAudio(url, person, audioId, ['READY']);
+    expect(audio.transactions.map(({ type }) => type)).toEqual(['DEBIT']);
+  });
+
+  test('also when a part of it is', async () => {
+    const person = await newListener(url);
+    const { id: storyId } = await tell(sentences(3));
+    const { audioId } = await narrate(url, person, storyId, VOICE);
+    const { url: address } = await waitForAudio(url, person, audioId, ['READY']);
+    const whole = await bytesAt(address);
+    await truncate(fileAt(address), 100);
+    await narrate(url, person, storyId, VOICE);
+    await waitForAudio(url, person, audioId, ['READY']);
+    expect(await bytesAt(address)).toEqual(whole);
+  });
+
+  test('with all that stood in it is made by the first try, however many files are lost', async () => {
+    const person = await newListener(url);
+    const parts = sentences(14);
+    const addresses: (string | null)[] = [];
+    let last = { storyId: '', audioId: '' };
+    for (let chapter = 1; chapter <= 7; chapter += 1) {
+      const { id: storyId } = await tell(parts.slice(0, 2 * chapter));
+      const { audioId } = await narrate(url, person, storyId, VOICE);
+      addresses.push((await waitForAudio(url, person, audioId, ['READY'])).url);
+      last = { storyId, audioId };
+    }
+    for (const address of addresses) await rm(fileAt(address));
+    provider.requests.length = 0;
+    await narrate(url, person, last.storyId, VOICE);
+    await waitForAudio(url, person, last.audioId, ['READY']);
+    expect(counts()).toEqual(once(parts));
+    const tries = await talebank.database.sql(
+      `SELECT retry_count FROM pgboss.job WHERE name = 'synthesize-audio' AND data->>'audioId' = $1`,
+      [last.audioId],
+    );
+    expect(tries).toEqual([{ retry_count: 0 }, { retry_count: 0 }]);
+  });
+
+  test('and sounds otherwise when it is made once more leaves no other recording wrong', async () => {
+    const person = await newListener(url);
+    const [shared, own] = [sentences(2), sentences(2)];
+    const record = async (
+      parts: readonly string[],
+    ): Promise<[string, string | null, string | null]> => {
+      const { id: storyId } = await tell(parts);
+      const { audioId } = await narrate(url, person, storyId, VOICE);
+      const audio = await waitForAudio(url, person, audioId, ['READY']);
+      return [storyId, audio.url, audio.captionsUrl];
+    };
+    const [, first] = await record(shared);
+    const [storyId, second, captions] = await record([...shared, ...own]);
+    const { length: before } = await bytesAt(first);
+    const sound = (await bytesAt(second)).subarray(before);
+    await rm(fileAt(first));
+    await rm(fileAt(captions));
+    // What is bought anew takes longer to say than it did.
+    provider.behave(({ text }, response) => {
+      response.writeHead(200, { 'content-type': 'audio/wav' }).end(wavOf(toneFor(text + text)));
+      return undefined;
+    });
+    const { audioId } = await narrate(url, person, storyId, VOICE);
+    await waitForAudio(url, person, audioId, ['READY']);
+    const again = await bytesAt(second);
+    expect(again.subarray(-sound.length)).toEqual(sound);
+    expect(again.length).toBeGreaterThan(before + sound.length);
+    // Whatever is made of its sentences from now on finds them where they are.
+    const [, third] = await record(own);
+    expect(await bytesAt(third)).toEqual(sound);
+  });
 
   test('and cannot be made any more is given back', async () => {
     const { person, storyId, audioId } = await lose(sentences(3), 'url');

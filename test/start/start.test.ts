@@ -193,6 +193,11 @@ test.each([
     },
     'PUBLIC_URL is not set, and in production the links in mail need it where SMTP_URL is.',
   ],
+  [{ MAIL_FROM: 'me' }, 'MAIL_FROM is "me", but must be 3 to 300 characters.'],
+  [
+    { CREDITS_UNIT_LABEL: 'Stars of the seventh and all the other heavens' },
+    'CREDITS_UNIT_LABEL is "Stars of the seventh and all the other heavens", but must be 1 to 40 characters.',
+  ],
   [{ REFUND_POLICY: 'NONE' }, 'REFUND_POLICY is "NONE", but must be GRACE, FORFEIT.'],
   [{ RATE_LIMIT_FACTOR: '0' }, 'RATE_LIMIT_FACTOR is "0", but must be a number above 0.'],
   [

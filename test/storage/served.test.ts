@@ -54,6 +54,20 @@ const bytesOf = async (response: Response): Promise<Buffer> =>
   Buffer.from(await response.arrayBuffer());
 const get = (headers: Record<string, string>): Promise<Response> => fetch(file, { headers });
 
+test('who asks for what is there is answered also while the bucket is silent', async () => {
+  const { url } = talebank;
+  const listener = await newListener(url);
+  const story = await newStory(url, await administrator(url), { length: 200 });
+  const voiceId = await englishVoice(url);
+  const { audioId } = await narrate(url, listener, story.id, voiceId);
+  await waitForAudio(url, listener, audioId, ['READY']);
+  s3.interfere(() => true);
+  const startedAt = performance.now();
+  expect(await narrate(url, listener, story.id, voiceId)).toMatchObject({ charged: false });
+  expect(performance.now() - startedAt).toBeLessThan(5_000);
+  expect(await waitForAudio(url, listener, audioId)).toMatchObject({ status: 'READY' });
+});
+
 test('a narration is kept in the bucket, and nowhere else', async () => {
   expect(whole.length).toBeGreaterThan(10_000);
   const answer = await get({});

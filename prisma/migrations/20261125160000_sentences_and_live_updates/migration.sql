@@ -25,6 +25,9 @@ CREATE INDEX "spoken_sentences_loose" ON "spoken_sentences"("leased_until")
 -- For whom a recording is being erased: of two who had it and left, one does it.
 ALTER TABLE "renditions" ADD COLUMN "erasing_by" UUID;
 
+-- Of a narration that was READY: its recording was lost, and is made once more without a charge.
+ALTER TABLE "audios" ADD COLUMN "remade" BOOLEAN NOT NULL DEFAULT false;
+
 -- Whoever follows a narration or a balance hears when it has changed, whoever changed it. A trigger that notified would
 -- make every commit wait for every other one, because Postgres lets transactions that notify commit one by one: so
 -- the topics are left here, and told from here by transactions of their own. Not logged: after a crash of the database

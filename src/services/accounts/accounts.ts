@@ -19,18 +19,16 @@ import { enqueueMail } from './mails.js';
 import { holdPassword, isKnownAddress } from './people.sql.js';
 import { email, line, parseRequest, password } from '../validation.js';
 
-const deviceName = line(0, 100)
+/** Of a person or a device. An empty one is none. */
+const name = line(0, 100)
   .nullish()
-  .transform((name) => name ?? null);
-const displayName = line(0, 100)
-  .nullish()
-  .transform((name) => name ?? null);
+  .transform((given) => (given === '' ? null : (given ?? null)));
 
-const registration = z.object({ email, password, displayName, deviceName });
+const registration = z.object({ email, password, displayName: name, deviceName: name });
 const credentials = z.object({
   email: z.string().max(1000, 'must be at most 1,000 characters').trim().toLowerCase(),
   password: z.string().max(1000, 'must be at most 1,000 characters'),
-  deviceName,
+  deviceName: name,
 });
 
 export type DeviceFacts = Pick<Device, 'userAgent' | 'ipAddress' | 'transport'>;
@@ -82,19 +80,13 @@ export interface NewUser {
 /** The person, the account that holds their points, and the points for signing up. */
 export async function createUser(app: App, tx: Tx, user: NewUser): Promise<UserId> {
   const id = newUserId();
-  const {
-    email: address,
-    passwordHash,
-    displayName: name,
-    role = 'USER',
-    emailVerifiedAt = null,
-  } = user;
+  const { email: address, passwordHash, displayName, role = 'USER', emailVerifiedAt = null } = user;
   await tx.user.create({
     data: {
       id,
       email: address,
       passwordHash,
-      displayName: name,
+      displayName,
       role,
       emailVerifiedAt,
       account: { create: {} },
@@ -144,7 +136,7 @@ export async function signIn(
   input: { email: string; password: string; deviceName?: string | null },
   device: DeviceFacts,
 ): Promise<SignedIn> {
-  const { email: address, password: given, deviceName: name } = parseRequest(credentials, input);
+  const { email: address, password: given, deviceName } = parseRequest(credentials, input);
   const find = async (): Promise<User | null> => {
     const user = !isCleanText(address)
       ? null
@@ -161,7 +153,7 @@ export async function signIn(
     if (user.suspendedAt !== null) throw accountSuspended();
     const opened = await transact(app.db, async (tx) => {
       if ((await holdPassword(tx, user.id)) !== user.passwordHash) throw invalidCredentials();
-      return openSession(app, tx, user.id, { ...device, name });
+      return openSession(app, tx, user.id, { ...device, name: deviceName });
     });
     await rehash(app, user, given);
     return opened;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import DataLoader from 'dataloader';
-import pLimit from 'p-limit';
+import pLimit, { type LimitFunction } from 'p-limit';
 import { busy, DomainError, notFound } from '../../domain/errors.js';
 import type { UserId } from '../../domain/ids.js';
 import type { Book, BookedEntry } from '../../domain/ledger/book.js';
@@ -34,11 +34,16 @@ export interface Observer<Request> {
 
 /** Bounds the memory and the length of one transaction. */
 const MOST_IN_A_BATCH = 256;
-/** Each of these waits with a connection in its hand, so that they are few; the others are told to come again. */
-const MOST_WAITING = 2;
 /** How often, and at most how many milliseconds apart, a held account is looked at before that. */
 const MOST_LOOKS = 60;
 const LONGEST_LOOK_MS = 100;
+
+/**
+ * Who waits in the database's own queue does so with a connection in their hand: of all commands together only so
+ * many may that most connections stay free.
+ */
+export const waitingRoom = (connections: number): LimitFunction =>
+  pLimit(Math.max(1, Math.floor(connections / 3)));
 
 /**
  * Group commit: while one batch is being committed the next one gathers, and an idle server waits for
@@ -46,9 +51,10 @@ const LONGEST_LOOK_MS = 100;
  * that account alone and are tried again in a moment, without a connection in their hands, so that busy
  * accounts delay nobody else, however many there are. A batch that fails is tried again one by one, so
  * that one poisoned request harms nobody.
+ * @param waiting shared by all commands of the process
  */
 export function groupCommit<Request extends { userId: UserId }, Result>(
-  db: Db,
+  { db, waiting }: { readonly db: Db; readonly waiting: LimitFunction },
   settle: Settle<Request, Result>,
   observer: Observer<Request>,
 ): Command<Request, Result> {
@@ -64,14 +70,14 @@ export function groupCommit<Request extends { userId: UserId }, Result>(
       }
       const settlements: Settlement<Result>[] = [];
       for (const request of requests) {
-        settlements.push(...(await settleBatch([request], { wait: true })));
+        const alone = (): Promise<Settlements> => settleBatch([request], { wait: true });
+        settlements.push(...(await (options.wait ? alone() : waiting(alone))));
       }
       return settlements;
     }
   }
 
   const door = gatherWhileBusy((requests: Batch) => settleBatch(requests, { wait: false }));
-  const limit = pLimit(MOST_WAITING);
   const busyAccounts = new Map<UserId, Gatherer<Request, Settlement<Result>>>();
 
   /** Looks again and again; whoever is never let in waits in the database's own queue, at last. */
@@ -81,17 +87,17 @@ export function groupCommit<Request extends { userId: UserId }, Result>(
       const settlements = await settleBatch(requests, { wait: false });
       if (!settlements.includes(LOCKED)) return settlements;
     }
-    if (limit.activeCount >= MOST_WAITING) return requests.map(() => busy());
-    return limit(() => settleBatch(requests, { wait: true }));
+    if (waiting.activeCount >= waiting.concurrency) return requests.map(() => busy());
+    return waiting(() => settleBatch(requests, { wait: true }));
   }
 
   /** At the account's own door, which is there for as long as someone stands at it. */
   async function waitFor(request: Request): Promise<Settlement<Result>> {
     const { userId } = request;
-    const waiting = busyAccounts.get(userId) ?? gatherWhileBusy(settleWhenFree);
-    busyAccounts.set(userId, waiting);
-    const settlement = await waiting.ask(request);
-    if (waiting.isIdle()) busyAccounts.delete(userId);
+    const doorOfOne = busyAccounts.get(userId) ?? gatherWhileBusy(settleWhenFree);
+    busyAccounts.set(userId, doorOfOne);
+    const settlement = await doorOfOne.ask(request);
+    if (doorOfOne.isIdle()) busyAccounts.delete(userId);
     return settlement;
   }
 
@@ -154,7 +160,7 @@ function gatherWhileBusy<Request, Answer>(
   };
 }
 
-/** Anything that is not a refusal is rethrown to its own caller only, as it is. */
+/** What is no refusal is INTERNAL, with its cause, and thrown to its own caller only. */
 function refusalOf(error: unknown): DomainError {
   if (error instanceof DomainError) return error;
   return new DomainError('INTERNAL', 'The command could not be settled.', {}, { cause: error });

@@ -1,5 +1,5 @@
 import type { App } from '../../app.js';
-import { DomainError } from '../../domain/errors.js';
+import { DomainError, type ErrorCode } from '../../domain/errors.js';
 import type { BookedEntry } from '../../domain/ledger/book.js';
 import type { CreditSource } from '../../domain/ledger/lots.js';
 import type { Observer, Settlement } from './group-commit.js';
@@ -8,6 +8,9 @@ export type LedgerCommand =
   'grant' | 'bulk-grant' | 'monthly-grant' | 'debit' | 'refund' | 'expire' | 'revoke';
 
 type Facts = Pick<App, 'log' | 'metrics'>;
+
+/** What a rule refuses is no failure. */
+const WENT_WRONG: ReadonlySet<ErrorCode> = new Set(['BUSY', 'INTERNAL']);
 
 /**
  * Writes a line of the log for every movement, when it is committed, and counts it. `sourceOf` names
@@ -30,7 +33,7 @@ export function observe<Request extends { readonly userId: string }>(
     refused: (request, error, durationMs) => {
       metrics.ledgerCommands.inc({ command, source: sourceOf(request), result: error.code });
       metrics.ledgerCommandSeconds.observe({ command }, durationMs / 1000);
-      if (command === 'refund') metrics.refundFailures.inc();
+      if (command === 'refund' && WENT_WRONG.has(error.code)) metrics.refundFailures.inc();
       const { userId } = request;
       // A cause means that something went wrong, not that a rule said no.
       const unexpected = error.cause === undefined ? {} : { err: error.cause };

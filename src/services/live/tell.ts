@@ -7,6 +7,7 @@ import { anythingChanged, tellChanges } from './tell.sql.js';
 /** A change is told within this time, while anybody follows anything in this process; otherwise it is cleared away. */
 const WHILE_FOLLOWED_MS = 40;
 const OTHERWISE_MS = 2_000;
+const AFTER_FAILURE_MS = 1_000;
 const AT_ONCE = 1_000;
 
 /** Tells what has changed, as long as the process lives. Any number of processes may. */
@@ -20,16 +21,18 @@ export function startTelling(
     if (!(await anythingChanged(db))) return;
     while ((await transact(db, (tx) => tellChanges(tx, LIVE_CHANNEL, AT_ONCE))) === AT_ONCE);
   };
+  const failed = (error: unknown): boolean => {
+    log.warn({ err: error }, 'changes are not told');
+    return false;
+  };
   const keepTelling = async (): Promise<void> => {
     let waitedMs = 0;
     while (!stopping.signal.aborted) {
       const isTime = followers.count() > 0 || waitedMs >= OTHERWISE_MS;
       waitedMs = isTime ? 0 : waitedMs + WHILE_FOLLOWED_MS;
-      if (isTime)
-        await tellAll().catch((error: unknown) => {
-          log.warn({ err: error }, 'changes are not told');
-        });
-      await sleep(WHILE_FOLLOWED_MS, null, { signal: stopping.signal }).catch(() => undefined);
+      const told = !isTime || (await tellAll().then(() => true, failed));
+      const pauseMs = told ? WHILE_FOLLOWED_MS : AFTER_FAILURE_MS;
+      await sleep(pauseMs, null, { signal: stopping.signal }).catch(() => undefined);
     }
   };
   const telling = keepTelling();

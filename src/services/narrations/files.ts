@@ -1,8 +1,20 @@
 import type { Readable } from 'node:stream';
 import type { App } from '../../app.js';
+import { storageKey } from './addresses.js';
 import { FileMissingError, type ByteRange } from '../../infra/storage/storage.js';
 
 export { contentTypeOf } from '../../infra/storage/storage.js';
+
+/** Whether a recording's files are there, and the MP3 whole. */
+export async function isStored(
+  app: App,
+  { hash, lengthBytes }: { readonly hash: string; readonly lengthBytes: number },
+): Promise<boolean> {
+  const [mp3, vtt] = await Promise.all(
+    (['mp3', 'vtt'] as const).map((ending) => app.storage.stat(storageKey(hash, ending))),
+  );
+  return mp3?.lengthBytes === lengthBytes && vtt != null;
+}
 
 /** @returns null when the file has gone, perhaps since somebody looked */
 export async function openFile(app: App, key: string, range: ByteRange): Promise<Readable | null> {

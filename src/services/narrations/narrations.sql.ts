@@ -92,23 +92,26 @@ export async function writeNarrations(
     FROM json_to_recordset(${JSON.stringify(queued)}::json) AS r("userId" uuid, id uuid, "storyId" uuid,
       "textHash" text, "voiceId" text, attempt int, "jobId" uuid, "debitSeq" int, now timestamptz)
     ON CONFLICT (user_id, story_id, text_hash, voice_id) DO UPDATE
-    SET status = 'QUEUED', attempt = excluded.attempt, job_id = excluded.job_id,
+    SET status = 'QUEUED', attempt = excluded.attempt, remade = false, job_id = excluded.job_id,
         debit_seq = excluded.debit_seq, progress = 0, failure_reason = NULL,
         updated_at = excluded.updated_at`;
 }
 
 /**
  * Queues a narration once more that is READY, as the same attempt, with a job of its own. Locks the row alone.
- * @returns the attempt; undefined when it is not READY any more. Index: audios_pkey.
+ * @param audio.readyAt when it became so: one that was made anew since then is left alone
+ * @returns the attempt; undefined when it does not stand so any more. Indexes: audios_pkey, users_pkey.
  */
 export async function writeQueuedAgain(
   tx: Tx,
-  audio: { userId: string; audioId: string; jobId: string },
+  audio: { userId: string; audioId: string; jobId: string; readyAt: Date },
 ): Promise<number | undefined> {
   const [row] = await tx.$queryRaw<{ attempt: number }[]>`
-    UPDATE audios SET status = 'QUEUED', progress = 0, job_id = ${audio.jobId}::uuid, ready_at = NULL,
-      duration_ms = NULL, length_bytes = NULL, updated_at = ledger_now()
-    WHERE user_id = ${audio.userId}::uuid AND id = ${audio.audioId}::uuid AND status = 'READY'
+    UPDATE audios SET status = 'QUEUED', remade = true, progress = 0, job_id = ${audio.jobId}::uuid,
+      ready_at = NULL, duration_ms = NULL, length_bytes = NULL, updated_at = ledger_now()
+    WHERE user_id = ${audio.userId}::uuid AND id = ${audio.audioId}::uuid
+      AND status = 'READY' AND ready_at = ${audio.readyAt}
+      AND EXISTS (SELECT FROM users WHERE id = ${audio.userId}::uuid AND deleted_at IS NULL)
     RETURNING attempt`;
   return row?.attempt;
 }
@@ -148,6 +151,8 @@ export interface StoppableRow {
   readonly status: AudioStatus;
   readonly attempt: number;
   readonly jobId: string;
+  /** Made once more without a charge, because its recording was lost. */
+  readonly remade: boolean;
 }
 
 /** Locks the row, after the account: from here on it is neither finished nor failed. Index: audios_pkey. */
@@ -156,7 +161,7 @@ export async function lockNarration(
   audio: { userId: string; audioId: string },
 ): Promise<StoppableRow | undefined> {
   const [row] = await tx.$queryRaw<StoppableRow[]>`
-    SELECT status::text, attempt, job_id AS "jobId" FROM audios
+    SELECT status::text, attempt, job_id AS "jobId", remade FROM audios
     WHERE user_id = ${audio.userId}::uuid AND id = ${audio.audioId}::uuid FOR UPDATE`;
   return row;
 }

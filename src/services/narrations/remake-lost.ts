@@ -1,9 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '../../app.js';
 import { newId } from '../../domain/ids.js';
 import { transact } from '../../infra/db.js';
-import { storageKey } from './addresses.js';
 import { findAudio } from './audios.js';
+import { isStored } from './files.js';
 import { writeQueuedAgain } from './narrations.sql.js';
+
+/** A storage that does not answer must not hold up who asks for what is there. */
+const LOOK_WITHIN_MS = 1_000;
 
 /**
  * A recording that was paid for and whose file is lost, for a disk or a bucket may lose one, is made once more when
@@ -14,11 +18,12 @@ export async function remakeIfLost(
   app: App,
   { userId, audioId }: { userId: string; audioId: string },
 ): Promise<void> {
-  const { status, renditionHash } = await findAudio(app, userId, audioId);
-  if (status !== 'READY' || renditionHash === null || !(await isLost(app, renditionHash))) return;
+  const { readyAt, renditionHash: hash, lengthBytes } = await findAudio(app, userId, audioId);
+  if (readyAt === null || hash === null || lengthBytes === null) return;
+  if (!(await isLost(app, { hash, lengthBytes }))) return;
   const jobId = newId();
   const begun = await transact(app.db, async (tx) => {
-    const attempt = await writeQueuedAgain(tx, { userId, audioId, jobId });
+    const attempt = await writeQueuedAgain(tx, { userId, audioId, jobId, readyAt });
     if (attempt === undefined) return false;
     const payload = { userId, audioId, attempt };
     await app.queue.enqueue(tx, app.synthesizeAudio, [{ id: jobId, payload }]);
@@ -27,14 +32,20 @@ export async function remakeIfLost(
   if (begun) app.log.warn({ userId, audioId }, 'a recording was lost, and is made once more');
 }
 
-async function isLost(app: App, renditionHash: string): Promise<boolean> {
-  try {
-    const files = (['mp3', 'vtt'] as const).map((ending) =>
-      app.storage.stat(storageKey(renditionHash, ending)),
-    );
-    return (await Promise.all(files)).includes(null);
-  } catch (error) {
-    app.log.warn({ err: error }, 'a recording could not be looked for');
-    return false;
-  }
+async function isLost(
+  app: App,
+  rendition: { readonly hash: string; readonly lengthBytes: number },
+): Promise<boolean> {
+  const answered = new AbortController();
+  const looking = isStored(app, rendition).then(
+    (stored) => !stored,
+    (error: unknown) => {
+      app.log.warn({ err: error }, 'a recording could not be looked for');
+      return false;
+    },
+  );
+  const tired = sleep(LOOK_WITHIN_MS, false, { signal: answered.signal }).catch(() => false);
+  const lost = await Promise.race([looking, tired]);
+  answered.abort();
+  return lost;
 }

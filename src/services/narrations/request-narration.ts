@@ -71,8 +71,8 @@ export async function synthesizeAudio(
     idempotencyKey: request.idempotencyKey,
     requestHash: hashRequest([story.id, voice.id, request.maxCredits]),
   });
-  const { audioId, debitSeq } = outcome;
-  if (debitSeq === null) await remakeIfLost(app, { userId, audioId });
+  const { audioId, debitSeq, begun } = outcome;
+  if (!begun) await remakeIfLost(app, { userId, audioId });
   app.log.info({ userId, audioId, seq: debitSeq }, 'narration requested');
   return { ...outcome, userId };
 }

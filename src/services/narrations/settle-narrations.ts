@@ -33,6 +33,8 @@ export interface NarrationOutcome {
   readonly audioId: string;
   /** The debit; null when an existing narration was returned without a charge. */
   readonly debitSeq: number | null;
+  /** Whether this request began an attempt; one that is repeated with its key does not. */
+  readonly begun: boolean;
   /** Points that can be spent afterwards. */
   readonly balance: number;
 }
@@ -99,7 +101,8 @@ function narrate(book: Book, batch: Batch, request: NarrationRequest): Narration
   const first = key === null ? undefined : batch.known.get(key);
   if (first !== undefined) {
     assertSameRequest(first.requestHash, request.requestHash);
-    return { audioId: first.audioId, debitSeq: first.debitSeq, balance: spendable(book) };
+    const { audioId, debitSeq } = first;
+    return { audioId, debitSeq, begun: false, balance: spendable(book) };
   }
   const outcome = findOrCharge(book, batch, request);
   if (key !== null && request.idempotencyKey !== null) {
@@ -123,7 +126,7 @@ function findOrCharge(
 ): Omit<NarrationOutcome, 'balance'> {
   const existing = batch.states.get(identity(request));
   if (existing !== undefined && existing.status !== 'FAILED' && existing.status !== 'CANCELLED') {
-    return { audioId: existing.id, debitSeq: null };
+    return { audioId: existing.id, debitSeq: null, begun: false };
   }
   if (request.maxCredits !== null && request.price > request.maxCredits) {
     throw priceChanged(request.price);
@@ -149,7 +152,7 @@ function findOrCharge(
     debitSeq: seq,
     now: book.now,
   });
-  return { audioId: id, debitSeq: seq };
+  return { audioId: id, debitSeq: seq, begun: true };
 }
 
 const jobOf = ({

@@ -5,7 +5,7 @@ import { SpeechError } from '../../../infra/speech/provider.js';
 import { storeWhole, type FileWriter } from '../../../infra/storage/storage.js';
 import { storageKey } from '../addresses.js';
 import type { PlannedSentence } from './plan.js';
-import { readPlaces, type SentencePlace } from './sentences.sql.js';
+import { forgetMisplaced, readPlaces, type SentencePlace } from './sentences.sql.js';
 import { readSentence } from './stored-sentences.js';
 
 /** A recording whose files are in their places. */
@@ -13,7 +13,7 @@ export interface Assembled {
   readonly durationMs: number;
   readonly lengthBytes: number;
   /** Where each sentence stands in it for the first time. */
-  readonly parts: readonly { readonly hash: string; readonly offsetBytes: number }[];
+  readonly parts: readonly SentencePlace[];
 }
 
 type PlacedSentence = PlannedSentence & { readonly place: SentencePlace };
@@ -31,10 +31,12 @@ export async function assemble(
 ): Promise<Assembled> {
   const placed = await placeAll(app, sentences);
   const { cues, durationMs } = timeAll(placed);
-  const file = await app.storage.openWriter(storageKey(hash, 'mp3'));
+  const key = storageKey(hash, 'mp3');
+  const file = await app.storage.openWriter(key);
   try {
-    const parts = await writeAll(app, file, placed);
+    const parts = await writeAll(app, file, placed, key);
     await storeWhole(app.storage, storageKey(hash, 'vtt'), Buffer.from(toWebVtt(cues)));
+    await forgetMisplaced(app.db, key, parts);
     return { durationMs, lengthBytes: await file.finish(), parts };
   } catch (error) {
     await file.abandon();
@@ -79,17 +81,18 @@ async function writeAll(
   app: App,
   file: FileWriter,
   sentences: readonly PlacedSentence[],
+  key: string,
 ): Promise<Assembled['parts']> {
-  const offsets = new Map<string, number>();
+  const parts = new Map<string, SentencePlace>();
   let offsetBytes = 0;
-  const read = async ({ hash, place }: PlacedSentence): Promise<[string, Uint8Array]> => [
-    hash,
+  const read = async ({ place }: PlacedSentence): Promise<[SentencePlace, Uint8Array]> => [
+    place,
     await readSentence(app, place),
   ];
-  for await (const [hash, bytes] of pMapIterable(sentences, read, { concurrency: READ_AHEAD })) {
-    if (!offsets.has(hash)) offsets.set(hash, offsetBytes);
+  for await (const [place, bytes] of pMapIterable(sentences, read, { concurrency: READ_AHEAD })) {
+    if (!parts.has(place.hash)) parts.set(place.hash, { ...place, key, offsetBytes });
     await file.write(bytes);
     offsetBytes += bytes.length;
   }
-  return [...offsets].map(([hash, offset]) => ({ hash, offsetBytes: offset }));
+  return [...parts.values()];
 }

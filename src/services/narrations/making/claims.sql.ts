@@ -134,7 +134,7 @@ export async function beginErasing(
     WHERE hash = ${hash} AND (erasing_since IS NOT NULL OR NOT EXISTS (
       SELECT FROM audios a JOIN users u ON u.id = a.user_id
       WHERE a.rendition_hash = ${hash} AND a.user_id <> ${userId}::uuid
-        AND a.status IN ('PROCESSING', 'READY') AND u.deleted_at IS NULL))`;
+        AND a.status IN ('QUEUED', 'PROCESSING', 'READY') AND u.deleted_at IS NULL))`;
   return marked === 1 ? 'marked' : 'shared';
 }
 

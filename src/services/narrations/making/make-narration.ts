@@ -4,7 +4,7 @@ import { transact } from '../../../infra/db.js';
 import type { Delivery } from '../../../infra/queue.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
 import type { SynthesizeAudioPayload } from '../../queues.js';
-import { storageKey } from '../addresses.js';
+import { isStored } from '../files.js';
 import { failNarration } from '../settle-attempt.js';
 import { assemble, type Assembled } from './assemble.js';
 import {
@@ -89,10 +89,7 @@ async function findRendition(app: App, hash: string, claim: Claim): Promise<Rend
     return held;
   });
   if (rendition === undefined) return null;
-  const files = await Promise.all(
-    (['mp3', 'vtt'] as const).map((ending) => app.storage.stat(storageKey(hash, ending))),
-  );
-  return files.includes(null) ? null : { ...rendition, parts: [] };
+  return (await isStored(app, rendition)) ? { ...rendition, parts: [] } : null;
 }
 
 async function record(
@@ -139,11 +136,11 @@ function progressReporter(app: App, claim: Claim): (progress: number) => Promise
 
 /** READY, the sentences' new place and the job's end are one commit. */
 async function finish(app: App, job: Job, claim: Claim, recording: Rendition): Promise<void> {
-  const { hash, parts } = recording;
+  const { parts } = recording;
   const loose = await transact(app.db, async (tx) => {
     if (!(await writeReady(tx, claim, recording))) throw new ClaimLost();
     await app.queue.complete(tx, app.synthesizeAudio.name, job);
-    return parts.length === 0 ? [] : placeInRendition(tx, storageKey(hash, 'mp3'), parts);
+    return parts.length === 0 ? [] : placeInRendition(tx, parts);
   });
   // What is not removed now is swept later.
   await app.storage.remove(loose).catch((error: unknown) => {

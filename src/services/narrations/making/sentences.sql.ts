@@ -1,4 +1,4 @@
-import type { Reader, Tx } from '../../../infra/db.js';
+import { Prisma, type Reader, type Tx } from '../../../infra/db.js';
 
 /** Where the bytes of a spoken sentence are: MP3 frames, whole ones. */
 export interface SentencePlace {
@@ -68,29 +68,39 @@ export async function writeSpoken(db: Writer, place: SentencePlace, by: string):
     WHERE s.key IS NULL`;
 }
 
+const asRows = (parts: readonly SentencePlace[]): Prisma.Sql => Prisma.sql`
+  json_to_recordset(${JSON.stringify(parts)}::json) AS p(hash text, key text, "offsetBytes" int,
+    "lengthBytes" int, samples int, "sampleRateHz" int)`;
+
 /**
- * Says that sentences which had files of their own are parts of a recording now. Locks their rows in the order
- * of their hashes, for recordings that share sentences may be finished at once.
- * @returns the files that nobody needs any more. Index: spoken_sentences_pkey.
+ * Says that sentences are parts of a recording now: those that had files of their own, and those that nobody knows a
+ * place of. Locks rows in the order of their hashes, for recordings that share sentences may be finished at once.
+ * @returns files of their own that nobody needs any more. Index: spoken_sentences_pkey.
  */
-export async function placeInRendition(
-  tx: Tx,
-  key: string,
-  parts: readonly { readonly hash: string; readonly offsetBytes: number }[],
-): Promise<string[]> {
-  const rows = await tx.$queryRaw<{ key: string }[]>`
-    WITH loose AS (
-      SELECT s.hash, s.key, p.offset_bytes
-      FROM unnest(${parts.map((part) => part.hash)}::text[], ${parts.map((part) => part.offsetBytes)}::int[])
-        AS p(hash, offset_bytes)
-      JOIN spoken_sentences s ON s.hash = p.hash AND s.key = s.hash || '.part'
-      ORDER BY s.hash FOR UPDATE OF s
-    )
-    UPDATE spoken_sentences s SET key = ${key}, offset_bytes = loose.offset_bytes
-    FROM loose WHERE s.hash = loose.hash
-    RETURNING loose.key`;
-  return rows.map((row) => row.key);
+export async function placeInRendition(tx: Tx, parts: readonly SentencePlace[]): Promise<string[]> {
+  const rows = await tx.$queryRaw<{ file: string }[]>`
+    INSERT INTO spoken_sentences AS s (hash, leased_by, leased_until, key, offset_bytes, length_bytes,
+                                       samples, sample_rate_hz)
+    SELECT hash, gen_random_uuid(), clock_timestamp(), key, "offsetBytes", "lengthBytes", samples, "sampleRateHz"
+    FROM ${asRows(parts)} ORDER BY hash
+    ON CONFLICT (hash) DO UPDATE SET key = excluded.key, offset_bytes = excluded.offset_bytes
+    WHERE s.key = s.hash || '.part' AND s.length_bytes = excluded.length_bytes
+    RETURNING s.hash || '.part' AS file`;
+  return rows.map(({ file }) => file);
 }
+
+/**
+ * Before a recording takes the place of another one: forgets those sentences of the old one that do not stand where
+ * they stand in the new one. Index: spoken_sentences_key_idx.
+ */
+export const forgetMisplaced = (
+  db: Writer,
+  key: string,
+  parts: readonly SentencePlace[],
+): Promise<number> => db.$executeRaw`
+  DELETE FROM spoken_sentences s WHERE s.key = ${key} AND NOT EXISTS (
+    SELECT FROM ${asRows(parts)}
+    WHERE p.hash = s.hash AND "offsetBytes" = s.offset_bytes AND "lengthBytes" = s.length_bytes)`;
 
 /** Forgets everything in a file that goes. Index: spoken_sentences_key_idx. */
 export const forgetFile = (db: Writer, key: string): Promise<number> =>

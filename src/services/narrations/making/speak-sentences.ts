@@ -5,7 +5,7 @@ import { newId } from '../../../domain/ids.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
 import type { PlannedSentence, Script } from './plan.js';
 import { keepLease, leaseSentence, readPlaces, releaseSentence } from './sentences.sql.js';
-import { storedBefore, storeSentence } from './stored-sentences.js';
+import { findSpoken, storedBefore, storeSentence } from './stored-sentences.js';
 
 /** A process that dies is believed to speak for so long; one that lives says so more often. */
 const LEASE_MS = 30_000;
@@ -49,7 +49,7 @@ export async function speakSentences(
 ): Promise<void> {
   const missing = new Map(sentences.map((sentence) => [sentence.hash, sentence]));
   const total = missing.size;
-  for (const { hash } of await readPlaces(app.db, [...missing.keys()])) missing.delete(hash);
+  for (const { hash } of await findSpoken(app, [...missing.keys()])) missing.delete(hash);
   const tally: Tally = {
     done: total - missing.size,
     total,

@@ -1,4 +1,5 @@
 import { buffer } from 'node:stream/consumers';
+import pMap from 'p-map';
 import type { App } from '../../../app.js';
 import { measureMp3 } from '../../../domain/mp3.js';
 import type { SpokenSentence } from '../../../infra/speech/provider.js';
@@ -39,16 +40,40 @@ async function note(app: App, { hash, leasedBy }: Lease, bytes: Uint8Array): Pro
 }
 
 /**
- * The bytes of a spoken sentence, also when it has moved into a recording meanwhile.
+ * The bytes of a spoken sentence, also when it has moved into a recording meanwhile, or its recording was made anew.
  * @throws when its file is gone: then everything in it is forgotten, and is spoken anew by the next try
  */
 export async function readSentence(app: App, place: SentencePlace): Promise<Uint8Array> {
   const bytes = await readIfThere(app, place);
   if (bytes !== null) return bytes;
   const [now] = await readPlaces(app.db, [place.hash]);
-  if (now !== undefined && now.key !== place.key) return readSentence(app, now);
-  await forgetFile(app.db, place.key);
+  const moved = now === undefined ? null : await readIfThere(app, now);
+  if (moved !== null) return moved;
+  if (now !== undefined) await forgetFile(app.db, now.key);
   throw new Error(`The file of a spoken sentence is gone: ${place.key}.`);
+}
+
+const LOOKS_AT_ONCE = 16;
+
+/**
+ * Which of these sentences have been spoken, in files that are there. What is in recordings that are lost is
+ * forgotten; a sentence's own file is looked for when it is read.
+ */
+export async function findSpoken(app: App, hashes: readonly string[]): Promise<SentencePlace[]> {
+  const places = await readPlaces(app.db, hashes);
+  const ends = new Map<string, number>();
+  for (const { key, offsetBytes, lengthBytes } of places)
+    if (!key.endsWith('.part'))
+      ends.set(key, Math.max(ends.get(key) ?? 0, offsetBytes + lengthBytes));
+  const lost = new Set<string>();
+  const look = async ([key, end]: [string, number]): Promise<void> => {
+    const file = await app.storage.stat(key);
+    if (file !== null && file.lengthBytes >= end) return;
+    lost.add(key);
+    await forgetFile(app.db, key);
+  };
+  await pMap(ends, look, { concurrency: LOOKS_AT_ONCE });
+  return places.filter(({ key }) => !lost.has(key));
 }
 
 /** @returns null when the file is gone, ends too early, or is another one than was written down */
