@@ -27,14 +27,34 @@ export function* splitSentences(text: string, language: string): Generator<Sente
   if (SPEAKABLE.test(last)) yield { text: last };
 }
 
+/**
+ * What never ends a sentence, though Unicode's rules see an end before a capital: titles, and what begins an example.
+ * Of the languages of the library.
+ */
+const NO_END =
+  /(?:^|[\s("'“‘„«])(?:mr|mrs|ms|dr|prof|st|capt|e\.g|i\.e|cf|vs|np|św|ul|tzn|tj|inż|mgr|m\.in)\.\s*$/iu;
+/** As much of the end of a piece as it takes to see one of them. */
+const LONGEST_ABBREVIATION = 10;
+
 function* splitPieces(text: string, language: string): Generator<string> {
   const segmenter = new Intl.Segmenter(language, { granularity: 'sentence' });
   // Paragraph by paragraph: a heading without a full stop is a sentence of its own.
   for (const paragraph of text.split(/\n\s*\n|\u2029/u)) {
     const folded = paragraph.replace(/[\s\p{Cc}]+/gu, ' ').trim();
-    for (const { segment } of segmenter.segment(folded))
-      for (const piece of cut(segment.trim())) if (piece !== '') yield piece;
+    let held = '';
+    for (const { segment } of segmenter.segment(folded)) {
+      held += segment;
+      const goesOn = NO_END.test(segment.slice(-LONGEST_ABBREVIATION)) && held.length < LONGEST;
+      if (goesOn) continue;
+      yield* piecesOf(held);
+      held = '';
+    }
+    yield* piecesOf(held);
   }
+}
+
+function* piecesOf(sentence: string): Generator<string> {
+  for (const piece of cut(sentence.trim())) if (piece !== '') yield piece;
 }
 
 function* cut(sentence: string): Generator<string> {

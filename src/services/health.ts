@@ -21,11 +21,18 @@ export async function checkReadiness(app: App): Promise<Readiness> {
     }
   };
   const [database, queue, storage] = await Promise.all([
-    answers('database', app.db.$queryRaw`SELECT 1`),
+    answers('database', checkDatabase(app)),
     answers('queue', app.queue.check()),
     answers('storage', app.storage.check()),
   ]);
   const resting = app.speech.resting();
   if (resting !== null) app.log.warn({ what: 'provider', reason: resting }, 'not ready');
   return { database, queue, storage, provider: resting === null };
+}
+
+/** @throws when it does not answer, or takes no writes, as a standby that nobody has promoted yet */
+async function checkDatabase({ db }: Pick<App, 'db'>): Promise<void> {
+  const [row] = await db.$queryRaw<{ readOnly: string }[]>`
+    SELECT current_setting('transaction_read_only') AS "readOnly"`;
+  if (row?.readOnly !== 'off') throw new Error('The database takes no writes.');
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { ask, execute } from '../support/client.js';
-import { Narrate } from '../support/operations.js';
+import { ask, execute, send } from '../support/client.js';
+import { Narrate, Quote, UpdateStory } from '../support/operations.js';
 import {
   administrator,
   englishVoice,
@@ -102,5 +102,35 @@ test('two requests at once with points for one: one is served and one is refused
     );
     const codes = answers.map(({ errors }) => errors[0]?.extensions.code ?? 'CHARGED').sort();
     expect(codes).toEqual(['CHARGED', 'INSUFFICIENT_CREDITS']);
+  }
+});
+
+test('what somebody has paid for stays theirs when the story leaves the library', async () => {
+  const [owner, stranger] = [await newListener(url), await newListener(url)];
+  const content = 'There was a hen who kept a diary. It was a short one.';
+  const { id: storyId } = await newStory(url, admin, { content });
+  const { audioId } = await narrate(url, owner, storyId, voiceId);
+  const asked = { storyId, voiceId };
+  const withdraw = (): Promise<unknown> => {
+    const story = { title: 'The Diary', author: 'A hen', language: 'en', content };
+    const change = { id: storyId, input: { ...story, published: false } };
+    return ask(url, UpdateStory, change, admin.token);
+  };
+  const remove = (): Promise<unknown> =>
+    send(url, `mutation { deleteStory(id: "${storyId}") }`, {}, admin);
+  for (const leave of [withdraw, remove]) {
+    await leave();
+    expect(await narrate(url, owner, storyId, voiceId)).toMatchObject({
+      audioId,
+      charged: false,
+      balance: 9,
+    });
+    const { quoteAudio } = await ask(url, Quote, asked, owner.token);
+    expect(quoteAudio.existing?.id).toBe(audioId);
+    const refused = await execute(url, Narrate, { input: asked }, { token: stranger.token });
+    expect(refused.errors[0]?.extensions.code).toBe('NOT_FOUND');
+    expect(
+      (await send(url, `{ story(id: "${storyId}") { id } }`, {}, owner)).errors[0],
+    ).toMatchObject({ extensions: { code: 'NOT_FOUND' } });
   }
 });

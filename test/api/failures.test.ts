@@ -3,13 +3,14 @@ import { promisify } from 'node:util';
 import { chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test } from '@jest/globals';
+import pg from 'pg';
 import type { SynthesizeAudioPayload } from '../../src/services/queues.js';
 import type * as Making from '../../src/services/narrations/making/make-narration.js';
 import { openTestApp } from '../support/app.js';
 import { ask, execute, send } from '../support/client.js';
 import { compiled } from '../support/compiled.js';
 import { isAlive, until } from '../support/faults.js';
-import { Narrate, RunMaintenance, Wallet } from '../support/operations.js';
+import { Narrate, RunMaintenance, UpdateProfile, Wallet } from '../support/operations.js';
 import {
   administrator,
   englishVoice,
@@ -248,6 +249,31 @@ test('a worker killed in the middle: another one takes over within a minute, cha
   expect(audio).toMatchObject({ status: 'READY', creditsCharged: 40 });
   expect(audio.transactions.length).toBe(1);
 }, 300_000);
+
+test('while the database takes no writes the server says BUSY and reads on, and is not ready', async () => {
+  talebank = await startTalebank({ ROLE: 'api' });
+  const { url, database } = talebank;
+  const listener = await newListener(url);
+  const name = new URL(database.url).pathname.slice(1);
+  await database.sql(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+  // Everybody connects anew, as after a failover.
+  await database.setReachable(true);
+  await until('it is seen', async () => (await fetch(`${url}/readyz`)).status === 503);
+  const input = { displayName: 'Ania' };
+  const refused = await execute(url, UpdateProfile, input, { token: listener.token });
+  expect([refused.status, refused.errors[0]?.extensions.code]).toEqual([503, 'BUSY']);
+  expect((await send(url, '{ stories { nodes { id } } }')).errors).toEqual([]);
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  await client.query('SET default_transaction_read_only = off');
+  await client.query(`ALTER DATABASE ${name} RESET default_transaction_read_only`);
+  await client.end();
+  await database.setReachable(true);
+  await until('it is ready again', async () => (await fetch(`${url}/readyz`)).ok);
+  expect(await ask(url, UpdateProfile, input, listener.token)).toEqual({
+    updateProfile: { displayName: 'Ania' },
+  });
+});
 
 test('while the database is away the server says BUSY, and goes on when it is back', async () => {
   talebank = await startTalebank();

@@ -49,6 +49,19 @@ test('a fragment without a letter goes with its neighbour', () => {
   expect(textsOf('It was late. … Then it rained.')).toHaveLength(2);
 });
 
+test('a title or the beginning of an example ends no sentence', () => {
+  expect(textsOf('I met Mr. Fox and Dr. Owl, e.g. Tuesday last. They waved.')).toEqual([
+    'I met Mr. Fox and Dr. Owl, e.g. Tuesday last.',
+    'They waved.',
+  ]);
+  expect(textsOf('Był tam prof. Kret, m.in. Ania i św. Mikołaj. Poszli.', 'pl')).toEqual([
+    'Był tam prof. Kret, m.in. Ania i św. Mikołaj.',
+    'Poszli.',
+  ]);
+  // Words that only end as one does, and one that ends everything.
+  expect(textsOf('It was a feast. We ate the rest. It was Dr.')).toHaveLength(3);
+});
+
 test('a long sentence is cut behind a clause, else at a space', () => {
   const clauses = textsOf(`${'the cat walked on, '.repeat(60)}and slept.`);
   expect(clauses.length).toBeGreaterThan(1);
@@ -99,6 +112,7 @@ test.each([
   ['paragraphs', 'a\n\n', 66_666],
   ['accents on one letter', '\u0301', 199_999],
   ['words without a full stop', 'word ', 40_000],
+  ['titles', 'Mr. ', 50_000],
 ])('the longest text allowed is split within a second: %s', async (_, unit, count) => {
   const split = (): Promise<void> => {
     expect([...splitSentences(`a${unit.repeat(count)}`, 'en')].length).toBeGreaterThan(0);

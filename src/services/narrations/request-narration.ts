@@ -1,13 +1,16 @@
 import { z } from 'zod';
 import type { App } from '../../app.js';
+import { DomainError } from '../../domain/errors.js';
+import { isId } from '../../domain/ids.js';
 import { planDebit } from '../../domain/ledger/allocation.js';
 import { hashRequest } from '../../domain/ledger/idempotency.js';
+import { isCleanText } from '../../domain/text.js';
 import { priceOf } from '../../domain/pricing.js';
 import { readQuotableLots } from '../credits/credits.sql.js';
 import { lotOfRow } from '../ledger/books.js';
 import type { Viewer } from '../sessions/viewer.js';
-import { findStory, type Story } from '../stories/stories.js';
-import { findVoice, type Voice } from '../stories/voices.js';
+import { findStory, storiesById, type Story } from '../stories/stories.js';
+import { findVoice } from '../stories/voices.js';
 import { idempotencyKey, parseRequest, points } from '../validation.js';
 import { findNarration, type AudioView } from './audios.js';
 import { remakeIfLost } from './remake-lost.js';
@@ -33,17 +36,44 @@ const synthesizeInput = z.object({
 export const priceOfStory = (app: App, story: Pick<Story, 'characterCount'>): number =>
   priceOf(story.characterCount, app.config.credits.unitSize);
 
+interface Asked {
+  readonly storyId: string;
+  readonly voiceId: string;
+}
+
+/** Also what is not in the library any more, when the viewer has a narration of it: that stays theirs. */
 async function findAsked(
   app: App,
   viewer: Viewer,
-  asked: { storyId: string; voiceId: string },
-): Promise<{ story: Story; voice: Voice }> {
-  const story = await findStory(
-    app,
-    { id: asked.storyId },
-    { unpublished: viewer.role === 'ADMIN' },
-  );
-  return { story, voice: await findVoice(app, asked.voiceId) };
+  asked: Asked,
+): Promise<{ story: Story; voiceId: string }> {
+  const { storyId, voiceId } = asked;
+  try {
+    const unpublished = viewer.role === 'ADMIN';
+    const story = await findStory(app, { id: storyId }, { unpublished });
+    return { story, voiceId: (await findVoice(app, voiceId)).id };
+  } catch (error) {
+    const story =
+      error instanceof DomainError && error.code === 'NOT_FOUND'
+        ? await findKept(app, viewer, asked)
+        : null;
+    if (story === null) throw error;
+    return { story, voiceId };
+  }
+}
+
+/** The story of a narration that the viewer has paid for. */
+async function findKept(
+  app: App,
+  { userId }: Viewer,
+  { storyId, voiceId }: Asked,
+): Promise<Story | null> {
+  if (!isId(storyId) || !isCleanText(voiceId)) return null;
+  const [story] = (await storiesById(app, [storyId])).values();
+  if (story === undefined) return null;
+  const { id, textHash } = story;
+  const narration = await findNarration(app, { userId, storyId: id, textHash, voiceId });
+  return narration !== null && isPaidFor(narration) ? story : null;
 }
 
 /**
@@ -58,18 +88,18 @@ export async function synthesizeAudio(
   input: SynthesizeAudioInput,
 ): Promise<NarrationOutcome & { userId: string }> {
   const request = parseRequest(synthesizeInput, input);
-  const { story, voice } = await findAsked(app, viewer, request);
+  const { story, voiceId } = await findAsked(app, viewer, request);
   const { userId } = viewer;
   const outcome = await app.ledger.narrate({
     userId,
     storyId: story.id,
     textHash: story.textHash,
-    voiceId: voice.id,
+    voiceId,
     price: priceOfStory(app, story),
     maxCredits: request.maxCredits,
     reason: `Narration of “${story.title}”`,
     idempotencyKey: request.idempotencyKey,
-    requestHash: hashRequest([story.id, voice.id, request.maxCredits]),
+    requestHash: hashRequest([story.id, voiceId, request.maxCredits]),
   });
   const { audioId, debitSeq, begun } = outcome;
   if (!begun) await remakeIfLost(app, { userId, audioId });
@@ -94,13 +124,13 @@ export async function quoteNarration(
   viewer: Viewer,
   asked: { storyId: string; voiceId: string },
 ): Promise<Quote> {
-  const { story, voice } = await findAsked(app, viewer, asked);
+  const { story, voiceId } = await findAsked(app, viewer, asked);
   const { userId } = viewer;
   const existing = await findNarration(app, {
     userId,
     storyId: story.id,
     textHash: story.textHash,
-    voiceId: voice.id,
+    voiceId,
   });
   const rows = await readQuotableLots(app.db, userId);
   const requiredCredits = priceOfStory(app, story);
