@@ -31,7 +31,7 @@ export class CancelAudioPayload {
 export class CancelAudioResolver {
   @Mutation(() => CancelAudioPayload, {
     description:
-      'Stops one of your narrations that is not READY and gives the points back. Repeating it changes nothing. CONFLICT when the narration is already READY.',
+      'Stops one of your narrations that is not READY and gives the points back. Repeating it changes nothing. CONFLICT when the narration is READY, or was and is made once more because its recording was lost.',
   })
   cancelAudio(
     @Ctx() context: Context,
