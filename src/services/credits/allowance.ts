@@ -8,7 +8,7 @@ import type { UserView } from '../accounts/people.js';
 import { readLedgerClock } from '../maintenance/maintenance.sql.js';
 import { line, parseRequest, points } from '../validation.js';
 
-export interface SetMonthlyCreditsInput {
+interface SetMonthlyCreditsInput {
   readonly userId: string;
   /** Points; null for the configured default, 0 for none. */
   readonly amount?: number | null;

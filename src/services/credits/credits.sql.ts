@@ -1,4 +1,5 @@
 import { Prisma, type Reader } from '../../infra/db.js';
+import type { CreditTransactionType } from '../../domain/ledger/chain.js';
 import type { CreditLotStatus, CreditSource } from '../../domain/ledger/lots.js';
 import type { Window } from '../../domain/paging.js';
 import { LOT_COLUMNS, type LotRow } from '../ledger/books.sql.js';
@@ -110,7 +111,7 @@ export interface TransactionView {
   readonly userId: string;
   readonly seq: number;
   readonly id: string;
-  readonly type: 'GRANT' | 'DEBIT' | 'REFUND' | 'EXPIRY' | 'REVOCATION';
+  readonly type: CreditTransactionType;
   readonly amount: number;
   readonly balanceAfter: number;
   readonly reason: string | null;

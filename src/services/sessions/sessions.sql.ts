@@ -1,6 +1,8 @@
 import type { Reader, Tx } from '../../infra/db.js';
+import type { UserView } from '../accounts/people.js';
+import type { TokenTransport } from './sessions.js';
 
-export interface NewSession {
+interface NewSession {
   readonly userId: string;
   readonly id: string;
   /** Of its first refresh token. */
@@ -18,7 +20,7 @@ export async function insertSession(
     readonly name: string | null;
     readonly userAgent: string | null;
     readonly ipAddress: string | null;
-    readonly transport: string;
+    readonly transport: TokenTransport;
   },
 ): Promise<Date> {
   const [row] = await tx.$queryRaw<[{ expiresAt: Date }]>`
@@ -48,7 +50,7 @@ export const endLeastUsed = (tx: Tx, userId: string, most: number): Promise<numb
 export interface SessionRow {
   readonly id: string;
   readonly userId: string;
-  readonly transport: 'BODY' | 'COOKIE';
+  readonly transport: TokenTransport;
   readonly absoluteExpiresAt: Date;
   readonly expiresAt: Date;
   readonly revokedAt: Date | null;
@@ -89,7 +91,7 @@ export async function isOfLiveSession(
 }
 
 export interface SessionState {
-  readonly role: 'USER' | 'ADMIN';
+  readonly role: UserView['role'];
   readonly suspended: boolean;
   /** When it is signed out unless it is used, from when it was read. */
   readonly endsInMs: number;

@@ -1,3 +1,4 @@
+import { FIRST_ID } from '../../../domain/ids.js';
 import { readAtLarge, type Db } from '../../../infra/db.js';
 
 /** A narration in the making that nobody makes. */
@@ -19,7 +20,6 @@ export function readAbandoned(
   wanted: { readonly after: AbandonedRow | null; readonly forMs: number; readonly limit: number },
 ): Promise<AbandonedRow[]> {
   const { after, forMs, limit } = wanted;
-  const nil = '00000000-0000-0000-0000-000000000000';
   return readAtLarge(
     db,
     (tx) => tx.$queryRaw<AbandonedRow[]>`
@@ -28,7 +28,7 @@ export function readAbandoned(
     WHERE u.status IN ('QUEUED', 'PROCESSING')
       AND u.updated_at < ledger_now() - ${forMs} * interval '1 millisecond'
       AND (u.updated_at, u.user_id, u.id) > (coalesce(${after?.updatedAt ?? null}::timestamptz, '-infinity'),
-        ${after?.userId ?? nil}::uuid, ${after?.audioId ?? nil}::uuid)
+        ${after?.userId ?? FIRST_ID}::uuid, ${after?.audioId ?? FIRST_ID}::uuid)
       AND NOT EXISTS (
         SELECT FROM pgboss.job j WHERE j.name = ${queues.making} AND j.id = u.job_id
           AND j.state IN ('created', 'retry', 'active'))

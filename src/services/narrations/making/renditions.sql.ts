@@ -2,7 +2,7 @@ import type { Tx } from '../../../infra/db.js';
 import { heldBy, type Claim, type FinishedRendition } from './claims.sql.js';
 
 /** A recording that is there, or on its way out. */
-export interface HeldRendition extends FinishedRendition {
+interface HeldRendition extends FinishedRendition {
   readonly erasing: boolean;
 }
 
