@@ -5,7 +5,7 @@ import { isId, type UserId } from '../../domain/ids.js';
 import { transact } from '../../infra/db.js';
 import { writeAudit } from '../audit.sql.js';
 import type { UserView } from '../accounts/people.js';
-import { readLedgerClock } from '../maintenance/maintenance.sql.js';
+import { readLedgerClock } from '../ledger/clock.sql.js';
 import { line, parseRequest, points } from '../validation.js';
 
 interface SetMonthlyCreditsInput {

@@ -235,7 +235,7 @@ export function readQuotableLots(db: Reader, userId: string): Promise<(LotRow & 
  * What a person's points depend on: the newest movement and the next lapse, with the milliseconds until then; null
  * when none will. Indexes: credit_accounts_pkey, credit_lots_open.
  */
-export async function readStanding(
+export async function readCreditsVersion(
   db: Reader,
   userId: string,
 ): Promise<{ version: string; lapsesInMs: number | null }> {

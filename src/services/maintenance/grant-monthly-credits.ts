@@ -2,12 +2,12 @@ import type { App } from '../../app.js';
 import { asUserId, FIRST_ID } from '../../domain/ids.js';
 import { hashRequest, keys } from '../../domain/ledger/idempotency.js';
 import { monthOf, type Month } from '../../domain/ledger/month.js';
+import { readLedgerClock } from '../ledger/clock.sql.js';
 import { settleGrants, type GrantRequest } from '../ledger/grants.js';
 import { countMoved, settleInBulk } from '../ledger/in-bulk.js';
 import { observe } from '../ledger/observed.js';
-import type { TaskOutcome } from './expire-credits.js';
-import { giveWay } from './give-way.js';
-import { readLedgerClock, readMonthlyRecipients } from './maintenance.sql.js';
+import { readMonthlyRecipients } from './maintenance.sql.js';
+import { giveWay, type TaskOutcome } from './task.js';
 
 const USERS_IN_A_BATCH = 500;
 

@@ -10,13 +10,6 @@ export async function countBusyConnections(db: Reader): Promise<number> {
   return row?.busy ?? 0;
 }
 
-/** The ledger's clock, for tasks that must name a month or an instant before they lock anything. */
-export async function readLedgerClock(db: Reader): Promise<Date> {
-  const [row] = await db.$queryRaw<{ now: Date }[]>`SELECT ledger_now() AS now`;
-  if (row === undefined) throw new Error('The database has no clock.');
-  return row.now;
-}
-
 /** Where a walk through lapsed lots has come to. */
 export interface LapsedLot {
   readonly userId: string;

@@ -1,4 +1,4 @@
-import type { Reader, Tx } from '../../infra/db.js';
+import { Prisma, type Reader, type Tx } from '../../infra/db.js';
 import type { UserView } from '../accounts/people.js';
 import type { TokenTransport } from './sessions.js';
 
@@ -46,6 +46,24 @@ export const endLeastUsed = (tx: Tx, userId: string, most: number): Promise<numb
     UPDATE sessions SET revoked_at = now() WHERE user_id = ${userId}::uuid AND revoked_at IS NULL AND id IN (
       SELECT id FROM sessions WHERE user_id = ${userId}::uuid AND revoked_at IS NULL AND expires_at > now()
       ORDER BY last_used_at DESC, id DESC OFFSET ${most})`;
+
+/** Ends devices that are signed in, by the database’s clock. @returns their ids. Index: sessions_live. */
+export async function endSessions(
+  tx: Tx,
+  which: { userId: string; id?: string | { not: string } },
+): Promise<string[]> {
+  const { userId, id } = which;
+  const those =
+    id === undefined
+      ? Prisma.empty
+      : typeof id === 'string'
+        ? Prisma.sql`AND id = ${id}::uuid`
+        : Prisma.sql`AND id <> ${id.not}::uuid`;
+  const ended = await tx.$queryRaw<{ id: string }[]>`
+    UPDATE sessions SET revoked_at = now()
+    WHERE user_id = ${userId}::uuid ${those} AND revoked_at IS NULL AND expires_at > now() RETURNING id`;
+  return ended.map((session) => session.id);
+}
 
 export interface SessionRow {
   readonly id: string;
