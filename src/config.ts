@@ -1,6 +1,7 @@
 import { isAbsolute, resolve } from 'node:path';
 import type { z } from 'zod';
 import type { CreditSource } from './domain/ledger/lots.js';
+import type { RefundPolicy } from './domain/ledger/refund.js';
 import { LIMITS, type Limit, type Rate } from './domain/limits.js';
 import { variables } from './variables.js';
 import { ConfigError } from './variables/config-error.js';
@@ -80,7 +81,7 @@ export interface Config {
     readonly initial: number;
     /** Points a month for users without an allowance of their own; 0 for none. */
     readonly monthly: number;
-    readonly refundPolicy: 'GRACE' | 'FORFEIT';
+    readonly refundPolicy: RefundPolicy;
   };
   readonly synthesis: {
     readonly retries: { readonly limit: number; readonly delaySeconds: number };

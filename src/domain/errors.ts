@@ -74,6 +74,9 @@ export const idempotencyKeyReused = (): DomainError =>
 
 export const conflict = (message: string): DomainError => new DomainError('CONFLICT', message);
 
+export const lastAdministrator = (): DomainError =>
+  conflict('This is the last administrator. Make someone else one first.');
+
 export const emailTaken = (): DomainError =>
   new DomainError('EMAIL_TAKEN', 'There is an account with this e-mail address already.');
 

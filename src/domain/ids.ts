@@ -16,5 +16,13 @@ export const newLotId = (): LotId => v7() as LotId;
 export const asUserId = (id: string): UserId => id as UserId;
 export const asLotId = (id: string): LotId => id as LotId;
 
+/** No id comes before it or behind it: where walks through all of them begin and end. */
+export const FIRST_ID = '00000000-0000-0000-0000-000000000000';
+export const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+/** Of 32 hexadecimal digits. */
+export const idOfHex = (hex: string): string =>
+  hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+
 /** What is not a UUID cannot be the id of anything, and the database would not take it. */
 export const isId = (value: string): boolean => validate(value);

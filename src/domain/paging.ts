@@ -27,7 +27,7 @@ export interface Page<Row> {
 }
 
 /** Turns the sort key of a row into an opaque cursor and back. */
-export interface Cursors<Key> {
+interface Cursors<Key> {
   encode(key: Key): string;
   /** @throws BAD_USER_INPUT for a cursor that this connection did not make */
   decode(field: string, cursor: string): Key;

@@ -1,3 +1,5 @@
+import { SPEAKABLE } from './speakable.js';
+
 /** A piece of text that is spoken in one breath, and shown as one caption. */
 export interface Sentence {
   readonly text: string;
@@ -7,7 +9,6 @@ export interface Sentence {
 const LONGEST = 400;
 /** Where a long sentence may be cut: behind clause punctuation and its closing quotes, before a space. */
 const CLAUSE_END = /[,;:–—)\]”»’"][”’"»]?(?=\s)/gu;
-const SPEAKABLE = /[\p{L}\p{N}]/u;
 
 /**
  * Splits a text into the sentences that are spoken, in reading order, one at a time: a long text need not be

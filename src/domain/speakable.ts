@@ -30,7 +30,7 @@ export const mostSecondsOf = (text: string): number =>
   text.length * SECONDS_A_CHARACTER + SECONDS_TO_SPARE;
 
 /** Scripts beside the Latin one that a voice is known for. */
-export const OTHER_SCRIPTS = [
+const OTHER_SCRIPTS = [
   'Greek',
   'Cyrillic',
   'Arabic',
@@ -69,7 +69,8 @@ const RUNS = new RegExp(
   'gu',
 );
 
-const SPEAKABLE = /[\p{L}\p{N}]/u;
+/** A letter or a digit. */
+export const SPEAKABLE = /[\p{L}\p{N}]/u;
 /** Letters that engines spell by their names: of no script above, or Latin ones of phoneticians. */
 const SPELT = new RegExp(
   `(?![\\p{Script=Latin}${OTHER_SCRIPTS.map(lettersOf).join('')}])\\p{L}|[\\u0250-\\u02af\\u1d00-\\u1dbf\\ua720-\\ua7ff]`,

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { App } from '../app.js';
 import { serveHealth } from './health.js';
-import { isFromHere } from './requests.js';
+import { bearerOf, isFromHere } from './requests.js';
 import { exposeMetrics } from '../services/metrics.js';
 
 /** /metrics at the API's own port: for this machine, and for whoever has METRICS_TOKEN. */
@@ -37,8 +37,8 @@ async function answer(app: App, reply: FastifyReply): Promise<FastifyReply> {
 
 const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-function hasToken({ headers }: FastifyRequest, token: string | null): boolean {
-  const given = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
+function hasToken(request: FastifyRequest, token: string | null): boolean {
+  const given = bearerOf(request);
   if (token === null || given === undefined) return false;
   return timingSafeEqual(sha256(given), sha256(token));
 }

@@ -17,6 +17,10 @@ export function addressOf({ ip, socket }: FastifyRequest): string | null {
   return isIP(address) === 0 ? (socket.remoteAddress ?? null) : address;
 }
 
+/** The token that came along, whatever it is worth. */
+export const bearerOf = ({ headers }: FastifyRequest): string | undefined =>
+  /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
+
 /** Over TLS, up to us or to a proxy that is believed, or to one that PUBLIC_URL tells of. */
 export const isSecure = (app: Pick<App, 'publicUrl'>, { protocol }: FastifyRequest): boolean =>
   protocol === 'https' || app.publicUrl().startsWith('https:');

@@ -59,7 +59,7 @@ const NO_FILTERS = { externalTables: [], externalEnums: [] };
 /** Any number will do, as long as every process takes the same. */
 const LOCK = 7_246_001;
 
-export interface MigrationFiles {
+interface MigrationFiles {
   /** The path of schema.prisma. */
   readonly schema: string;
   /** The folder with a folder for each migration. */

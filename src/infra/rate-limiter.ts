@@ -6,7 +6,7 @@ import { LIMITS, type Limit, type Rate } from '../domain/limits.js';
 import type { Logger } from './log.js';
 
 /** How much of what was counted at once is beyond its limit. */
-export interface Excess {
+interface Excess {
   /** So many of them, the first ones, are within it. */
   readonly within: number;
   /** After how many seconds to come again. */
@@ -97,7 +97,7 @@ const hashOf = (text: string): string =>
   createHash('sha256').update(text).digest('base64url').slice(0, 24);
 
 /** An IPv4 address; of an IPv6 address its first 64 bits, for one customer has all that share them. */
-export function networkOf(address: string): string {
+function networkOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped !== undefined) return mapped;
   if (!isIPv6(address)) return address;

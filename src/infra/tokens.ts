@@ -10,6 +10,7 @@ import {
   type JWK,
 } from 'jose';
 import { LRUCache } from 'lru-cache';
+import { idOfHex } from '../domain/ids.js';
 
 const ISSUER = 'talebank';
 const AUDIENCE = 'talebank-api';
@@ -18,7 +19,7 @@ const TYPE = 'at+jwt';
 /** Tokens whose signatures need not be checked again. */
 const MOST_REMEMBERED = 10_000;
 
-export interface AccessClaims {
+interface AccessClaims {
   readonly userId: string;
   readonly sessionId: string;
 }
@@ -136,9 +137,8 @@ export function parseOpaqueToken(text: string): OpaqueToken | null {
 }
 
 function parseBytes(bytes: Buffer): OpaqueToken {
-  const id = bytes.subarray(0, ID_BYTES).toString('hex');
   return {
-    userId: id.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
+    userId: idOfHex(bytes.subarray(0, ID_BYTES).toString('hex')),
     text: bytes.toString('base64url'),
     hash: new Uint8Array(createHash('sha256').update(bytes).digest()),
   };

@@ -1,5 +1,5 @@
 import type { App } from '../app.js';
-import { eraseAccount } from '../services/accounts/erasure.js';
+import { eraseAccount } from '../services/accounts/leaving/erasure.js';
 import { eraseAccountQueue } from '../services/queues.js';
 
 /** Erases what those who left have left behind. */

@@ -11,7 +11,7 @@ import {
 import { DomainError, internal } from '../domain/errors.js';
 
 /** What went wrong on our side, for the log alone. */
-export type ReportUnexpected = (requestId: string, error: unknown) => void;
+type ReportUnexpected = (requestId: string, error: unknown) => void;
 
 /**
  * The only door for errors: a refusal leaves as it is, what GraphQL refuses leaves as BAD_USER_INPUT,

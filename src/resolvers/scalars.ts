@@ -5,7 +5,7 @@ const INSTANT =
   /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(\.\d{1,9})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
 
 /** @throws TypeError for anything but a real instant of the years 1 to 9999 with an offset; digits below a millisecond are cut */
-export function parseInstant(value: unknown): Date {
+function parseInstant(value: unknown): Date {
   const found = typeof value === 'string' ? INSTANT.exec(value) : null;
   if (found === null) {
     throw new TypeError(

@@ -10,7 +10,7 @@ import {
   type StoredKey,
 } from '../infra/tokens.js';
 import { writeAudit } from './audit.sql.js';
-import { insertKey, lockKeys, readKeys, retireKey, type KeyRow } from './keys.sql.js';
+import { insertKey, insertSecret, lockKeys, readKeys, retireKey, type KeyRow } from './keys.sql.js';
 
 /** The one that signs and the one that comes next, which everybody knows before it is used. */
 const KEYS_AT_ONCE = 2;
@@ -141,7 +141,6 @@ const audit = (tx: Tx, action: string, retired: readonly KeyRow[]): Promise<void
 /** 32 random bytes that every process of this installation shares. */
 export async function loadSecret(db: Db, name: string): Promise<Uint8Array> {
   const value = new Uint8Array(randomBytes(32));
-  await db.$executeRaw`
-    INSERT INTO secrets (name, value) VALUES (${name}, ${value}) ON CONFLICT (name) DO NOTHING`;
+  await insertSecret(db, name, value);
   return (await db.secret.findUniqueOrThrow({ where: { name } })).value;
 }

@@ -4,6 +4,7 @@ import type { App } from '../app.js';
 import { isUniqueViolation, transact } from '../infra/db.js';
 import { hashPassword } from '../infra/passwords.js';
 import { createUser, type NewUser } from './accounts/accounts.js';
+import type { UserView } from './accounts/people.js';
 import { writeAudit } from './audit.sql.js';
 import { createStory } from './stories/stories.js';
 
@@ -16,7 +17,7 @@ export const DEMO_USER = {
 /** Creates a person unless the address is taken; an existing one is left as it is. */
 export async function ensureUser(
   app: App,
-  person: { email: string; password: string; displayName: string; role: 'USER' | 'ADMIN' },
+  person: { email: string; password: string; displayName: string; role: UserView['role'] },
 ): Promise<void> {
   const { password, ...user } = { ...person, email: person.email.toLowerCase() };
   if ((await app.db.user.count({ where: { email: user.email } })) > 0) return;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { OpenApp } from '../../src/app.js';
 import type * as Db from '../../src/infra/db.js';
-import type * as Claims from '../../src/services/narrations/making/claims.sql.js';
+import type * as Renditions from '../../src/services/narrations/making/renditions.sql.js';
 import { makeAccounts, openTestApp } from '../support/app.js';
 import { createDatabase, type TestDatabase } from '../support/cluster.js';
 import { compiled } from '../support/compiled.js';
@@ -17,12 +17,14 @@ beforeAll(async () => {
   database = await createDatabase();
   app = await openTestApp(database);
   const { transact } = await compiled<typeof Db>('infra/db.js');
-  const claims = await compiled<typeof Claims>('services/narrations/making/claims.sql.js');
+  const renditions = await compiled<typeof Renditions>(
+    'services/narrations/making/renditions.sql.js',
+  );
   erase = (hash, userId) =>
-    transact(app.db, (tx) => claims.beginErasing(tx as never, { hash, userId }));
+    transact(app.db, (tx) => renditions.beginErasing(tx as never, { hash, userId }));
   hold = (hash, userId, audioId) =>
     transact(app.db, (tx) =>
-      claims.holdRendition(tx as never, { userId, audioId, claim: 1 }, hash),
+      renditions.holdRendition(tx as never, { userId, audioId, claim: 1 }, hash),
     );
 });
 afterAll(async () => {

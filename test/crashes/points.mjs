@@ -40,7 +40,7 @@ export const POINTS = {
   },
   'file in its place, before READY': {
     file: 'services/narrations/making/make-narration.js',
-    line: 'const { hash, parts } = recording;',
+    line: 'const { parts } = recording;',
     put: 'before',
   },
   'READY, before the job is completed': {

@@ -7,7 +7,7 @@ export interface Allocation {
   readonly amount: number;
 }
 
-export interface DebitPlan {
+interface DebitPlan {
   /** What could be spent before the debit. */
   readonly available: number;
   /** In burn order, negative; null when there is not enough, for a debit is all or nothing. */

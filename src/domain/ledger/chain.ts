@@ -26,7 +26,7 @@ export interface LedgerEntry {
 export const GENESIS_HASH: Uint8Array = new Uint8Array(32);
 
 /** The text that is hashed: a JSON array of strings, so that any language can make it again. */
-export function chainText(entry: LedgerEntry): string {
+function chainText(entry: LedgerEntry): string {
   return JSON.stringify([
     entry.userId,
     String(entry.seq),

@@ -1,15 +1,8 @@
 import type { LotId } from '../ids.js';
 
-export type CreditSource = 'EVENT' | 'MONTHLY' | 'REFERRAL' | 'ADD_ON' | 'FREE';
+export const CREDIT_SOURCES = ['EVENT', 'MONTHLY', 'REFERRAL', 'ADD_ON', 'FREE'] as const;
+export type CreditSource = (typeof CREDIT_SOURCES)[number];
 export type CreditLotStatus = 'ACTIVE' | 'EXHAUSTED' | 'EXPIRED' | 'REVOKED';
-
-export const CREDIT_SOURCES: readonly CreditSource[] = [
-  'EVENT',
-  'MONTHLY',
-  'REFERRAL',
-  'ADD_ON',
-  'FREE',
-];
 
 /** Points that came in together: one source, one expiry. Amounts in points. */
 export interface Lot {

@@ -8,7 +8,7 @@ export type RefundPolicy = 'GRACE' | 'FORFEIT';
 const DAY_MS = 86_400_000;
 /** A lot that makes good for a lapsed one lives at least and at most this long. */
 export const GRACE_AT_LEAST_MS = DAY_MS;
-export const GRACE_AT_MOST_MS = 7 * DAY_MS;
+const GRACE_AT_MOST_MS = 7 * DAY_MS;
 
 export interface RefundablePart {
   readonly lot: Lot;

@@ -9,7 +9,7 @@ import { measureDocument, type Measure } from '../../resolvers/measure.js';
  * More than any screen asks for, and less than what would hold others up. Lines, because the place of each
  * error is found by counting them.
  */
-const LIMITS: Readonly<Record<keyof Measure | 'tokens' | 'lines', number>> = {
+const DOCUMENT_BOUNDS: Readonly<Record<keyof Measure | 'tokens' | 'lines', number>> = {
   lines: 2000,
   tokens: 2000,
   depth: 10,
@@ -54,23 +54,24 @@ export function limitDocuments(server: FastifyInstance, schema: GraphQLSchema): 
 function refuseLines(text: string): void {
   let lines = 1;
   for (const _end of text.matchAll(/\r\n|[\r\n]/g))
-    if (++lines > LIMITS.lines) throw queryTooComplex('lines', LIMITS.lines);
+    if (++lines > DOCUMENT_BOUNDS.lines) throw queryTooComplex('lines', DOCUMENT_BOUNDS.lines);
 }
 
 /** @returns null for what is no GraphQL: that is Apollo's to say */
 function parseWithin(text: string): DocumentNode | null {
   try {
-    return parse(text, { maxTokens: LIMITS.tokens });
+    return parse(text, { maxTokens: DOCUMENT_BOUNDS.tokens });
   } catch (error) {
     if (!(error instanceof GraphQLError)) throw error;
     if (!/ \d+ tokens\. Parsing aborted/.test(error.message)) return null;
-    throw queryTooComplex('tokens', LIMITS.tokens);
+    throw queryTooComplex('tokens', DOCUMENT_BOUNDS.tokens);
   }
 }
 
 function refuse(measure: Measure): void {
   for (const what of ['depth', 'aliases', 'cost'] as const)
-    if (measure[what] > LIMITS[what]) throw queryTooComplex(what, LIMITS[what], measure[what]);
+    if (measure[what] > DOCUMENT_BOUNDS[what])
+      throw queryTooComplex(what, DOCUMENT_BOUNDS[what], measure[what]);
 }
 
 interface Operation {
@@ -78,14 +79,14 @@ interface Operation {
   readonly variables: Readonly<Record<string, unknown>>;
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
+const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null;
 
 /** What is asked, whatever it may be: as Apollo Server will read it, to the letter. */
 function operationOf({ method, body, url, protocol, hostname }: FastifyRequest): Operation {
   if (method === 'POST') {
-    const { query, variables } = isRecord(body) ? body : {};
-    return { query, variables: isRecord(variables) ? variables : {} };
+    const { query, variables } = isObject(body) ? body : {};
+    return { query, variables: isObject(variables) ? variables : {} };
   }
   // Of the address that the request claims to be for.
   const base = `${protocol}://${hostname}/`;
@@ -101,7 +102,7 @@ function variablesOf(variables: string | null): Operation['variables'] {
   if (variables === null) return {};
   try {
     const values: unknown = JSON.parse(variables);
-    return isRecord(values) ? values : {};
+    return isObject(values) ? values : {};
   } catch {
     return {};
   }

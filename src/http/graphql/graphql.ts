@@ -13,7 +13,7 @@ import { allowOrigins } from './cross-origin.js';
 import { limitDocuments } from './document-limits.js';
 import { serveEventStreams } from './event-streams.js';
 import { refreshCookie } from './refresh-cookie.js';
-import { addressOf } from '../requests.js';
+import { addressOf, bearerOf } from '../requests.js';
 
 /** Answers GraphQL at /graphql. */
 export async function serveGraphql(server: FastifyInstance, app: App): Promise<void> {
@@ -62,7 +62,7 @@ async function factsOf(
   reply: FastifyReply,
   signal: AbortSignal,
 ): Promise<RequestFacts> {
-  const identified = await identify(app, request.headers.authorization);
+  const identified = await identify(app, bearerOf(request));
   const refused = identified instanceof DomainError ? identified : null;
   return {
     app,
@@ -79,11 +79,7 @@ async function factsOf(
 }
 
 /** @returns null without a token; a refusal is kept for the fields that need one, for others go on */
-async function identify(
-  app: App,
-  authorization: string | undefined,
-): Promise<Viewer | DomainError | null> {
-  const token = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
+async function identify(app: App, token: string | undefined): Promise<Viewer | DomainError | null> {
   if (token === undefined) return null;
   try {
     return await identifyViewer(app, token);

@@ -21,7 +21,7 @@ import { createRateGate } from './rate-gate.js';
 /** A provider as it is written, without what protects it and us from each other. */
 export type BareProvider = Omit<SpeechProvider, 'concurrency' | 'resting'>;
 
-export interface GuardOptions {
+interface GuardOptions {
   /** Sentences at once. */
   readonly concurrency: number;
   readonly metrics: Pick<Metrics, 'speechRequests' | 'speechRequestSeconds' | 'speechSeconds'>;

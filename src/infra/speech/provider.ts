@@ -59,7 +59,7 @@ export type SpeechErrorKind =
 
 interface SpeechErrorOptions extends ErrorOptions {
   readonly permanent: boolean;
-  readonly kind?: SpeechErrorKind;
+  readonly kind: SpeechErrorKind;
   readonly status?: number;
   readonly retryAfterMs?: number | null;
 }
@@ -80,11 +80,15 @@ export class SpeechError extends Error {
     super(message, options);
     this.name = 'SpeechError';
     this.permanent = options.permanent;
-    this.kind = options.kind ?? 'refused';
+    this.kind = options.kind;
     this.status = options.status ?? null;
     this.retryAfterMs = options.retryAfterMs ?? null;
   }
 }
+
+/** Passing: the next answer may be better. */
+export const notAudio = (message: string): SpeechError =>
+  new SpeechError(message, { permanent: false, kind: 'not-audio' });
 
 /** What is said to whoever gave up waiting. */
 export const stopped = (): SpeechError =>

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { App } from '../../app.js';
-import { conflict, forbidden, notFound } from '../../domain/errors.js';
+import { forbidden, lastAdministrator, notFound } from '../../domain/errors.js';
 import { isId, type UserId } from '../../domain/ids.js';
 import { transact } from '../../infra/db.js';
 import { writeAudit } from '../audit.sql.js';
@@ -62,7 +62,7 @@ async function administer(
     const at = new Date();
     const after = { ...before, ...decide(before, at) };
     if (!standings.some((one) => isAdministrator(one.id === before.id ? after : one)))
-      throw conflict('This is the last administrator. Make someone else one first.');
+      throw lastAdministrator();
     if (after.role !== before.role || after.suspendedAt !== before.suspendedAt) {
       const { role, suspendedAt } = after;
       await tx.user.update({ where: { id }, data: { role, suspendedAt } });

@@ -1,7 +1,8 @@
 import type { App } from '../../app.js';
 import { tokenInvalid } from '../../domain/errors.js';
-import { Prisma, type Tx } from '../../infra/db.js';
+import type { Tx } from '../../infra/db.js';
 import { makeOpaqueToken, parseOpaqueToken, type OpaqueToken } from '../../infra/tokens.js';
+import { deleteEmailToken, insertEmailToken, isGoodEmailToken } from './email-tokens.sql.js';
 
 /** What a mailed token is for. */
 export type EmailPurpose = 'VERIFY' | 'RESET';
@@ -18,10 +19,7 @@ export async function issueEmailToken(
   purpose: EmailPurpose,
 ): Promise<OpaqueToken | null> {
   const token = makeOpaqueToken(userId);
-  const issued = await app.db.$executeRaw`
-    INSERT INTO email_tokens (user_id, hash, purpose, created_at, expires_at)
-    SELECT id, ${token.hash}, ${purpose}, now(), now() + ${LIFETIME_HOURS[purpose]} * interval '1 hour'
-    FROM users WHERE id = ${userId}::uuid AND deleted_at IS NULL FOR KEY SHARE`;
+  const issued = await insertEmailToken(app.db, token, purpose, LIFETIME_HOURS[purpose]);
   return issued === 0 ? null : token;
 }
 
@@ -33,10 +31,6 @@ export async function withdrawEmailToken(
   await app.db.emailToken.deleteMany({ where: { userId, hash } });
 }
 
-/** The one token, while it is good, by the database's clock. Index: email_tokens_pkey. */
-const good = ({ userId, hash }: OpaqueToken, purpose: EmailPurpose): Prisma.Sql => Prisma.sql`
-  user_id = ${userId}::uuid AND hash = ${hash} AND purpose = ${purpose} AND expires_at > now()`;
-
 /** What was presented, while it is good. Uses nothing up. @throws TOKEN_INVALID */
 export async function findEmailToken(
   app: Pick<App, 'db'>,
@@ -45,9 +39,7 @@ export async function findEmailToken(
 ): Promise<OpaqueToken> {
   const token = parseOpaqueToken(text);
   if (token === null) throw tokenInvalid();
-  const found = await app.db.$queryRaw<unknown[]>`
-    SELECT FROM email_tokens WHERE ${good(token, purpose)}`;
-  if (found.length === 0) throw tokenInvalid();
+  if (!(await isGoodEmailToken(app.db, token, purpose))) throw tokenInvalid();
   return token;
 }
 
@@ -57,7 +49,7 @@ export async function useEmailToken(
   token: OpaqueToken,
   purpose: EmailPurpose,
 ): Promise<void> {
-  const used = await tx.$executeRaw`DELETE FROM email_tokens WHERE ${good(token, purpose)}`;
+  const used = await deleteEmailToken(tx, token, purpose);
   if (used === 0) throw tokenInvalid();
   await tx.emailToken.deleteMany({ where: { userId: token.userId, purpose } });
 }

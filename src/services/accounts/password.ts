@@ -4,7 +4,7 @@ import { wrongPassword } from '../../domain/errors.js';
 import { transact, type User } from '../../infra/db.js';
 import { hashPassword } from '../../infra/passwords.js';
 import { writeAudit } from '../audit.sql.js';
-import { endSessions } from '../sessions/devices.js';
+import { endSessions } from '../sessions/sessions.sql.js';
 import {
   issueTokens,
   openSession,

@@ -5,7 +5,7 @@ import { newId } from '../../domain/ids.js';
 import { transact } from '../../infra/db.js';
 import { hashPassword } from '../../infra/passwords.js';
 import { writeAudit } from '../audit.sql.js';
-import { endSessions } from '../sessions/devices.js';
+import { endSessions } from '../sessions/sessions.sql.js';
 import { countAgainstLimit } from '../limits.js';
 import { email, parseRequest, password } from '../validation.js';
 import { findEmailToken, useEmailToken } from './email-tokens.js';

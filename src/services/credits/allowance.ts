@@ -5,10 +5,10 @@ import { isId, type UserId } from '../../domain/ids.js';
 import { transact } from '../../infra/db.js';
 import { writeAudit } from '../audit.sql.js';
 import type { UserView } from '../accounts/people.js';
-import { readLedgerClock } from '../maintenance/maintenance.sql.js';
+import { readLedgerClock } from '../ledger/clock.sql.js';
 import { line, parseRequest, points } from '../validation.js';
 
-export interface SetMonthlyCreditsInput {
+interface SetMonthlyCreditsInput {
   readonly userId: string;
   /** Points; null for the configured default, 0 for none. */
   readonly amount?: number | null;

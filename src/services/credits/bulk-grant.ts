@@ -8,14 +8,14 @@ import { settleGrants, type GrantOutcome, type GrantRequest } from '../ledger/gr
 import type { Settlement } from '../ledger/group-commit.js';
 import { settleInBulk } from '../ledger/in-bulk.js';
 import { observe } from '../ledger/observed.js';
-import { readLedgerClock } from '../maintenance/maintenance.sql.js';
+import { readLedgerClock } from '../ledger/clock.sql.js';
 import { idempotencyKey, line, parseRequest, points } from '../validation.js';
 import {
   beginBulkGrant,
   findBulkGrant,
   finishBulkGrant,
   type BulkGrantResult,
-} from './bulk-grant.sql.js';
+} from './bulk-grant-claims.js';
 import { grantTerms } from './grant-credits.js';
 import { findRecipients, type NamedRow, type Recipient } from './recipients.js';
 

@@ -1,4 +1,5 @@
 import { Prisma, type Reader } from '../../infra/db.js';
+import type { CreditTransactionType } from '../../domain/ledger/chain.js';
 import type { CreditLotStatus, CreditSource } from '../../domain/ledger/lots.js';
 import type { Window } from '../../domain/paging.js';
 import { LOT_COLUMNS, type LotRow } from '../ledger/books.sql.js';
@@ -110,7 +111,7 @@ export interface TransactionView {
   readonly userId: string;
   readonly seq: number;
   readonly id: string;
-  readonly type: 'GRANT' | 'DEBIT' | 'REFUND' | 'EXPIRY' | 'REVOCATION';
+  readonly type: CreditTransactionType;
   readonly amount: number;
   readonly balanceAfter: number;
   readonly reason: string | null;
@@ -234,7 +235,7 @@ export function readQuotableLots(db: Reader, userId: string): Promise<(LotRow & 
  * What a person's points depend on: the newest movement and the next lapse, with the milliseconds until then; null
  * when none will. Indexes: credit_accounts_pkey, credit_lots_open.
  */
-export async function readStanding(
+export async function readCreditsVersion(
   db: Reader,
   userId: string,
 ): Promise<{ version: string; lapsesInMs: number | null }> {

@@ -30,12 +30,13 @@ export const ledgerKey = (userId: string, part: string | number): string =>
 export const ledgerKeyOrNull = (userId: string, part: string | null): string | null =>
   part === null ? null : ledgerKey(userId, part);
 
-const owned = (key: string): { userId: string; id: string } => {
+/** What `ledgerKey` has put together. */
+export const splitLedgerKey = (key: string): { userId: string; id: string } => {
   const [userId = '', id = ''] = key.split(' ');
   return { userId, id };
 };
 const numbered = (key: string): { userId: string; seq: number } => {
-  const { userId, id } = owned(key);
+  const { userId, id } = splitLedgerKey(key);
   return { userId, seq: Number(id) };
 };
 
@@ -129,7 +130,7 @@ export async function listLotHistory(
 
 /** @param keys `ledgerKey(userId, lotId)` */
 export async function lotsByKey(app: App, keys: readonly string[]): Promise<Map<string, LotView>> {
-  const rows = await readLotsById(app.db, keys.map(owned));
+  const rows = await readLotsById(app.db, keys.map(splitLedgerKey));
   return new Map(rows.map((row) => [ledgerKey(row.userId, row.id), row]));
 }
 
@@ -164,7 +165,7 @@ export async function audioTransactionsByKey(
   app: App,
   keys: readonly string[],
 ): Promise<Map<string, TransactionView[]>> {
-  const rows = await readAudioTransactions(app.db, keys.map(owned));
+  const rows = await readAudioTransactions(app.db, keys.map(splitLedgerKey));
   return grouped(rows, (row) => ledgerKey(row.userId, row.audioId));
 }
 

@@ -1,7 +1,7 @@
 import type { App } from '../../app.js';
 import { asUserId, isId, type UserId } from '../../domain/ids.js';
 import { isCleanText } from '../../domain/text.js';
-import { readPeople } from './bulk-grant.sql.js';
+import { readByIdOrAddress } from './bulk-grant.sql.js';
 
 /** A user, by id or by e-mail address, and points for them. */
 export interface NamedRow {
@@ -57,7 +57,7 @@ async function lookUp(app: App, rows: readonly NamedRow[]): Promise<People> {
     const address = addressOf(row);
     return address !== null && isCleanText(address) ? [address] : [];
   });
-  const found = await readPeople(app.db, { ids, addresses });
+  const found = await readByIdOrAddress(app.db, { ids, addresses });
   return {
     ids: new Set(found.map(({ id }) => id)),
     idByAddress: new Map(found.map(({ id, email }) => [email, id])),

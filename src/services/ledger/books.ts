@@ -29,12 +29,8 @@ export interface OpenBooks {
 }
 
 /** Notes what an administrator did, to be written with it; what the product does by itself is no action. */
-export function recordAction(
-  open: OpenBooks,
-  action: Omit<AuditAction, 'actorId'> & { readonly actorId: string | null },
-): void {
-  const { actorId } = action;
-  if (actorId !== null) open.actions.push({ ...action, actorId });
+export function recordAction(open: OpenBooks, action: AuditAction): void {
+  if (action.actorId !== null) open.actions.push(action);
 }
 
 /** Locks the accounts, reads the clock, then their balances. Hold the result only inside of `tx`. */

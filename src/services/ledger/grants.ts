@@ -26,8 +26,8 @@ export interface GrantOutcome {
 
 /**
  * Grants lots.
- * Refusals: BAD_USER_INPUT (expiry not in the future), IDEMPOTENCY_KEY_REUSED; LOCKED also when there
- * is no such account.
+ * Refusals: BAD_USER_INPUT (expiry not in the future, or an account that would hold more than 2,000,000,000 points),
+ * NOT_FOUND (closed account), IDEMPOTENCY_KEY_REUSED; LOCKED also when there is no such account.
  */
 export const settleGrants: Settle<GrantRequest, GrantOutcome> = async (tx, requests, options) => {
   const open = await openBooks(

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '../../app.js';
 import { accountSuspended, unauthenticated } from '../../domain/errors.js';
-import { readStanding } from '../credits/credits.sql.js';
+import { readCreditsVersion } from '../credits/credits.sql.js';
 import { findAudio, type AudioView } from '../narrations/audios.js';
 import type { Viewer } from '../sessions/viewer.js';
 import { topics, type Follower } from './followers.js';
@@ -49,7 +49,7 @@ export function followCredits(
 ): Promise<AsyncGenerator<{ userId: string }>> {
   const { userId } = subscriber.viewer;
   return follow(app, subscriber, topics.credits(userId), async () => {
-    const { version, lapsesInMs } = await readStanding(app.db, userId);
+    const { version, lapsesInMs } = await readCreditsVersion(app.db, userId);
     return { value: { userId }, version, goodForMs: lapsesInMs ?? Infinity };
   });
 }

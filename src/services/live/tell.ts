@@ -4,7 +4,7 @@ import type { Logger } from '../../infra/log.js';
 import { LIVE_CHANNEL, type Followers } from './followers.js';
 import { anythingChanged, tellChanges } from './tell.sql.js';
 
-/** A change is told within this time, while anybody follows anything in this process; otherwise it is cleared away. */
+/** How often changes are looked for while anybody follows anything in this process; otherwise, to clear them away. */
 const WHILE_FOLLOWED_MS = 40;
 const OTHERWISE_MS = 2_000;
 const AFTER_FAILURE_MS = 1_000;

@@ -1,18 +1,11 @@
 import type { App } from '../../app.js';
 import { asLotId, asUserId } from '../../domain/ids.js';
+import { readLedgerClock } from '../ledger/clock.sql.js';
 import { settleExpirations, type ExpireRequest } from '../ledger/expirations.js';
 import { countMoved, settleInBulk } from '../ledger/in-bulk.js';
 import { observe } from '../ledger/observed.js';
-import { giveWay } from './give-way.js';
-import { readLapsedLots, readLedgerClock, type LapsedLot } from './maintenance.sql.js';
-
-/** What a task came to. */
-export interface TaskOutcome {
-  /** Lots, users, … that it looked at. */
-  readonly processed: number;
-  /** Of these, how many it changed. */
-  readonly changed: number;
-}
+import { readLapsedLots, type LapsedLot } from './maintenance.sql.js';
+import { giveWay, type TaskOutcome } from './task.js';
 
 const LOTS_IN_A_BATCH = 500;
 

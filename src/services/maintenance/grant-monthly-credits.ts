@@ -1,16 +1,15 @@
 import type { App } from '../../app.js';
-import { asUserId } from '../../domain/ids.js';
+import { asUserId, FIRST_ID } from '../../domain/ids.js';
 import { hashRequest, keys } from '../../domain/ledger/idempotency.js';
 import { monthOf, type Month } from '../../domain/ledger/month.js';
+import { readLedgerClock } from '../ledger/clock.sql.js';
 import { settleGrants, type GrantRequest } from '../ledger/grants.js';
 import { countMoved, settleInBulk } from '../ledger/in-bulk.js';
 import { observe } from '../ledger/observed.js';
-import type { TaskOutcome } from './expire-credits.js';
-import { giveWay } from './give-way.js';
-import { readLedgerClock, readMonthlyRecipients } from './maintenance.sql.js';
+import { readMonthlyRecipients } from './maintenance.sql.js';
+import { giveWay, type TaskOutcome } from './task.js';
 
 const USERS_IN_A_BATCH = 500;
-const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
 
 /**
  * One MONTHLY lot for each active, verified user and calendar month. Safe to repeat and to run twice at
@@ -24,7 +23,7 @@ export async function grantMonthlyCredits(app: App, signal?: AbortSignal): Promi
   const observer = observe<GrantRequest>(app, 'monthly-grant', () => 'MONTHLY');
   let processed = 0;
   let changed = 0;
-  let after = BEFORE_ALL;
+  let after = FIRST_ID;
   for (;;) {
     signal?.throwIfAborted();
     const startedAt = performance.now();

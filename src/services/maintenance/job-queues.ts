@@ -1,5 +1,6 @@
 import type { App } from '../../app.js';
 import { notFound } from '../../domain/errors.js';
+import { FIRST_ID } from '../../domain/ids.js';
 import { isCleanText } from '../../domain/text.js';
 import { transact } from '../../infra/db.js';
 import { writeAudit } from '../audit.sql.js';
@@ -8,7 +9,6 @@ import { readFailedJobs, readJobQueues, type JobQueueView } from './job-queues.s
 export type { JobQueueView };
 
 const JOBS_AT_ONCE = 500;
-const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
 
 export const listJobQueues = (app: Pick<App, 'db'>): Promise<JobQueueView[]> =>
   readJobQueues(app.db);
@@ -28,7 +28,7 @@ export async function redriveJobs(app: App, queue: string, actorId: string): Pro
     writeAudit(tx, [{ actorId, action: 'redriveJobs', target: queue, reason: null, at }]),
   );
   let redriven = 0;
-  for (let after = BEFORE_ALL; ;) {
+  for (let after = FIRST_ID; ;) {
     const jobs = await readFailedJobs(app.db, { queue, after, limit: JOBS_AT_ONCE });
     redriven += await app.queue.retry(
       queue,

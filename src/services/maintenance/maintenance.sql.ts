@@ -1,3 +1,4 @@
+import { FIRST_ID } from '../../domain/ids.js';
 import type { Reader } from '../../infra/db.js';
 
 /** Connections of this database, ours aside, that are in the middle of something. No locks. */
@@ -7,13 +8,6 @@ export async function countBusyConnections(db: Reader): Promise<number> {
     WHERE datname = current_database() AND pid <> pg_backend_pid()
       AND backend_type = 'client backend' AND state <> 'idle'`;
   return row?.busy ?? 0;
-}
-
-/** The ledger's clock, for tasks that must name a month or an instant before they lock anything. */
-export async function readLedgerClock(db: Reader): Promise<Date> {
-  const [row] = await db.$queryRaw<{ now: Date }[]>`SELECT ledger_now() AS now`;
-  if (row === undefined) throw new Error('The database has no clock.');
-  return row.now;
 }
 
 /** Where a walk through lapsed lots has come to. */
@@ -32,13 +26,12 @@ export function readLapsedLots(
   wanted: { after: LapsedLot | null; until: Date; limit: number },
 ): Promise<LapsedLot[]> {
   const { after, until, limit } = wanted;
-  const nil = '00000000-0000-0000-0000-000000000000';
   return db.$queryRaw<LapsedLot[]>`
     SELECT user_id AS "userId", id AS "lotId", expires_at AS "expiresAt" FROM credit_lots
     WHERE remaining > 0 AND revoked_at IS NULL AND expires_at IS NOT NULL
       AND expires_at <= ${until}::timestamptz
       AND (expires_at, user_id, id) > (coalesce(${after?.expiresAt ?? null}::timestamptz, '-infinity'),
-        ${after?.userId ?? nil}::uuid, ${after?.lotId ?? nil}::uuid)
+        ${after?.userId ?? FIRST_ID}::uuid, ${after?.lotId ?? FIRST_ID}::uuid)
     ORDER BY expires_at, user_id, id LIMIT ${limit}`;
 }
 

@@ -1,8 +1,7 @@
 import type { App } from '../../app.js';
-import { sweepFiles } from './sweep-files.js';
-import type { TaskOutcome } from './expire-credits.js';
-import { giveWay } from './give-way.js';
 import { pruneEmailTokens, pruneRateLimits, pruneSessions, type Prune } from './prune.sql.js';
+import { sweepFiles } from './sweep-files.js';
+import { giveWay, type TaskOutcome } from './task.js';
 
 /** Of sessions fewer, for each takes all its tokens along. */
 const BATCHES: readonly (readonly [prune: Prune, rows: number])[] = [

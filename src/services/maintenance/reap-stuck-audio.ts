@@ -1,8 +1,8 @@
 import type { App } from '../../app.js';
-import type { TaskOutcome } from './expire-credits.js';
-import { failAudioQueue } from '../queues.js';
+import { readAbandoned, type AbandonedRow } from '../narrations/making/abandoned.sql.js';
 import { COULD_NOT_BE_MADE, failNarration } from '../narrations/settle-attempt.js';
-import { readAbandoned, type AbandonedRow } from '../narrations/making/claims.sql.js';
+import { failAudioQueue } from '../queues.js';
+import type { TaskOutcome } from './task.js';
 
 const AT_ONCE = 100;
 /** A narration and its job are one commit: what has no job for so long has lost it. */

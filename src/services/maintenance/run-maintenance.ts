@@ -1,12 +1,13 @@
 import type { App } from '../../app.js';
 import { transact } from '../../infra/db.js';
 import { writeAudit } from '../audit.sql.js';
-import { reapStuckAudio } from './reap-stuck-audio.js';
+import { readLedgerClock } from '../ledger/clock.sql.js';
 import { reconcileCredits } from '../reconciliation/reconcile.js';
-import { expireCredits, type TaskOutcome } from './expire-credits.js';
+import { expireCredits } from './expire-credits.js';
 import { grantMonthlyCredits } from './grant-monthly-credits.js';
-import { readLedgerClock } from './maintenance.sql.js';
 import { prune } from './prune.js';
+import { reapStuckAudio } from './reap-stuck-audio.js';
+import type { TaskOutcome } from './task.js';
 
 export type MaintenanceTask =
   | 'EXPIRE_CREDITS'

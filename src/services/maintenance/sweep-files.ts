@@ -1,7 +1,6 @@
 import type { App } from '../../app.js';
-import type { TaskOutcome } from './expire-credits.js';
-import { giveWay } from './give-way.js';
 import { dropLoose, readUnknownFiles } from './files.sql.js';
+import { giveWay, type TaskOutcome } from './task.js';
 
 /** What is younger may be on its way into the books. */
 const SPARED_MS = 24 * 3_600_000;

@@ -3,6 +3,7 @@ import type { App } from '../../app.js';
 import { notFound } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
 import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../../domain/paging.js';
+import { ledgerKey, splitLedgerKey } from '../credits/credits.js';
 import type { AudioStatus, NarrationKey } from './narrations.sql.js';
 
 export type { AudioStatus };
@@ -73,7 +74,7 @@ export async function audiosByKey(
   keys: readonly string[],
 ): Promise<Map<string, AudioView>> {
   const rows = await audiosOf(app, keys, 'id');
-  return new Map(rows.map((row) => [`${row.userId} ${row.id}`, row]));
+  return new Map(rows.map((row) => [ledgerKey(row.userId, row.id), row]));
 }
 
 /** The narrations of stories, newest first. @param keys `ledgerKey(userId, storyId)` */
@@ -83,7 +84,7 @@ export async function audiosByStory(
 ): Promise<Map<string, AudioView[]>> {
   const groups = new Map<string, AudioView[]>();
   for (const row of await audiosOf(app, keys, 'storyId')) {
-    const key = `${row.userId} ${row.storyId}`;
+    const key = ledgerKey(row.userId, row.storyId);
     groups.set(key, [...(groups.get(key) ?? []), row]);
   }
   return groups;
@@ -96,7 +97,7 @@ async function audiosOf(
 ): Promise<AudioView[]> {
   const ids = new Map<string, string[]>();
   for (const key of keys) {
-    const [userId = '', id = ''] = key.split(' ');
+    const { userId, id } = splitLedgerKey(key);
     ids.set(userId, [...(ids.get(userId) ?? []), id]);
   }
   return app.db.audio.findMany({
@@ -112,7 +113,8 @@ export async function audiosOfStory(
   story: { id: string },
   voiceId: string | null,
 ): Promise<AudioView[]> {
-  const audios = viewer === null ? [] : ((await loader.load(`${viewer.userId} ${story.id}`)) ?? []);
+  const audios =
+    viewer === null ? [] : ((await loader.load(ledgerKey(viewer.userId, story.id))) ?? []);
   return voiceId === null ? audios : audios.filter((audio) => audio.voiceId === voiceId);
 }
 

@@ -147,7 +147,7 @@ export async function writeEnding(
 }
 
 /** How a narration stands, for whoever stops it. */
-export interface StoppableRow {
+interface StoppableRow {
   readonly status: AudioStatus;
   readonly attempt: number;
   readonly jobId: string;

@@ -11,7 +11,7 @@ import { failAudioQueue, type SynthesizeAudioPayload } from '../queues.js';
 import { writeEnding, type Ending } from './narrations.sql.js';
 
 /** The job that is completed in the same transaction. */
-export interface SettledJob {
+interface SettledJob {
   readonly queueName: string;
   readonly delivery: Pick<Delivery<unknown>, 'id' | 'retryCount'>;
 }

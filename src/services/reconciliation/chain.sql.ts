@@ -19,7 +19,8 @@ export const REPLAY_INVARIANT = {
   description: 'Replaying the history by the rules gives the stored allocations.',
 } as const;
 
-const INSTANT = Prisma.raw(`'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'`);
+/** As the chain writes one. */
+export const INSTANT = Prisma.raw(`'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'`);
 
 /**
  * Links that do not hold: each transaction is compared with its stored predecessor, so that a broken
@@ -30,13 +31,13 @@ const INSTANT = Prisma.raw(`'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'`);
 export function readBrokenLinks(
   db: Db,
   range: HistoryRange,
-): Promise<{ userId: string; seq: number; id: string }[]> {
+): Promise<{ userId: string; seq: number }[]> {
   const { from, to, afterSeq, lastSeq } = range;
   return readAtLarge(
     db,
     (tx) => tx.$queryRaw`
     WITH links AS (
-      SELECT t.user_id, t.seq, t.id, t.hash, t.balance_after,
+      SELECT t.user_id, t.seq, t.hash, t.balance_after,
         lag(t.seq) OVER history AS previous_seq,
         coalesce(lag(t.balance_after) OVER history, 0) + t.amount AS balance,
         sha256(coalesce(lag(t.hash) OVER history, decode(repeat('00', 32), 'hex')) || convert_to(concat(
@@ -57,7 +58,7 @@ export function readBrokenLinks(
       WHERE t.user_id BETWEEN ${from}::uuid AND ${to}::uuid AND t.seq BETWEEN ${afterSeq}::int AND ${lastSeq}::int
       WINDOW history AS (PARTITION BY t.user_id ORDER BY t.seq)
     )
-    SELECT user_id AS "userId", seq, id FROM links
+    SELECT user_id AS "userId", seq FROM links
     WHERE seq > ${afterSeq}::int AND (
       seq <> coalesce(previous_seq, 0) + 1 OR balance_after <> balance OR hash <> right_hash)
     ORDER BY user_id, seq LIMIT 10000`,

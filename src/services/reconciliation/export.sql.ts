@@ -1,10 +1,10 @@
 import { Prisma, type Reader } from '../../infra/db.js';
+import { INSTANT } from './chain.sql.js';
 
-const INSTANT = Prisma.raw(`'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'`);
 const instant = (column: string): Prisma.Sql =>
   Prisma.sql`to_char(${Prisma.raw(column)} AT TIME ZONE 'UTC', ${INSTANT})`;
 
-export interface AccountSnapshot {
+interface AccountSnapshot {
   readonly user_id: string;
   readonly last_seq: number;
   /** Hex. */

@@ -1,4 +1,5 @@
 import type { App } from '../../app.js';
+import { FIRST_ID, idOfHex, LAST_ID } from '../../domain/ids.js';
 import { readAccountLengths, type HistoryRange } from './chain.sql.js';
 
 /** Something that must not be, with what is known of where. */
@@ -20,8 +21,6 @@ export interface Verification {
 
 export type Facts = Pick<App, 'db'>;
 
-export const FIRST_ID = '00000000-0000-0000-0000-000000000000';
-export const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 const LAST_SEQ = 2_147_483_647;
 const ACCOUNTS_AT_ONCE = 2_000;
 /** Bounds what is in memory, and how long one statement takes. */
@@ -67,8 +66,7 @@ const idBefore = (id: string): string => neighbour(id, -1n);
 
 function neighbour(id: string, step: bigint): string {
   const number = BigInt(`0x${id.replaceAll('-', '')}`) + step;
-  const hex = number.toString(16).padStart(32, '0');
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  return idOfHex(number.toString(16).padStart(32, '0'));
 }
 
 /** A long history is read a window at a time; the others are short enough to be read whole. */

@@ -1,6 +1,6 @@
 import type { App } from '../../app.js';
 import { newId } from '../../domain/ids.js';
-import { readLedgerClock } from '../maintenance/maintenance.sql.js';
+import { readLedgerClock } from '../ledger/clock.sql.js';
 import { countTransactions, readTransactionIds } from './reconcile.sql.js';
 import type { Violation } from './parts.js';
 import { LEDGER_INVARIANTS, verifyLedger } from './verify.js';

@@ -30,12 +30,9 @@ export async function checkReplays(app: Facts, part: Part, report: Report): Prom
       knowLots(replay, lots.map(lotOf));
       for (const entry of entries.map(entryOf)) {
         if (replayEntry(replay, entry)) continue;
-        const { invariant, lotId, seq } = {
-          invariant: REPLAY_INVARIANT.number,
-          lotId: entry.allocations[0]?.lotId ?? null,
-          seq: entry.seq,
-        };
-        wrong.push({ invariant, userId, lotId, seq, audioId: null });
+        const lotId = entry.allocations[0]?.lotId ?? null;
+        const { number: invariant } = REPLAY_INVARIANT;
+        wrong.push({ invariant, userId, lotId, seq: entry.seq, audioId: null });
       }
     }
     carried = replays;

@@ -1,8 +1,7 @@
+import { FIRST_ID, LAST_ID } from '../../domain/ids.js';
 import { CHAIN_INVARIANT, readBrokenLinks, readWrongHeads, REPLAY_INVARIANT } from './chain.sql.js';
 import { INVARIANTS, readViolations, type Invariant } from './invariants.sql.js';
 import {
-  FIRST_ID,
-  LAST_ID,
   partsOf,
   windowsOf,
   type Facts,

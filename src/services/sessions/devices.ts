@@ -1,9 +1,11 @@
 import type { App } from '../../app.js';
 import { notFound } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
-import { Prisma, transact, type Tx } from '../../infra/db.js';
+import { transact } from '../../infra/db.js';
 import { writeAudit } from '../audit.sql.js';
+import { ledgerKey, splitLedgerKey } from '../credits/credits.js';
 import { MOST_DEVICES } from './sessions.js';
+import { endSessions } from './sessions.sql.js';
 import type { Viewer } from './viewer.js';
 
 /** A signed-in device as its owner sees it. */
@@ -23,12 +25,8 @@ export async function sessionsByKey(
   app: App,
   keys: readonly string[],
 ): Promise<Map<string, SessionView>> {
-  const rows = await app.db.session.findMany({
-    where: {
-      OR: keys.map((key) => ({ userId: key.split(' ')[0] ?? '', id: key.split(' ')[1] ?? '' })),
-    },
-  });
-  return new Map(rows.map((row) => [`${row.userId} ${row.id}`, row]));
+  const rows = await app.db.session.findMany({ where: { OR: keys.map(splitLedgerKey) } });
+  return new Map(rows.map((row) => [ledgerKey(row.userId, row.id), row]));
 }
 
 /** The devices that are signed in, most recently used first. Bounded: nobody has more than MOST_DEVICES. */
@@ -71,22 +69,4 @@ async function endOwn(
   });
   app.sessionStates.forget(userId);
   return ended.length;
-}
-
-/** Ends devices that are signed in, by the database’s clock. @returns their ids. Index: sessions_live. */
-export async function endSessions(
-  tx: Tx,
-  which: { userId: string; id?: string | { not: string } },
-): Promise<string[]> {
-  const { userId, id } = which;
-  const those =
-    id === undefined
-      ? Prisma.empty
-      : typeof id === 'string'
-        ? Prisma.sql`AND id = ${id}::uuid`
-        : Prisma.sql`AND id <> ${id.not}::uuid`;
-  const ended = await tx.$queryRaw<{ id: string }[]>`
-    UPDATE sessions SET revoked_at = now()
-    WHERE user_id = ${userId}::uuid ${those} AND revoked_at IS NULL AND expires_at > now() RETURNING id`;
-  return ended.map((session) => session.id);
 }

@@ -1,6 +1,8 @@
-import type { Reader, Tx } from '../../infra/db.js';
+import { Prisma, type Reader, type Tx } from '../../infra/db.js';
+import type { UserView } from '../accounts/people.js';
+import type { TokenTransport } from './sessions.js';
 
-export interface NewSession {
+interface NewSession {
   readonly userId: string;
   readonly id: string;
   /** Of its first refresh token. */
@@ -18,7 +20,7 @@ export async function insertSession(
     readonly name: string | null;
     readonly userAgent: string | null;
     readonly ipAddress: string | null;
-    readonly transport: string;
+    readonly transport: TokenTransport;
   },
 ): Promise<Date> {
   const [row] = await tx.$queryRaw<[{ expiresAt: Date }]>`
@@ -45,10 +47,28 @@ export const endLeastUsed = (tx: Tx, userId: string, most: number): Promise<numb
       SELECT id FROM sessions WHERE user_id = ${userId}::uuid AND revoked_at IS NULL AND expires_at > now()
       ORDER BY last_used_at DESC, id DESC OFFSET ${most})`;
 
+/** Ends devices that are signed in, by the database’s clock. @returns their ids. Index: sessions_live. */
+export async function endSessions(
+  tx: Tx,
+  which: { userId: string; id?: string | { not: string } },
+): Promise<string[]> {
+  const { userId, id } = which;
+  const those =
+    id === undefined
+      ? Prisma.empty
+      : typeof id === 'string'
+        ? Prisma.sql`AND id = ${id}::uuid`
+        : Prisma.sql`AND id <> ${id.not}::uuid`;
+  const ended = await tx.$queryRaw<{ id: string }[]>`
+    UPDATE sessions SET revoked_at = now()
+    WHERE user_id = ${userId}::uuid ${those} AND revoked_at IS NULL AND expires_at > now() RETURNING id`;
+  return ended.map((session) => session.id);
+}
+
 export interface SessionRow {
   readonly id: string;
   readonly userId: string;
-  readonly transport: 'BODY' | 'COOKIE';
+  readonly transport: TokenTransport;
   readonly absoluteExpiresAt: Date;
   readonly expiresAt: Date;
   readonly revokedAt: Date | null;
@@ -89,7 +109,7 @@ export async function isOfLiveSession(
 }
 
 export interface SessionState {
-  readonly role: 'USER' | 'ADMIN';
+  readonly role: UserView['role'];
   readonly suspended: boolean;
   /** When it is signed out unless it is used, from when it was read. */
   readonly endsInMs: number;

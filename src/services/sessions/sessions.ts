@@ -46,7 +46,7 @@ export const MOST_DEVICES = 100;
 /** The predecessor of a refresh token is answered with the same successor for this long. */
 const REUSE_GRACE_MS = 10_000;
 
-/** A device that is signed in with the transaction; its tokens are made afterwards by `signIn`. */
+/** A device that is signed in with the transaction; its access token is made afterwards by `issueTokens`. */
 export interface OpenedSession {
   readonly userId: string;
   readonly sessionId: string;

@@ -4,6 +4,7 @@ import { accountSuspended, unauthenticated, type DomainError } from '../../domai
 import { asUserId, isId, type UserId } from '../../domain/ids.js';
 import type { Db } from '../../infra/db.js';
 import type { Listener } from '../../infra/notices.js';
+import { MOST_DEVICES } from './sessions.js';
 import { readSessionState, type SessionState } from './sessions.sql.js';
 
 /** Who is asking. */
@@ -53,7 +54,7 @@ export function createSessionStates(db: Db, heard: () => boolean): SessionStates
       state: readSessionState(db, { userId, sessionId }),
     };
     // Nobody has more than a few devices; whoever makes tokens for many shall not fill the memory.
-    if (sessions.size >= 100) sessions.clear();
+    if (sessions.size >= MOST_DEVICES) sessions.clear();
     sessions.set(sessionId, remembered);
     people.set(userId, sessions);
     remembered.state.catch(() => sessions.delete(sessionId));

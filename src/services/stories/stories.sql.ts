@@ -1,6 +1,6 @@
 import { patternOf } from '../../domain/text.js';
 import type { Window } from '../../domain/paging.js';
-import { Prisma, type Reader } from '../../infra/db.js';
+import { Prisma, type Reader, type Tx } from '../../infra/db.js';
 
 /** A story without its words, which are read only when they are asked for. */
 export interface Story {
@@ -64,3 +64,16 @@ export async function readStory(
 export function readStories(db: Reader, ids: readonly string[]): Promise<Story[]> {
   return db.$queryRaw<Story[]>`${STORIES} WHERE s.id = ANY(${ids}::uuid[])`;
 }
+
+/** Writes words down unless they are there already, whoever they were of. Index: story_texts_pkey. */
+export const keepText = (
+  tx: Tx,
+  text: { readonly hash: string; readonly content: string; readonly characterCount: number },
+): Promise<number> =>
+  tx.$executeRaw`
+    INSERT INTO story_texts (hash, content, character_count)
+    VALUES (${text.hash}, ${text.content}, ${text.characterCount}) ON CONFLICT (hash) DO NOTHING`;
+
+/** Two stories of one title at once take their turn, to the end of the transaction. */
+export const lockSlugs = (tx: Tx): Promise<number> =>
+  tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtext('talebank story slugs'))`;

@@ -7,7 +7,14 @@ import { countCodePoints, isCleanText, sha256Hex, slugify } from '../../domain/t
 import { isUniqueViolation, transact, type Tx } from '../../infra/db.js';
 import { writeAudit } from '../audit.sql.js';
 import { language, line, parseRequest, text } from '../validation.js';
-import { readLibrary, readStories, readStory, type Story } from './stories.sql.js';
+import {
+  keepText,
+  lockSlugs,
+  readLibrary,
+  readStories,
+  readStory,
+  type Story,
+} from './stories.sql.js';
 
 export type { Story };
 
@@ -197,16 +204,13 @@ async function saving(app: App, slug: string | null, save: () => Promise<string>
 
 async function saveText(tx: Tx, content: string): Promise<{ textHash: string }> {
   const hash = sha256Hex(content);
-  await tx.$executeRaw`
-    INSERT INTO story_texts (hash, content, character_count)
-    VALUES (${hash}, ${content}, ${countCodePoints(content)}) ON CONFLICT (hash) DO NOTHING`;
+  await keepText(tx, { hash, content, characterCount: countCodePoints(content) });
   return { textHash: hash };
 }
 
 /** The title's own slug, or with the first number that is free behind it. */
 async function freeSlug(tx: Tx, title: string): Promise<string> {
-  // Two stories of one title at once take their turn, to the end of the transaction.
-  await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtext('talebank story slugs'))`;
+  await lockSlugs(tx);
   const base = slugify(title) || 'story';
   const taken = await tx.story.findMany({
     where: { deletedAt: null, OR: [{ slug: base }, { slug: { startsWith: `${base}-` } }] },

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { notFound } from '../../domain/errors.js';
 import { isCleanText } from '../../domain/text.js';
 import { language, parseRequest } from '../validation.js';
+import { writeVoices } from './voices.sql.js';
 
 export interface Voice {
   readonly id: string;
@@ -67,15 +68,5 @@ export async function syncVoices(app: App): Promise<void> {
     gender: voice.gender,
     position: index,
   }));
-  await app.db.$executeRaw`
-    WITH offered AS (
-      SELECT * FROM json_to_recordset(${JSON.stringify(offered)}::json)
-        AS v(id text, voice text, name text, languages text[], gender text, position int)
-    ), gone AS (
-      UPDATE voices SET available = false WHERE available AND id NOT IN (SELECT id FROM offered)
-    )
-    INSERT INTO voices (id, provider, provider_voice, name, languages, gender, position)
-    SELECT id, ${provider}, voice, name, languages, gender, position FROM offered
-    ON CONFLICT (id) DO UPDATE SET name = excluded.name, languages = excluded.languages,
-      gender = excluded.gender, position = excluded.position, available = true`;
+  await writeVoices(app.db, provider, offered);
 }

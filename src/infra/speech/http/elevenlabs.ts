@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { withoutMarkup } from '../../../domain/speakable.js';
 import type { BareProvider } from '../guard.js';
 import {
+  notAudio,
   SpeechError,
   stopped,
   type ProviderVoice,
@@ -15,7 +16,7 @@ import {
   mostBytesFor,
   type HttpAnswer,
 } from './http-speech.js';
-import { notAudio, samplesOf } from './wav.js';
+import { samplesOf } from './wav.js';
 
 export interface ElevenLabsOptions {
   /** Without a slash at its end. */

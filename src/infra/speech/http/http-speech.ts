@@ -1,7 +1,6 @@
 import { mostSecondsOf } from '../../../domain/speakable.js';
-import { SpeechError, type SpeechErrorKind, type SpokenSentence } from '../provider.js';
+import { notAudio, SpeechError, type SpeechErrorKind, type SpokenSentence } from '../provider.js';
 import { retryAfterMsOf } from '../rate-gate.js';
-import { notAudio } from './wav.js';
 
 export interface HttpRequest {
   readonly url: string;

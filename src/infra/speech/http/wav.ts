@@ -1,4 +1,4 @@
-import { SpeechError, type SpokenSentence } from '../provider.js';
+import { notAudio, SpeechError, type SpokenSentence } from '../provider.js';
 
 /** The rates that MP3 has (MPEG 1, 2 and 2.5, layer III). */
 const SAMPLE_RATES_HZ = [8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000];
@@ -42,10 +42,6 @@ export function readWav(file: Uint8Array, mostSeconds: number): SpokenSentence {
   }
   throw notAudio('The WAV file has no data.');
 }
-
-/** Passing: the next answer may be better. */
-export const notAudio = (message: string): SpeechError =>
-  new SpeechError(message, { permanent: false, kind: 'not-audio' });
 
 const ascii = (bytes: Buffer, at: number): string => bytes.toString('latin1', at, at + 4);
 

@@ -1,9 +1,9 @@
 import type { App } from '../../../app.js';
 import { isId } from '../../../domain/ids.js';
 import { topics, type Follower } from '../../live/followers.js';
-import { readScript, type ScriptRow } from './claims.sql.js';
 import { planSentences, renditionHashOf, type PlannedSentence } from './plan.js';
 import { readPlaces, type SentencePlace } from './sentences.sql.js';
+import { readScript, type ScriptRow } from './script.sql.js';
 import { readSentence } from './stored-sentences.js';
 
 /**

@@ -9,13 +9,13 @@ import { failNarration } from '../settle-attempt.js';
 import { assemble, type Assembled } from './assemble.js';
 import {
   claimNarration,
-  holdRendition,
   writeProgress,
   writeReady,
   type Claim,
   type ClaimRow,
 } from './claims.sql.js';
 import { planSentences, renditionHashOf, type PlannedSentence, type Script } from './plan.js';
+import { holdRendition } from './renditions.sql.js';
 import { placeInRendition } from './sentences.sql.js';
 import { speakSentences } from './speak-sentences.js';
 

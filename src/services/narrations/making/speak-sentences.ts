@@ -37,9 +37,9 @@ interface Tally {
 
 /**
  * Sees to it that every sentence has been spoken and is stored. Only what is missing is spoken, and each sentence
- * by one process at a time, so that a provider is paid for it once: what others are speaking is waited for. One
- * that fails holds up no other; the failure is thrown when everything that was begun is stored, so that the next
- * try has only the failed ones to speak.
+ * by one process at a time, so that a provider is paid for it once: what others are speaking is waited for. A
+ * failure does not stop the others, unless it is fatal or the third in a row; it is thrown when everything that was
+ * begun is stored, so that the next try has only what is missing to speak.
  * @throws SpeechError, or what kept a sentence from being stored
  */
 export async function speakSentences(

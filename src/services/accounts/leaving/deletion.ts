@@ -1,16 +1,16 @@
 import { z } from 'zod';
-import type { App } from '../../app.js';
-import { conflict, wrongPassword } from '../../domain/errors.js';
-import { newId } from '../../domain/ids.js';
-import { transact, type User } from '../../infra/db.js';
-import { writeAudit } from '../audit.sql.js';
-import { eraseAccountQueue } from '../queues.js';
-import { endSessions } from '../sessions/devices.js';
-import type { Viewer } from '../sessions/viewer.js';
-import { parseRequest } from '../validation.js';
-import { isAdministrator } from './administration.js';
-import { withPassword, type Credentials } from './credentials.js';
-import { closeAccount, lockStandings } from './people.sql.js';
+import type { App } from '../../../app.js';
+import { lastAdministrator, wrongPassword } from '../../../domain/errors.js';
+import { newId } from '../../../domain/ids.js';
+import { transact, type User } from '../../../infra/db.js';
+import { writeAudit } from '../../audit.sql.js';
+import { eraseAccountQueue } from '../../queues.js';
+import { endSessions } from '../../sessions/sessions.sql.js';
+import type { Viewer } from '../../sessions/viewer.js';
+import { parseRequest } from '../../validation.js';
+import { isAdministrator } from '../administration.js';
+import { withPassword, type Credentials } from '../credentials.js';
+import { closeAccount, lockStandings } from '../people.sql.js';
 
 const deletion = z.object({ password: z.string().max(1000, 'must be at most 1,000 characters') });
 
@@ -45,7 +45,7 @@ function erasePerson(app: App, { id, passwordHash }: Credentials): Promise<void>
     const standings = await lockStandings(tx, [id]);
     const others = standings.filter((one) => one.id !== id);
     if (standings.some((one) => one.id === id && isAdministrator(one)) && others.length === 0)
-      throw conflict('This is the last administrator. Make someone else one first.');
+      throw lastAdministrator();
     const at = new Date();
     // Someone else may have changed the password while it was checked, or deleted the account.
     const { count } = await tx.user.updateMany({

@@ -1,11 +1,11 @@
-import type { App } from '../../app.js';
-import { asLotId, asUserId } from '../../domain/ids.js';
-import { transact } from '../../infra/db.js';
-import { storageKey } from '../narrations/addresses.js';
-import { failNarration } from '../narrations/settle-attempt.js';
-import { beginErasing } from '../narrations/making/claims.sql.js';
-import { forgetFile } from '../narrations/making/sentences.sql.js';
-import type { EraseAccountPayload } from '../queues.js';
+import type { App } from '../../../app.js';
+import { asLotId, asUserId } from '../../../domain/ids.js';
+import { transact } from '../../../infra/db.js';
+import { storageKey } from '../../narrations/addresses.js';
+import { failNarration } from '../../narrations/settle-attempt.js';
+import { beginErasing } from '../../narrations/making/renditions.sql.js';
+import { forgetFile } from '../../narrations/making/sentences.sql.js';
+import type { EraseAccountPayload } from '../../queues.js';
 
 const AT_ONCE = 100;
 

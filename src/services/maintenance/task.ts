@@ -2,6 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '../../app.js';
 import { countBusyConnections } from './maintenance.sql.js';
 
+/** What a task came to. */
+export interface TaskOutcome {
+  /** Lots, users, … that it looked at. */
+  readonly processed: number;
+  /** Of these, how many it changed. */
+  readonly changed: number;
+}
+
 /** A task that gives way pauses this many times as long as its last batch took. */
 const PAUSE_FACTOR = 3;
 const LONGEST_PAUSE_MS = 2_000;

@@ -1,0 +1,40 @@
+import { Prisma, type Db, type Reader, type Tx } from '../../infra/db.js';
+import type { OpaqueToken } from '../../infra/tokens.js';
+import type { EmailPurpose } from './email-tokens.js';
+
+/**
+ * Keeps the hash of a token. @returns 0 when there is nobody any more whom it could be for. Locks the person
+ * against being deleted meanwhile. Index: users_pkey.
+ */
+export const insertEmailToken = (
+  db: Pick<Db, '$executeRaw'>,
+  { userId, hash }: OpaqueToken,
+  purpose: EmailPurpose,
+  lifetimeHours: number,
+): Promise<number> =>
+  db.$executeRaw`
+    INSERT INTO email_tokens (user_id, hash, purpose, created_at, expires_at)
+    SELECT id, ${hash}, ${purpose}, now(), now() + ${lifetimeHours} * interval '1 hour'
+    FROM users WHERE id = ${userId}::uuid AND deleted_at IS NULL FOR KEY SHARE`;
+
+/** The one token, while it is good, by the database's clock. Index: email_tokens_pkey. */
+const good = ({ userId, hash }: OpaqueToken, purpose: EmailPurpose): Prisma.Sql => Prisma.sql`
+  user_id = ${userId}::uuid AND hash = ${hash} AND purpose = ${purpose} AND expires_at > now()`;
+
+/** Whether a token is good. No locks. Index: email_tokens_pkey. */
+export async function isGoodEmailToken(
+  db: Reader,
+  token: OpaqueToken,
+  purpose: EmailPurpose,
+): Promise<boolean> {
+  const found = await db.$queryRaw<unknown[]>`
+    SELECT FROM email_tokens WHERE ${good(token, purpose)}`;
+  return found.length > 0;
+}
+
+/** @returns 0 when the token is not good. Index: email_tokens_pkey. */
+export const deleteEmailToken = (
+  tx: Tx,
+  token: OpaqueToken,
+  purpose: EmailPurpose,
+): Promise<number> => tx.$executeRaw`DELETE FROM email_tokens WHERE ${good(token, purpose)}`;

@@ -1,0 +1,41 @@
+import { FIRST_ID } from '../../../domain/ids.js';
+import { readAtLarge, type Db } from '../../../infra/db.js';
+
+/** A narration in the making that nobody makes. */
+export interface AbandonedRow {
+  readonly userId: string;
+  readonly audioId: string;
+  readonly attempt: number;
+  readonly updatedAt: Date;
+}
+
+/**
+ * Narrations in the making without a live job, neither one that makes them nor one that settles them, oldest first
+ * after a place. No locks: how they stand is looked at again when they are settled. Indexes: audios_unsettled,
+ * and pg-boss' own for the jobs.
+ */
+export function readAbandoned(
+  db: Db,
+  queues: { readonly making: string; readonly failing: string },
+  wanted: { readonly after: AbandonedRow | null; readonly forMs: number; readonly limit: number },
+): Promise<AbandonedRow[]> {
+  const { after, forMs, limit } = wanted;
+  return readAtLarge(
+    db,
+    (tx) => tx.$queryRaw<AbandonedRow[]>`
+    SELECT u.user_id AS "userId", u.id AS "audioId", u.attempt, u.updated_at AS "updatedAt"
+    FROM audios u
+    WHERE u.status IN ('QUEUED', 'PROCESSING')
+      AND u.updated_at < ledger_now() - ${forMs} * interval '1 millisecond'
+      AND (u.updated_at, u.user_id, u.id) > (coalesce(${after?.updatedAt ?? null}::timestamptz, '-infinity'),
+        ${after?.userId ?? FIRST_ID}::uuid, ${after?.audioId ?? FIRST_ID}::uuid)
+      AND NOT EXISTS (
+        SELECT FROM pgboss.job j WHERE j.name = ${queues.making} AND j.id = u.job_id
+          AND j.state IN ('created', 'retry', 'active'))
+      AND NOT EXISTS (
+        SELECT FROM pgboss.job j WHERE j.name = ${queues.failing}
+          AND j.state IN ('created', 'retry', 'active')
+          AND j.data->>'audioId' = u.id::text AND (j.data->>'attempt')::int = u.attempt)
+    ORDER BY u.updated_at, u.user_id, u.id LIMIT ${limit}`,
+  );
+}

@@ -1,0 +1,22 @@
+import type { Reader } from '../../../infra/db.js';
+import type { AudioStatus } from '../narrations.sql.js';
+import type { Script } from './plan.js';
+
+/** What a narration is to say, and how it stands. */
+export interface ScriptRow extends Script {
+  readonly userId: string;
+  readonly audioId: string;
+  readonly status: AudioStatus;
+}
+
+/** Index: audios_id_idx. */
+export async function readScript(db: Reader, audioId: string): Promise<ScriptRow | undefined> {
+  const [row] = await db.$queryRaw<ScriptRow[]>`
+    SELECT a.user_id AS "userId", a.id AS "audioId", a.status::text, a.text_hash AS "textHash", t.content,
+           s.language, v.provider, v.provider_voice AS "providerVoice"
+    FROM audios a
+    JOIN story_texts t ON t.hash = a.text_hash JOIN voices v ON v.id = a.voice_id
+    JOIN stories s ON s.id = a.story_id
+    WHERE a.id = ${audioId}::uuid`;
+  return row;
+}
