@@ -65,11 +65,7 @@ export async function createServer(
     request.raw.socket.setTimeout(UNREAD_MS);
     done();
   });
-  // Streams that never end by themselves must not hold up a stop.
-  server.addHook('preClose', (done) => {
-    app.followers.close();
-    done();
-  });
+  endWithoutWaiting(server, app);
   server.setNotFoundHandler((_request, reply) =>
     reply.code(404).send({ error: 'There is nothing here.' }),
   );
@@ -97,6 +93,21 @@ export async function createServer(
   if (app.config.graphiql) await serveGraphiql(server, { folder: options.graphiqlFolder });
   await serveGraphql(server, app);
   return server;
+}
+
+/** Neither streams that never end by themselves nor connections that have ended theirs hold up a stop. */
+function endWithoutWaiting(server: FastifyInstance, app: App): void {
+  let closing = false;
+  server.addHook('preClose', (done) => {
+    closing = true;
+    app.followers.close();
+    done();
+  });
+  // What was answered since then was promised that the connection would stay.
+  server.addHook('onResponse', (request, _reply, done) => {
+    if (closing) request.raw.socket.end();
+    done();
+  });
 }
 
 function secure(app: App, request: FastifyRequest, reply: FastifyReply): void {

@@ -13,6 +13,7 @@ export const limitsOfAnswers: IMiddleware = { Mutation: creditReadsInAnswer };
 export const limits: IMiddleware = {
   Query: { creditLots: creditReads, creditHistory: creditReads },
   User: { credits: creditReads, creditLots: creditReads, creditHistory: creditReads },
+  Credits: { balanceAt: creditReads },
   Mutation: {
     login: limited(address('login')),
     register: limited(address('register')),

@@ -139,6 +139,11 @@ const ACCOUNT_LIMITS: readonly [string, number, string][] = [
   ],
   ['reads of the balance', 60, '{ me { credits { balance } } }'],
   ['reads of the history', 60, '{ creditHistory { nodes { id } } }'],
+  [
+    'documents with two earlier balances',
+    20,
+    '{ me { credits { a: balanceAt(at: "2026-01-01T00:00:00Z") b: balanceAt(at: "2026-02-01T00:00:00Z") } } }',
+  ],
   ['confirmations asked for again', 5, 'mutation { resendVerification }'],
   ['tries to delete it', 3, 'mutation { deleteAccount(password: "wrong") }'],
   [

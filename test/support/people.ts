@@ -35,11 +35,14 @@ export async function administrator(url: string): Promise<Person> {
   };
 }
 
-/** So many code points in sentences of which no two are the same. */
+let tales = 0;
+
+/** So many code points in sentences that no other text has, so that each of them is still to be spoken. */
 export function textOf(length: number, beginning = ''): string {
+  tales += 1;
   let text = beginning;
   for (let night = 1; text.length < length; night += 1)
-    text += `On night ${String(night)} the moon went over the hill and looked into every window. `;
+    text += `On night ${String(tales)}-${String(night)} the moon went over the hill and looked into every window. `;
   return `${text.slice(0, length - 1)}.`;
 }
 

@@ -52,7 +52,7 @@ export const limited =
     return resolve(parent, args, context, info);
   };
 
-const CREDIT_READS: readonly string[] = ['credits', 'creditLots', 'creditHistory'];
+const CREDIT_READS: readonly string[] = ['credits', 'creditLots', 'creditHistory', 'balanceAt'];
 
 /**
  * All of a query, or of an event of a subscription, are counted with the first that is resolved, for counting costs

@@ -3,6 +3,7 @@ import type { App } from '../../app.js';
 import { accountSuspended, unauthenticated } from '../../domain/errors.js';
 import { readCreditsVersion } from '../credits/credits.sql.js';
 import { findAudio, type AudioView } from '../narrations/audios.js';
+import { countAgainstLimit } from '../limits.js';
 import type { Viewer } from '../sessions/viewer.js';
 import { topics, type Follower } from './followers.js';
 
@@ -42,12 +43,17 @@ export function followAudio(
   });
 }
 
-/** The viewer's points, each time they change, also because some of them lapse. @throws as followAudio */
-export function followCredits(
+/**
+ * The viewer's points, each time they change, also because some of them lapse. Beginning to follow counts as a read
+ * of them, or whoever comes again and again would read without a limit. @throws as followAudio
+ */
+export async function followCredits(
   app: App,
   subscriber: Subscriber,
 ): Promise<AsyncGenerator<{ userId: string }>> {
   const { userId } = subscriber.viewer;
+  const counted = { limit: 'creditReads', by: 'account', whose: userId } as const;
+  await countAgainstLimit(app, { ...counted, goOnUncounted: true });
   return follow(app, subscriber, topics.credits(userId), async () => {
     const { version, lapsesInMs } = await readCreditsVersion(app.db, userId);
     return { value: { userId }, version, goodForMs: lapsesInMs ?? Infinity };
