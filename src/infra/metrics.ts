@@ -53,7 +53,7 @@ const METRICS = {
   ),
   /** By type of movement and source of the lot. */
   ledgerPoints: counter('ledger_points_total', 'Points moved in or out of lots.', 'type', 'source'),
-  /** They will be tried again, or were refused. */
+  /** Those of narrations are tried again. */
   refundFailures: counter('ledger_refund_failures_total', 'Refunds that did not succeed.'),
   maintenanceRuns: counter('maintenance_runs_total', 'Runs of scheduled tasks.', 'task', 'result'),
   maintenanceSeconds: histogram(
