@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import pg from 'pg';
 import type { OpenApp } from '../../src/app.js';
+import type { DomainError } from '../../src/domain/errors.js';
 import type { UserId } from '../../src/domain/ids.js';
 import type { CreditSource } from '../../src/domain/ledger/lots.js';
 import type * as Maintenance from '../../src/services/maintenance/run-maintenance.js';
@@ -10,6 +11,7 @@ import { createDatabase, type TestDatabase } from '../support/cluster.js';
 import { debit, grant, outcome, refund, revoke } from '../support/commands.js';
 import { compiled } from '../support/compiled.js';
 import { expectSoundLedger } from '../support/invariants.js';
+import { timeOf } from '../support/measure.js';
 import { storm } from '../support/storm.js';
 
 /**
@@ -238,3 +240,34 @@ test('ten thousand debits from three processes against six thousand points: exac
   );
   expect(lots?.remaining).toBe(0);
 }, 120_000);
+
+test('a batch that one request poisons does not wait for an account that another of its requests needs', async () => {
+  const people = await makeAccounts(database, 8, { monthlyCredits: 0 });
+  const [held = admin, poisoned = admin, ...others] = people;
+  // Something that the command cannot foresee: the rows of this account are refused by the database.
+  await database.sql(
+    `ALTER TABLE credit_lots ADD CONSTRAINT poison CHECK (user_id <> '${poisoned}')`,
+  );
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  await client.query('BEGIN');
+  await client.query('SELECT FROM credit_accounts WHERE user_id = $1 FOR UPDATE', [held]);
+  // Asked for in one breath, they are one batch.
+  const [waiting, refused, ...answers] = people.map((userId) =>
+    grant(apps[0], userId, { amount: 3 }).catch((error: unknown) => (error as DomainError).code),
+  );
+  // A lock is waited for at most five seconds.
+  expect(await timeOf(() => Promise.all(answers))).toBeLessThan(3_000);
+  for (const answer of await Promise.all(answers))
+    expect(answer).toMatchObject({ replayed: false });
+  expect(await refused).toBe('INTERNAL');
+  await database.sql('ALTER TABLE credit_lots DROP CONSTRAINT poison');
+  await client.query('COMMIT');
+  await client.end();
+  expect(await waiting).toMatchObject({ replayed: false });
+  const [sum] = await database.sql<{ points: number }>(
+    'SELECT sum(remaining)::int AS points FROM credit_lots WHERE user_id = ANY($1)',
+    [people],
+  );
+  expect(sum).toEqual({ points: 3 * (others.length + 1) });
+});

@@ -69,10 +69,7 @@ export function groupCommit<Request extends { userId: UserId }, Result>(
         return requests.map(() => refusalOf(error));
       }
       const settlements: Settlement<Result>[] = [];
-      for (const request of requests) {
-        const alone = (): Promise<Settlements> => settleBatch([request], { wait: true });
-        settlements.push(...(await (options.wait ? alone() : waiting(alone))));
-      }
+      for (const request of requests) settlements.push(...(await settleBatch([request], options)));
       return settlements;
     }
   }
@@ -80,15 +77,30 @@ export function groupCommit<Request extends { userId: UserId }, Result>(
   const door = gatherWhileBusy((requests: Batch) => settleBatch(requests, { wait: false }));
   const busyAccounts = new Map<UserId, Gatherer<Request, Settlement<Result>>>();
 
+  /** Settles those that have not been: of a batch that had to be tried one by one some may have been let in. */
+  async function settleRest(
+    requests: Batch,
+    before: Settlements,
+    options: { wait: boolean },
+  ): Promise<Settlements> {
+    const isOpen = (_: unknown, index: number): boolean => before[index] === LOCKED;
+    const answers = (await settleBatch(requests.filter(isOpen), options)).values();
+    return before.map((settled) =>
+      settled === LOCKED ? (answers.next().value ?? LOCKED) : settled,
+    );
+  }
+
   /** Looks again and again; whoever is never let in waits in the database's own queue, at last. */
   async function settleWhenFree(requests: Batch): Promise<Settlements> {
-    for (let tries = 0; tries < MOST_LOOKS; tries += 1) {
+    let settlements: Settlements = requests.map(() => LOCKED);
+    for (let tries = 0; tries < MOST_LOOKS && settlements.includes(LOCKED); tries += 1) {
       await sleep(Math.random() * Math.min(LONGEST_LOOK_MS, 2 ** tries));
-      const settlements = await settleBatch(requests, { wait: false });
-      if (!settlements.includes(LOCKED)) return settlements;
+      settlements = await settleRest(requests, settlements, { wait: false });
     }
-    if (waiting.activeCount >= waiting.concurrency) return requests.map(() => busy());
-    return waiting(() => settleBatch(requests, { wait: true }));
+    if (!settlements.includes(LOCKED)) return settlements;
+    if (waiting.activeCount >= waiting.concurrency)
+      return settlements.map((settled) => (settled === LOCKED ? busy() : settled));
+    return waiting(() => settleRest(requests, settlements, { wait: true }));
   }
 
   /** At the account's own door, which is there for as long as someone stands at it. */
