@@ -84,10 +84,15 @@ const withoutValues = (message: string): string =>
     .replace(/Value "[^]*" does not exist/, 'The value does not exist')
     .replace(/((?:Block)?String) "[^]*"/, '$1');
 
-/** Of what is refused in variables GraphQL suggests what was meant, which tells of the schema. */
-export const withoutSuggestion = (error: GraphQLFormattedError): GraphQLFormattedError => ({
+/**
+ * As it is said where introspection is off: of what is refused in variables GraphQL suggests what was meant, which
+ * tells of the schema, and of introspection how a programmer could switch it on.
+ */
+export const withoutHints = (error: GraphQLFormattedError): GraphQLFormattedError => ({
   ...error,
-  message: error.message.replace(/ Did you mean [^]*\?$/, ''),
+  message: error.message
+    .replace(/ Did you mean [^]*\?$/, '')
+    .replace(/^GraphQL introspection [^]*$/, 'Introspection is switched off.'),
 });
 
 /** The argument or input field that GraphQL itself refused; undefined when it was none. */

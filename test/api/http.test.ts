@@ -233,6 +233,7 @@ test('without introspection the schema is not told, in no suggestion either', as
   const closed = await talebank.join({ INTROSPECTION: 'false', GRAPHIQL: 'false' });
   const asked = await send(closed.url, '{ __schema { types { name } } }');
   expect(asked.status).toBe(400);
+  expect(asked.errors[0]?.message).toBe('Introspection is switched off.');
   const slip = await send(closed.url, '{ storie { nodes { id } } }');
   expect(slip.errors[0]?.message).not.toContain('stories');
   expect((await fetch(`${closed.url}/graphiql/`)).status).toBe(404);

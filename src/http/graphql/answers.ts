@@ -1,7 +1,7 @@
 import type { GraphQLFormattedError } from 'graphql';
 import type { App } from '../../app.js';
 import { ERROR_CODES, type ErrorCode } from '../../domain/errors.js';
-import { formatError, withoutSuggestion } from '../../resolvers/format-error.js';
+import { formatError, withoutHints } from '../../resolvers/format-error.js';
 import { currentRequest } from '../requests.js';
 
 /** Each is placed and described, and whoever mends the first few asks again anyway. */
@@ -19,8 +19,8 @@ export function sayError(
   const said = formatError(formatted, error, requestId, (id, cause) => {
     app.log.error({ requestId: id, err: cause }, 'unexpected error');
   });
-  // A suggestion would give away what introspection hides.
-  return app.config.introspection ? said : withoutSuggestion(said);
+  // A hint would give away what introspection hides.
+  return app.config.introspection ? said : withoutHints(said);
 }
 
 /** The status of an answer with errors is the gravest of theirs. */
