@@ -45,7 +45,7 @@ import {
   SCHEDULED_QUEUES,
   sendMailQueue,
   synthesizeAudioQueue,
-  type SynthesizeAudioPayload,
+  type NarrationJob,
 } from './services/queues.js';
 
 /** Everything a service may use, wired by hand, once for each process. */
@@ -55,7 +55,7 @@ export interface App {
   readonly metrics: Metrics;
   readonly db: Db;
   readonly queue: JobQueue;
-  readonly synthesizeAudio: QueueDeclaration<SynthesizeAudioPayload>;
+  readonly synthesizeAudio: QueueDeclaration<NarrationJob>;
   readonly storage: Storage;
   readonly rateLimiter: RateLimiter;
   /** Null in production without SMTP_URL. */

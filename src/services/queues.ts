@@ -1,23 +1,23 @@
 import { z } from 'zod';
 import type { QueueDeclaration } from '../infra/queue.js';
 
-export interface SynthesizeAudioPayload {
+export interface NarrationJob {
   readonly userId: string;
   readonly audioId: string;
   /** The attempt that was paid for; a job of an older one has nothing to do. */
   readonly attempt: number;
 }
 
-const synthesizeAudioPayload = z.object({
+const narrationJob = z.object({
   userId: z.uuid(),
   audioId: z.uuid(),
   attempt: z.int().positive(),
 });
 
 /** Where a narration goes whose retries are spent. Giving points back is retried until it succeeds. */
-export const failAudioQueue: QueueDeclaration<SynthesizeAudioPayload> = {
+export const failAudioQueue: QueueDeclaration<NarrationJob> = {
   name: 'fail-audio',
-  payload: synthesizeAudioPayload,
+  payload: narrationJob,
   policy: {
     retryLimit: 1_000_000,
     retryDelay: 1,
@@ -39,9 +39,9 @@ export interface SynthesisRetries {
 
 export const synthesizeAudioQueue = (
   retries: SynthesisRetries,
-): QueueDeclaration<SynthesizeAudioPayload> => ({
+): QueueDeclaration<NarrationJob> => ({
   name: 'synthesize-audio',
-  payload: synthesizeAudioPayload,
+  payload: narrationJob,
   policy: {
     retryLimit: retries.limit,
     retryDelay: retries.delaySeconds,

@@ -4,7 +4,7 @@ import { chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test } from '@jest/globals';
 import pg from 'pg';
-import type { SynthesizeAudioPayload } from '../../src/services/queues.js';
+import type { NarrationJob } from '../../src/services/queues.js';
 import type * as Making from '../../src/services/narrations/making/make-narration.js';
 import { openTestApp } from '../support/app.js';
 import { ask, execute, send } from '../support/client.js';
@@ -109,7 +109,7 @@ test('a delivery that its job was taken from takes nothing from the next one', a
   const story = await newStory(url, await administrator(url));
   const { audioId } = await narrate(url, listener, story.id, await englishVoice(url));
   // As pg-boss leaves it when the first worker is not heard of any more, and a second one has taken it.
-  const [job] = await database.sql<{ id: string; data: SynthesizeAudioPayload }>(
+  const [job] = await database.sql<{ id: string; data: NarrationJob }>(
     `UPDATE pgboss.job SET state = 'active', retry_count = 1, started_on = now()
      WHERE data->>'audioId' = $1 RETURNING id, data`,
     [audioId],

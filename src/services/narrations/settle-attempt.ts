@@ -7,7 +7,7 @@ import { openBooks, saveBooks } from '../ledger/books.js';
 import { LOCKED, type Settled } from '../ledger/group-commit.js';
 import { observe } from '../ledger/observed.js';
 import { postRefunds, type RefundOutcome, type RefundRequest } from '../ledger/refunds.js';
-import { failAudioQueue, type SynthesizeAudioPayload } from '../queues.js';
+import { failAudioQueue, type NarrationJob } from '../queues.js';
 import { writeEnding, type Ending } from './narrations.sql.js';
 
 /** The job that is completed in the same transaction. */
@@ -26,7 +26,7 @@ interface SettledJob {
  */
 export function failNarration(
   app: App,
-  attempt: SynthesizeAudioPayload & { readonly claim?: number },
+  attempt: NarrationJob & { readonly claim?: number },
   reason: string,
   job: SettledJob | null,
 ): Promise<boolean> {
@@ -42,10 +42,7 @@ export function failNarration(
 export const COULD_NOT_BE_MADE = 'The recording could not be made.';
 
 /** Settles what a worker has given up. @throws when it should be tried again */
-export async function failGivenUp(
-  app: App,
-  delivery: Delivery<SynthesizeAudioPayload>,
-): Promise<void> {
+export async function failGivenUp(app: App, delivery: Delivery<NarrationJob>): Promise<void> {
   const job = { queueName: failAudioQueue.name, delivery };
   await failNarration(app, delivery.payload, COULD_NOT_BE_MADE, job);
 }

@@ -7,7 +7,7 @@ import type { Tx } from '../../infra/db.js';
 import type { JobQueue, QueueDeclaration } from '../../infra/queue.js';
 import { loadOpenLots, openBooks, saveBooks } from '../ledger/books.js';
 import { answer, type Settle } from '../ledger/group-commit.js';
-import type { SynthesizeAudioPayload } from '../queues.js';
+import type { NarrationJob } from '../queues.js';
 import {
   readAudioRequests,
   readNarrationStates,
@@ -54,7 +54,7 @@ interface Batch {
 export const narrationSettler =
   (
     queue: JobQueue,
-    declaration: QueueDeclaration<SynthesizeAudioPayload>,
+    declaration: QueueDeclaration<NarrationJob>,
   ): Settle<NarrationRequest, NarrationOutcome> =>
   async (tx, requests, options) => {
     const open = await openBooks(
@@ -160,7 +160,7 @@ const jobOf = ({
   userId,
   id,
   attempt,
-}: QueuedNarration): { id: string; payload: SynthesizeAudioPayload } => ({
+}: QueuedNarration): { id: string; payload: NarrationJob } => ({
   id: jobId,
   payload: { userId, audioId: id, attempt },
 });

@@ -3,7 +3,7 @@ import type { App } from '../../../app.js';
 import { transact } from '../../../infra/db.js';
 import type { Delivery } from '../../../infra/queue.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
-import type { SynthesizeAudioPayload } from '../../queues.js';
+import type { NarrationJob } from '../../queues.js';
 import { isStored } from '../files.js';
 import { failNarration } from '../settle-attempt.js';
 import { assemble, type Assembled } from './assemble.js';
@@ -19,7 +19,7 @@ import { holdRendition } from './renditions.sql.js';
 import { placeInRendition } from './sentences.sql.js';
 import { speakSentences } from './speak-sentences.js';
 
-type Job = Delivery<SynthesizeAudioPayload>;
+type Job = Delivery<NarrationJob>;
 
 /** A recording that is there, with the sentences that it was just made of. */
 type Rendition = Assembled & { readonly hash: string };
