@@ -1,4 +1,5 @@
 import type { App } from '../app.js';
+import { takesWrites } from './health.sql.js';
 
 /** What this process needs to do its work, and whether it answers. */
 export interface Readiness {
@@ -32,7 +33,5 @@ export async function checkReadiness(app: App): Promise<Readiness> {
 
 /** @throws when it does not answer, or takes no writes, as a standby that nobody has promoted yet */
 async function checkDatabase({ db }: Pick<App, 'db'>): Promise<void> {
-  const [row] = await db.$queryRaw<{ readOnly: string }[]>`
-    SELECT current_setting('transaction_read_only') AS "readOnly"`;
-  if (row?.readOnly !== 'off') throw new Error('The database takes no writes.');
+  if (!(await takesWrites(db))) throw new Error('The database takes no writes.');
 }

@@ -7,9 +7,13 @@ export interface Counted {
   readonly limit: Limit;
   readonly by: 'address' | 'account';
   readonly whose: string;
-  /** Whether to go on when nobody can count, as one must not where passwords are guessed. */
-  readonly goOnUncounted?: boolean;
 }
+
+/**
+ * What goes on while nobody can count, as it must not where passwords are guessed: what needs nothing but reading, or
+ * is done by people who are trusted.
+ */
+const GO_ON_UNCOUNTED: readonly Limit[] = ['creditReads', 'adminWrites'];
 
 /** What came of many that were counted at once. */
 export interface Tally {
@@ -32,12 +36,12 @@ export async function countAgainstLimit(
 /** Counts many of which those within the limit go on. @throws BUSY when it cannot be counted and must be */
 export async function tallyAgainstLimit(
   app: Pick<App, 'rateLimiter' | 'metrics' | 'log'>,
-  { limit, by, whose, goOnUncounted = false }: Counted,
+  { limit, by, whose }: Counted,
   times: number,
 ): Promise<Tally> {
   const excess = await app.rateLimiter.count(limit, by, whose, times).catch((error: unknown) => {
     app.log.warn({ err: error, limit }, 'limits cannot be counted');
-    if (goOnUncounted) return null;
+    if (GO_ON_UNCOUNTED.includes(limit)) return null;
     throw busy(error);
   });
   if (excess === null) return { within: times, refusal: null };

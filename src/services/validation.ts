@@ -62,6 +62,11 @@ export const line = (least: number, most: number): z.ZodType<string, string> =>
     .refine((value) => !/\p{Cc}/u.test(value), 'must be one line without control characters')
     .refine((value) => least === 0 || value.length > 0, 'must not be empty');
 
+/** What a person or a device is called. An empty one is none. */
+export const optionalName = line(0, 100)
+  .nullish()
+  .transform((name) => (name === '' ? null : name));
+
 export const email = z
   .string()
   .trim()

@@ -344,6 +344,9 @@ describe('a recording that is lost', () => {
     expect(await narrate(url, person, storyId, VOICE)).toMatchObject({ charged: false });
     const audio = await waitForAudio(url, person, audioId, ['FAILED']);
     expect(audio.transactions.map(({ type }) => type)).toEqual(['DEBIT', 'REFUND']);
+    // As with any other that has ended: there is nothing to stop, and it is told what came back.
+    const { cancelAudio } = await ask(url, CancelAudio, { id: audioId }, person.token);
+    expect(cancelAudio.audio.status).toBe('FAILED');
     provider.behave('good');
     expect(await narrate(url, person, storyId, VOICE)).toMatchObject({ charged: true, balance: 9 });
     await waitForAudio(url, person, audioId, ['READY']);

@@ -25,17 +25,11 @@ export const address =
   (limit: Limit): Rule =>
   ({ device }) => ({ limit, by: 'address', whose: device.ipAddress ?? 'unknown' });
 
-/** For what needs nothing but reading, or is done by people who are trusted: these go on uncounted. */
-const GO_ON_UNCOUNTED: readonly Limit[] = ['creditReads', 'adminWrites'];
-
 /** For the signed-in: their account, from wherever they ask. Who signs in with this very request is not counted. */
 export const account =
   (limit: Limit): Rule =>
-  ({ viewer }) => {
-    if (viewer === null) return null;
-    const goOnUncounted = GO_ON_UNCOUNTED.includes(limit);
-    return { limit, by: 'account', whose: viewer.userId, goOnUncounted };
-  };
+  ({ viewer }) =>
+    viewer === null ? null : { limit, by: 'account', whose: viewer.userId };
 
 /**
  * Counts a mutation. They run one after the other and end with the first that is refused: all of the same name are

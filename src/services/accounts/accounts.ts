@@ -17,12 +17,9 @@ import { countAgainstLimit } from '../limits.js';
 import { withPassword, type Credentials } from './credentials.js';
 import { enqueueMail } from './mails.js';
 import { holdPassword, isKnownAddress } from './people.sql.js';
-import { email, line, parseRequest, password } from '../validation.js';
+import { email, optionalName, parseRequest, password } from '../validation.js';
 
-/** Of a person or a device. An empty one is none. */
-const name = line(0, 100)
-  .nullish()
-  .transform((given) => (given === '' ? null : (given ?? null)));
+const name = optionalName.transform((given) => given ?? null);
 
 const registration = z.object({ email, password, displayName: name, deviceName: name });
 const credentials = z.object({

@@ -4,7 +4,7 @@ import { badUserInput, notFound } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
 import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../../domain/paging.js';
 import { isCleanText } from '../../domain/text.js';
-import { line, parseRequest } from '../validation.js';
+import { line, optionalName, parseRequest } from '../validation.js';
 import { readPeople } from './people.sql.js';
 
 /** A person, without what is nobody's business. */
@@ -59,11 +59,7 @@ export async function listUsers(
   return pageOf(rows, window, cursors, (user) => user.id);
 }
 
-const profile = z.object({
-  displayName: line(0, 100)
-    .nullish()
-    .transform((name) => (name === '' ? null : name)),
-});
+const profile = z.object({ displayName: optionalName });
 
 /** Changes what a person may change of themselves; what is left out stays. @throws BAD_USER_INPUT, NOT_FOUND */
 export async function updateProfile(

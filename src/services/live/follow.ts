@@ -52,8 +52,7 @@ export async function followCredits(
   subscriber: Subscriber,
 ): Promise<AsyncGenerator<{ userId: string }>> {
   const { userId } = subscriber.viewer;
-  const counted = { limit: 'creditReads', by: 'account', whose: userId } as const;
-  await countAgainstLimit(app, { ...counted, goOnUncounted: true });
+  await countAgainstLimit(app, { limit: 'creditReads', by: 'account', whose: userId });
   return follow(app, subscriber, topics.credits(userId), async () => {
     const { version, lapsesInMs } = await readCreditsVersion(app.db, userId);
     return { value: { userId }, version, goodForMs: lapsesInMs ?? Infinity };

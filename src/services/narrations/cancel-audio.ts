@@ -3,10 +3,8 @@ import { conflict, notFound } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
 import type { TransactionView } from '../credits/credits.js';
 import type { Viewer } from '../sessions/viewer.js';
-import { lockNarration, writeEnding, type AudioStatus } from './narrations.sql.js';
+import { lockNarration, writeEnding } from './narrations.sql.js';
 import { endAttempt } from './settle-attempt.js';
-
-const IN_THE_MAKING: ReadonlySet<AudioStatus> = new Set(['QUEUED', 'PROCESSING']);
 
 /**
  * Stops one of the viewer's narrations and gives its points back: CANCELLED, the refund and the end of the job
@@ -27,7 +25,7 @@ export async function cancelAudio(
     if (found.status === 'READY')
       throw conflict('This narration is ready: there is nothing to stop.');
     // It was ready, and points are not given back for what could be heard.
-    if (found.remade && IN_THE_MAKING.has(found.status))
+    if (found.remade)
       throw conflict('This narration is made once more because its recording was lost.');
     const debitSeq = await writeEnding(tx, { ...audio, attempt: found.attempt }, ending);
     // Whoever has the job already finds that it may not write any more.

@@ -92,7 +92,7 @@ export async function writeNarrations(
     FROM json_to_recordset(${JSON.stringify(queued)}::json) AS r("userId" uuid, id uuid, "storyId" uuid,
       "textHash" text, "voiceId" text, attempt int, "jobId" uuid, "debitSeq" int, now timestamptz)
     ON CONFLICT (user_id, story_id, text_hash, voice_id) DO UPDATE
-    SET status = 'QUEUED', attempt = excluded.attempt, remade = false, job_id = excluded.job_id,
+    SET status = 'QUEUED', attempt = excluded.attempt, job_id = excluded.job_id,
         debit_seq = excluded.debit_seq, progress = 0, failure_reason = NULL,
         updated_at = excluded.updated_at`;
 }
@@ -138,7 +138,7 @@ export async function writeEnding(
   const reason = ending.status === 'FAILED' ? ending.reason : null;
   const [row] = await tx.$queryRaw<{ debitSeq: number }[]>`
     UPDATE audios SET status = ${ending.status}::audio_status, failure_reason = ${reason},
-      claim = claim + 1, updated_at = ledger_now()
+      claim = claim + 1, remade = false, updated_at = ledger_now()
     WHERE user_id = ${job.userId}::uuid AND id = ${job.audioId}::uuid AND attempt = ${job.attempt}
       AND status IN ('QUEUED', 'PROCESSING')
       AND (${job.claim ?? null}::int IS NULL OR claim = ${job.claim ?? null}::int)
