@@ -1,4 +1,5 @@
 import eslint from '@eslint/js';
+import regexp from 'eslint-plugin-regexp';
 import tseslint from 'typescript-eslint';
 
 /** `process.env` is read in one place, so that everything else says what it depends on. */
@@ -26,6 +27,22 @@ export default tseslint.config(
   },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   eslint.configs.recommended,
+  regexp.configs.recommended,
+  {
+    settings: { regexp: { allowedCharacterRanges: ['alphanumeric', '!-~'] } },
+    rules: {
+      // Text from outside must not be able to hold up the process: see test/architecture/regular-expressions.test.ts.
+      'regexp/no-super-linear-backtracking': ['error', { report: 'potential' }],
+      'regexp/no-super-linear-move': ['error', { report: 'potential' }],
+      'regexp/no-misleading-capturing-group': 'error',
+      'regexp/no-misleading-unicode-character': 'error',
+      'regexp/no-control-character': 'error',
+      // How an expression is spelt is up to its author; only what it does is judged.
+      'regexp/match-any': 'off',
+      'regexp/use-ignore-case': 'off',
+      'regexp/no-useless-lazy': 'off',
+    },
+  },
   {
     files: ['**/*.ts', '**/*.tsx'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
@@ -51,7 +68,7 @@ export default tseslint.config(
   },
   {
     files: ['src/**/*.ts'],
-    ignores: ['src/main.ts', 'src/cli/**', 'src/infra/postgres/**'],
+    ignores: ['src/main.ts', 'src/environment.ts', 'src/cli/**', 'src/infra/postgres/**'],
     rules: noEnvironment,
   },
   {
@@ -71,6 +88,6 @@ export default tseslint.config(
   { files: ['web/graphiql/src/examples.ts'], rules: { 'max-lines-per-function': 'off' } },
   {
     files: ['**/*.js', '**/*.mjs'],
-    languageOptions: { globals: { process: 'readonly', URL: 'readonly' } },
+    languageOptions: { globals: { Buffer: 'readonly', process: 'readonly', URL: 'readonly' } },
   },
 );

@@ -14,7 +14,7 @@ const common = {
 export default {
   maxWorkers: 2,
   randomize: true,
-  testTimeout: 60_000,
+  testTimeout: 300_000,
   globalSetup: '<rootDir>/test/support/global-setup.js',
   globalTeardown: '<rootDir>/test/support/global-teardown.js',
   ...common,

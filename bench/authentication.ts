@@ -4,7 +4,7 @@ import type * as Accounts from '../src/services/accounts/accounts.ts';
 import type * as ContextModule from '../src/resolvers/context.ts';
 import type * as FieldLimits from '../src/resolvers/limits.ts';
 import type * as Limits from '../src/services/limits.ts';
-import type * as Measure from '../src/resolvers/measure.ts';
+import type * as Measure from '../src/resolvers/documents/measure.ts';
 import type * as Schema from '../src/resolvers/schema.ts';
 import type * as ViewerModule from '../src/services/sessions/viewer.ts';
 import { compiled, print, type Bench } from './support.ts';
@@ -66,7 +66,12 @@ export async function benchAuthentication({ app }: Bench): Promise<void> {
   const rootValue = { me: ALL_POINTS, ...ALL_POINTS };
   const viewer = await identifyViewer(app, accessToken);
   if (viewer instanceof Error) throw viewer;
-  const nobody = { read: () => null, write: () => undefined, clear: () => undefined };
+  const nobody = {
+    isKept: () => true,
+    read: () => null,
+    write: () => undefined,
+    clear: () => undefined,
+  };
   const facts = { app, viewer, refused: null, requestId: '', device, refreshCookie: nobody };
   const { signal } = new AbortController();
   const ask = (schema: typeof BARE) => async (): Promise<void> => {

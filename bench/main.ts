@@ -1,16 +1,20 @@
 /**
  * `npm run bench`: every figure is a ratio against something in the same run, because machines are noisy.
- * `npm run bench -- narrations commands authentication maintenance verify reads server speech queued live` runs these
- * parts: the last four against processes of the server, the others against its services;
+ * `npm run bench -- narrations commands authentication maintenance verify anchors lots search reads server speech queued live attacks`
+ * runs these parts: the last five against processes of the server, the others against its services;
  * `--size 1000000` lets the tasks go over a million users.
  */
+import { benchAnchors } from './anchors.ts';
+import { benchAttacks } from './attacks.ts';
 import { benchAuthentication } from './authentication.ts';
 import { benchCommands } from './commands.ts';
 import { benchMaintenance, benchVerify } from './maintenance.ts';
 import { benchNarrations } from './narrations.ts';
 import { benchLive } from './live.ts';
+import { benchLots } from './lots.ts';
 import { benchQueued } from './queued.ts';
 import { benchReads } from './reads.ts';
+import { benchSearch } from './search.ts';
 import { benchServer } from './server.ts';
 import { benchSpeech } from './speech.ts';
 import { openBench, type Bench } from './support.ts';
@@ -21,6 +25,9 @@ const PARTS: readonly [name: string, run: (bench: Bench) => Promise<void>][] = [
   ['authentication', benchAuthentication],
   ['maintenance', benchMaintenance],
   ['verify', benchVerify],
+  ['anchors', benchAnchors],
+  ['lots', benchLots],
+  ['search', benchSearch],
   // Last, for its history was not made by the ledger and does not verify.
   ['reads', benchReads],
 ];
@@ -30,6 +37,7 @@ const OF_PROCESSES: readonly [name: string, run: () => Promise<void>][] = [
   ['speech', benchSpeech],
   ['queued', benchQueued],
   ['live', benchLive],
+  ['attacks', benchAttacks],
 ];
 const wanted = process.argv.slice(2).filter((argument) => /^[a-z]+$/.test(argument));
 const includes = (part: string): boolean => wanted.length === 0 || wanted.includes(part);

@@ -35,6 +35,8 @@ export async function startProduct(
       LOG_FORMAT: 'json',
       DATA_DIR: folder,
       RATE_LIMIT_FACTOR: '1000000',
+      CONNECTIONS_MAX: '100000',
+      CONNECTIONS_PER_ADDRESS_MAX: '100000',
       // Longer than any run.
       ACCESS_TOKEN_TTL: '86400',
       ...environment,
@@ -48,7 +50,8 @@ export async function startProduct(
     });
     const read = (chunk: Buffer): void => {
       output += chunk.toString();
-      const found = /"url":"([^"]+)".*"msg":"listening"/.exec(output)?.[1];
+      const ready = output.split('\n').find((line) => line.includes('"msg":"listening"')) ?? '';
+      const found = /"url":"([^"]+)"/.exec(ready)?.[1];
       if (found === undefined) return;
       child.stdout?.off('data', read).resume();
       resolve(found);

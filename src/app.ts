@@ -6,23 +6,33 @@ import { createSmtpMailer, openMailbox, type Mailbox, type Mailer } from './infr
 import { createMetrics, type Metrics } from './infra/metrics.js';
 import { createNotices } from './infra/notices.js';
 import { openQueue, type JobQueue, type QueueDeclaration } from './infra/queue.js';
-import { createRateLimiter, type RateLimiter } from './infra/rate-limiter.js';
+import { createConnectionCheck } from './infra/connections/check.js';
+import { createRateLimiter, LIMITER_CONNECTIONS, type RateLimiter } from './infra/rate-limiter.js';
 import { createMp3Encoder, type Mp3Encoder } from './infra/speech/mp3-encoder.js';
 import { openSpeech } from './infra/speech/open.js';
 import type { SpeechProvider } from './infra/speech/provider.js';
 import { openStorage } from './infra/storage/open.js';
 import type { Storage } from './infra/storage/storage.js';
 import type { KeyRing } from './infra/tokens.js';
+import { openAnchorKeys, type AnchorKeys } from './services/anchors/keys.js';
 import { loadSecret, openKeys } from './services/keys.js';
 import { createFollowers, LIVE_CHANNEL, type Followers } from './services/live/followers.js';
+import { startRechecking } from './services/live/recheck.js';
 import { startTelling } from './services/live/tell.js';
 import {
   createSessionStates,
   STANDING_CHANNEL,
   type SessionStates,
 } from './services/sessions/viewer.js';
-import { settleGrants, type GrantOutcome, type GrantRequest } from './services/ledger/grants.js';
-import { groupCommit, waitingRoom, type Command } from './services/ledger/group-commit.js';
+import { grantingReader, type PointsReader } from './services/ledger/allowances.js';
+import { grantGateOf } from './services/credits/approvals/grant-gate.js';
+import {
+  grantSettler,
+  settleGrants,
+  type GrantOutcome,
+  type GrantRequest,
+} from './services/ledger/grants.js';
+import { groupCommit, waitingRooms, type Command } from './services/ledger/group-commit.js';
 import { observe } from './services/ledger/observed.js';
 import {
   refundSettler,
@@ -42,50 +52,67 @@ import {
 import {
   eraseAccountQueue,
   failAudioQueue,
+  finishBulkGrantQueue,
+  finishBulkRevocationQueue,
   SCHEDULED_QUEUES,
   sendMailQueue,
   synthesizeAudioQueue,
   type NarrationJob,
 } from './services/queues.js';
 
-/** Everything a service may use, wired by hand, once for each process. */
+/** The dependencies of the services, wired by hand once for each process. */
 export interface App {
   readonly config: Config;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly db: Db;
+  /** Checks that the database accepts a new connection. @throws when it does not */
+  readonly checkConnecting: () => Promise<void>;
   readonly queue: JobQueue;
   readonly synthesizeAudio: QueueDeclaration<NarrationJob>;
   readonly storage: Storage;
   readonly rateLimiter: RateLimiter;
   /** Null in production without SMTP_URL. */
   readonly mailer: Mailer | null;
-  /** Where mail goes in development; null when it goes somewhere else. */
+  /** The mailbox of development. Null when mail is not kept there. */
   readonly mailbox: Mailbox | null;
   readonly speech: SpeechProvider;
   readonly encoder: Mp3Encoder;
   readonly keys: KeyRing;
-  /** How sessions stood a moment ago. */
+  readonly anchorKeys: AnchorKeys;
+  /** A cache of the states of sessions, which notices of changes clear. */
   readonly sessionStates: SessionStates;
-  /** Who waits to hear of changes, in this process. */
+  /** The open subscriptions of this process, which wait for changes. */
   readonly followers: Followers;
   /** Signs the addresses of recordings. */
   readonly urlSecret: Uint8Array;
-  /** Where clients reach the API; known once it listens. */
+  /** The address where clients reach the API, which is known once it listens. */
   readonly publicUrl: () => string;
-  /** The ledger's commands; each rides with whoever asks at the same time. */
+  /** The ledger's commands. Requests that arrive at the same time are committed together. */
   readonly ledger: {
     readonly grant: Command<GrantRequest, GrantOutcome>;
     readonly refund: Command<RefundRequest, RefundOutcome>;
     readonly revoke: Command<RevokeRequest, RevokeOutcome>;
     readonly narrate: Command<NarrationRequest, NarrationOutcome>;
   };
+  /** Reads the points of users, after granting the monthly allowances that are due. */
+  readonly points: PointsReader;
 }
 
 export interface OpenApp extends App {
-  /** Finishes the jobs in hand, at most `timeoutMs`, and closes every connection. */
+  /** Waits at most `timeoutMs` for running jobs, and closes every connection. */
   close(timeoutMs: number): Promise<void>;
 }
+
+/** The size of the queue's connection pool. A worker listens for new jobs on one more connection. */
+const queuePoolOf = ({ role }: Config): number => (role === 'api' ? 2 : 3);
+
+/** The greatest number of database connections of a process. */
+export const connectionsOf = (config: Config): { poolSize: number; besides: number } => ({
+  poolSize: config.databasePoolSize,
+  // The last two: one listens for notices of other processes, and one checks whether the database accepts connections.
+  besides: queuePoolOf(config) + (config.role === 'api' ? 0 : 1) + LIMITER_CONNECTIONS + 1 + 1,
+});
 
 /** Opens the database, which must be migrated, the queue, the storage and the speech provider. */
 export async function openApp(options: {
@@ -97,13 +124,15 @@ export async function openApp(options: {
   const { config, log, databaseUrl: url } = options;
   const db = createDb({ url, poolSize: config.databasePoolSize, log });
   const worker = config.role !== 'api';
-  const queue = await openQueue({ url, poolSize: worker ? 3 : 2, supervise: worker, log });
+  const queue = await openQueue({ url, poolSize: queuePoolOf(config), supervise: worker, log });
   const synthesizeAudio = synthesizeAudioQueue(config.synthesis.retries);
   await queue.declare([
     failAudioQueue,
     synthesizeAudio,
     sendMailQueue,
     eraseAccountQueue,
+    finishBulkGrantQueue,
+    finishBulkRevocationQueue,
     ...SCHEDULED_QUEUES,
   ]);
   const metrics = createMetrics();
@@ -112,7 +141,8 @@ export async function openApp(options: {
   const hearing = openHearing(db, { url, log, mostFollowers: config.subscriptionsPerUser });
   const { sessionStates, followers } = hearing;
   const { mailer, mailbox } = await openMail(config);
-  const rateLimiter = createRateLimiter({ url, rates: config.limits, log });
+  const { limits: rates, limitSiteFactor: siteFactor } = config;
+  const rateLimiter = createRateLimiter({ url, rates, siteFactor, log });
   const storage = await openStorage(config);
   const speech = openSpeech(config.speech, facts);
   const encoder = createMp3Encoder({
@@ -124,12 +154,14 @@ export async function openApp(options: {
     log,
     metrics,
     db,
+    checkConnecting: createConnectionCheck(url),
     queue,
     synthesizeAudio,
     storage,
     speech,
     encoder,
     keys: await openKeys(db, log, config.tokens.keys),
+    anchorKeys: await openAnchorKeys(db, log, config.anchors.keys),
     sessionStates,
     followers,
     rateLimiter,
@@ -137,7 +169,7 @@ export async function openApp(options: {
     mailbox,
     urlSecret: await loadSecret(db, 'url-signing'),
     publicUrl: options.publicUrl,
-    ledger: openLedger({ config, db, queue, synthesizeAudio }, facts),
+    ...openLedger({ config, db, queue, synthesizeAudio }, facts),
     close: async (timeoutMs) => {
       followers.close();
       await queue.close(timeoutMs);
@@ -152,7 +184,7 @@ export async function openApp(options: {
   };
 }
 
-/** What the processes of one installation tell each other. */
+/** Opens the parts that receive notices from other processes. */
 function openHearing(
   db: Db,
   options: { url: string; log: Logger; mostFollowers: number },
@@ -160,29 +192,39 @@ function openHearing(
   const notices = createNotices(options);
   const sessionStates = createSessionStates(db, () => notices.current());
   notices.listen(STANDING_CHANNEL, sessionStates.listener);
-  // After the sessions' own: whoever follows looks at them again.
+  // Registered after the listener of the sessions, so that a follower who is told of a change reads the new state.
   const followers = createFollowers(options.mostFollowers);
   notices.listen(STANDING_CHANNEL, followers.standing);
   notices.listen(LIVE_CHANNEL, followers.live);
   notices.open();
   const telling = startTelling(db, followers, options.log);
+  const rechecking = startRechecking(
+    { sessionStates, followers },
+    () => notices.current(),
+    options.log,
+  );
   const close = async (): Promise<void> => {
-    await telling.stop();
+    await Promise.all([telling.stop(), rechecking.stop()]);
     await notices.close();
   };
   return { sessionStates, followers, close };
 }
 
-/** The ledger's commands, each with a door of its own at which requests gather. */
+/** The ledger's commands. Each gathers its own requests into group commits. */
 function openLedger(
   { config, db, queue, synthesizeAudio }: Pick<App, 'config' | 'db' | 'queue' | 'synthesizeAudio'>,
   facts: Pick<App, 'log' | 'metrics'>,
-): App['ledger'] {
-  const doors = { db, waiting: waitingRoom(config.databasePoolSize) };
-  return {
+): Pick<App, 'ledger' | 'points'> {
+  const doors = { db, ...waitingRooms(config.databasePoolSize) };
+  const allow = groupCommit(
+    doors,
+    settleGrants,
+    observe<GrantRequest>(facts, 'monthly-grant', () => 'MONTHLY'),
+  );
+  const ledger: App['ledger'] = {
     grant: groupCommit(
       doors,
-      settleGrants,
+      grantSettler(grantGateOf(config.credits.approvalAbove)),
       observe<GrantRequest>(facts, 'grant', ({ terms }) => terms.source),
     ),
     refund: groupCommit(
@@ -197,9 +239,10 @@ function openLedger(
       observe<NarrationRequest>(facts, 'debit'),
     ),
   };
+  return { ledger, points: grantingReader(db, config.credits, allow) };
 }
 
-/** A server's, or outside production a mailbox on this machine. */
+/** Opens the SMTP mailer, or outside production a mailbox on this machine. */
 async function openMail({
   mail: { smtpUrl, from },
   production,

@@ -1,7 +1,7 @@
 import type { Config } from './config.js';
 import type { Running } from './start.js';
 
-/** What a person who started the server sees: where to go, who to be, and what to ask. */
+/** The text for the person who started the server: its addresses, the logins and an example request. */
 export function banner(config: Config, { url, logins }: Running): string {
   if (url === null) return 'Talebank worker is taking jobs. Stop with Ctrl-C.\n';
   const lines = ['', '  Talebank is ready.', '', `  GraphQL    ${url}/graphql`];

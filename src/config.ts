@@ -3,72 +3,80 @@ import type { z } from 'zod';
 import type { CreditSource } from './domain/ledger/lots.js';
 import type { RefundPolicy } from './domain/ledger/refund.js';
 import { LIMITS, type Limit, type Rate } from './domain/limits.js';
+import { isCommonPassword } from './infra/passwords.js';
 import { variables } from './variables.js';
-import { ConfigError } from './variables/config-error.js';
+import { anchorsOf, type AnchorConfig } from './variables/anchors.js';
+import { bucketOf } from './variables/buckets.js';
+import { bothOrNeither, ConfigError } from './variables/config-error.js';
 import { speechOf, type SpeechConfig } from './variables/speech.js';
 
 export { ConfigError, type SpeechConfig };
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+export interface Bucket {
+  readonly kind: 's3';
+  /** The name of the bucket. */
+  readonly name: string;
+  /** Null for Amazon's endpoint. */
+  readonly endpoint: string | null;
+  readonly region: string;
+  /** Null for the credentials that Amazon's SDK finds by itself. */
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string } | null;
+  /** Whether the bucket is named in the path instead of the host. */
+  readonly forcePathStyle: boolean;
+  /** The prefix of every key. */
+  readonly prefix: string;
+}
+
 export interface Config {
   readonly production: boolean;
   readonly host: string;
   readonly port: number;
-  /** Where clients reach the server; null: where it listens. */
+  /** The address where clients reach the server. Null for the address where it listens. */
   readonly publicUrl: string | null;
   readonly role: 'all' | 'api' | 'worker';
-  /** Absolute. */
+  /** An absolute path. */
   readonly dataDir: string;
-  /** Null: an embedded Postgres under dataDir. */
+  /** Null for an embedded Postgres under dataDir. */
   readonly databaseUrl: string | null;
   readonly databasePoolSize: number;
-  /** Where recordings are kept: under dataDir, or in a bucket. */
-  readonly storage:
-    | { readonly kind: 'local' }
-    | {
-        readonly kind: 's3';
-        /** The bucket's. */
-        readonly name: string;
-        /** Null: Amazon's. */
-        readonly endpoint: string | null;
-        readonly region: string;
-        /** Null: those that Amazon's SDK finds by itself. */
-        readonly credentials: {
-          readonly accessKeyId: string;
-          readonly secretAccessKey: string;
-        } | null;
-        /** The bucket is named in the path, not in the host. */
-        readonly forcePathStyle: boolean;
-        /** In front of every key. */
-        readonly prefix: string;
-      };
+  /** The storage of recordings: a folder under dataDir, or a bucket. */
+  readonly storage: { readonly kind: 'local' } | Bucket;
+  readonly anchors: AnchorConfig;
   readonly admin: { readonly email: string; readonly password: string } | null;
   readonly seed: boolean;
   readonly metrics: {
-    /** A port of its own; null: /metrics at the API's, for this machine and whoever has the token. */
+    /** The port of the metrics server. Null: the API serves /metrics to this machine and to clients with the token. */
     readonly port: number | null;
     readonly token: string | null;
   };
   readonly mail: {
-    /** Null: outside production a mailbox of our own; in production mail waits. */
+    /** Null: outside production mail goes to a mailbox in dataDir, and in production it stays in the queue. */
     readonly smtpUrl: string | null;
     readonly from: string;
   };
   readonly http: {
-    /** Other sites whose pages may use the API. */
+    /** Other origins whose pages may use the API. */
     readonly corsOrigins: readonly string[];
-    /** Whose X-Forwarded-For is believed. */
-    readonly trustProxy: boolean | number | string[];
-    /** For those who find a hole. */
+    /** The proxies whose X-Forwarded-For is trusted. */
+    readonly trustProxy: false | number | readonly string[];
+    readonly connectionsMax: number;
+    /** The limit of one client address. Trusted proxies may have more. */
+    readonly connectionsPerAddressMax: number;
+    /** Where to report a vulnerability, for security.txt. */
     readonly securityContact: string | null;
   };
-  /** With RATE_LIMIT_FACTOR counted in. */
+  /** Already multiplied by RATE_LIMIT_FACTOR. */
   readonly limits: Readonly<Record<Limit, Rate>>;
-  /** Open at once, in one process; with RATE_LIMIT_FACTOR counted in. */
+  /** The limit of an IPv6 network of 48 bits, as a multiple of the limit of a network of 64 bits. */
+  readonly limitSiteFactor: number;
+  /** Open subscriptions of a user in one process, multiplied by RATE_LIMIT_FACTOR. */
   readonly subscriptionsPerUser: number;
   readonly logLevel: z.infer<typeof variables>['LOG_LEVEL'];
   readonly logFormat: 'json' | 'pretty';
+  /** The process ends itself when its event loop is blocked for this long. 0 disables this. */
+  readonly eventLoopStallSeconds: number;
   readonly graphiql: boolean;
   readonly introspection: boolean;
   readonly credits: {
@@ -79,8 +87,10 @@ export interface Config {
     readonly priorityOf: Readonly<Record<CreditSource, number>>;
     /** Points for signing up. */
     readonly initial: number;
-    /** Points a month for users without an allowance of their own; 0 for none. */
+    /** Points a month for users without an allowance of their own. 0 for none. */
     readonly monthly: number;
+    /** Points that one administrator may give in a day (UTC) without the approval of another. Null: any number. */
+    readonly approvalAbove: number | null;
     readonly refundPolicy: RefundPolicy;
   };
   readonly synthesis: {
@@ -90,7 +100,7 @@ export interface Config {
   };
   readonly speech: SpeechConfig;
   readonly tokens: {
-    /** Null: keys that are kept in the database. */
+    /** Null for keys that are kept in the database. */
     readonly keys: readonly { readonly kid: string; readonly privateJwk: object }[] | null;
     readonly accessTtlSeconds: number;
     readonly refreshIdleMs: number;
@@ -124,28 +134,27 @@ export function readConfig(environment: Environment): Config {
     production,
     host: env.HOST,
     port: env.PORT,
-    publicUrl: env.PUBLIC_URL?.replace(/\/+$/, '') ?? null,
+    publicUrl: env.PUBLIC_URL ?? null,
     role: env.ROLE,
     dataDir: isAbsolute(env.DATA_DIR) ? env.DATA_DIR : resolve(env.DATA_DIR),
     databaseUrl: env.EMBEDDED_DATABASE === true ? null : (env.DATABASE_URL ?? null),
     databasePoolSize: env.DATABASE_POOL_SIZE,
     storage: storageOf(env),
-    admin: adminOf(env),
+    anchors: anchorsOf(env, env.JWT_PRIVATE_KEYS ?? []),
+    admin: adminOf(env, production),
     seed: env.SEED ?? !production,
     metrics: { port: env.METRICS_PORT ?? null, token: env.METRICS_TOKEN ?? null },
     mail: { smtpUrl: env.SMTP_URL ?? null, from: env.MAIL_FROM },
-    http: {
-      corsOrigins: env.CORS_ORIGINS,
-      trustProxy: env.TRUST_PROXY,
-      securityContact: env.SECURITY_CONTACT ?? null,
-    },
+    http: httpOf(env),
     limits: limitsOf(env),
+    limitSiteFactor: env.RATE_LIMIT_IPV6_SITE_FACTOR,
     subscriptionsPerUser: Math.max(
       1,
       Math.round(env.SUBSCRIPTIONS_PER_USER * env.RATE_LIMIT_FACTOR),
     ),
     logLevel: env.LOG_LEVEL,
     logFormat: env.LOG_FORMAT === 'auto' ? (production ? 'json' : 'pretty') : env.LOG_FORMAT,
+    eventLoopStallSeconds: env.EVENT_LOOP_STALL_SECONDS,
     graphiql: env.GRAPHIQL ?? !production,
     introspection: env.INTROSPECTION ?? !production,
     credits: {
@@ -154,6 +163,7 @@ export function readConfig(environment: Environment): Config {
       priorityOf: priorityOf(env.CREDIT_SOURCE_PRIORITY),
       initial: env.INITIAL_CREDITS,
       monthly: env.MONTHLY_CREDITS,
+      approvalAbove: env.APPROVAL_ABOVE ?? null,
       refundPolicy: env.REFUND_POLICY,
     },
     synthesis: {
@@ -161,7 +171,7 @@ export function readConfig(environment: Environment): Config {
       concurrency: env.SYNTHESIS_CONCURRENCY,
       bitrateKbps: env.MP3_BITRATE_KBPS,
     },
-    // eSpeak is more than twice as fast as encoding: one process serves two narrations.
+    // One eSpeak process serves two narrations, because it is more than twice as fast as encoding.
     speech: speechOf(env, Math.ceil(env.SYNTHESIS_CONCURRENCY / 2)),
     tokens: {
       keys: env.JWT_PRIVATE_KEYS?.map(({ kid, ...privateJwk }) => ({ kid, privateJwk })) ?? null,
@@ -173,41 +183,42 @@ export function readConfig(environment: Environment): Config {
   };
 }
 
-function adminOf(env: z.infer<typeof variables>): Config['admin'] {
+const httpOf = (env: z.infer<typeof variables>): Config['http'] => ({
+  corsOrigins: env.CORS_ORIGINS,
+  trustProxy: env.TRUST_PROXY,
+  connectionsMax: env.CONNECTIONS_MAX,
+  connectionsPerAddressMax: env.CONNECTIONS_PER_ADDRESS_MAX,
+  securityContact: env.SECURITY_CONTACT ?? null,
+});
+
+function adminOf(env: z.infer<typeof variables>, production: boolean): Config['admin'] {
   const { ADMIN_EMAIL: email, ADMIN_PASSWORD: password } = env;
   bothOrNeither({ ADMIN_EMAIL: email, ADMIN_PASSWORD: password });
-  return email === undefined || password === undefined ? null : { email, password };
+  if (email === undefined || password === undefined) return null;
+  // A common password is allowed where only this machine can reach the server.
+  const reachable = env.PUBLIC_URL !== undefined || !LOOPBACK_HOSTS.includes(env.HOST);
+  if (production && reachable && isCommonPassword(password))
+    throw new ConfigError(
+      'ADMIN_PASSWORD is one of the most common passwords, but in production must be 8 to 256 characters that are not on that list.',
+    );
+  return { email, password };
 }
+
+const LOOPBACK_HOSTS = ['127.0.0.1', '::1', 'localhost'];
 
 function storageOf(env: z.infer<typeof variables>): Config['storage'] {
   if (env.STORAGE === 'local') return { kind: 'local' };
   if (env.S3_BUCKET === undefined)
     throw new ConfigError('S3_BUCKET is not set, and STORAGE=s3 needs one.');
-  const { S3_ACCESS_KEY_ID: accessKeyId, S3_SECRET_ACCESS_KEY: secretAccessKey } = env;
-  bothOrNeither({ S3_ACCESS_KEY_ID: accessKeyId, S3_SECRET_ACCESS_KEY: secretAccessKey });
-  return {
-    kind: 's3',
+  return bucketOf('S3', {
     name: env.S3_BUCKET,
-    endpoint: env.S3_ENDPOINT ?? null,
+    endpoint: env.S3_ENDPOINT,
     region: env.S3_REGION,
-    credentials:
-      accessKeyId === undefined || secretAccessKey === undefined
-        ? null
-        : { accessKeyId, secretAccessKey },
-    forcePathStyle: env.S3_FORCE_PATH_STYLE ?? env.S3_ENDPOINT !== undefined,
+    accessKeyId: env.S3_ACCESS_KEY_ID,
+    secretAccessKey: env.S3_SECRET_ACCESS_KEY,
+    forcePathStyle: env.S3_FORCE_PATH_STYLE,
     prefix: env.S3_PREFIX,
-  };
-}
-
-/** @throws ConfigError that names the one that is missing */
-function bothOrNeither(pair: Readonly<Record<string, string | undefined>>): void {
-  const names = Object.keys(pair);
-  const missing = names.filter((name) => pair[name] === undefined);
-  if (missing.length !== 1) return;
-  const present = names.filter((name) => pair[name] !== undefined);
-  throw new ConfigError(
-    `${missing.join()} is not set, but ${present.join()} is: set both or neither.`,
-  );
+  });
 }
 
 function limitsOf(env: z.infer<typeof variables>): Config['limits'] {
@@ -222,6 +233,7 @@ function limitsOf(env: z.infer<typeof variables>): Config['limits'] {
     creditReads: env.RATE_LIMIT_CREDIT_READS,
     adminWrites: env.RATE_LIMIT_ADMIN_WRITES,
     deleteAccount: env.RATE_LIMIT_DELETE_ACCOUNT,
+    mails: env.RATE_LIMIT_MAILS,
   };
   const scaled = LIMITS.map((limit) => {
     const { times, seconds } = rates[limit];
@@ -242,5 +254,5 @@ function explain(error: z.ZodError, environment: Environment): string {
   const found = secret ? 'a value' : JSON.stringify(environment[name]);
   const allowed =
     issue?.code === 'invalid_value' ? issue.values.join(', ') : (issue?.message ?? 'another value');
-  return `${name} is ${found}, but must be ${allowed}.`;
+  return `${name} is ${found}, but ${allowed.startsWith('must ') ? allowed : `must be ${allowed}`}.`;
 }

@@ -1,10 +1,24 @@
-/** The one place that knows the process: its environment, its signals, its terminal. */
+/** The entry point, and the only module that uses the environment, the signals and the terminal of the process. */
+import './environment.js';
+import './infra/watchdog/heap.js';
+import nodeModule from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { banner } from './banner.js';
 import { ConfigError, readConfig } from './config.js';
 import { currentRequest } from './http/requests.js';
 import { createLogger } from './infra/log.js';
+import { startWatchdog } from './infra/watchdog/watchdog.js';
 import { StartError } from './infra/start-error.js';
-import type { Running } from './start.js';
+import { makePrivateFolder, requirePrivate } from './infra/storage/private-files.js';
+import { watchNpm } from './launcher.js';
+import { COMPILED } from './places.js';
+import type * as Server from './start.js';
+
+const STOP_TIMEOUT_MS = 45_000;
+/**
+ * A second SIGINT within this time is the same Ctrl-C, because the terminal sends it to npm too, and npm forwards it.
+ */
+const SAME_SIGNAL_MS = 1_000;
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
@@ -13,15 +27,15 @@ async function main(): Promise<void> {
     format: config.logFormat,
     about: () => currentRequest.getStore() ?? {},
   });
-  const state: { running?: Running; stopping: boolean } = { stopping: false };
+  const state: { running?: Server.Running; stopping: boolean } = { stopping: false };
 
   const stop = (exitCode: number): void => {
     if (state.stopping) return;
     state.stopping = true;
     log.info('stopping');
-    // A second signal, or a stop that does not end, ends the process as it is.
-    process.once('SIGINT', () => process.exit(130));
-    setTimeout(() => process.exit(1), 45_000).unref();
+    // Another Ctrl-C, or a stop that takes too long, exits at once.
+    setTimeout(() => process.on('SIGINT', () => process.exit(130)), SAME_SIGNAL_MS).unref();
+    setTimeout(() => process.exit(1), STOP_TIMEOUT_MS).unref();
     (state.running?.stop() ?? Promise.resolve()).then(
       () => process.exit(exitCode),
       (error: unknown) => {
@@ -30,25 +44,66 @@ async function main(): Promise<void> {
       },
     );
   };
-  process.once('SIGINT', () => {
-    stop(0);
-  });
-  process.once('SIGTERM', () => {
-    stop(0);
+  // These listeners stay, because a repeated signal without a listener would end the process at once.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      stop(0);
+    });
+  watchNpm({
+    environment: process.env,
+    manifest: fileURLToPath(new URL('../package.json', import.meta.url)),
+    scripts: ['start'],
+    onEnded: () => {
+      log.warn('npm, which has started this process, has ended');
+      stop(0);
+    },
   });
   process.on('unhandledRejection', (error) => {
     log.fatal({ err: error }, 'unhandled rejection');
     stop(1);
   });
 
-  // The server takes a second to load, and what is wrong with the environment is known before.
-  const { start } = await import('./start.js');
+  // Loaded after the configuration is read, because it takes a second, and a wrong configuration is reported without
+  // it.
+  const { start } = await loadServer();
   const running = await start(config, log, () => {
     log.fatal('the embedded database has ended');
     stop(1);
   });
   state.running = running;
+  startWatchdog({
+    stallSeconds: config.eventLoopStallSeconds,
+    logFormat: config.logLevel === 'silent' ? null : config.logFormat,
+    onError: (error) => {
+      log.error({ err: error }, 'the event loop is not watched any more');
+    },
+  });
   if (config.logFormat === 'pretty') process.stdout.write(banner(config, running));
+}
+
+/**
+ * Loads the server with V8's compile cache of an earlier start. It is compiled each time if the cache cannot be
+ * written, or if other users could have changed it.
+ */
+async function loadServer(): Promise<typeof Server> {
+  // Available since Node 22.1 and 22.10.
+  const { enableCompileCache, flushCompileCache, getCompileCacheDir } = nodeModule as Partial<
+    typeof nodeModule
+  >;
+  // NODE_COMPILE_CACHE has already enabled the cache in another folder.
+  if (getCompileCacheDir?.() === undefined) {
+    try {
+      await makePrivateFolder(COMPILED);
+      await requirePrivate(COMPILED, { kind: 'folder' });
+      enableCompileCache?.(COMPILED);
+    } catch {
+      // The checkout is read-only, or belongs to another user.
+    }
+  }
+  const server = await import('./start.js');
+  // Flushed now, because a server that is killed does not write the cache when it ends.
+  flushCompileCache?.();
+  return server;
 }
 
 main().catch((error: unknown) => {

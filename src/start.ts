@@ -1,20 +1,30 @@
-import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
-import { openApp, type OpenApp } from './app.js';
+import { connectionsOf, openApp, type OpenApp } from './app.js';
 import type { Config } from './config.js';
 import type { FastifyInstance } from 'fastify';
-import { createMetricsServer } from './http/metrics.js';
-import { createServer } from './http/server.js';
+import { proxyWarnings } from './http/proxies.js';
 import type { Logger } from './infra/log.js';
-import { applyMigrations } from './infra/migrations.js';
-import { startEmbeddedPostgres } from './infra/postgres/embedded.js';
+import { isCommonPassword } from './infra/passwords.js';
+import { asStartError, prepareDatabase } from './infra/migrations.js';
+import { openEmbeddedDatabase } from './infra/postgres/embedded.js';
+import type { Hold } from './infra/postgres/hold.js';
+import { writePrivateFile } from './infra/storage/private-files.js';
 import { SpeechError } from './infra/speech/provider.js';
 import { StartError } from './infra/start-error.js';
+import { requireAnchorFolder } from './infra/storage/anchor-places.js';
 import { requireStorage } from './infra/storage/open.js';
 import { startJobs } from './jobs/index.js';
-import { MIGRATIONS, openDataDir, root } from './places.js';
+import {
+  administratorPasswordOf,
+  databaseFolderOf,
+  holdDatabase,
+  MIGRATIONS,
+  openDataDir,
+  root,
+} from './places.js';
 import { DEMO_USER, ensureAdministrator, ensureUser, seedLibrary } from './services/seed.js';
+import { foldAll } from './services/search/fold.js';
 import { keepVoices, syncVoices } from './services/stories/voices.js';
 
 export interface Running {
@@ -25,16 +35,16 @@ export interface Running {
     readonly email: string;
     readonly password: string;
   }[];
-  /** Stops taking requests and jobs, finishes what runs, and closes everything. */
+  /** Stops taking requests and jobs, finishes running ones, and closes everything. */
   stop(): Promise<void>;
 }
 
-/** How long a stop waits for jobs in hand before it gives them back. */
+/** How long a stop waits for running jobs before it returns them to the queue. */
 const STOP_TIMEOUT_MS = 30_000;
 
 /**
- * Starts everything that this process's role asks for.
- * @param onDatabaseLost is told when the embedded database ends by itself
+ * Starts all parts that this process's role needs.
+ * @param onDatabaseLost is called when the embedded database ends by itself
  * @throws StartError
  */
 export async function start(
@@ -42,15 +52,22 @@ export async function start(
   log: Logger,
   onDatabaseLost: () => void,
 ): Promise<Running> {
-  // What was opened, so that a start that fails half-way leaves nothing running.
+  // Closes what was opened, so that a start that fails half-way leaves nothing running.
   const closers: (() => Promise<void>)[] = [];
+  const hold = config.databaseUrl === null ? await holdDatabase(config, log) : null;
+  closers.push(() => Promise.resolve(hold?.release()));
   const stop = async (): Promise<void> => {
+    hold?.noteStopping();
     for (const close of closers.splice(0).reverse()) await close();
   };
+  for (const warning of proxyWarnings(config)) log.warn(warning);
   try {
     await openDataDir(config);
-    const databaseUrl = await openDatabase(config, log, closers, onDatabaseLost);
-    const applied = await applyMigrations(databaseUrl, MIGRATIONS);
+    const given =
+      config.databaseUrl ?? (await openDatabase(config, log, { hold, closers, onDatabaseLost }));
+    const { databaseUrl, applied } = await prepareDatabase(given, MIGRATIONS, {
+      connections: connectionsOf(config),
+    });
     if (applied.length > 0) log.info({ migrations: applied }, 'database migrated');
     let url: string | null = null;
     const app = await openApp({
@@ -61,7 +78,9 @@ export async function start(
     });
     closers.push(() => app.close(STOP_TIMEOUT_MS));
     await requireStorage(app.storage, config);
+    await requireAnchorFolder(config);
     const logins = await populate(app);
+    await foldAll(app);
     await learnVoices(app);
     if (config.role !== 'api') await startJobs(app);
     if (config.role !== 'worker') url = await listen(app, closers);
@@ -73,29 +92,34 @@ export async function start(
     return { url, logins, stop };
   } catch (error) {
     await stop();
-    throw error;
+    throw asStartError(error);
   }
 }
 
 async function openDatabase(
   config: Config,
   log: Logger,
-  closers: (() => Promise<void>)[],
-  onExit: () => void,
+  {
+    hold,
+    closers,
+    onDatabaseLost,
+  }: { hold: Hold | null; closers: (() => Promise<void>)[]; onDatabaseLost: () => void },
 ): Promise<string> {
-  if (config.databaseUrl !== null) return config.databaseUrl;
-  const folder = join(config.dataDir, 'postgres');
-  const postgres = await startEmbeddedPostgres({ folder, log, onExit });
+  if (hold === null) throw new Error('The embedded database needs the hold of its folder.');
+  const folder = databaseFolderOf(config.dataDir);
+  const postgres = await openEmbeddedDatabase({ folder, log, hold, onExit: onDatabaseLost });
   closers.push(() => postgres.close());
   return postgres.url;
 }
 
-/** The library, the first administrator and, outside production, someone to try it with. */
+/** Creates the library, the first administrator and, outside production, a demo user. */
 async function populate(app: OpenApp): Promise<Running['logins']> {
   const { config, log } = app;
   const logins: { who: string; email: string; password: string }[] = [];
   const admin = config.admin ?? (config.production ? null : await demoAdministrator(config));
   if (admin !== null) {
+    if (config.production && isCommonPassword(admin.password))
+      log.warn('ADMIN_PASSWORD is one of the most common passwords: set another one');
     if (await ensureAdministrator(app, admin)) logins.push({ who: 'administrator', ...admin });
   }
   if (config.seed) {
@@ -109,7 +133,10 @@ async function populate(app: OpenApp): Promise<Running['logins']> {
   return logins;
 }
 
-/** A provider that cannot be asked at the moment does not hold up the start: its voices rarely change. */
+/**
+ * Updates the list of voices. The start does not fail when the provider is unreachable, because its voices rarely
+ * change.
+ */
 async function learnVoices(app: OpenApp): Promise<void> {
   try {
     await syncVoices(app);
@@ -125,32 +152,37 @@ async function learnVoices(app: OpenApp): Promise<void> {
   }
 }
 
-/** Made once and kept beside the data, so that every start can print it. */
+/**
+ * The administrator of development. The password is made once and stored in DATA_DIR, so that every start can print it.
+ */
 async function demoAdministrator({
   dataDir,
 }: Config): Promise<{ email: string; password: string }> {
-  const path = join(dataDir, 'administrator-password');
+  const path = administratorPasswordOf(dataDir);
   const email = 'admin@talebank.local';
   const known = (await readFile(path, 'utf8').catch(() => '')).trim();
   if (known !== '') return { email, password: known };
   const password = randomBytes(9).toString('base64url');
-  await writeFile(path, `${password}\n`, { mode: 0o600 });
-  await chmod(path, 0o600);
+  await writePrivateFile(path, `${password}\n`);
   return { email, password };
 }
 
+/** Imports the HTTP server on demand, because it is half of the code and a worker does not need it. */
 async function listen(app: OpenApp, closers: (() => Promise<void>)[]): Promise<string> {
   const { host, port } = app.config;
+  const { createServer } = await import('./http/server.js');
   const server = await createServer(app, { graphiqlFolder: root('web/graphiql/dist') });
   closers.push(() => server.close());
   return listenOn(server, { host, port, variable: 'PORT' });
 }
 
-/** For Prometheus, also of a worker. */
+/** Serves metrics for Prometheus, also in a worker. */
 async function listenForMetrics(
   app: OpenApp,
   closers: (() => Promise<void>)[],
 ): Promise<string | null> {
+  if (app.config.metrics.port === null) return null;
+  const { createMetricsServer } = await import('./http/metrics.js');
   const server = createMetricsServer(app);
   if (server === null) return null;
   closers.push(() => server.close());

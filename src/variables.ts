@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { CREDIT_SOURCES } from './domain/ledger/lots.js';
+import { email, passwordText } from './services/validation.js';
 import {
+  databaseAddress,
   flag,
   isOrigin,
   list,
@@ -10,46 +12,40 @@ import {
   rate,
   url,
   wholeNumber,
+  withoutLastSlashes,
   word,
 } from './variables/kinds.js';
+import { anchorVariables } from './variables/anchors.js';
+import { bucketName, bucketPrefix } from './variables/buckets.js';
 import { speechVariables } from './variables/speech.js';
 
-/** Every variable there is. `.env.example` says what each one means. */
+/** All environment variables. `.env.example` explains each. */
 export const variables = z.object({
   NODE_ENV: z.enum(['development', 'production', 'test']).default('development'),
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: wholeNumber(0, 65_535).default(4000),
-  PUBLIC_URL: url(['http:', 'https:']).optional(),
+  PUBLIC_URL: url(['http:', 'https:']).transform(withoutLastSlashes).optional(),
   ROLE: z.enum(['all', 'api', 'worker']).default('all'),
   DATA_DIR: z.string().min(1).default('.talebank'),
-  DATABASE_URL: url(['postgres:', 'postgresql:']).optional(),
+  DATABASE_URL: databaseAddress.optional(),
   DATABASE_POOL_SIZE: wholeNumber(2, 200).default(6),
   EMBEDDED_DATABASE: flag.optional(),
   STORAGE: z.enum(['local', 's3']).default('local'),
-  S3_BUCKET: z
-    .string()
-    .regex(/^[\w.-]{3,63}$/, 'the name of a bucket')
-    .optional(),
+  S3_BUCKET: bucketName.optional(),
   S3_ENDPOINT: url(['http:', 'https:']).optional(),
   S3_REGION: word.default('us-east-1'),
   S3_ACCESS_KEY_ID: word.optional(),
   S3_SECRET_ACCESS_KEY: word.optional(),
   S3_FORCE_PATH_STYLE: flag.optional(),
-  S3_PREFIX: z
-    .string()
-    .regex(/^[a-zA-Z0-9/_-]{0,200}$/, 'letters, digits, slashes, underscores and hyphens')
-    .default(''),
-  ADMIN_EMAIL: z.email('an e-mail address').optional(),
-  ADMIN_PASSWORD: z
-    .string()
-    .min(8, '8 to 256 characters')
-    .max(256, '8 to 256 characters')
-    .optional(),
+  S3_PREFIX: bucketPrefix.default(''),
+  ADMIN_EMAIL: email.optional(),
+  ADMIN_PASSWORD: passwordText.optional(),
   SEED: flag.optional(),
   METRICS_PORT: wholeNumber(0, 65_535).optional(),
   METRICS_TOKEN: z.string().min(16, 'at least 16 characters').optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   LOG_FORMAT: z.enum(['auto', 'json', 'pretty']).default('auto'),
+  EVENT_LOOP_STALL_SECONDS: wholeNumber(0, 600).default(10),
   GRAPHIQL: flag.optional(),
   INTROSPECTION: flag.optional(),
   CREDITS_UNIT_LABEL: z.string().max(40, '1 to 40 characters').default('Story Points'),
@@ -57,17 +53,19 @@ export const variables = z.object({
   CREDIT_SOURCE_PRIORITY: priorities.default([...CREDIT_SOURCES]),
   INITIAL_CREDITS: wholeNumber(0, 1_000_000).default(10),
   MONTHLY_CREDITS: wholeNumber(0, 1_000_000).default(0),
+  APPROVAL_ABOVE: wholeNumber(0, 2_000_000_000).optional(),
   REFUND_POLICY: z.enum(['GRACE', 'FORFEIT']).default('GRACE'),
   SYNTHESIS_RETRIES: wholeNumber(0, 100).default(4),
   SYNTHESIS_RETRY_DELAY_SECONDS: wholeNumber(0, 3_600).default(5),
   SYNTHESIS_CONCURRENCY: wholeNumber(1, 64).default(2),
+  ...anchorVariables,
   ...speechVariables,
   MP3_BITRATE_KBPS: z.enum(['32', '48', '64', '96', '128']).transform(Number).default(64),
   ACCESS_TOKEN_TTL: wholeNumber(10, 86_400).default(600),
   REFRESH_IDLE_DAYS: wholeNumber(1, 3_650).default(30),
   REFRESH_MAX_DAYS: wholeNumber(1, 3_650).default(90),
   URL_TTL_SECONDS: wholeNumber(10, 604_800).default(3_600),
-  JWT_PRIVATE_KEYS: privateKeys.optional(),
+  JWT_PRIVATE_KEYS: privateKeys(2, 'make').optional(),
   SMTP_URL: url(['smtp:', 'smtps:']).optional(),
   MAIL_FROM: z
     .string()
@@ -82,6 +80,8 @@ export const variables = z.object({
     )
     .default([]),
   TRUST_PROXY: proxies.default(false),
+  CONNECTIONS_MAX: wholeNumber(1, 1_000_000).default(5_000),
+  CONNECTIONS_PER_ADDRESS_MAX: wholeNumber(1, 1_000_000).default(1_000),
   SUBSCRIPTIONS_PER_USER: wholeNumber(1, 100_000).default(100),
   RATE_LIMIT_FACTOR: z
     .string()
@@ -99,4 +99,6 @@ export const variables = z.object({
   RATE_LIMIT_CREDIT_READS: rate.default({ times: 60, seconds: 60 }),
   RATE_LIMIT_ADMIN_WRITES: rate.default({ times: 60, seconds: 60 }),
   RATE_LIMIT_DELETE_ACCOUNT: rate.default({ times: 3, seconds: 300 }),
+  RATE_LIMIT_MAILS: rate.default({ times: 10, seconds: 3_600 }),
+  RATE_LIMIT_IPV6_SITE_FACTOR: wholeNumber(1, 65_536).default(4),
 });

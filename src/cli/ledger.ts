@@ -1,32 +1,53 @@
 /**
  * The ledger for operators, on the database of DATABASE_URL or the embedded one:
- *   npm run ledger -- verify [--repair] [--user USER]
+ *   npm run ledger -- verify [--repair] [--user USER] [--anchor FILE [--key FILE]]
+ *   npm run ledger -- reconcile [--full]
  *   npm run ledger -- show USER
  *   npm run ledger -- export USER > file.jsonl
- * USER is an id or an e-mail address. `verify` ends with 1 when anything is wrong.
+ *   npm run ledger -- prove USER --anchor FILE [--key FILE] > file.jsonl
+ *   npm run ledger -- journal --month 2026-10 [--format csv|jsonl] > file.csv
+ *   npm run ledger -- close-month 2026-10
+ * USER is an id or an e-mail address. `verify` and `reconcile` end with 1 when anything is wrong.
  */
+import '../environment.js';
+import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { App } from '../app.js';
 import { DomainError } from '../domain/errors.js';
-import { createDb } from '../infra/db.js';
+import { createDb, isTableMissing } from '../infra/db.js';
 import { createLogger } from '../infra/log.js';
+import { onOneLine } from '../infra/log-text.js';
 import { StartError } from '../infra/start-error.js';
 import { findUser, type UserView } from '../services/accounts/people.js';
+import { compareWithAnchor, openAnchor, type OpenAnchor } from '../services/anchors/compare.js';
+import { listAnchorKeys, parseAnchorKeys } from '../services/anchors/keys.js';
+import { proveAccount } from '../services/anchors/prove.js';
+import { AnchorError, type AnchorKey } from '../services/anchors/statement.js';
 import { exportAccount } from '../services/reconciliation/export.js';
-import { checkLedger, type LedgerHealth } from '../services/reconciliation/reconcile.js';
+import {
+  checkLedger,
+  reconcileCredits,
+  type LedgerHealth,
+} from '../services/reconciliation/reconcile.js';
 import { repairLedger } from '../services/reconciliation/repair.js';
 import { summariseAccount } from '../services/reconciliation/summary.js';
+import { asJournalFormat, printClosing, printJournal, writeAll } from './accounting.js';
 import { runCommand, withDatabase } from './database.js';
 
 type Facts = Pick<App, 'db' | 'log'>;
 
 const USAGE = `Usage:
-  npm run ledger -- verify [--repair] [--user USER]
+  npm run ledger -- verify [--repair] [--user USER] [--anchor FILE [--key FILE]]
+  npm run ledger -- reconcile [--full]
   npm run ledger -- show USER
   npm run ledger -- export USER > file.jsonl
-USER is an id or an e-mail address.`;
+  npm run ledger -- prove USER --anchor FILE [--key FILE] > file.jsonl
+  npm run ledger -- journal --month 2026-10 [--format csv|jsonl] > file.csv
+  npm run ledger -- close-month 2026-10
+USER is an id or an e-mail address. --key is a file with the public key, or with a copy of /.well-known/jwks.json.`;
 
-const print = (line: string): void => void process.stdout.write(`${line}\n`);
+/** Escapes control characters, because users write reasons and addresses, and could control the operator's terminal. */
+const print = (line: string): void => void process.stdout.write(`${onOneLine(line)}\n`);
 
 async function userOf(facts: Facts, name: string | undefined): Promise<UserView> {
   if (name === undefined) throw new StartError(USAGE);
@@ -36,7 +57,8 @@ async function userOf(facts: Facts, name: string | undefined): Promise<UserView>
   });
 }
 
-function printHealth({ checks, accounts, transactions }: LedgerHealth, seconds: number): void {
+function printHealth(health: LedgerHealth, seconds: number): void {
+  const { checks, accounts, transactions, transactionsRead, isFull } = health;
   for (const { invariant, description, violations, sample } of checks) {
     print(`${violations === 0 ? 'ok  ' : 'FAIL'} ${invariant.padStart(2)}  ${description}`);
     if (violations > 0) print(`         ${String(violations)} violated:`);
@@ -45,14 +67,61 @@ function printHealth({ checks, accounts, transactions }: LedgerHealth, seconds: 
   const wrong = checks.filter(({ violations }) => violations > 0).length;
   print(
     `${wrong === 0 ? 'Sound' : `${String(wrong)} of ${String(checks.length)} rules are violated`}: ` +
-      `${String(accounts)} accounts, ${String(transactions)} transactions, ${seconds.toFixed(1)} s.`,
+      `${String(accounts)} accounts, ${String(transactions)} transactions` +
+      (isFull
+        ? ''
+        : `, of which ${String(transactionsRead)} came after the checkpoints and were read`) +
+      `, ${seconds.toFixed(1)} s.`,
   );
+}
+
+interface AnchorOptions {
+  readonly anchor: string | undefined;
+  readonly key: string | undefined;
+}
+
+/** The keys that are trusted: those of a file that was kept outside of the database, or those of the database. */
+async function keysOf(facts: Facts, path: string | undefined): Promise<readonly AnchorKey[]> {
+  if (path === undefined) return listAnchorKeys(facts.db);
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new StartError(`${path} cannot be read: ${(error as Error).message}`);
+  });
+  return parseAnchorKeys(text);
+}
+
+/** @returns how many differences there are */
+async function printDifferences(
+  facts: Facts,
+  anchor: OpenAnchor,
+  userId: string | undefined,
+): Promise<number> {
+  let differences = 0;
+  const { at, accounts, transactions } = anchor.statement;
+  print(`Compared with the anchor of ${at}, signed with the key ${anchor.key.kid}:`);
+  const report = (difference: string): void => {
+    differences += 1;
+    print(`FAIL     ${difference}`);
+  };
+  const compared = await compareWithAnchor(facts, anchor, report, { userId });
+  if (differences > 0) print(`${String(differences)} differences.`);
+  else if (userId === undefined)
+    print(
+      `All ${String(accounts)} accounts, with ${String(transactions)} transactions, are as they were.`,
+    );
+  else if (compared === 0) print('The anchor has no account of this user: it was opened later.');
+  else print('The account is as it was.');
+  return differences;
 }
 
 async function verify(
   facts: Facts,
-  options: { user: string | undefined; repair: boolean },
+  options: AnchorOptions & { user: string | undefined; repair: boolean },
 ): Promise<number> {
+  if (options.key !== undefined && options.anchor === undefined) throw new StartError(USAGE);
+  const anchor =
+    options.anchor === undefined
+      ? null
+      : await openAnchor(options.anchor, await keysOf(facts, options.key));
   const userId = options.user === undefined ? undefined : (await userOf(facts, options.user)).id;
   if (options.repair) {
     const repaired = await repairLedger(facts, userId);
@@ -61,28 +130,57 @@ async function verify(
   const startedAt = performance.now();
   const health = await checkLedger(facts, { userId });
   printHealth(health, (performance.now() - startedAt) / 1000);
+  const differences = anchor === null ? 0 : await printDifferences(facts, anchor, userId);
+  return health.ok && differences === 0 ? 0 : 1;
+}
+
+/** Does the same as the nightly task, but makes no anchor. */
+async function reconcile(facts: Facts, full: boolean): Promise<number> {
+  const startedAt = performance.now();
+  const health = await reconcileCredits(facts, full ? { full } : {});
+  printHealth(health, (performance.now() - startedAt) / 1000);
   return health.ok ? 0 : 1;
+}
+
+async function printLines(lines: AsyncIterable<object>): Promise<number> {
+  const texts = async function* (): AsyncGenerator<string> {
+    for await (const line of lines) yield `${JSON.stringify(line)}\n`;
+  };
+  await writeAll(texts());
+  return 0;
 }
 
 async function run(facts: Facts): Promise<number> {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
-    options: { user: { type: 'string' }, repair: { type: 'boolean', default: false } },
+    options: {
+      user: { type: 'string' },
+      repair: { type: 'boolean', default: false },
+      anchor: { type: 'string' },
+      key: { type: 'string' },
+      full: { type: 'boolean', default: false },
+      month: { type: 'string' },
+      format: { type: 'string', default: 'csv' },
+    },
   });
   const [command, user] = positionals;
-  if (command === 'verify') return verify(facts, { user: values.user, repair: values.repair });
+  const { anchor, key, month } = values;
+  const format = asJournalFormat(values.format);
+  if (command === 'verify')
+    return verify(facts, { user: values.user, repair: values.repair, anchor, key });
+  if (command === 'reconcile') return reconcile(facts, values.full);
   if (command === 'show') {
     for (const line of await summariseAccount(facts, await userOf(facts, user))) print(line);
     return 0;
   }
-  if (command === 'export') {
+  if (command === 'export') return printLines(exportAccount(facts, (await userOf(facts, user)).id));
+  if (command === 'prove' && anchor !== undefined) {
     const { id } = await userOf(facts, user);
-    for await (const line of exportAccount(facts, id)) {
-      if (!process.stdout.write(`${JSON.stringify(line)}\n`))
-        await new Promise((resolve) => process.stdout.once('drain', resolve));
-    }
-    return 0;
+    return printLines(proveAccount(facts, id, { path: anchor, keys: await keysOf(facts, key) }));
   }
+  if (command === 'journal' && month !== undefined && format !== undefined)
+    return printJournal(facts, month, format);
+  if (command === 'close-month' && user !== undefined) return printClosing(facts, user);
   throw new StartError(USAGE);
 }
 
@@ -95,7 +193,10 @@ await runCommand(() =>
     } catch (error) {
       if (String((error as { code?: unknown }).code).includes('ERR_PARSE_ARGS'))
         throw new StartError(USAGE);
-      if (/relation .* does not exist/.test((error as Error).message))
+      if (error instanceof DomainError && error.code !== 'INTERNAL')
+        throw new StartError(error.message);
+      if (error instanceof AnchorError) throw new StartError(error.message);
+      if (isTableMissing(error))
         throw new StartError('This database is not up to date: run `npm run migrate` first.');
       throw error;
     } finally {

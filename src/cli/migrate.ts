@@ -1,14 +1,17 @@
 /**
  * `npm run migrate`: brings the database of DATABASE_URL, or the embedded one, up to date.
+ * With --retry: applies a migration again that was begun and has not ended.
  * With --check: says what schema.prisma has that the migrations have not, and fails if there is anything.
  */
-import { applyMigrations, schemaDrift } from '../infra/migrations.js';
+import '../environment.js';
+import { prepareDatabase, schemaDrift } from '../infra/migrations.js';
 import { StartError } from '../infra/start-error.js';
 import { MIGRATIONS } from '../places.js';
 import { runCommand, withDatabase } from './database.js';
 
 async function migrate(databaseUrl: string): Promise<number> {
-  const applied = await applyMigrations(databaseUrl, MIGRATIONS);
+  const retry = process.argv.includes('--retry');
+  const { applied } = await prepareDatabase(databaseUrl, MIGRATIONS, { retry });
   process.stdout.write(
     applied.length === 0 ? 'Nothing to migrate.\n' : `Applied ${applied.join(', ')}.\n`,
   );

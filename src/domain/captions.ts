@@ -1,4 +1,4 @@
-/** One caption: what is spoken from `startMs` to `endMs` of the recording. */
+/** A caption: the text that is spoken from `startMs` to `endMs` of the recording. */
 export interface Cue {
   readonly startMs: number;
   readonly endMs: number;
@@ -14,7 +14,7 @@ export function toWebVtt(cues: readonly Cue[]): string {
   return ['WEBVTT\n', ...blocks].join('\n');
 }
 
-/** hh:mm:ss.ttt, with as many digits for the hours as it takes. */
+/** hh:mm:ss.ttt, with two or more digits for the hours. */
 function timestamp(ms: number): string {
   const whole = Math.round(ms);
   const two = (value: number): string => String(value).padStart(2, '0');
@@ -24,7 +24,7 @@ function timestamp(ms: number): string {
   return `${hours}:${minutes}:${seconds}.${String(whole % 1000).padStart(3, '0')}`;
 }
 
-/** Without tags, entities and arrows, on one line: a blank line would end the cue. */
+/** Escapes tags, entities and arrows, and makes the text one line, because a blank line would end the cue. */
 function escape(text: string): string {
   return text
     .replace(/\s+/gu, ' ')

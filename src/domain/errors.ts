@@ -1,9 +1,9 @@
 /**
- * Everything that Talebank refuses to do, declared once: the codes, their HTTP status, and one
- * constructor for each. Whatever leaves the server in `errors[].extensions.code` is one of these.
+ * All refusals of Talebank: the codes, their HTTP status, and one constructor for each. Every
+ * `errors[].extensions.code` that leaves the server is one of these.
  */
 
-/** Code → HTTP status of the whole answer. */
+/** Code → HTTP status of the whole response. */
 export const ERROR_CODES = {
   BAD_USER_INPUT: 200,
   UNAUTHENTICATED: 401,
@@ -13,6 +13,7 @@ export const ERROR_CODES = {
   PRICE_CHANGED: 200,
   IDEMPOTENCY_KEY_REUSED: 200,
   CONFLICT: 200,
+  APPROVAL_REQUIRED: 200,
   EMAIL_TAKEN: 200,
   INVALID_CREDENTIALS: 200,
   ACCOUNT_SUSPENDED: 200,
@@ -27,7 +28,7 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** A refusal that the caller may read: `message` is for people, `code` and `details` for programs. */
+/** A refusal that the caller may see. `message` is for people, `code` and `details` are for programs. */
 export class DomainError extends Error {
   constructor(
     readonly code: ErrorCode,
@@ -40,21 +41,21 @@ export class DomainError extends Error {
   }
 }
 
-/** `field` is the argument's own name, as the schema spells it. */
+/** @param field the name of the argument as in the schema */
 export const badUserInput = (field: string, message: string): DomainError =>
   new DomainError('BAD_USER_INPUT', `${field}: ${message}`, { field });
 
 export const unauthenticated = (message = 'Sign in first.'): DomainError =>
   new DomainError('UNAUTHENTICATED', message);
 
-export const forbidden = (): DomainError =>
-  new DomainError('FORBIDDEN', 'You are not allowed to do that.');
+export const forbidden = (message = 'You are not allowed to do that.'): DomainError =>
+  new DomainError('FORBIDDEN', message);
 
-/** The same answer for what never was and for what belongs to someone else. */
+/** The same error for objects that do not exist and for those of other users. */
 export const notFound = (what: string): DomainError =>
   new DomainError('NOT_FOUND', `There is no such ${what}.`);
 
-/** All three in points. */
+/** All values in points. */
 export const insufficientCredits = (required: number, available: number): DomainError =>
   new DomainError(
     'INSUFFICIENT_CREDITS',
@@ -62,7 +63,7 @@ export const insufficientCredits = (required: number, available: number): Domain
     { required, available, shortfall: required - available },
   );
 
-/** `required` in points. */
+/** @param required in points */
 export const priceChanged = (required: number): DomainError =>
   new DomainError('PRICE_CHANGED', `This costs ${String(required)} now.`, { required });
 
@@ -74,6 +75,14 @@ export const idempotencyKeyReused = (): DomainError =>
 
 export const conflict = (message: string): DomainError => new DomainError('CONFLICT', message);
 
+/** @param above the limit; both values in points */
+export const approvalRequired = (proposalId: string, points: number, above: number): DomainError =>
+  new DomainError(
+    'APPROVAL_REQUIRED',
+    `An administrator may give at most ${above.toLocaleString('en')} points a day (UTC) alone, and these ${points.toLocaleString('en')} would pass that. Proposal ${proposalId} was made: another administrator decides on it with approveProposal or declineProposal.`,
+    { proposalId, points, above },
+  );
+
 export const lastAdministrator = (): DomainError =>
   conflict('This is the last administrator. Make someone else one first.');
 
@@ -83,7 +92,7 @@ export const emailTaken = (): DomainError =>
 export const invalidCredentials = (): DomainError =>
   new DomainError('INVALID_CREDENTIALS', 'The e-mail address or the password is wrong.');
 
-/** For who is signed in and shows once more that it is them. */
+/** For a signed-in user who must prove their identity again. */
 export const wrongPassword = (): DomainError =>
   new DomainError('INVALID_CREDENTIALS', 'The password is wrong.');
 
@@ -99,7 +108,7 @@ export const refreshTokenReused = (): DomainError =>
     'This refresh token was used before, so the device was signed out. Sign in again.',
   );
 
-/** Of a link that was mailed. */
+/** For a link that was mailed. */
 export const tokenInvalid = (): DomainError =>
   new DomainError('TOKEN_INVALID', 'This link is not valid any more. Ask for a new one.');
 
@@ -110,16 +119,31 @@ export const rateLimited = (retryAfterSeconds: number): DomainError =>
     { retryAfterSeconds },
   );
 
-/** What of a document is over its limit. */
+/** The measures of a document and its answer that have a limit, as the message names them. */
+const COMPLEXITIES = {
+  lines: 'lines',
+  length: 'characters when it is a subscription',
+  tokens: 'tokens',
+  nameLength: 'characters in a name or a number',
+  depth: 'levels of fields',
+  aliases: 'aliases',
+  repetitions: 'fields that stand in a selection already',
+  cost: 'objects in its answer',
+  values: 'values in its answer',
+  characters: 'characters in its answer',
+} as const;
+
+/** @param found undefined when counting stopped at the limit */
 export const queryTooComplex = (
-  what: 'lines' | 'tokens' | 'depth' | 'aliases' | 'cost',
+  what: keyof typeof COMPLEXITIES,
   limit: number,
   found?: number,
 ): DomainError => {
   const details = { what, limit, ...(found === undefined ? {} : { found }) };
+  const got = found === undefined ? '' : `, got ${found.toLocaleString('en')}`;
   return new DomainError(
     'QUERY_TOO_COMPLEX',
-    `The ${what} of the document is more than ${String(limit)}. Ask for less at once.`,
+    `A document may have at most ${limit.toLocaleString('en')} ${COMPLEXITIES[what]}${got}. Ask for less at once.`,
     details,
   );
 };

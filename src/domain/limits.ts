@@ -1,4 +1,4 @@
-/** What is limited by how often it is asked for, whichever process is asked. */
+/** The rate limits. They are counted over all processes together. */
 export const LIMITS = [
   'login',
   'register',
@@ -10,11 +10,12 @@ export const LIMITS = [
   'creditReads',
   'adminWrites',
   'deleteAccount',
+  'mails',
 ] as const;
 
 export type Limit = (typeof LIMITS)[number];
 
-/** At most so many times in the seconds that follow the first of them. */
+/** At most `times` requests in `seconds`, counted from the first of them. */
 export interface Rate {
   readonly times: number;
   readonly seconds: number;

@@ -1,16 +1,16 @@
-/** Sample rates in Hz by version and index, as a frame's header has them (ISO/IEC 11172-3 and 13818-3, 2.4.2.3). */
+/** Sample rates in Hz by version and index in the header of a frame (ISO/IEC 11172-3 and 13818-3, 2.4.2.3). */
 const SAMPLE_RATES: Readonly<Record<number, readonly number[]>> = {
   3: [44_100, 48_000, 32_000],
   2: [22_050, 24_000, 16_000],
   0: [11_025, 12_000, 8_000],
 };
-/** Bit rates in kbit/s of layer III by their index: of MPEG-1, and of the lower sample rates. */
+/** Bit rates of layer III in kbit/s by index: for MPEG-1, and for the lower sample rates. */
 const BITRATES = [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320];
 const LOW_BITRATES = [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160];
 
 /**
- * How much sound there is in a file of nothing but whole MP3 frames: samples of one channel, and their rate in Hz.
- * @throws where something else stands
+ * Measures a file of whole MP3 frames: the samples of one channel, and the sample rate in Hz.
+ * @throws when the file has anything else
  */
 export function measureMp3(bytes: Uint8Array): { samples: number; sampleRateHz: number } {
   let samples = 0;

@@ -12,7 +12,7 @@ export interface PageArguments {
 const DEFAULT_SIZE = 20;
 const MOST = 100;
 
-/** What to read: `limit` rows and one more, strictly between the keys, from one end or the other. */
+/** The rows to read: `limit` rows and one more, strictly between the keys, from one end or the other. */
 export interface Window<Key> {
   readonly limit: number;
   readonly backward: boolean;
@@ -26,14 +26,14 @@ export interface Page<Row> {
   readonly hasPreviousPage: boolean;
 }
 
-/** Turns the sort key of a row into an opaque cursor and back. */
+/** Encodes the sort key of a row as an opaque cursor, and decodes it. */
 interface Cursors<Key> {
   encode(key: Key): string;
-  /** @throws BAD_USER_INPUT for a cursor that this connection did not make */
+  /** @throws BAD_USER_INPUT for a cursor of another connection */
   decode(field: string, cursor: string): Key;
 }
 
-/** @param kind names the connection, so that a cursor of another one is refused */
+/** @param kind the name of the connection, so that cursors of other connections are refused */
 export function cursorsOf<Key>(kind: string, key: z.ZodType<Key>): Cursors<Key> {
   const whole = z.tuple([z.literal(kind), key]);
   return {
@@ -54,7 +54,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** @throws BAD_USER_INPUT for sizes out of range, both sizes at once, or foreign cursors */
+/** @throws BAD_USER_INPUT for sizes out of range, for both sizes at once, and for cursors of another connection */
 export function windowOf<Key>(args: PageArguments, cursors: Cursors<Key>): Window<Key> {
   const { first = null, last = null, after = null, before = null } = args;
   checkSize('first', first);
@@ -75,8 +75,8 @@ function checkSize(field: string, size: number | null): void {
 }
 
 /**
- * Makes a page of what was read.
- * @param rows at most `limit + 1`, from the end that the window begins at
+ * Makes a page of the rows that were read.
+ * @param rows at most `limit + 1`, from the end where the window begins
  */
 export function pageOf<Row, Key>(
   rows: readonly Row[],
@@ -87,7 +87,7 @@ export function pageOf<Row, Key>(
   const more = rows.length > window.limit;
   const kept = rows.slice(0, window.limit);
   if (window.backward) kept.reverse();
-  // A cursor was made of a row on its far side, so there is a page there.
+  // The cursor of a row lies on its far side, so there is a page there.
   return {
     edges: kept.map((node) => ({ cursor: cursors.encode(keyOf(node)), node })),
     hasNextPage: window.backward ? window.before !== null : more,

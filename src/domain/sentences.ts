@@ -1,25 +1,25 @@
 import { SPEAKABLE } from './speakable.js';
 
-/** A piece of text that is spoken in one breath, and shown as one caption. */
+/** A piece of text that is spoken as a unit, and shown as one caption. */
 export interface Sentence {
   readonly text: string;
 }
 
-/** Longer ones are cut at a clause, a space, or anywhere. In UTF-16 units. */
+/** Longer sentences are cut at a clause, at a space, or anywhere. In UTF-16 units. */
 const LONGEST = 400;
-/** Where a long sentence may be cut: behind clause punctuation and its closing quotes, before a space. */
+/** Where a long sentence may be cut: after clause punctuation and its closing quotes, before a space. */
 const CLAUSE_END = /[,;:–—)\]”»’"][”’"»]?(?=\s)/gu;
 
 /**
- * Splits a text into the sentences that are spoken, in reading order, one at a time: a long text need not be
- * split at once. White space is folded; pieces without a letter or a digit go with their neighbour, and a text
- * without any gives none.
+ * Splits a text into the sentences to speak, in reading order. Sentences are generated one at a time, because a text
+ * may be long. White space is folded. A piece without a letter or digit joins its neighbour, and a text without any
+ * gives no sentences.
  * @param language BCP 47
  */
 export function* splitSentences(text: string, language: string): Generator<Sentence> {
   let last = '';
   for (const piece of splitPieces(text, language)) {
-    // A dash or a closing quote on its own is read with what stands before it.
+    // A lone dash or closing quote joins the piece before it.
     const belongsToLast =
       last !== '' && !SPEAKABLE.test(piece) && last.length + piece.length < LONGEST;
     if (!belongsToLast && SPEAKABLE.test(last)) yield { text: last };
@@ -29,19 +29,20 @@ export function* splitSentences(text: string, language: string): Generator<Sente
 }
 
 /**
- * What never ends a sentence, though Unicode's rules see an end before a capital: titles, and what begins an example.
- * Of the languages of the library.
+ * Abbreviations that do not end a sentence, although Unicode's rules see an end before a capital: titles, and words
+ * that introduce an example. For the languages of the library.
  */
 const NO_END =
   /(?:^|[\s("'“‘„«])(?:mr|mrs|ms|dr|prof|st|capt|e\.g|i\.e|cf|vs|np|św|ul|tzn|tj|inż|mgr|m\.in)\.\s*$/iu;
-/** As much of the end of a piece as it takes to see one of them. */
+/** The length of the end of a piece that is compared with these abbreviations. */
 const LONGEST_ABBREVIATION = 10;
 
 function* splitPieces(text: string, language: string): Generator<string> {
   const segmenter = new Intl.Segmenter(language, { granularity: 'sentence' });
-  // Paragraph by paragraph: a heading without a full stop is a sentence of its own.
+  // Paragraphs are split separately, because a heading without a full stop is a sentence of its own.
   for (const paragraph of text.split(/\n\s*\n|\u2029/u)) {
     const folded = paragraph.replace(/[\s\p{Cc}]+/gu, ' ').trim();
+    if (folded === '') continue;
     let held = '';
     for (const { segment } of segmenter.segment(folded)) {
       held += segment;
@@ -70,7 +71,7 @@ function* cut(sentence: string): Generator<string> {
 
 function endOfPart(text: string): number {
   const head = text.slice(0, LONGEST);
-  // The last clause that is not absurdly short.
+  // The last clause that is not too short.
   const clauses = [...text.slice(0, LONGEST + 1).matchAll(CLAUSE_END)].map(
     (match) => match.index + match[0].length,
   );
@@ -81,15 +82,17 @@ function endOfPart(text: string): number {
   return endOfGraphemes(text);
 }
 
-/** Characters as people see them. */
+/** Splits text into grapheme clusters, which readers see as one character. */
 const CHARACTERS = new Intl.Segmenter();
-/** More than any character that people see as one is long. In UTF-16 units. */
+/** Longer than any grapheme cluster of a real text. In UTF-16 units. */
 const LONGEST_CHARACTER = 64;
 
-/** As many whole characters as people see them; one that never ends is cut between code points. */
+/**
+ * The end of the last whole grapheme cluster that fits. A cluster that is too long itself is cut between code points.
+ */
 function endOfGraphemes(text: string): number {
   let end = 0;
-  // A little more than fits, so that the last character that fits is seen whole.
+  // Slightly more text than fits, so that the last cluster that fits is seen whole.
   for (const { index, segment } of CHARACTERS.segment(text.slice(0, LONGEST + LONGEST_CHARACTER))) {
     if (index + segment.length <= LONGEST) end = index + segment.length;
   }

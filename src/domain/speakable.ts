@@ -9,8 +9,8 @@ const AND: Readonly<Record<string, string>> = {
 };
 
 /**
- * Takes out what engines could read as SSML or `[[phonemes]]`: a short text could demand twenty minutes of
- * silence.
+ * Removes characters that engines could read as SSML or `[[phonemes]]`, because with these a short text could demand
+ * twenty minutes of silence.
  * @param language BCP 47
  */
 export function withoutMarkup(text: string, language: string): string {
@@ -21,15 +21,15 @@ export function withoutMarkup(text: string, language: string): string {
     .trim();
 }
 
-/** Nobody needs longer for a character; what does is a trick. */
+/** An upper bound of the time that speech needs for one character. Longer speech is refused. */
 const SECONDS_A_CHARACTER = 0.5;
 const SECONDS_TO_SPARE = 10;
 
-/** The most seconds that an honest voice may take for this text. */
+/** The longest plausible duration of this text, in seconds. */
 export const mostSecondsOf = (text: string): number =>
   text.length * SECONDS_A_CHARACTER + SECONDS_TO_SPARE;
 
-/** Scripts beside the Latin one that a voice is known for. */
+/** Scripts besides Latin that are spoken by a voice of their own. */
 const OTHER_SCRIPTS = [
   'Greek',
   'Cyrillic',
@@ -46,21 +46,21 @@ const OTHER_SCRIPTS = [
 
 export type OtherScript = (typeof OTHER_SCRIPTS)[number];
 
-/** A piece of a sentence in one script; null is the Latin one, and all that belongs to none. */
+/** A part of a sentence in one script. Null stands for Latin and for characters of no script. */
 export interface SpeakablePart {
   readonly text: string;
   readonly script: OtherScript | null;
 }
 
 const LETTERS: Readonly<Partial<Record<OtherScript, string>>> = {
-  // The rarer ones are in no dictionary of an engine's.
+  // Only the common block, because engines have no rarer characters in their dictionaries.
   Han: '\\u4e00-\\u9fff々',
   Kana: '\\p{Script=Hiragana}\\p{Script=Katakana}ー',
 };
 
 const lettersOf = (script: OtherScript): string => LETTERS[script] ?? `\\p{Script=${script}}`;
 
-/** Words of one script after each other, with what stands between them. */
+/** Consecutive words of one script, with the characters between them. */
 const RUNS = new RegExp(
   OTHER_SCRIPTS.map((script) => {
     const word = `[${lettersOf(script)}][${lettersOf(script)}\\p{M}]*`;
@@ -71,26 +71,30 @@ const RUNS = new RegExp(
 
 /** A letter or a digit. */
 export const SPEAKABLE = /[\p{L}\p{N}]/u;
-/** Letters that engines spell by their names: of no script above, or Latin ones of phoneticians. */
+/** Letters that engines spell by name: those of no script above, and the Latin letters of phonetic alphabets. */
 const SPELT = new RegExp(
   `(?![\\p{Script=Latin}${OTHER_SCRIPTS.map(lettersOf).join('')}])\\p{L}|[\\u0250-\\u02af\\u1d00-\\u1dbf\\ua720-\\ua7ff]`,
   'gu',
 );
-/** A name may be a number of five digits, so that a line of them would never end. */
+/**
+ * At most one letter is spelt, because its name may be a number of five digits, and a line of such letters would take
+ * very long.
+ */
 const MOST_SPELT = 1;
 const MOST_SIGNS = 3;
 const MOST_DIGITS = 40;
-/** Longer numbers have names that nobody follows; they are read digit by digit. */
+/** Longer numbers are read digit by digit, because their names are hard to follow. */
 const LONGEST_NUMBER = 9;
 
 /**
- * A sentence as an engine that obeys every character can read it aloud in about the time that a person
- * would: no markup, nothing invisible, no endless rows of signs or digits, no letters that it would spell by
- * their names, and each script apart. Empty when nothing is left to be spoken.
- * @param language BCP 47, of the sentence as a whole
+ * Prepares a sentence for an engine that obeys every character, so that it takes about as long as a person would: no
+ * markup, nothing invisible, no long rows of signs or digits, no letters that would be spelt by name, and each script
+ * apart. The result is empty when nothing can be spoken.
+ * @param language BCP 47, of the whole sentence
  */
 export function speakableParts(text: string, language: string): SpeakablePart[] {
-  const plain = readableLetters(shortRows(visible(withoutMarkup(text, language))));
+  // Markup is removed after full-width forms are made plain, because `＜` becomes `<`.
+  const plain = readableLetters(shortRows(withoutMarkup(visible(text), language)));
   const parts: SpeakablePart[] = [];
   let end = 0;
   for (const run of plain.matchAll(RUNS)) {
@@ -104,10 +108,10 @@ export function speakableParts(text: string, language: string): SpeakablePart[] 
     .filter((part) => SPEAKABLE.test(part.text));
 }
 
-/** Without what is not seen, and with plain letters for those that only look different. */
+/** Removes invisible characters, and replaces letters that only look different by plain ones. */
 const visible = (text: string): string =>
   text
-    // Mathematicians' alphabets, ligatures, and letters as wide as Chinese ones.
+    // Mathematical alphabets, ligatures and full-width characters.
     .replace(/[\u{1d400}-\u{1d7ff}\uff01-\uff5e\ufb00-\ufb06]+/gu, (letters) =>
       letters.normalize('NFKC'),
     )
@@ -117,21 +121,24 @@ const visible = (text: string): string =>
     // More marks than any language puts on a letter.
     .replace(/(\p{M}{2})\p{M}+/gu, '$1');
 
-/** Rows of signs and of digits, cut where they stop saying anything. */
+/** Shortens rows of signs and of digits. */
 const shortRows = (text: string): string =>
   text
     .replace(
       /(?:[^\p{L}\p{N}\p{M}\s]\s*){4,}/gu,
       (row) => `${(row.match(/\S/gu) ?? []).slice(0, MOST_SIGNS).join('')} `,
     )
-    // Each such sign is a pause, meant for clauses that are longer than a word.
+    // A semicolon or colon makes a pause, which would be too long after a word this short.
     .replace(/[;:](?=\s+\S{1,3}[;:])/gu, ',')
     .replace(/\d{10,}/gu, (digits) => digits.slice(0, MOST_DIGITS))
     .replace(/(?<![.,\d])\d+/gu, (digits) =>
       digits.length > LONGEST_NUMBER ? digits.split('').join(' ') : digits,
     );
 
-/** One letter of an unknown script is named; more are left out, all but one if there is nothing else. */
+/**
+ * Keeps a single letter of an unknown script. More than one are left out, except for the first if nothing else can be
+ * spoken.
+ */
 function readableLetters(text: string): string {
   const spelt = text.match(SPELT) ?? [];
   if (spelt.length <= MOST_SPELT) return text;

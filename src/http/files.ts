@@ -3,35 +3,77 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import parseRange from 'range-parser';
 import { z } from 'zod';
 import type { App } from '../app.js';
-import { FILES_PATH, isSigned } from '../services/narrations/addresses.js';
+import { fileNameOf, inlineDisposition } from '../services/narrations/file-names.js';
+import { FILES_PATH, isSigned, STREAMS_PATH } from '../services/narrations/addresses.js';
 import { contentTypeOf, openFile } from '../services/narrations/files.js';
 
 const params = z.object({ key: z.string().regex(/^[0-9a-f]{64}\.(mp3|vtt)$/) });
 /** What a signed address says beside its path. */
 export const signature = z.object({
   expires: z.string().regex(/^\d{1,12}$/),
+  name: z.string().max(500).optional(),
   signature: z.string().max(100),
 });
 
-export const FOR_PLAYERS = {
-  // A player on another site may use the address: whoever has it was given it.
+const FOR_PLAYERS = {
+  // A player on another site may use the address, because its signature alone gives access.
   'access-control-allow-origin': '*',
   'cross-origin-resource-policy': 'cross-origin',
+  'access-control-expose-headers':
+    'accept-ranges, content-disposition, content-length, content-range, etag, last-modified, retry-after',
   // Opened by itself, a recording is shown by the browser's own player.
   'content-security-policy':
     "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'",
 };
 
+/** The paths whose answers have the headers FOR_PLAYERS. */
+const PLAYERS_PATHS = [`${FILES_PATH}/`, `${STREAMS_PATH}/`];
+const PREFLIGHT_SECONDS = '86400';
+
+/**
+ * Lets pages of every site read the answers at signed addresses, including refusals of later hooks. It also answers the
+ * preflights of players that send headers of their own.
+ */
+export function allowPlayers(server: FastifyInstance): void {
+  server.addHook('onRequest', (request, reply, done) => {
+    if (PLAYERS_PATHS.some((path) => request.url.startsWith(path))) void reply.headers(FOR_PLAYERS);
+    done();
+  });
+  for (const path of PLAYERS_PATHS)
+    server.options(`${path}:file`, (request, reply) =>
+      reply
+        .code(204)
+        .headers({
+          allow: 'GET, HEAD, OPTIONS',
+          'access-control-allow-methods': 'GET, HEAD',
+          'access-control-allow-headers': request.headers['access-control-request-headers'] ?? '*',
+          'access-control-max-age': PREFLIGHT_SECONDS,
+          vary: 'access-control-request-headers',
+        })
+        .send(),
+    );
+}
+
+/** The header with the name that a player shows, and under which a browser saves the file. */
+export const dispositionOf = (
+  { name = NAME_UNTOLD }: { readonly name?: string | undefined },
+  ending: string,
+): Readonly<Record<string, string>> => ({
+  'content-disposition': inlineDisposition(fileNameOf(name), ending),
+});
+
+/** Addresses of earlier releases have no name. */
+const NAME_UNTOLD = '';
+
 /** Recordings and captions at signed addresses: 403 for a wrong or expired one, 404 for a deleted file. */
 export function serveFiles(server: FastifyInstance, app: App): void {
   server.get(`${FILES_PATH}/:key`, { exposeHeadRoute: true }, async (request, reply) => {
-    void reply.headers(FOR_PLAYERS);
     const key = params.safeParse(request.params);
     const address = signature.safeParse(request.query);
     if (!key.success || !address.success || !isSigned(app, { ...key.data, ...address.data })) {
       return refuseAddress(reply);
     }
-    return sendFile(app, request, reply, key.data.key);
+    return sendFile(app, request, reply, key.data.key, address.data);
   });
 }
 
@@ -43,14 +85,16 @@ async function sendFile(
   request: FastifyRequest,
   reply: FastifyReply,
   key: string,
+  address: { readonly name?: string | undefined },
 ): Promise<FastifyReply> {
   const file = await app.storage.stat(key);
   if (file === null) return gone(reply);
   const { lengthBytes, modifiedAt } = file;
-  // The key is a hash of everything that decides about the bytes.
+  // A strong ETag, because the key is a hash of everything that determines the bytes.
   const etag = `"${key.slice(0, 32)}-${lengthBytes.toString(36)}"`;
   const about = {
     'content-type': contentTypeOf(key),
+    ...dispositionOf(address, key.slice(-3)),
     'accept-ranges': 'bytes',
     'cache-control': 'private, max-age=3600',
     etag,
@@ -76,7 +120,7 @@ async function sendFile(
       .code(206)
       .header('content-range', `bytes ${String(start)}-${String(end)}/${String(lengthBytes)}`);
   }
-  // When it fails on the way the connection is cut, for a player would take a proper end for the file's.
+  // If the stream fails, the connection is cut, because a player would take a proper end for the end of the file.
   return reply.send(bytes);
 }
 

@@ -16,7 +16,7 @@ const STYLE = `
 `;
 const POLICY = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'; frame-ancestors 'none'`;
 
-/** In development, what would have been mailed, at /dev/mail, newest first; for this machine only. */
+/** Serves the mailbox of development at /dev/mail, newest mail first, to this machine only. */
 export function serveMailbox(server: FastifyInstance, app: App): void {
   if (app.mailbox === null) return;
   server.get('/dev/mail', async (request, reply) => {
@@ -41,7 +41,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 const escape = (text: string): string => text.replace(/[&<>"']/g, (found) => ESCAPES[found] ?? '');
 
-/** Addresses in a text can be followed. */
+/** Escapes a text, and makes links of the addresses in it. */
 const linked = (text: string): string =>
   escape(text).replace(/https?:\/\/[^\s<]+/g, (address) => `<a href="${address}">${address}</a>`);
 

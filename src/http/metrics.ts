@@ -1,15 +1,16 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { isIP } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { App } from '../app.js';
 import { serveHealth } from './health.js';
-import { bearerOf, isFromHere } from './requests.js';
+import { bearerOf, hostOf, isFromHere } from './requests.js';
 import { exposeMetrics } from '../services/metrics.js';
 
-/** /metrics at the API's own port: for this machine, and for whoever has METRICS_TOKEN. */
+/** Serves /metrics at the API's own port to this machine and to clients with METRICS_TOKEN. */
 export function serveMetrics(server: FastifyInstance, app: App): void {
   if (app.config.metrics.port !== null) return;
   server.get('/metrics', (request, reply) => {
-    // As if there were nothing, for strangers.
+    // Others get 404, so that they do not learn that there is anything.
     if (!isFromHere(request) && !hasToken(request, app.config.metrics.token)) {
       reply.callNotFound();
       return reply;
@@ -18,16 +19,53 @@ export function serveMetrics(server: FastifyInstance, app: App): void {
   });
 }
 
+/** Prometheus and probes need a few connections. Without a bound, one client in the private network could open all files. */
+const CONNECTIONS_MAX = 64;
+
 /**
- * /metrics at METRICS_PORT, which is not for the public, with /healthz and /readyz, which a worker has
- * nowhere else. Null when there is no such port.
+ * The server at METRICS_PORT, which is not for the public. It also has /healthz and /readyz, because a worker has no other
+ * server. /metrics needs METRICS_TOKEN where that is set, and otherwise a Host that no page of another site can have.
+ * @returns null without METRICS_PORT
  */
 export function createMetricsServer(app: App): FastifyInstance | null {
   if (app.config.metrics.port === null) return null;
-  const server = fastify({ logger: false, forceCloseConnections: true });
-  server.get('/metrics', (_request, reply) => answer(app, reply));
+  const server = fastify({
+    logger: false,
+    forceCloseConnections: true,
+    bodyLimit: 1024,
+    requestTimeout: 10_000,
+    // An answer that is not read, and a connection that is not used, must not keep a probe out.
+    connectionTimeout: 30_000,
+    keepAliveTimeout: 5_000,
+    http: { headersTimeout: 5_000, connectionsCheckingInterval: 1_000, maxHeaderSize: 16_384 },
+  });
+  server.server.maxConnections = CONNECTIONS_MAX;
+  server.get('/metrics', (request, reply) => {
+    const { token } = app.config.metrics;
+    if (token !== null && !hasToken(request, token))
+      return reply
+        .code(401)
+        .header('www-authenticate', 'Bearer')
+        .send({ error: 'METRICS_TOKEN is set: send it as a bearer.' });
+    if (token === null && !isPrivateName(request.headers.host, app.config.host))
+      return reply.code(421).send({
+        error:
+          'Host must be an address, localhost, HOST or a name without dots: ask by one of these, or set METRICS_TOKEN.',
+      });
+    return answer(app, reply);
+  });
   serveHealth(server, app);
   return server;
+}
+
+/**
+ * Whether a Host is one that a page of another site cannot have: names that lead here by DNS rebinding are names of
+ * the internet, which have dots. Prometheus sends an address in Kubernetes, and a service's name in Compose.
+ */
+function isPrivateName(header: string | undefined, ownHost: string): boolean {
+  const host = hostOf(header);
+  if (host === null) return false;
+  return isIP(host) !== 0 || !host.includes('.') || host === ownHost.toLowerCase();
 }
 
 async function answer(app: App, reply: FastifyReply): Promise<FastifyReply> {

@@ -1,57 +1,79 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { isIP } from 'node:net';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { App } from '../app.js';
+import { addressIn, isLoopback } from '../domain/networks.js';
 
-/** The request that is being answered, for whoever is not told: the formatter of errors. */
-export const currentRequest = new AsyncLocalStorage<{ readonly requestId: string }>();
+/** The `Retry-After` of BUSY. It is short, because nothing tells how long the server will be busy. */
+export const BUSY_SECONDS = 1;
+
+/** The current request, for code that does not get it as a parameter: the log and the formatter of errors. */
+export const currentRequest = new AsyncLocalStorage<{
+  readonly requestId: string;
+  /** The user of the request's access token. */
+  viewerId?: string;
+}>();
 
 /**
- * Where a request comes from. Some proxies tell the port as well, which is another one each time; and what is no
- * address was made up by whoever asks, so that only the proxy's own is known.
+ * The address of the client. If a trusted proxy passes on something that is no address, the client has made it up, and
+ * the proxy's own address is returned.
  */
-export function addressOf({ ip, socket }: FastifyRequest): string | null {
-  const [, six, four] = /^(?:\[(.+)\](?::\d+)?|([\d.]+):\d+)$/.exec(ip) ?? [];
-  const address = six ?? four ?? ip;
-  return isIP(address) === 0 ? (socket.remoteAddress ?? null) : address;
-}
+export const addressOf = ({ ip, socket }: FastifyRequest): string | null =>
+  addressIn(ip) ?? addressIn(socket.remoteAddress ?? '');
 
-/** The token that came along, whatever it is worth. */
+/** Whether a request is for GraphQL, at whichever of its addresses. */
+export const isGraphql = ({ url }: FastifyRequest): boolean => url.startsWith('/graphql');
+
+/** The bearer token of a request, which is not verified here. */
 export const bearerOf = ({ headers }: FastifyRequest): string | undefined =>
   /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
 
-/** Over TLS, up to us or to a proxy that is believed, or to one that PUBLIC_URL tells of. */
+/** Whether the client uses TLS: up to this server, to a trusted proxy, or to a proxy whose https address is PUBLIC_URL. */
 export const isSecure = (app: Pick<App, 'publicUrl'>, { protocol }: FastifyRequest): boolean =>
   protocol === 'https' || app.publicUrl().startsWith('https:');
 
+/** Headers that proxies add, besides those that begin with x-forwarded. */
+const PASSED_ON = [
+  'forwarded',
+  'via',
+  'x-real-ip',
+  'x-client-ip',
+  'cf-connecting-ip',
+  'true-client-ip',
+];
+
 /**
- * From this machine itself, as such: what a proxy on this machine passes on is not, nor what a page asks for whose
- * name leads here (DNS rebinding).
+ * Whether a request comes from this machine. It does not if a proxy on this machine passes it on, or if it comes from a
+ * page whose host name was made to resolve to this machine (DNS rebinding).
  */
 export function isFromHere({ headers, socket }: FastifyRequest): boolean {
-  const passedOn = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'].some(
-    (name) => headers[name] !== undefined,
+  const passedOn = Object.keys(headers).some(
+    (name) => PASSED_ON.includes(name) || name.startsWith('x-forwarded'),
   );
-  const address = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
-  return !passedOn && isLoopback(address) && isOwnName(headers.host);
+  const name = hostOf(headers.host);
+  return (
+    !passedOn &&
+    isLoopback(addressIn(socket.remoteAddress ?? '') ?? '') &&
+    name !== null &&
+    (isLoopback(name) || name === 'localhost')
+  );
 }
 
-const isLoopback = (address: string): boolean =>
-  address === '::1' || (isIP(address) === 4 && address.startsWith('127.'));
-
-function isOwnName(host: string | undefined): boolean {
-  if (host === undefined || !URL.canParse(`http://${host}`)) return false;
-  const name = new URL(`http://${host}`).hostname.replace(/^\[|\]$/g, '');
-  return isLoopback(name) || name === 'localhost';
+/** @returns the name or address in a Host header, without the port; null for what is no host */
+export function hostOf(header: string | undefined): string | null {
+  // A user or a path in it would let the parser see another host than the one that was asked for.
+  if (header === undefined || !/^[\w.:[\]-]{1,300}$/.test(header)) return null;
+  if (!URL.canParse(`http://${header}`)) return null;
+  return new URL(`http://${header}`).hostname.replace(/^\[|\]$/g, '');
 }
 
 const held = new WeakSet<Socket>();
 
 /**
- * For an answer that may never end: behind it nothing else can be answered on its connection, so that whoever asks
- * for a second one there is cut off.
- * @returns aborted when the other side has gone, or all is said; null when the connection is cut
+ * Reserves a connection for an answer that may never end. A second such request on the same connection is cut off,
+ * because nothing can be sent behind the first answer.
+ * @returns a signal that is aborted when the client has disconnected or the answer is complete; null when the connection
+ * is cut
  */
 export function holdConnection(request: FastifyRequest, reply: FastifyReply): AbortSignal | null {
   const { socket } = request.raw;

@@ -3,7 +3,7 @@ import type { App } from '../app.js';
 
 const MONTHS_GOOD = 6;
 
-/** Whom to tell of a hole (RFC 9116): SECURITY_CONTACT, or security@ where the API is reached. */
+/** Serves security.txt (RFC 9116). The contact is SECURITY_CONTACT, or security@ at the host name of the API. */
 export function serveSecurityContact(server: FastifyInstance, app: App): void {
   server.get('/.well-known/security.txt', (_request, reply) => {
     const url = app.publicUrl();

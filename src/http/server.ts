@@ -8,17 +8,25 @@ import fastify, {
 } from 'fastify';
 import type { App } from '../app.js';
 import { badUserInput, busy, DomainError, ERROR_CODES, internal } from '../domain/errors.js';
-import { serveFiles } from './files.js';
+import { admitRequests } from './admission/admission.js';
+import { largerForAdministrators } from './admission/body-sizes.js';
+import { LARGE_BODY_BYTES_MAX } from './admission/bounds.js';
+import { paceLongBodies } from './admission/pacing.js';
+import { serveStatements } from './downloads/statements.js';
+import { allowPlayers, serveFiles } from './files.js';
 import { serveGraphiql } from './graphiql.js';
-import { waitOf } from './graphql/answers.js';
+import { logRefused, waitOf } from './graphql/answers.js';
+import { allowReading } from './graphql/cross-origin.js';
 import { serveGraphql } from './graphql/graphql.js';
 import { serveHealth } from './health.js';
 import { serveKeys } from './keys.js';
 import { serveMailbox } from './mailbox.js';
 import { serveMetrics } from './metrics.js';
+import { createTrust } from './proxies.js';
 import { currentRequest, isSecure } from './requests.js';
 import { serveStreams } from './streams.js';
 import { serveSecurityContact } from './security-txt.js';
+import { createUnreadableHandler } from './unreadable-requests.js';
 
 /** For answers that are no pages; a page has a policy of its own. */
 const SECURITY_HEADERS = {
@@ -28,28 +36,31 @@ const SECURITY_HEADERS = {
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',
 };
-const MOST_BODY_BYTES = 1024 * 1024;
 const UNREAD_MS = 60_000;
 
-/** The API's doors, not listening yet: GraphQL, recordings, GraphiQL, health. */
+/** Creates the HTTP server of the API: GraphQL, recordings, GraphiQL, health. It does not listen yet. */
 export async function createServer(
   app: App,
   options: { graphiqlFolder: string },
 ): Promise<FastifyInstance> {
-  const trusted = app.config.http.trustProxy;
   const server = fastify({
-    bodyLimit: MOST_BODY_BYTES,
-    // Who sends slowly is not waited for.
+    // The bound for administrators. Admission applies a lower one to everyone else.
+    bodyLimit: LARGE_BODY_BYTES_MAX,
+    // A client that sends too slowly is refused.
     requestTimeout: 30_000,
-    http: { headersTimeout: 10_000, connectionsCheckingInterval: 5_000 },
-    trustProxy: typeof trusted === 'number' ? (_address, hop) => hop < trusted : trusted,
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 5_000, maxHeaderSize: 16_384 },
+    keepAliveTimeout: 72_000,
+    trustProxy: createTrust(app.config.http.trustProxy),
     genReqId: () => randomUUID(),
     logger: false,
-    // What is no address at all comes past every hook, and would be repeated.
+    // A malformed URL passes no hook, and Fastify's own answer would repeat it.
     frameworkErrors: ({ statusCode = 400 }, request, reply: FastifyReply) => {
       secure(app, request, reply);
       void reply.code(statusCode).send({ error: 'This is not an address.' });
     },
+    clientErrorHandler: createUnreadableHandler(),
+    // Fastify's own 503 says neither BUSY nor when to come back. `endWithoutWaiting` answers instead.
+    return503OnClosing: false,
     // An idle keep-alive connection must not hold up a stop.
     forceCloseConnections: 'idle',
   });
@@ -57,10 +68,14 @@ export async function createServer(
     secure(app, request, reply);
     done();
   });
+  allowPlayers(server);
+  allowReading(server, app);
+  paceLongBodies(server);
+  admitRequests(server, app, { bodyBytesMaxOf: largerForAdministrators(app) });
   server.addHook('preHandler', (request, _reply, done) => {
     currentRequest.run({ requestId: request.id }, done);
   });
-  // Nor is who does not read their answer; whoever listens to a recording may ask for the rest of it.
+  // Closes connections whose client does not read the answer; a player may ask for the rest of a recording later.
   server.addHook('onSend', (request, _reply, _payload, done) => {
     request.raw.socket.setTimeout(UNREAD_MS);
     done();
@@ -73,11 +88,12 @@ export async function createServer(
     const refusal = refusalOf(error, request.id);
     if (refusal.code === 'INTERNAL')
       app.log.error({ requestId: request.id, err: error }, 'unexpected error');
-    // What is refused before GraphQL looks at it has no data that a 200 could be for.
+    logRefused(app, refusal.code);
+    // Never 200, because a request that is refused before it is executed has no data.
     const status =
       error.statusCode !== undefined && error.statusCode < 500
         ? error.statusCode
-        : Math.max(400, ERROR_CODES[refusal.code]);
+        : Math.max(400, reply.statusCode, ERROR_CODES[refusal.code]);
     const { message, code, details } = refusal;
     const errors = [{ message, extensions: { code, ...details } }];
     return reply.code(status).headers(waitOf(errors)).send({ errors });
@@ -90,12 +106,13 @@ export async function createServer(
   serveMetrics(server, app);
   serveFiles(server, app);
   serveStreams(server, app);
+  serveStatements(server, app);
   if (app.config.graphiql) await serveGraphiql(server, { folder: options.graphiqlFolder });
   await serveGraphql(server, app);
   return server;
 }
 
-/** Neither streams that never end by themselves nor connections that have ended theirs hold up a stop. */
+/** Ends streams and keep-alive connections at a stop, because they would otherwise hold it up. */
 function endWithoutWaiting(server: FastifyInstance, app: App): void {
   let closing = false;
   server.addHook('preClose', (done) => {
@@ -103,7 +120,15 @@ function endWithoutWaiting(server: FastifyInstance, app: App): void {
     app.followers.close();
     done();
   });
-  // What was answered since then was promised that the connection would stay.
+  server.addHook('onRequest', (_request, reply, done) => {
+    if (!closing) {
+      done();
+      return;
+    }
+    void reply.header('connection', 'close');
+    done(busy());
+  });
+  // Requests from before the stop were answered with keep-alive, so that their connections are closed here.
   server.addHook('onResponse', (request, _reply, done) => {
     if (closing) request.raw.socket.end();
     done();
@@ -118,8 +143,6 @@ function secure(app: App, request: FastifyRequest, reply: FastifyReply): void {
 
 function refusalOf(error: FastifyError, requestId: string): DomainError {
   if (error instanceof DomainError) return error;
-  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE')
-    return badUserInput('body', 'must be at most 1 MB');
   const status = error.statusCode ?? 500;
   if (status >= 400 && status < 500) return badUserInput('body', error.message);
   return status === 503 ? busy(error) : internal(requestId);

@@ -4,18 +4,17 @@ import { z } from 'zod';
 import type { App } from '../app.js';
 import { isSigned, streamKey, STREAMS_PATH } from '../services/narrations/addresses.js';
 import { listenAlong } from '../services/narrations/making/listen-along.js';
-import { FOR_PLAYERS, refuseAddress, signature } from './files.js';
+import { dispositionOf, refuseAddress, signature } from './files.js';
 import { holdConnection } from './requests.js';
 
 const params = z.object({ file: z.string().regex(/^[0-9a-f-]{36}\.mp3$/) });
 
 /**
- * Narrations in the making at signed addresses, as MP3 streams that grow: 403 for a wrong or expired address, 404
- * for one that nobody makes. A stream that is cut off was not made to its end.
+ * Streams narrations as MP3 while they are being made, at signed addresses: 403 for a wrong or expired address, 404 for a
+ * narration that is not being made. A stream that is cut off is incomplete.
  */
 export function serveStreams(server: FastifyInstance, app: App): void {
   server.get(`${STREAMS_PATH}/:file`, { exposeHeadRoute: true }, async (request, reply) => {
-    void reply.headers(FOR_PLAYERS);
     const path = params.safeParse(request.params);
     const address = signature.safeParse(request.query);
     const audioId = path.data?.file.slice(0, -'.mp3'.length) ?? '';
@@ -28,6 +27,7 @@ export function serveStreams(server: FastifyInstance, app: App): void {
     return reply
       .headers({
         'content-type': 'audio/mpeg',
+        ...dispositionOf(address.data, 'mp3'),
         'cache-control': 'no-store',
         'accept-ranges': 'none',
       })

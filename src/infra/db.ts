@@ -4,7 +4,16 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import { fromPrisma, type Db as QueueDb } from 'pg-boss';
 import { Prisma, PrismaClient, type User } from '../generated/prisma/client.js';
 import { busy, DomainError } from '../domain/errors.js';
+import { poolConfig } from './connections/session.js';
+import {
+  answerTo,
+  isSqlState,
+  isUnreachableCode,
+  needsOperator,
+  type Answer,
+} from './connections/sql-states.js';
 import type { Logger } from './log.js';
+import { createSteps } from './connections/transaction-steps.js';
 
 export { Prisma, type User };
 
@@ -25,21 +34,19 @@ const MAX_WAIT_MS = 5_000;
 const TIMEOUT_MS = 10_000;
 /** How long a statement waits for a lock that someone else holds, before it is refused as BUSY. */
 const LOCK_TIMEOUT_MS = 5_000;
-/** A process that stands still in a transaction, or whose host has gone, loses its locks after this long. */
+/** A session that idles in a transaction for this long is ended, so that a hung process or lost host keeps no locks. */
 const IDLE_IN_TRANSACTION_MS = 15_000;
 const LARGE_READ_TIMEOUT_MS = 30 * 60_000;
 const MOST_TRIES = 6;
 
 export function createDb(options: { url: string; poolSize: number; log: Logger }): Db {
   const adapter = new PrismaPg(
-    {
-      connectionString: options.url,
-      max: options.poolSize,
-      connectionTimeoutMillis: MAX_WAIT_MS,
-      application_name: 'talebank',
-      lock_timeout: LOCK_TIMEOUT_MS,
-      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
-    },
+    poolConfig(options.url, {
+      purpose: '',
+      connectionsMax: options.poolSize,
+      connectTimeoutMs: MAX_WAIT_MS,
+      limits: { lockMs: LOCK_TIMEOUT_MS, idleInTransactionMs: IDLE_IN_TRANSACTION_MS },
+    }),
     {
       statementNameGenerator: nameStatements(),
       // Without a listener, a database that restarts would end the process.
@@ -52,22 +59,42 @@ export function createDb(options: { url: string; poolSize: number; log: Logger }
     },
   );
   const client = new PrismaClient({ adapter });
+  const warn = warnings(options.log);
   return client.$extends({
     query: {
       $allOperations: async ({ args, query }): Promise<unknown> => {
         try {
           return await query(args);
         } catch (error) {
-          throw isUnreachable(error) ? busy(error) : error;
+          warn(error);
+          throw answerOf(error) === 'BUSY' ? busy(error) : error;
         }
       },
     },
   }) as unknown as Db;
 }
 
+const WARNED_ONCE_MS = 60_000;
+
+/** Logs what an operator must resolve, because clients only see BUSY. At most one line a minute for each state. */
+function warnings(log: Logger): (error: unknown) => void {
+  const warnedAt = new Map<string, number>();
+  return (error) => {
+    const { sqlState } = describe(error);
+    if (sqlState === undefined || !needsOperator(sqlState)) return;
+    const now = performance.now();
+    if (now - (warnedAt.get(sqlState) ?? -Infinity) < WARNED_ONCE_MS) return;
+    warnedAt.set(sqlState, now);
+    log.warn({ err: error, sqlState }, 'the database refuses what it is asked for');
+  };
+}
+
+/** Marks a statement whose best plan depends on its values, so that Postgres plans it each time. */
+export const PLANNED_ANEW = Prisma.raw('/* planned anew */');
+
 /**
- * Names statements so that Postgres plans them once a connection. Lists of varying length are left
- * out, and the number of names is bounded, because a connection keeps every statement that it named.
+ * Names statements so that Postgres plans them once a connection. Lists of varying length and what is `PLANNED_ANEW` are
+ * left out, and the number of names is bounded, because a connection keeps every statement that it named.
  */
 function nameStatements(): (query: { sql: string }) => string {
   const mostNames = 500;
@@ -76,6 +103,7 @@ function nameStatements(): (query: { sql: string }) => string {
     const known = names.get(sql);
     if (known !== undefined) return known;
     if (names.size >= mostNames || /\(\$\d+,\s*\$\d+/.test(sql)) return '';
+    if (sql.includes(PLANNED_ANEW.sql)) return '';
     const name = `t_${createHash('sha1').update(sql).digest('hex').slice(0, 16)}`;
     names.set(sql, name);
     return name;
@@ -91,29 +119,34 @@ function nameStatements(): (query: { sql: string }) => string {
 export async function transact<Result>(
   db: Db,
   work: (tx: Tx) => Promise<Result>,
-  options: { timeoutMs?: number } = {},
+  options: { timeoutMs?: number; isolationLevel?: 'RepeatableRead' } = {},
 ): Promise<Result> {
   for (let tries = 1; ; tries += 1) {
+    const steps = createSteps();
+    const begin = (client: Prisma.TransactionClient): Promise<Result> =>
+      steps.around(client as unknown as Tx, work);
     try {
-      return await db.$transaction((tx) => work(tx as unknown as Tx), {
-        isolationLevel: 'ReadCommitted',
+      const result = await db.$transaction(begin, {
+        isolationLevel: options.isolationLevel ?? 'ReadCommitted',
         maxWait: MAX_WAIT_MS,
         timeout: options.timeoutMs ?? TIMEOUT_MS,
       });
+      steps.runAfterCommit();
+      return result;
     } catch (error) {
       if (error instanceof DomainError) throw error;
-      if (isUnreachable(error)) throw busy(error);
-      if (!isConflict(error)) throw error;
-      if (tries === MOST_TRIES) throw busy(error);
+      const answer = answerOf(error);
+      if (answer === 'INTERNAL') throw error;
+      if (answer === 'BUSY' || tries === MOST_TRIES) throw busy(error);
       await sleep(Math.random() * 5 * 2 ** tries);
     }
   }
 }
 
 /**
- * Runs one read that goes through large parts of tables. Without statistics, or with old ones, the planner
- * takes what it does not know for a handful of rows, and loops over whole tables or merges them by half of
- * what joins them; here it may only hash. And it plans each time for the range that is asked for.
+ * Runs one read of large parts of tables. Only hash joins are allowed, because the planner expects few rows where
+ * statistics are missing or old, and then picks nested loops over whole tables, or merge joins on a part of the join
+ * condition. The statement is planned each time, because the plan depends on the range.
  */
 export function readAtLarge<Result>(db: Db, read: (tx: Tx) => Promise<Result>): Promise<Result> {
   return transact(
@@ -129,86 +162,121 @@ export function readAtLarge<Result>(db: Db, read: (tx: Tx) => Promise<Result>): 
   );
 }
 
+/**
+ * Runs several reads that must see the ledger at one instant. Nothing is locked, but while it takes, Postgres cannot clean up
+ * what is deleted or changed.
+ */
+export function readSnapshot<Result>(db: Db, read: (tx: Tx) => Promise<Result>): Promise<Result> {
+  const snapshot = async (tx: Tx): Promise<Result> => {
+    await tx.$executeRaw`SET TRANSACTION READ ONLY`;
+    return read(tx);
+  };
+  return transact(db, snapshot, {
+    timeoutMs: LARGE_READ_TIMEOUT_MS,
+    isolationLevel: 'RepeatableRead',
+  });
+}
+
 /** The transaction as pg-boss takes it, so that a job is enqueued or finished with it or not at all. */
 export const asQueueDb = (tx: Tx): QueueDb => fromPrisma(tx);
 
 interface DatabaseError {
-  /** Prisma's own. */
+  /** Prisma's own, or of the system. */
   readonly code: string | undefined;
-  /** Postgres' own, where Prisma has none of its own for it. */
   readonly sqlState: string | undefined;
+  readonly severity: string | undefined;
   readonly kind: string | undefined;
 }
 
+/** An error of Prisma, of its adapter, or of pg itself. */
 function describe(error: unknown): DatabaseError {
-  const { code, cause, meta } = error as {
-    code?: unknown;
-    cause?: { kind?: unknown; code?: unknown };
-    meta?: { driverAdapterError?: { cause?: { kind?: unknown; code?: unknown } } };
+  if (typeof error !== 'object' || error === null) return NOT_AN_ERROR;
+  const { code, severity, cause, meta } = error as Record<string, unknown> & {
+    cause?: Record<string, unknown>;
+    meta?: { driverAdapterError?: { cause?: Record<string, unknown> } };
   };
   const inner = meta?.driverAdapterError?.cause ?? cause;
-  const textOr = (value: unknown): string | undefined =>
-    typeof value === 'string' ? value : undefined;
-  return { code: textOr(code), sqlState: textOr(inner?.code), kind: textOr(inner?.kind) };
+  const state = textOr(inner?.['originalCode']) ?? textOr(inner?.['code']) ?? textOr(code);
+  return {
+    code: textOr(code),
+    sqlState: state !== undefined && isSqlState(state) ? state : undefined,
+    severity: textOr(inner?.['severity']) ?? textOr(severity),
+    kind: textOr(inner?.['kind']),
+  };
 }
 
-function isConflict(error: unknown): boolean {
-  const { code, kind } = describe(error);
-  return code === 'P2034' || kind === 'TransactionWriteConflict';
-}
+const textOr = (value: unknown): string | undefined =>
+  typeof value === 'string' ? value : undefined;
+const NOT_AN_ERROR: DatabaseError = {
+  code: undefined,
+  sqlState: undefined,
+  severity: undefined,
+  kind: undefined,
+};
 
-const UNREACHABLE_CODES = new Set([
-  // Prisma: cannot reach, timed out, closed, no free connection, transaction lost or over time.
-  'P1001',
-  'P1002',
-  'P1008',
-  'P1017',
-  'P2024',
-  'P2028',
-  'P2037',
-  // Postgres: connection failed or lost, shutting down, crashed, starting up, database dropped, idle for too long,
-  // too many clients, lock not available, and no writes, as after a failover.
-  '08001',
-  '08003',
-  '08006',
-  '57P01',
-  '57P02',
-  '57P03',
-  '57P04',
-  '57P05',
-  '53300',
-  '55P03',
-  '25006',
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'ENETUNREACH',
-  'EPIPE',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-]);
-const UNREACHABLE_KINDS = new Set([
-  'DatabaseNotReachable',
-  'ConnectionClosed',
-  'SocketTimeout',
-  'TooManyConnections',
-  'TlsConnectionError',
-]);
+/** Errors of Prisma itself, which have no SQLSTATE. */
+const ANSWERS_TO_PRISMA: Readonly<Record<string, Answer>> = {
+  // Cannot reach, timed out, closed, no free connection, transaction lost or over time, too many connections.
+  P1001: 'BUSY',
+  P1002: 'BUSY',
+  P1008: 'BUSY',
+  P1017: 'BUSY',
+  P2024: 'BUSY',
+  P2028: 'BUSY',
+  P2037: 'BUSY',
+  P2034: 'RETRY',
+  DatabaseNotReachable: 'BUSY',
+  ConnectionClosed: 'BUSY',
+  SocketTimeout: 'BUSY',
+  TooManyConnections: 'BUSY',
+  TlsConnectionError: 'BUSY',
+  TransactionWriteConflict: 'RETRY',
+};
 
-/** Of pg, and of Postgres where the same code means other things as well. */
+/** Messages of errors of pg that have no code. */
 const UNREACHABLE_MESSAGES =
-  /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|is not currently accepting connections/;
+  /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|timeout expired/;
 
-function isUnreachable(error: unknown): boolean {
-  if (typeof error !== 'object' || error === null) return false;
-  const { code, sqlState, kind } = describe(error);
-  if (code !== undefined && UNREACHABLE_CODES.has(code)) return true;
-  if (sqlState !== undefined && UNREACHABLE_CODES.has(sqlState)) return true;
-  if (kind !== undefined && UNREACHABLE_KINDS.has(kind)) return true;
+function answerOf(error: unknown): Answer {
+  const { code, sqlState, severity, kind } = describe(error);
+  const known = ANSWERS_TO_PRISMA[kind ?? ''] ?? ANSWERS_TO_PRISMA[code ?? ''];
+  if (known !== undefined) return known;
+  if (code !== undefined && isUnreachableCode(code)) return 'BUSY';
+  if (sqlState !== undefined) return answerTo(sqlState, severity);
   const message = error instanceof Error ? error.message : '';
-  return UNREACHABLE_MESSAGES.test(message);
+  return UNREACHABLE_MESSAGES.test(message) ? 'BUSY' : 'INTERNAL';
 }
+
+/** More causes than this are not looked at. */
+const CAUSES_MAX = 5;
+
+/**
+ * The error of the database that caused an error, however it is wrapped.
+ * @returns null when the cause is not the database
+ */
+export function databaseRefusal(error: unknown): { state: string | null; message: string } | null {
+  let current = error;
+  for (let depth = 0; depth < CAUSES_MAX && current instanceof Error; depth += 1) {
+    const { sqlState } = describe(current);
+    const { meta } = current as { meta?: { driverAdapterError?: { cause?: unknown } } };
+    const inner = meta?.driverAdapterError?.cause as { originalMessage?: unknown } | undefined;
+    const message = textOr(inner?.originalMessage) ?? current.message;
+    if (sqlState !== undefined) return { state: sqlState, message };
+    if (!(current instanceof DomainError) && answerOf(current) === 'BUSY')
+      return { state: null, message };
+    current = current.cause;
+  }
+  return null;
+}
+
+/** Whether a statement failed because a lock of another transaction was not released in time. */
+export const isLockRefused = (error: unknown): boolean => databaseRefusal(error)?.state === '55P03';
+
+/** Whether a table is missing, as in a database that was not migrated. */
+export const isTableMissing = (error: unknown): boolean => {
+  const { code, sqlState, kind } = describe(error);
+  return code === 'P2021' || sqlState === '42P01' || kind === 'TableDoesNotExist';
+};
 
 /** Whether a row could not be written because another one has its unique value. */
 export function isUniqueViolation(error: unknown): boolean {

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createTransport } from 'nodemailer';
+import { makePrivateFolder, writePrivateFile } from './storage/private-files.js';
 
 export interface Mail {
   /** An address. */
@@ -12,7 +13,7 @@ export interface Mail {
 }
 
 export interface Mailer {
-  /** Resolves when somebody else has it. @throws when nobody took it, now or ever */
+  /** Resolves when the mail was accepted. @throws when it was refused, temporarily or permanently */
   send(mail: Mail): Promise<void>;
   close(): void;
 }
@@ -43,7 +44,7 @@ export function createSmtpMailer(options: { url: string; from: string }): Mailer
   };
 }
 
-/** What a mail server says may name whom the mail was for, which neither a log nor a job's row shall keep. */
+/** Drops the server's message, because it may name the recipient, whom neither a log nor a job's row may store. */
 function withoutAddress(error: unknown): never {
   const { code = 'unknown', responseCode } = error as { code?: string; responseCode?: number };
   const answer = responseCode === undefined ? '' : `, which answered ${String(responseCode)}`;
@@ -59,7 +60,7 @@ export interface KeptMail extends Mail {
 export interface Mailbox extends Mailer {
   /** Newest first. */
   read(): Promise<KeptMail[]>;
-  /** Forgets what is older. @returns how many */
+  /** Deletes mails that are older. @returns how many */
   prune(before: Date): Promise<number>;
 }
 
@@ -68,7 +69,7 @@ const MOST_READ = 200;
 /** Keeps each mail in a file of a folder that only this user can read. */
 export async function openMailbox(options: { folder: string; from: string }): Promise<Mailbox> {
   const { folder, from } = options;
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makePrivateFolder(folder);
   const names = async (): Promise<string[]> =>
     (await readdir(folder)).filter((name) => name.endsWith('.json')).sort();
   return {
@@ -77,8 +78,7 @@ export async function openMailbox(options: { folder: string; from: string }): Pr
       const kept: KeptMail = { at, from, ...mail };
       // Names in the order of time, as far as file systems allow.
       const path = join(folder, `${at.replaceAll(':', '-')}-${randomUUID()}.json`);
-      await writeFile(`${path}.partial`, JSON.stringify(kept), { mode: 0o600 });
-      await rename(`${path}.partial`, path);
+      await writePrivateFile(path, JSON.stringify(kept));
     },
     read: async () => {
       const newest = (await names()).reverse().slice(0, MOST_READ);

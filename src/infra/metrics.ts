@@ -67,9 +67,9 @@ const METRICS = {
     'Lots expired, users granted, … by scheduled tasks.',
     'task',
   ),
-  /** Then nobody gets a monthly allowance by default. */
+  /** While it is 1, users without an allowance of their own get no monthly points. */
   monthlyGrantOff: gauge('ledger_monthly_grant_off', '1 when MONTHLY_CREDITS is 0.'),
-  /** Whichever process made it. */
+  /** Another process may have made the check. */
   ledgerViolations: gauge(
     'ledger_invariant_violations',
     'Violations found by the last check of the whole ledger.',
@@ -79,6 +79,30 @@ const METRICS = {
   ledgerCheckedAt: gauge(
     'ledger_checked_timestamp_seconds',
     'When the whole ledger was last checked.',
+  ),
+  /** In seconds since 1970. */
+  ledgerFullyCheckedAt: gauge(
+    'ledger_fully_checked_timestamp_seconds',
+    'When a full check last read all history of the ledger, without checkpoints.',
+  ),
+  /** In seconds since 1970. */
+  ledgerAnchoredAt: gauge(
+    'ledger_anchored_timestamp_seconds',
+    'When the newest anchor of the ledger was made that every configured place has.',
+  ),
+  /** Those that are being made included. */
+  bulkGrantsUnfinished: gauge(
+    'ledger_bulk_grants_unfinished',
+    'Grants to many that are being made, or were interrupted and are to be finished by a job.',
+  ),
+  /** Those that are being made included. */
+  bulkRevocationsUnfinished: gauge(
+    'ledger_revocations_unfinished',
+    'Revocations of bulk grants that are being made, or were interrupted and are to be finished by a job.',
+  ),
+  proposalsPending: gauge(
+    'ledger_proposals_pending',
+    'Pending proposals of grants above APPROVAL_ABOVE.',
   ),
   lapsedPoints: gauge(
     'ledger_lapsed_points_unswept',
@@ -95,7 +119,12 @@ const METRICS = {
     'limit',
     'by',
   ),
-  mails: counter('mails_total', 'Mails handed over, or not.', 'mail', 'result'),
+  mails: counter(
+    'mails_total',
+    'Mails handed over, not taken, or over the limit of their recipient.',
+    'mail',
+    'result',
+  ),
   /** `made`, `shared` with someone who paid before, `failed` or `cancelled`. */
   narrations: counter('narrations_total', 'Narrations by what became of them.', 'result'),
   narrationSeconds: histogram(
@@ -116,7 +145,35 @@ const METRICS = {
   ),
   subscriptionsDropped: counter(
     'subscriptions_dropped_total',
-    'Subscriptions that were ended because nobody took their events.',
+    'Subscriptions that were ended because the client did not read their events.',
+  ),
+  connections: gauge('connections', 'Connections that clients have to the API.'),
+  /** By which bound was reached: `address` or `all`. */
+  connectionsRefused: counter(
+    'connections_refused_total',
+    'Connections that were closed at once because there were too many.',
+    'reason',
+  ),
+  bodyBytes: gauge(
+    'request_body_bytes',
+    'Bytes of bodies of requests that are not answered yet, as announced.',
+  ),
+  answerBytes: gauge(
+    'answer_bytes',
+    'Bytes of answers that are being made, at most, and of those that wait to be taken.',
+  ),
+  unsentBytes: gauge('unsent_bytes', 'Bytes of answers and streams that wait to be taken.'),
+  /** `slow`, `deadline`, `room` for others, or `pipelined` too many. */
+  answersCutOff: counter(
+    'answers_cut_off_total',
+    'Connections that were closed because of answers that were not taken.',
+    'reason',
+  ),
+  /** What there was no room for: `bodies`, `answers`, or a `turn` for an operation. */
+  requestsRefused: counter(
+    'requests_refused_total',
+    'Requests that were refused because of the memory that others hold.',
+    'reason',
   ),
   /** By `ok`, or what went wrong. */
   speechRequests: counter(
@@ -125,7 +182,7 @@ const METRICS = {
     'provider',
     'result',
   ),
-  /** Waiting for its turn is not in it. */
+  /** Without the wait for a turn. */
   speechRequestSeconds: histogram(
     'speech_request_duration_seconds',
     'Time from sending a sentence to a provider to the end of its answer.',

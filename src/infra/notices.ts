@@ -1,42 +1,50 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
+import { createClient } from './connections/session.js';
 import type { Logger } from './log.js';
 
 /** What the processes of one installation tell each other through Postgres (LISTEN and NOTIFY). */
 export interface Notices {
-  /** Before `open`. Of several on one channel, those that came first are told first. */
+  /** Must be called before `open`. Listeners of one channel are called in the order in which they were added. */
   listen(channel: string, listener: Listener): void;
   open(): void;
-  /** Whether everything that was told until a moment ago has been heard. */
+  /** Whether all notices until a moment ago have arrived. */
   current(): boolean;
   close(): Promise<void>;
 }
 
 export interface Listener {
-  /** Somebody told something on the channel. */
+  /** Called for each notice on the channel. */
   heard(payload: string): void;
-  /** What was told meanwhile is lost: the connection is new. */
+  /** Called on each new connection, because the notices before it are lost. */
   missed(): void;
 }
 
-/** With no answer to a question that was asked this short ago, the connection may be dead. */
+/** The connection may be dead when the last query that was answered was sent longer ago than this. */
 const ANSWER_WITHIN_MS = 600;
 const TIMEOUT_MS = 5_000;
 const PAUSE_MS = 1_000;
 
 /**
- * Hears on one connection of its own, and opens another one whenever that is lost.
- * @param options.askEveryMs notices come in order, so that an answer on the same connection means that all before it have come
+ * Listens on a connection of its own, and opens another one whenever that is lost.
+ * @param options.purpose the end of the session's name
+ * @param options.askEveryMs how often a query is sent on the same connection; its answer proves that all notices before it
+ *   have arrived, because they come in order
  */
-export function createNotices(options: { url: string; log: Logger; askEveryMs?: number }): Notices {
-  const { url, log, askEveryMs = 250 } = options;
+export function createNotices(options: {
+  url: string;
+  log: Logger;
+  askEveryMs?: number;
+  purpose?: string;
+}): Notices {
+  const { url, log, askEveryMs = 250, purpose = 'notices' } = options;
   const channels = new Map<string, Listener[]>();
   const closing = new AbortController();
   let heardUntil = -Infinity;
   let listening: Promise<void> = Promise.resolve();
 
   const hear = async (client: pg.Client): Promise<never> => {
-    // A promise that lives as long as the connection would remember every race that it took part in.
+    // Not a promise, because one that lives as long as the connection would keep a reaction for every race with it.
     const lost = new AbortController();
     client.on('error', (error) => {
       lost.abort(error);
@@ -56,7 +64,7 @@ export function createNotices(options: { url: string; log: Logger; askEveryMs?: 
       const { rows } = await client.query<{ count: number }>(
         'SELECT count(*)::int FROM pg_listening_channels()',
       );
-      // A pooler may have given the session to somebody else.
+      // A pooler may have given the session to another client.
       if (rows[0]?.count !== channels.size) throw new Error('The session does not listen.');
       heardUntil = askedAt;
       await sleep(askEveryMs, null, { signal: over });
@@ -65,11 +73,11 @@ export function createNotices(options: { url: string; log: Logger; askEveryMs?: 
 
   const keepHearing = async (): Promise<void> => {
     for (;;) {
-      const client = new pg.Client({
-        connectionString: url,
-        application_name: 'talebank-notices',
-        connectionTimeoutMillis: TIMEOUT_MS,
-        query_timeout: TIMEOUT_MS,
+      const client = createClient(url, {
+        purpose,
+        connectTimeoutMs: TIMEOUT_MS,
+        answerTimeoutMs: TIMEOUT_MS,
+        limits: { statementMs: TIMEOUT_MS },
       });
       await hear(client).catch((error: unknown) => {
         if (!closing.signal.aborted) log.warn({ err: error }, 'notices are not heard');

@@ -7,17 +7,17 @@ import { busy } from '../domain/errors.js';
 /** OWASP's minimum for Argon2id, which is the library's default: 19 MiB, two passes, one lane. */
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
-/** What people choose most, in leaks that were made public; shorter ones are refused as they are. */
+/** The most common passwords in public leaks, without those that are refused as too short anyway. */
 const COMMON = new Set(dictionary['passwords-common'].filter(({ length }) => length >= 8));
 
-/** Whether it is one that whoever guesses tries first, in any case. */
+/** Whether a password is one of the most common ones, in upper or lower case. */
 export const isCommonPassword = (password: string): boolean =>
   COMMON.has(password.normalize('NFC').toLowerCase());
 
 /** At most one hash a core, so that many sign-ins at once cannot starve the rest. */
 const limit = pLimit(availableParallelism());
 
-/** Whoever is behind so many, some ten seconds on two cores, is better told to come again than kept waiting. */
+/** Behind this many, which take about ten seconds on two cores, a request is refused instead of queued. */
 const MOST_WAITING = 1_000;
 
 /** @throws BUSY when too many wait already */
@@ -30,11 +30,11 @@ async function inTurn<Value>(work: () => Promise<Value>): Promise<Value> {
 export const hashPassword = (password: string): Promise<string> =>
   inTurn(() => hash(password.normalize('NFC'), PARAMETERS));
 
-/** A hash of something nobody knows: an unknown address must cost as much time as a wrong password. */
+/** The hash of a random password, because an unknown address must take as long to check as a wrong password. */
 const decoy = hash(crypto.randomUUID(), PARAMETERS);
 
 /**
- * @param passwordHash null or empty when there is no such account: takes as long, and is never right
+ * @param passwordHash null or empty when there is no such account; the result is then false, after the same time
  * @throws BUSY
  */
 export async function verifyPassword(

@@ -1,12 +1,15 @@
-import { PgBoss, type JobWithMetadata, type Queue as QueuePolicy } from 'pg-boss';
+import type pg from 'pg';
+import { PgBoss, type Db, type JobWithMetadata, type Queue as QueuePolicy } from 'pg-boss';
 import type { ZodType } from 'zod';
+import { createPool } from './connections/session.js';
 import { asQueueDb, type Tx } from './db.js';
 import type { Logger } from './log.js';
+import { createNotices } from './notices.js';
 
 /** A queue, declared once: both its ends take their types from here. */
 export interface QueueDeclaration<Payload extends object> {
   readonly name: string;
-  /** Ids, never rows: what is true is read when the job runs. */
+  /** Ids, never rows, because a job reads the current state when it runs. */
   readonly payload: ZodType<Payload>;
   readonly policy: Omit<QueuePolicy, 'name'>;
 }
@@ -21,27 +24,32 @@ export interface Delivery<Payload> {
 }
 
 export interface JobQueue {
-  /** Enqueues with the transaction: no commit, no job. */
+  /** Enqueues with the transaction: no commit, no job. Workers take a job `startAfterSeconds` later, or at once. */
   enqueue<Payload extends object>(
     tx: Tx,
     queue: QueueDeclaration<Payload>,
-    jobs: readonly { id: string; payload: Payload }[],
+    jobs: readonly { id: string; payload: Payload; startAfterSeconds?: number }[],
   ): Promise<void>;
-  /** Completes with the transaction. A delivery that was taken from us completes nothing. */
+  /** Enqueues a job without a payload by itself, unless the queue has as many waiting as it may. */
+  request(queueName: string): Promise<void>;
+  /** Completes the job in the transaction. Does nothing if the job was delivered again meanwhile. */
   complete(
     tx: Tx,
     queueName: string,
     delivery: Pick<Delivery<unknown>, 'id' | 'retryCount'>,
   ): Promise<void>;
-  /** Stops a job with the transaction, whether it waits or is being done. */
+  /** Cancels a job in the transaction, whether it waits or runs. */
   cancel(tx: Tx, queueName: string, id: string): Promise<void>;
-  /** Gives jobs that were given up one more try. @returns how many; fewer when one that waits is enough */
+  /** Gives failed jobs one more try. @returns how many; fewer in a queue that keeps only one waiting job */
   retry(queueName: string, ids: readonly string[]): Promise<number>;
   /** Creates the queues or brings their policies up to date. */
   declare(queues: readonly Pick<QueueDeclaration<object>, 'name' | 'policy'>[]): Promise<void>;
   /** @throws when it does not answer */
   check(): Promise<void>;
-  /** Runs a queue's job at the times of `cron`, in UTC, once however many processes say so. */
+  /**
+   * Runs a queue's job at the times of `cron`, in UTC, once however many processes schedule it. If times were missed
+   * while no worker ran, it runs once, as soon as one does.
+   */
   schedule(queueName: string, cron: string): Promise<void>;
   /** Starts taking jobs. A handler that throws sends its job back to be tried again. */
   work<Payload extends object>(
@@ -64,10 +72,10 @@ export async function openQueue(options: {
   log: Logger;
 }): Promise<JobQueue> {
   const { log } = options;
+  const pool = openPool(options);
   const boss = new PgBoss({
-    connectionString: options.url,
-    application_name: 'talebank-queue',
-    max: options.poolSize,
+    db: queueDatabase(pool, options),
+    createSchema: !(await hasSchema(pool)),
     supervise: options.supervise,
     schedule: options.supervise,
     superviseIntervalSeconds: 10,
@@ -86,10 +94,17 @@ export async function openQueue(options: {
   return {
     async enqueue(tx, queue, jobs) {
       if (jobs.length === 0) return;
-      const rows = jobs.map(({ id, payload }) => ({ id, data: queue.payload.parse(payload) }));
+      const rows = jobs.map(({ id, payload, startAfterSeconds: startAfter }) => ({
+        id,
+        data: queue.payload.parse(payload),
+        ...(startAfter === undefined ? {} : { startAfter }),
+      }));
       const ids = await boss.insert(queue.name, rows, { db: asQueueDb(tx), returnId: true });
-      // A duplicate is left out without a word: then nobody would do the work that was paid for.
+      // pg-boss skips a duplicate silently, and then work that was paid for would not be done.
       if (ids?.length !== jobs.length) throw new Error(`Not every ${queue.name} job was enqueued.`);
+    },
+    async request(queueName) {
+      await boss.send(queueName, {});
     },
     async complete(tx, queueName, { id, retryCount }) {
       await boss.complete(queueName, { id, retryCount }, null, { db: asQueueDb(tx) });
@@ -108,18 +123,56 @@ export async function openQueue(options: {
       await boss.schemaVersion();
     },
     async schedule(queueName, cron) {
-      await boss.schedule(queueName, cron, {}, { tz: 'UTC' });
+      await boss.schedule(queueName, cron, {}, { tz: 'UTC', missed: 'once' });
     },
     async work(queue, { localConcurrency = 1, pollingSeconds = 1 }, handle) {
-      // A worker each, rather than pg-boss' own localConcurrency: of those only the first can be told to go on.
+      // Several workers instead of pg-boss' localConcurrency, because `notifyWorker` would reach only the first of those.
       for (let count = 0; count < localConcurrency; count += 1)
         await startWorker(boss, queue, pollingSeconds, handle);
     },
     async close(timeoutMs) {
-      await boss.stop({ graceful: true, timeout: timeoutMs, close: true });
+      await boss.stop({ graceful: true, timeout: timeoutMs });
+      await pool.end();
     },
   };
 }
+
+/** How long an idle transaction may hold its locks: pg-boss sends each of its own in one piece. */
+const IDLE_IN_TRANSACTION_MS = 60_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+/** How often to check whether the session still listens. A notice that is missed until then is found by polling. */
+const ASK_EVERY_MS = 5_000;
+
+const openPool = (options: { url: string; poolSize: number; log: Logger }): pg.Pool =>
+  createPool(
+    options.url,
+    {
+      purpose: 'queue',
+      connectionsMax: options.poolSize,
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      limits: { idleInTransactionMs: IDLE_IN_TRANSACTION_MS },
+    },
+    (error) => {
+      options.log.warn({ err: error }, 'queue error');
+    },
+  );
+
+/** Creating a schema needs a right on the database, even where the schema is there and nothing would be created. */
+async function hasSchema(pool: pg.Pool): Promise<boolean> {
+  const { rowCount } = await pool.query("SELECT FROM pg_namespace WHERE nspname = 'pgboss'");
+  return rowCount !== 0;
+}
+
+/** pg-boss would open sessions of its own, which have the settings of the role and the database. */
+const queueDatabase = (pool: pg.Pool, { url, log }: { url: string; log: Logger }): Db => ({
+  executeSql: (text, values) => pool.query(text, values),
+  listen: (channel, heard, missed) => {
+    const notices = createNotices({ url, log, askEveryMs: ASK_EVERY_MS, purpose: 'queue-notices' });
+    notices.listen(channel, { heard, missed });
+    notices.open();
+    return Promise.resolve({ close: () => notices.close() });
+  },
+});
 
 async function startWorker<Payload extends object>(
   boss: PgBoss,
@@ -130,15 +183,15 @@ async function startWorker<Payload extends object>(
   const worker = await boss.work<object>(
     queue.name,
     {
-      // Notifications tell of new jobs, but not of retries whose time has come: hence also a look every so often.
+      // Workers also poll, because notifications announce new jobs but not retries that are due.
       pollingIntervalSeconds: pollingSeconds,
       notifyPollingIntervalSeconds: pollingSeconds,
       batchSize: 1,
     },
     async (jobs) => {
       for (const job of jobs) await handle(deliveryOf(queue, job as JobWithMetadata));
-      // pg-boss pauses after a job as after none, so that short jobs that wait would be done one a pause. After one
-      // that failed the pause is as it should be.
+      // pg-boss waits for its polling interval after every job, so that short jobs would run at one an interval. This
+      // makes the worker go on at once. After a job that failed, the pause stays.
       boss.notifyWorker(worker);
     },
   );
@@ -151,7 +204,7 @@ async function retryJobs(boss: PgBoss, queueName: string, ids: readonly string[]
   try {
     return await retry(ids);
   } catch {
-    // Of a queue that keeps one job waiting, the others cannot wait as well: one by one, some can.
+    // A queue that keeps only one waiting job refuses the whole list. One by one, some can be retried.
     let retried = 0;
     for (const id of ids) retried += await retry([id]).catch(() => 0);
     return retried;

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
-import { isIPv6 } from 'node:net';
-import pg from 'pg';
+import type pg from 'pg';
 import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import { LIMITS, type Limit, type Rate } from '../domain/limits.js';
+import { networksOf } from '../domain/networks.js';
+import { createPool } from './connections/session.js';
 import type { Logger } from './log.js';
 
 /** How much of what was counted at once is beyond its limit. */
 interface Excess {
-  /** So many of them, the first ones, are within it. */
+  /** How many of them, counted from the first, are within the limit. */
   readonly within: number;
   /** After how many seconds to come again. */
   readonly retryAfterSeconds: number;
@@ -16,7 +17,9 @@ interface Excess {
 /** Counts what was asked for, in one table for all processes. */
 export interface RateLimiter {
   /**
-   * Counts so many more.
+   * Counts `times` requests. An IPv6 address counts for its network of 64 bits and for its network of 48 bits, which has a
+   * larger limit. What the first limit refuses does not count for the second, so that one customer cannot use up the limit
+   * of all who share the larger network.
    * @param by what kind of name `whose` is, so that an address and an account are never the same key
    * @returns null when all of them are within the limit
    * @throws when the table is out of reach
@@ -27,63 +30,106 @@ export interface RateLimiter {
     whose: string,
     times: number,
   ): Promise<Excess | null>;
+  /** Undoes one count for an account, because the request had no effect. */
+  giveBack(limit: Limit, whose: string): Promise<void>;
   close(): Promise<void>;
 }
 
 const TIMEOUT_MS = 2_000;
+export const LIMITER_CONNECTIONS = 2;
 
-/** Has a few connections of its own: whoever counts must not wait for those who work. */
+/**
+ * The limiter has a few connections of its own, because counting must not wait for other queries.
+ * @param options.siteFactor how many times the limit of an IPv6 network of 64 bits that of 48 bits is
+ */
 export function createRateLimiter(options: {
   url: string;
   rates: Readonly<Record<Limit, Rate>>;
+  siteFactor: number;
   log: Logger;
 }): RateLimiter {
-  const pool = new pg.Pool({
-    connectionString: options.url,
-    application_name: 'talebank-limits',
-    max: 2,
-    connectionTimeoutMillis: TIMEOUT_MS,
-    query_timeout: TIMEOUT_MS,
-  });
-  // Without a listener, a database that restarts would end the process.
-  pool.on('error', (error) => {
-    options.log.warn({ err: error }, 'database connection lost');
-  });
-  const limiters = Object.fromEntries(
-    LIMITS.map((limit) => {
-      const { times, seconds } = options.rates[limit];
-      const limiter = new RateLimiterPostgres({
-        storeClient: pool,
-        storeType: 'pool',
-        tableName: 'rate_limits',
-        tableCreated: true,
-        // What has lapsed is pruned once a day, with everything else that has.
-        clearExpiredByTimeout: false,
-        keyPrefix: limit,
-        points: times,
-        duration: seconds,
-        // Who is over the limit is refused from memory, and cannot make the table work.
-        inMemoryBlockOnConsumed: times + 1,
-      });
-      return [limit, limiter];
-    }),
-  ) as Record<Limit, RateLimiterPostgres>;
+  const pool = openPool(options);
+  const limitersOf = (factor: number): Readonly<Record<Limit, RateLimiterPostgres>> =>
+    Object.fromEntries(
+      LIMITS.map((limit) => [limit, limiterOf(pool, limit, options.rates[limit], factor)]),
+    ) as Record<Limit, RateLimiterPostgres>;
+  const limiters = limitersOf(1);
+  const siteLimiters = limitersOf(options.siteFactor);
   return {
     count: async (limit, by, whose, times) => {
-      try {
-        const key = `${by}:${by === 'address' ? networkOf(whose) : hashOf(whose)}`;
-        await limiters[limit].consume(key, times);
-        return null;
-      } catch (refused) {
-        if (!(refused instanceof RateLimiterRes)) throw refused;
-        return excessOf(refused, times, limiters[limit].points);
-      }
+      if (by === 'account') return consume(limiters[limit], accountKey(whose), times);
+      const { own, site } = networksOf(whose);
+      const excess = await consume(limiters[limit], `address:${own}`, times);
+      const within = excess?.within ?? times;
+      if (site === null || within === 0 || !COUNTED_BY_SITE.includes(limit)) return excess;
+      return (await consume(siteLimiters[limit], `address:${site}`, within)) ?? excess;
+    },
+    giveBack: async (limit, whose) => {
+      await limiters[limit].reward(accountKey(whose), 1);
     },
     close: () => pool.end(),
   };
 }
 
-/** Who is refused from memory was over the limit before, and is told of nothing consumed. */
+/**
+ * Limits that also count the /48, because a stranger may have all of its 65,536 networks of 64 bits. Refreshing is not
+ * one of them, because a mobile operator has many customers in a /48, whose devices all refresh, and because a refresh
+ * token cannot be guessed.
+ */
+const COUNTED_BY_SITE: readonly Limit[] = ['login', 'register', 'reset', 'mailedTokens'];
+
+const openPool = (options: { url: string; log: Logger }): pg.Pool =>
+  createPool(
+    options.url,
+    {
+      purpose: 'limits',
+      connectionsMax: LIMITER_CONNECTIONS,
+      connectTimeoutMs: TIMEOUT_MS,
+      answerTimeoutMs: TIMEOUT_MS,
+      limits: { statementMs: TIMEOUT_MS, lockMs: TIMEOUT_MS, idleInTransactionMs: TIMEOUT_MS },
+    },
+    (error) => {
+      options.log.warn({ err: error }, 'database connection lost');
+    },
+  );
+
+function limiterOf(
+  pool: pg.Pool,
+  limit: Limit,
+  { times, seconds }: Rate,
+  factor: number,
+): RateLimiterPostgres {
+  const points = times * factor;
+  return new RateLimiterPostgres({
+    storeClient: pool,
+    storeType: 'pool',
+    tableName: 'rate_limits',
+    tableCreated: true,
+    // What has lapsed is pruned once a day, with everything else that has.
+    clearExpiredByTimeout: false,
+    keyPrefix: limit,
+    points,
+    duration: seconds,
+    // A client over its limit is refused from memory, so that it causes no more queries.
+    inMemoryBlockOnConsumed: points + 1,
+  });
+}
+
+async function consume(
+  limiter: RateLimiterPostgres,
+  key: string,
+  times: number,
+): Promise<Excess | null> {
+  try {
+    await limiter.consume(key, times);
+    return null;
+  } catch (refused) {
+    if (!(refused instanceof RateLimiterRes)) throw refused;
+    return excessOf(refused, times, limiter.points);
+  }
+}
+
+/** A refusal from memory has no consumed points. All requests are beyond the limit then, because it was reached before. */
 function excessOf(refused: RateLimiterRes, times: number, most: number): Excess {
   const beyond = refused.consumedPoints === 0 ? times : refused.consumedPoints - most;
   return {
@@ -92,19 +138,6 @@ function excessOf(refused: RateLimiterRes, times: number, most: number): Excess 
   };
 }
 
-/** Names of people are not kept, and are of any length. */
-const hashOf = (text: string): string =>
-  createHash('sha256').update(text).digest('base64url').slice(0, 24);
-
-/** An IPv4 address; of an IPv6 address its first 64 bits, for one customer has all that share them. */
-function networkOf(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  if (!isIPv6(address)) return address;
-  const [head = '', tail] = (address.split('%')[0] ?? '').split('::');
-  const front = head === '' ? [] : head.split(':');
-  const back = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = tail === undefined ? [] : Array<string>(8 - front.length - back.length).fill('0');
-  const groups = [...front, ...zeros, ...back].slice(0, 4);
-  return `${groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':')}::/64`;
-}
+/** Hashed, because the names of accounts must not be stored and may be of any length. */
+const accountKey = (whose: string): string =>
+  `account:${createHash('sha256').update(whose).digest('base64url').slice(0, 24)}`;

@@ -78,7 +78,7 @@ export async function openKeyRing(keys: readonly StoredKey[]): Promise<KeyRing> 
         const { payload } = await jwtVerify(
           token,
           ({ kid }) => {
-            // Only our own keys by their names: whatever else the header brings along is ignored.
+            // Only our own keys, found by their key id. Anything else in the header, such as a key, is ignored.
             const key = kid === undefined ? undefined : publicKeys.get(kid);
             if (key === undefined) throw new Error('unknown key');
             return key;
@@ -115,7 +115,7 @@ export function nameOfKey(token: string): string | undefined {
 const SECRET_BYTES = 32;
 const ID_BYTES = 16;
 
-/** A refresh token: whose it is, so that the look-up stays with that user's rows, and 256 random bits. */
+/** A refresh token: the id of its user, so that the look-up only reads that user's rows, and 256 random bits. */
 export interface OpaqueToken {
   readonly userId: string;
   /** What the client keeps. */
@@ -144,7 +144,7 @@ function parseBytes(bytes: Buffer): OpaqueToken {
   };
 }
 
-/** Seals the successor so that only who holds the predecessor can open it: the database alone cannot. */
+/** Encrypts the successor with a key that is derived from the predecessor, so that the database alone cannot read it. */
 export function sealSuccessor(
   predecessor: OpaqueToken,
   successor: OpaqueToken,
@@ -164,7 +164,7 @@ export function openSuccessor(predecessor: OpaqueToken, sealed: Uint8Array): Opa
   return successor;
 }
 
-/** One key for one message, since a token has one successor: a constant nonce is safe. */
+/** Each key encrypts one message, because a token has one successor, so that a constant nonce is safe. */
 function sealingKey(predecessor: OpaqueToken): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', predecessor.text, '', 'talebank refresh successor', 32));
 }

@@ -2,7 +2,7 @@ import type { App } from '../app.js';
 import { eraseAccount } from '../services/accounts/leaving/erasure.js';
 import { eraseAccountQueue } from '../services/queues.js';
 
-/** Erases what those who left have left behind. */
+/** Erases the data of deleted accounts. */
 export const workOnEraseAccount = (app: App): Promise<void> =>
   app.queue.work(eraseAccountQueue, {}, ({ payload, signal }) =>
     eraseAccount(app, payload, signal),

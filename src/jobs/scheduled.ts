@@ -2,10 +2,10 @@ import type { App } from '../app.js';
 import { runMaintenance, type MaintenanceTask } from '../services/maintenance/run-maintenance.js';
 import type { ScheduledQueue } from '../services/queues.js';
 
-/** Nobody waits for these, so a look every few seconds is enough. */
+/** Polling every few seconds is enough, because no user waits for scheduled tasks. */
 const POLLING_SECONDS = 5;
 
-/** Takes a task when its time has come. */
+/** Schedules a task, and runs it when it is due. */
 export async function workOnSchedule(
   app: App,
   queue: ScheduledQueue,

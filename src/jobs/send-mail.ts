@@ -2,7 +2,7 @@ import type { App } from '../app.js';
 import { sendMail } from '../services/accounts/mails.js';
 import { sendMailQueue } from '../services/queues.js';
 
-/** Sends mail. Where there is no way to send any, it waits until there is. */
+/** Sends mail. Without a mailer, mail stays in the queue until a process has one. */
 export async function workOnSendMail(app: App): Promise<void> {
   if (app.mailer === null) {
     app.log.warn('SMTP_URL is not set: mail waits in the queue');

@@ -1,7 +1,7 @@
 import type { App } from '../app.js';
 import { makeNarration } from '../services/narrations/making/make-narration.js';
 
-/** Takes narrations that were paid for and makes them. */
+/** Makes narrations that were paid for. */
 export const workOnSynthesizeAudio = (app: App): Promise<void> =>
   app.queue.work(
     app.synthesizeAudio,

@@ -1,8 +1,9 @@
 import type { App } from '../app.js';
-import { unauthenticated, type DomainError } from '../domain/errors.js';
+import { DomainError, unauthenticated } from '../domain/errors.js';
 import type { Tally } from '../services/limits.js';
 import type { Subscriber } from '../services/live/follow.js';
 import type { Viewer } from '../services/sessions/viewer.js';
+import type { AnswerSize } from './documents/answer-size.js';
 import { createLoaders, type Loaders } from './loaders.js';
 
 /** What every resolver of one request sees. */
@@ -14,17 +15,21 @@ export interface Context {
   /** Why the token that came along was refused. */
   readonly refused: DomainError | null;
   readonly loaders: Loaders;
-  /** Who signed in with this very request, and with which session: they may see themselves. */
+  /** The users who signed in with this request, and their sessions, because they may see their own data. */
   readonly justSignedIn: Map<string, string>;
   /** Mutations that were counted against a limit. */
   readonly counted: Set<string>;
-  /** Reads of points that were counted together, and in which order their places were come to. */
+  /** The count of all reads of points in the request, and the order in which their places were reached. */
   readonly creditReads: { tally: Promise<Tally> | null; readonly places: Map<string, number> };
-  /** Aborted when whoever asked has gone; subscriptions end with it. */
+  /** How much text has been asked for. */
+  readonly answerSize: AnswerSize;
+  /** Aborted when the client has disconnected, which ends its subscriptions. */
   readonly signal: AbortSignal;
   readonly device: { readonly userAgent: string | null; readonly ipAddress: string | null };
   /** The browser's refresh token, which scripts cannot see. */
   readonly refreshCookie: {
+    /** Whether the browser that asks would keep it. */
+    isKept(): boolean;
     read(): string | null;
     write(token: string, expiresAt: Date): void;
     clear(): void;
@@ -32,7 +37,10 @@ export interface Context {
 }
 
 /** What the transport knows of a request. */
-export type RequestFacts = Omit<Context, 'loaders' | 'justSignedIn' | 'counted' | 'creditReads'>;
+export type RequestFacts = Omit<
+  Context,
+  'loaders' | 'justSignedIn' | 'counted' | 'creditReads' | 'answerSize'
+>;
 
 export const createContext = (facts: RequestFacts): Context => ({
   ...facts,
@@ -40,12 +48,42 @@ export const createContext = (facts: RequestFacts): Context => ({
   justSignedIn: new Map(),
   counted: new Set(),
   creditReads: { tally: null, places: new Map() },
+  answerSize: { characters: 0 },
 });
 
 /** The viewer, where the shield has let only signed-in people through. @throws UNAUTHENTICATED */
 export function signedIn(context: Context): Viewer {
   if (context.viewer === null) throw context.refused ?? unauthenticated();
   return context.viewer;
+}
+
+/**
+ * Why the token was refused, if its owner would see more with a valid one. A suspended account can get no valid token, and
+ * sees what is public.
+ */
+const curableRefusal = ({ refused }: Pick<Context, 'refused'>): DomainError | null =>
+  refused?.code === 'ACCOUNT_SUSPENDED' ? null : refused;
+
+/** Who is asking; null for a stranger. @throws why the token was refused, where a better one would show more */
+export function viewerOrStranger(context: Context): Viewer | null {
+  const refusal = curableRefusal(context);
+  if (refusal !== null) throw refusal;
+  return context.viewer;
+}
+
+/**
+ * Finds what strangers may not see.
+ * @throws why the token was refused instead of NOT_FOUND, because it may be the viewer's own
+ */
+export async function findAsViewer<Found>(context: Context, found: Promise<Found>): Promise<Found> {
+  try {
+    return await found;
+  } catch (error) {
+    const refusal = curableRefusal(context);
+    if (refusal !== null && error instanceof DomainError && error.code === 'NOT_FOUND')
+      throw refusal;
+    throw error;
+  }
 }
 
 /** Who follows something with this request. @throws UNAUTHENTICATED */

@@ -29,6 +29,7 @@ function declare<const Names extends string>(
 export const Role = declare('Role', 'What a person may do.', {
   USER: 'Listens to stories and has a wallet.',
   ADMIN: 'Also looks after the library, the listeners and their points.',
+  AUDITOR: 'Sees what administrators see, and changes nothing but their own account.',
 });
 
 export const TokenTransport = declare(
@@ -50,7 +51,7 @@ export const AudioStatus = declare('AudioStatus', 'How far a narration is.', {
 
 export const CreditSource = declare(
   'CreditSource',
-  'Where points came from. In the default order in which they burn.',
+  'Where points came from. By default they are spent in the order EVENT, MONTHLY, REFERRAL, ADD_ON, FREE; `CreditLot.priority` has the order of each lot.',
   {
     EVENT: 'Given on an occasion. Always lapses.',
     MONTHLY: 'The monthly allowance. Lapses at the end of the month.',
@@ -60,23 +61,32 @@ export const CreditSource = declare(
   },
 );
 
-export const CreditLotStatus = declare(
-  'CreditLotStatus',
-  'What has become of a lot at this moment.',
-  {
-    ACTIVE: 'Holds points that can be spent.',
-    EXHAUSTED: 'Spent to the last point.',
-    EXPIRED: 'Its expiry has passed; what was left cannot be spent.',
-    REVOKED: 'Taken back by an administrator.',
-  },
-);
+export const CreditLotStatus = declare('CreditLotStatus', 'The state of a lot at this moment.', {
+  ACTIVE: 'Holds points that can be spent.',
+  EXHAUSTED: 'Nothing is left: the points were spent, or revoked in parts.',
+  EXPIRED: 'Its expiry has passed; what was left cannot be spent.',
+  REVOKED: 'Taken back by an administrator.',
+});
 
 export const CreditTransactionType = declare('CreditTransactionType', 'Why points moved.', {
   GRANT: 'Points came in, as a new lot.',
   DEBIT: 'Points paid for a narration.',
   REFUND: 'A debit was given back.',
   EXPIRY: 'What was left in a lapsed lot went out of the books.',
-  REVOCATION: 'An administrator took back what was left in a lot.',
+  REVOCATION: 'An administrator took back what was left in a lot, or a part of it.',
+});
+
+export const GrantCommand = declare('GrantCommand', 'A mutation that gives points.', {
+  GRANT_CREDITS: '`grantCredits`.',
+  BULK_GRANT_CREDITS: '`bulkGrantCredits`.',
+  SET_MONTHLY_CREDITS: '`setMonthlyCredits`.',
+});
+
+export const GrantProposalState = declare('GrantProposalState', 'The state of a proposal.', {
+  PENDING: 'Needs the decision of another administrator.',
+  APPROVED: 'Approved and carried out.',
+  DECLINED: 'Declined. This is final.',
+  LAPSED: 'Was not decided within a week.',
 });
 
 export const MaintenanceTask = declare(
@@ -86,7 +96,8 @@ export const MaintenanceTask = declare(
     EXPIRE_CREDITS: 'Books what lapsed lots still hold. Every five minutes.',
     GRANT_MONTHLY_CREDITS:
       'Gives every active, verified user who has none the allowance of this month. Every day.',
-    RECONCILE_CREDITS: 'Checks the whole ledger against its rules. Every night.',
+    RECONCILE_CREDITS:
+      'Checks the whole ledger against its rules, and makes a signed statement over all accounts. Every night.',
     REAP_STUCK_AUDIO:
       'Settles narrations whose job is gone, and gives their points back. Every minute.',
     PRUNE_SESSIONS:

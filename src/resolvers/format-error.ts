@@ -9,13 +9,14 @@ import {
   type Source,
 } from 'graphql';
 import { DomainError, internal } from '../domain/errors.js';
+import { refusalMessage, startOfMessage } from './refusal-message.js';
 
 /** What went wrong on our side, for the log alone. */
 type ReportUnexpected = (requestId: string, error: unknown) => void;
 
 /**
- * The only door for errors: a refusal leaves as it is, what GraphQL refuses leaves as BAD_USER_INPUT,
- * and anything else is INTERNAL with the request's id while its cause stays in the log.
+ * Formats all errors of GraphQL. A refusal of ours stays as it is, and a refusal of GraphQL itself becomes BAD_USER_INPUT.
+ * Anything else becomes INTERNAL with the request's id, and its cause goes to the log alone.
  */
 export function formatError(
   formatted: GraphQLFormattedError,
@@ -58,46 +59,36 @@ const REFUSED_BY_GRAPHQL = new Set([
   'PERSISTED_QUERY_NOT_SUPPORTED',
 ]);
 
-/** That there are more mistakes in the variables than GraphQL tells has no code of its own. */
-const isRefusedDocument = ({ extensions, message }: GraphQLFormattedError): boolean =>
-  REFUSED_BY_GRAPHQL.has(String(extensions?.['code'])) ||
-  message.startsWith('Too many errors processing variables');
+const isRefusedDocument = ({ extensions }: GraphQLFormattedError): boolean =>
+  REFUSED_BY_GRAPHQL.has(String(extensions?.['code']));
 
 function refusedDocument(
   formatted: GraphQLFormattedError,
   error: GraphQLError,
 ): GraphQLFormattedError {
   return {
-    message: withoutValues(formatted.message),
+    message: refusalMessage(error),
     ...(formatted.locations ? { locations: formatted.locations } : {}),
     ...(formatted.path ? { path: formatted.path } : {}),
-    extensions: { code: 'BAD_USER_INPUT', field: fieldOf(error) ?? 'query' },
+    extensions: {
+      code: 'BAD_USER_INPUT',
+      field: partOf(formatted, error) ?? fieldOf(error) ?? 'query',
+    },
   };
 }
 
-/** GraphQL repeats what it refuses, which may be a password in the wrong place. */
-const withoutValues = (message: string): string =>
-  message
-    .replace(/ got invalid value [^]*?(?=(?: at "[^"]*")?; )/, ' got an invalid value')
-    .replace(/(cannot represent [\w -]+?): [^]*$/, '$1.')
-    .replace(/(Expected value of type "[^"]*"), found [^]*?(?=; [A-Z]|\.$)/, '$1')
-    .replace(/Value "[^]*" does not exist/, 'The value does not exist')
-    .replace(/((?:Block)?String) "[^]*"/, '$1');
-
-/**
- * As it is said where introspection is off: of what is refused in variables GraphQL suggests what was meant, which
- * tells of the schema, and of introspection how a programmer could switch it on.
- */
-export const withoutHints = (error: GraphQLFormattedError): GraphQLFormattedError => ({
-  ...error,
-  message: error.message
-    .replace(/ Did you mean [^]*\?$/, '')
-    .replace(/^GraphQL introspection [^]*$/, 'Introspection is switched off.'),
-});
+/** The part of a request that Apollo itself refused, which its message names; undefined when it was the document. */
+function partOf({ extensions }: GraphQLFormattedError, error: GraphQLError): string | undefined {
+  if (extensions?.['code'] === 'OPERATION_RESOLUTION_FAILURE') return 'operationName';
+  if (extensions?.['code'] !== 'BAD_REQUEST') return undefined;
+  const message = startOfMessage(error);
+  if (message.startsWith('POST body')) return 'body';
+  return /^(?:`|The '?)(\w+)/.exec(message)?.[1];
+}
 
 /** The argument or input field that GraphQL itself refused; undefined when it was none. */
 function fieldOf(error: GraphQLError): string | undefined {
-  const { message } = error;
+  const message = startOfMessage(error);
   // It names what is missing or unknown.
   const named =
     /(?:argument|Field) "(?:\w+\.)*(\w+)" of (?:required )?type/i.exec(message) ??

@@ -3,15 +3,14 @@ import { account, address, creditReads, creditReadsInAnswer, limited } from './l
 
 const adminWrites = limited(account('adminWrites'));
 
-/** For every mutation; who signs in with one is not known yet, and is counted by the address. */
+/** For every mutation. A user who signs in with it is not known yet, and is only counted by address. */
 export const limitsOfAnswers: IMiddleware = { Mutation: creditReadsInAnswer };
 
 /**
- * How often what may be asked, on one page. Sign-ins and resets are counted by the account that they name as
- * well, in their services.
+ * All rate limits of fields, on one page. The services also count sign-ins and resets, by the account that these name.
  */
 export const limits: IMiddleware = {
-  Query: { creditLots: creditReads, creditHistory: creditReads },
+  Query: { creditLots: creditReads, creditHistory: creditReads, creditStatement: creditReads },
   User: { credits: creditReads, creditLots: creditReads, creditHistory: creditReads },
   Credits: { balanceAt: creditReads },
   Mutation: {
@@ -28,8 +27,11 @@ export const limits: IMiddleware = {
     grantCredits: adminWrites,
     bulkGrantCredits: adminWrites,
     revokeCreditLot: adminWrites,
+    revokeBulkGrant: adminWrites,
     refundAudio: adminWrites,
     setMonthlyCredits: adminWrites,
+    approveProposal: adminWrites,
+    declineProposal: adminWrites,
     runMaintenance: adminWrites,
     redriveJobs: adminWrites,
     setUserRole: adminWrites,

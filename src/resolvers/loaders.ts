@@ -1,6 +1,8 @@
 import DataLoader from 'dataloader';
 import type { App } from '../app.js';
+import { recordReads } from '../services/audit.js';
 import { usersById } from '../services/accounts/people.js';
+import { recipientsByProposal } from '../services/credits/approvals/proposals.js';
 import {
   allocationsByKey,
   audioTransactionsByKey,
@@ -18,7 +20,7 @@ import { voicesById } from '../services/stories/voices.js';
 /** Bounds the statement that a batch becomes. */
 const MOST_AT_ONCE = 1000;
 
-/** The only way in which a field leads to another table: all of a request's look-ups are one statement. */
+/** The only way for a field to read another table. It batches the look-ups of a request into one statement. */
 function loaderOf<Value>(
   app: App,
   find: (app: App, keys: readonly string[]) => Promise<ReadonlyMap<string, Value>>,
@@ -40,6 +42,7 @@ export function createLoaders(app: App) {
     stories: loaderOf(app, storiesById),
     contents: loaderOf(app, contentsByHash),
     voices: loaderOf(app, voicesById),
+    recipients: loaderOf(app, recipientsByProposal),
     // The keys of these are `ledgerKey(userId, …)`.
     sessions: loaderOf(app, sessionsByKey),
     audios: loaderOf(app, audiosByKey),
@@ -49,15 +52,17 @@ export function createLoaders(app: App) {
     allocations: loaderOf(app, allocationsByKey),
     audioTransactions: loaderOf(app, audioTransactionsByKey),
     balances: loaderOf(app, balancesBySource),
+    // The keys are `readKey(read)`: each read of a request is noted once.
+    reads: loaderOf(app, recordReads),
   };
   return {
     ...loaders,
-    /** A movement that may not have been. */
+    /** The transaction; null when there was none. */
     transactionOf: (userId: string, seq: number | null): Promise<TransactionView | null> =>
       seq === null
         ? Promise.resolve(null)
         : must(loaders.transactions.load(ledgerKey(userId, seq))),
-    /** What a column without a foreign key points at, if it is there. */
+    /** The row that a column without a foreign key refers to; null when it does not exist. */
     optional: <Value>(
       loader: DataLoader<string, Value | undefined>,
       key: string | null,
@@ -68,7 +73,7 @@ export function createLoaders(app: App) {
 
 export type Loaders = ReturnType<typeof createLoaders>;
 
-/** A row that a foreign key or a rule of ours promises. */
+/** A row that must exist because of a foreign key or a rule of ours. @throws when it does not */
 export async function must<Value>(loading: Promise<Value | undefined>): Promise<Value> {
   const value = await loading;
   if (value === undefined) throw new Error('A row that must exist does not.');

@@ -2,6 +2,7 @@ import { middleware, type IMiddleware, type IMiddlewareGenerator } from 'graphql
 import { allow, deny, rule, shield } from 'graphql-shield';
 import { forbidden, unauthenticated } from '../domain/errors.js';
 import type { UserView } from '../services/accounts/people.js';
+import { seesEverybody, type Viewer } from '../services/sessions/viewer.js';
 import type { Context } from './context.js';
 
 /**
@@ -13,26 +14,35 @@ const isSignedIn = rule('isSignedIn')((_parent, _args, { viewer, refused }: Cont
   viewer === null ? (refused ?? unauthenticated()) : true,
 );
 
-const isAdministrator = rule('isAdministrator')((_parent, _args, { viewer, refused }: Context) => {
-  if (viewer === null) return refused ?? unauthenticated();
-  return viewer.role === 'ADMIN' ? true : forbidden();
-});
+const forRole = (
+  name: string,
+  isAllowed: (viewer: Viewer) => boolean,
+): ReturnType<ReturnType<typeof rule>> =>
+  rule(name)((_parent, _args, { viewer, refused }: Context) => {
+    if (viewer === null) return refused ?? unauthenticated();
+    return isAllowed(viewer) ? true : forbidden();
+  });
 
-/** Also one whose access token has expired, and whose cookie has not. */
+const isAdministrator = forRole('isAdministrator', ({ role }) => role === 'ADMIN');
+const mayAudit = forRole('mayAudit', seesEverybody);
+/** Auditors change nothing but their own account: no points move and no work is done for them. */
+const mayNarrate = forRole('mayNarrate', ({ role }) => role !== 'AUDITOR');
+
+/** Also allows a device whose access token has expired but that still has its cookie. */
 const isSignedInDevice = rule('isSignedInDevice')(
   (_parent, _args, { viewer, refused, refreshCookie }: Context) =>
     viewer === null && refreshCookie.read() === null ? (refused ?? unauthenticated()) : true,
 );
 
-/** A token came along and was refused: then “nobody is signed in” would be the wrong answer. */
+/** Refuses a request with a bad token, because null would wrongly say that the client is a stranger. */
 const hasNoBadToken = rule('hasNoBadToken')(
   (_parent, _args, { refused }: Context) => refused ?? true,
 );
 
-/** What is private of a person, who may be someone else: the actor of a movement, for example. */
-const isSelfOrAdministrator = rule('isSelfOrAdministrator')(
+/** For the private fields of a user, who may not be the viewer: the actor of a transaction, for example. */
+const isSelfOrMayAudit = rule('isSelfOrMayAudit')(
   (user: Pick<UserView, 'id'>, _args, { viewer, justSignedIn }: Context) =>
-    viewer?.userId === user.id || viewer?.role === 'ADMIN' || justSignedIn.has(user.id)
+    viewer?.userId === user.id || seesEverybody(viewer) || justSignedIn.has(user.id)
       ? true
       : forbidden(),
 );
@@ -49,12 +59,17 @@ const permissions = {
     quoteAudio: isSignedIn,
     creditLots: isSignedIn,
     creditHistory: isSignedIn,
-    user: isAdministrator,
-    creditReport: isAdministrator,
-    ledgerHealth: isAdministrator,
-    users: isAdministrator,
-    jobQueues: isAdministrator,
-    auditLog: isAdministrator,
+    creditStatement: isSignedIn,
+    transaction: isSignedIn,
+    user: mayAudit,
+    creditReport: mayAudit,
+    creditLiability: mayAudit,
+    ledgerHealth: mayAudit,
+    users: mayAudit,
+    jobQueues: mayAudit,
+    auditLog: mayAudit,
+    proposals: mayAudit,
+    proposal: mayAudit,
   },
   Mutation: {
     '*': deny,
@@ -71,13 +86,16 @@ const permissions = {
     resendVerification: isSignedIn,
     updateProfile: isSignedIn,
     deleteAccount: isSignedIn,
-    synthesizeAudio: isSignedIn,
-    cancelAudio: isSignedIn,
+    synthesizeAudio: mayNarrate,
+    cancelAudio: mayNarrate,
     grantCredits: isAdministrator,
     bulkGrantCredits: isAdministrator,
     revokeCreditLot: isAdministrator,
+    revokeBulkGrant: isAdministrator,
     refundAudio: isAdministrator,
     setMonthlyCredits: isAdministrator,
+    approveProposal: isAdministrator,
+    declineProposal: isAdministrator,
     runMaintenance: isAdministrator,
     redriveJobs: isAdministrator,
     setUserRole: isAdministrator,
@@ -93,23 +111,23 @@ const permissions = {
     creditsUpdated: isSignedIn,
   },
   User: {
-    email: isSelfOrAdministrator,
-    emailVerified: isSelfOrAdministrator,
-    suspended: isSelfOrAdministrator,
-    createdAt: isSelfOrAdministrator,
-    monthlyCredits: isSelfOrAdministrator,
-    credits: isSelfOrAdministrator,
-    creditLots: isSelfOrAdministrator,
-    creditHistory: isSelfOrAdministrator,
-    audio: isSelfOrAdministrator,
-    sessions: isSelfOrAdministrator,
+    email: isSelfOrMayAudit,
+    emailVerified: isSelfOrMayAudit,
+    suspended: isSelfOrMayAudit,
+    createdAt: isSelfOrMayAudit,
+    monthlyCredits: isSelfOrMayAudit,
+    credits: isSelfOrMayAudit,
+    creditLots: isSelfOrMayAudit,
+    creditHistory: isSelfOrMayAudit,
+    audio: isSelfOrMayAudit,
+    sessions: isSelfOrMayAudit,
   },
 };
 
 /**
- * `debug` lets the rules' and the services' own errors through; formatError decides what leaves. The
- * shield would wrap every field of the schema, also those without a rule, and that costs more than all
- * the rest of a request: what has no rule is left alone.
+ * `debug` lets the rules' and the services' own errors through; formatError decides what leaves. Only fields with a
+ * rule are wrapped, because the shield would wrap every field of the schema, and that costs more than all the rest of a
+ * request.
  */
 export function createShield(): IMiddlewareGenerator<unknown, Context, unknown> {
   const whole = shield(permissions, {

@@ -1,4 +1,5 @@
 import { GraphQLScalarType, Kind } from 'graphql';
+import { GraphQLSafeInt } from 'graphql-scalars';
 
 /** RFC 3339, with an offset. */
 const INSTANT =
@@ -48,4 +49,14 @@ export const DateTimeScalar = new GraphQLScalarType<Date, string>({
   },
   parseValue: parseInstant,
   parseLiteral: (node) => parseInstant(node.kind === Kind.STRING ? node.value : null),
+});
+
+/**
+ * A total over all accounts. One account holds at most MOST_POINTS, which fits GraphQL's Int, but two of them together
+ * may pass 2,147,483,647. Only fields have this type and no argument has it, so that variables of clients keep theirs.
+ */
+export const SafeIntScalar = new GraphQLScalarType({
+  ...GraphQLSafeInt.toConfig(),
+  description:
+    'A whole number from -(2^53 - 1) to 2^53 - 1, written as a JSON number, for totals over all accounts and for prices. It may pass the 32 bits of `Int`: read it into a 64-bit integer or a double, both of which hold it exactly.',
 });

@@ -2,6 +2,8 @@ import 'reflect-metadata';
 import { applyMiddleware } from 'graphql-middleware';
 import type { GraphQLSchema } from 'graphql';
 import { buildSchemaSync } from 'type-graphql';
+import { LiabilityResolver } from './accounting/liability.resolver.js';
+import { StatementResolver } from './accounting/statement.resolver.js';
 import { AuditEntryResolver, AdministrationResolver } from './accounts/administration.resolver.js';
 import { AccountResolver } from './accounts/account.resolver.js';
 import { AuthResolver } from './accounts/auth.resolver.js';
@@ -24,12 +26,15 @@ import {
 } from './credits/credits.resolver.js';
 import { CreditsUpdatesResolver } from './credits/updates.resolver.js';
 import { GrantCreditsResolver } from './credits/grants.resolver.js';
+import { ProposalResolver } from './credits/proposals.resolver.js';
 import { ReportsResolver } from './credits/reports.resolver.js';
 import { RevokeCreditLotResolver } from './credits/revocations.resolver.js';
 import { JobQueueResolver } from './operations/job-queues.resolver.js';
+import { audits } from './accounts/audits.js';
 import { limits, limitsOfAnswers } from './limits.js';
 import { MaintenanceResolver } from './operations/maintenance.resolver.js';
 import { NodeResolver } from './node.resolver.js';
+import { refuseLongEnumValues } from './documents/enum-values.js';
 import { createShield } from './permissions.js';
 import { DateTimeScalar } from './scalars.js';
 import { StoryResolver } from './stories/story.resolver.js';
@@ -57,17 +62,22 @@ export function buildTypes(): GraphQLSchema {
       GrantCreditsResolver,
       BulkGrantResolver,
       RevokeCreditLotResolver,
+      ProposalResolver,
       AudioUpdatesResolver,
       CancelAudioResolver,
       RefundAudioResolver,
       ReportsResolver,
+      StatementResolver,
+      LiabilityResolver,
       MaintenanceResolver,
       JobQueueResolver,
       NodeResolver,
     ],
     scalarsMap: [{ type: Date, scalar: DateTimeScalar }],
-    // Requests are checked by the services, so that every door gets the same answer.
+    // The services validate requests, so that every entry point gives the same answer.
     validate: false,
+    // Not checked here, because Apollo Server checks the schema when it is created.
+    skipCheck: true,
     nullableByDefault: false,
     pubSub: NOBODY,
   });
@@ -81,7 +91,7 @@ export function buildTypes(): GraphQLSchema {
   return schema;
 }
 
-/** Every subscription names what it follows; the library asks for a place to publish all the same. */
+/** The library requires it, but it is never used, because every subscription has its own `subscribe`. */
 const NOBODY = {
   publish: (): void => undefined,
   subscribe: (topic: string): never => {
@@ -100,6 +110,8 @@ const ABOUT = {
     'What can be followed, as server-sent events: ask with `Accept: text/event-stream`. Begins with the current state, and ends when the session does.',
 };
 
-/** The schema behind the shield, and behind that the limits: what is not allowed counts for nothing. */
+/** The schema behind the shield, then the audit and the limits, so that what is not allowed is neither audited nor counted. */
 export const createSchema = (): GraphQLSchema =>
-  applyMiddleware(buildTypes(), createShield(), limits, limitsOfAnswers);
+  refuseLongEnumValues(
+    applyMiddleware(buildTypes(), createShield(), audits, limits, limitsOfAnswers),
+  );

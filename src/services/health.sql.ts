@@ -1,6 +1,6 @@
 import type { Reader } from '../infra/db.js';
 
-/** Whether what is written here is kept. No locks, no index. */
+/** Whether the database accepts writes. No locks, no index. */
 export async function takesWrites(db: Reader): Promise<boolean> {
   const [row] = await db.$queryRaw<{ readOnly: string }[]>`
     SELECT current_setting('transaction_read_only') AS "readOnly"`;

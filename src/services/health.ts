@@ -1,20 +1,30 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '../app.js';
 import { takesWrites } from './health.sql.js';
 
-/** What this process needs to do its work, and whether it answers. */
+/** The services that this process depends on, and whether each answers. */
 export interface Readiness {
   readonly database: boolean;
   readonly queue: boolean;
   readonly storage: boolean;
-  /** Whether sentences are sent to the speech provider, or it rests because it keeps failing. */
+  /** Whether the speech provider is used. False while it rests after repeated failures. */
   readonly provider: boolean;
 }
 
-/** Asks everything that this process needs. What does not answer is logged with its reason. */
+/**
+ * The longest wait for a part. It is shorter than the timeout of common probes, so that the probe learns which part
+ * hangs.
+ */
+const ANSWER_TIMEOUT_MS = 4_000;
+
+/**
+ * Checks all services that this process depends on. Each that fails or does not answer in time is logged with the
+ * reason.
+ */
 export async function checkReadiness(app: App): Promise<Readiness> {
   const answers = async (what: keyof Readiness, asked: Promise<unknown>): Promise<boolean> => {
     try {
-      await asked;
+      await inTime(asked);
       return true;
     } catch (error) {
       app.log.warn({ err: error, what }, 'not ready');
@@ -31,7 +41,27 @@ export async function checkReadiness(app: App): Promise<Readiness> {
   return { database, queue, storage, provider: resting === null };
 }
 
-/** @throws when it does not answer, or takes no writes, as a standby that nobody has promoted yet */
-async function checkDatabase({ db }: Pick<App, 'db'>): Promise<void> {
-  if (!(await takesWrites(db))) throw new Error('The database takes no writes.');
+/**
+ * Also opens a new connection, because existing ones may go on working while other programs use up all the rest.
+ * @throws when the database accepts no connection, does not answer, or is read-only, like a standby that was not
+ * promoted
+ */
+async function checkDatabase({
+  db,
+  checkConnecting,
+}: Pick<App, 'db' | 'checkConnecting'>): Promise<void> {
+  const [writes] = await Promise.all([takesWrites(db), checkConnecting()]);
+  if (!writes) throw new Error('The database takes no writes.');
+}
+
+async function inTime(asked: Promise<unknown>): Promise<void> {
+  const over = new AbortController();
+  const late = sleep(ANSWER_TIMEOUT_MS, null, { signal: over.signal }).then(() => {
+    throw new Error(`No answer within ${String(ANSWER_TIMEOUT_MS)} ms.`);
+  });
+  try {
+    await Promise.race([asked, late]);
+  } finally {
+    over.abort();
+  }
 }

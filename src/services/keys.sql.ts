@@ -3,13 +3,13 @@ import type { StoredKey } from '../infra/tokens.js';
 
 export interface KeyRow extends StoredKey {
   readonly createdAt: Date;
-  /** From when on it is not believed any more; null for the one that signs and the one that comes next. */
+  /** Tokens of the key are refused from this instant on. Null for the key that signs and for the next one. */
   readonly retiredAt: Date | null;
   /** By the database's clock. */
   readonly ageMs: number;
 }
 
-/** The keys that are believed: the one that signs, the next one, and then those that did sign. */
+/** The keys that are valid: the one that signs, the next one, and then those that have signed before. */
 export function readKeys(db: Reader): Promise<KeyRow[]> {
   return db.$queryRaw<KeyRow[]>`
     SELECT kid, private_jwk AS "privateJwk", created_at AS "createdAt", retired_at AS "retiredAt",
@@ -18,7 +18,7 @@ export function readKeys(db: Reader): Promise<KeyRow[]> {
     ORDER BY retired_at IS NOT NULL, created_at, kid`;
 }
 
-/** Nobody else makes or retires a key until the transaction ends; reading goes on. */
+/** Blocks other processes from making or retiring keys until the transaction ends. Reads are not blocked. */
 export const lockKeys = (tx: Tx): Promise<number> =>
   tx.$executeRaw`LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE`;
 
@@ -27,13 +27,13 @@ export const insertKey = (tx: Tx, { kid, privateJwk }: StoredKey): Promise<numbe
     INSERT INTO signing_keys (kid, private_jwk, created_at)
     VALUES (${kid}, ${JSON.stringify(privateJwk)}::jsonb, date_trunc('milliseconds', clock_timestamp()))`;
 
-/** Index: signing_keys_pkey. */
+/** Retires a key after `inSeconds`. Index: signing_keys_pkey. */
 export const retireKey = (tx: Tx, kid: string, inSeconds: number): Promise<number> =>
   tx.$executeRaw`
     UPDATE signing_keys SET retired_at = clock_timestamp() + make_interval(secs => ${inSeconds})
     WHERE kid = ${kid}`;
 
-/** The first one of a name stays. Index: secrets_pkey. */
+/** Stores a secret, unless its name has one already. Index: secrets_pkey. */
 export const insertSecret = (
   db: Pick<Db, '$executeRaw'>,
   name: string,

@@ -12,20 +12,22 @@ import {
 import { writeAudit } from './audit.sql.js';
 import { insertKey, insertSecret, lockKeys, readKeys, retireKey, type KeyRow } from './keys.sql.js';
 
-/** The one that signs and the one that comes next, which everybody knows before it is used. */
+/** The key that signs and the next one, which is published before it is used. */
 const KEYS_AT_ONCE = 2;
-/** Every process looks this often what keys there are. */
+/** How old the known keys of a process may be. */
 const RELOAD_MS = 10_000;
-/** And this often when a token names a key that was not among them: whoever makes names up causes no more. */
+/**
+ * How old they may be when a token names an unknown key. It bounds the queries that made-up names of keys can cause.
+ */
 const LOOK_AGAIN_MS = 1_000;
-/** After this long every process, and whoever caches the published keys, knows a new one. */
+/** After this long, every process and every cache of the published keys knows a new key. */
 const KNOWN_AFTER_SECONDS = 60;
 
 export type KeyView = Omit<KeyRow, 'privateJwk'>;
 
 /**
- * The keys that sign access tokens: those of the configuration, or as they were in the database a moment ago. A first start makes them,
- * also when several processes start at once.
+ * Opens the keys that sign access tokens: those of the configuration, or those in the database, which are read again
+ * every RELOAD_MS. A first start makes them, even if several processes start at once.
  */
 export async function openKeys(
   db: Db,
@@ -41,12 +43,12 @@ export async function openKeys(
   const reload = async (): Promise<void> => {
     try {
       const stored = await readKeys(db);
-      // As long as they are the same, the ring keeps what it knows of tokens.
+      // The ring is replaced only if the keys have changed, because it caches verified tokens.
       if (namesOf(stored) !== namesOf(keys)) ring = await openKeyRing(stored);
       keys = stored;
       readAt = performance.now();
     } catch (error) {
-      // What is known still stands, and whoever needs the database hears of it soon enough.
+      // The known keys are used further. Other code reports a database that is unreachable.
       log.warn({ err: error }, 'signing keys not read');
     } finally {
       reading = null;
@@ -70,7 +72,7 @@ const namesOf = (keys: readonly StoredKey[]): string => keys.map(({ kid }) => ki
 const living = (keys: readonly KeyRow[]): KeyRow[] =>
   keys.filter(({ retiredAt }) => retiredAt === null);
 
-/** Makes what is missing of the key that signs and the one that comes next. */
+/** Makes the key that signs and the next one, as far as they are missing. */
 async function ensureKeys(db: Db): Promise<void> {
   if (living(await readKeys(db)).length >= KEYS_AT_ONCE) return;
   const made = await Promise.all(Array.from({ length: KEYS_AT_ONCE }, makeSigningKey));
@@ -81,16 +83,16 @@ async function ensureKeys(db: Db): Promise<void> {
   });
 }
 
-/** The keys that are believed: the one that signs, the next one, and then those that did sign. */
+/** The keys that are valid: the one that signs, the next one, and then those that have signed before. */
 export async function listKeys(db: Db): Promise<KeyView[]> {
   const keys = await readKeys(db);
   return keys.map(({ privateJwk: _secret, ...key }) => key);
 }
 
 /**
- * Lets the next key sign and makes one to come after it. The one that signed is believed until its last
- * token has expired, so that nobody is turned away.
- * @throws CONFLICT when not every process can know the next key yet
+ * Lets the next key sign, and makes a new next one. The old key is valid until its last token has expired, so that no
+ * token is refused early.
+ * @throws CONFLICT while some processes may not know the next key yet
  */
 export async function rotateKeys(
   db: Db,
@@ -109,11 +111,11 @@ export async function rotateKeys(
       );
     await retireKey(tx, current.kid, KNOWN_AFTER_SECONDS + accessTtlSeconds);
     await insertKey(tx, made);
-    await audit(tx, 'keys rotate', [current]);
+    await audit(tx, 'keys rotate', [current], [made]);
   });
 }
 
-/** For keys that leaked: none of them is believed any more within seconds, and everybody has to refresh. */
+/** Replaces keys that have leaked. All tokens are refused within seconds, and all clients must refresh. */
 export async function replaceKeys(db: Db): Promise<void> {
   const made = await Promise.all(Array.from({ length: KEYS_AT_ONCE }, makeSigningKey));
   await transact(db, async (tx) => {
@@ -121,12 +123,17 @@ export async function replaceKeys(db: Db): Promise<void> {
     const leaked = await readKeys(tx);
     for (const { kid } of leaked) await retireKey(tx, kid, 0);
     for (const key of made) await insertKey(tx, key);
-    await audit(tx, 'keys replace', leaked);
+    await audit(tx, 'keys replace', leaked, made);
   });
 }
 
-/** What the command line did to keys: each one that signs no more. */
-const audit = (tx: Tx, action: string, retired: readonly KeyRow[]): Promise<void> =>
+/** Writes an audit entry for each key that a command of the operator has retired. */
+const audit = (
+  tx: Tx,
+  action: string,
+  retired: readonly KeyRow[],
+  made: readonly { kid: string }[],
+): Promise<void> =>
   writeAudit(
     tx,
     retired.map(({ kid }) => ({
@@ -134,11 +141,12 @@ const audit = (tx: Tx, action: string, retired: readonly KeyRow[]): Promise<void
       action,
       target: kid,
       reason: null,
+      details: { madeKids: made.map((key) => key.kid).join(' ') },
       at: new Date(),
     })),
   );
 
-/** 32 random bytes that every process of this installation shares. */
+/** Loads 32 random bytes that all processes of this installation share, and makes them the first time. */
 export async function loadSecret(db: Db, name: string): Promise<Uint8Array> {
   const value = new Uint8Array(randomBytes(32));
   await insertSecret(db, name, value);

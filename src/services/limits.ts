@@ -1,8 +1,9 @@
 import type { App } from '../app.js';
 import { busy, rateLimited, type DomainError } from '../domain/errors.js';
 import type { Limit } from '../domain/limits.js';
+import type { Logger } from '../infra/log.js';
 
-/** What counts against a limit: an address, or an account by its id or its e-mail address. */
+/** The key of a limit: a client address, or an account by its id or its e-mail address. */
 export interface Counted {
   readonly limit: Limit;
   readonly by: 'address' | 'account';
@@ -10,20 +11,23 @@ export interface Counted {
 }
 
 /**
- * What goes on while nobody can count, as it must not where passwords are guessed: what needs nothing but reading, or
- * is done by people who are trusted.
+ * These limits let requests pass while counting fails, because they only protect reads and actions of administrators.
+ * The others refuse requests, because passwords could otherwise be guessed meanwhile.
  */
-const GO_ON_UNCOUNTED: readonly Limit[] = ['creditReads', 'adminWrites'];
+const UNCOUNTED_ALLOWED: readonly Limit[] = ['creditReads', 'adminWrites'];
 
-/** What came of many that were counted at once. */
+/** The result of counting several requests at once. */
 export interface Tally {
-  /** So many of them, the first ones, are within the limit. */
+  /** How many of the requests, from the first on, are within the limit. */
   readonly within: number;
-  /** RATE_LIMITED, for the others; null where there are none. */
+  /** RATE_LIMITED for the rest. Null when all are within the limit. */
   readonly refusal: DomainError | null;
 }
 
-/** @throws RATE_LIMITED when one of them is beyond the limit; BUSY when it cannot be counted and must be */
+/**
+ * Counts requests. @throws RATE_LIMITED when one of them is beyond the limit; BUSY when counting fails and the limit
+ * requires it
+ */
 export async function countAgainstLimit(
   app: Pick<App, 'rateLimiter' | 'metrics' | 'log'>,
   counted: Counted,
@@ -33,18 +37,71 @@ export async function countAgainstLimit(
   if (refusal !== null) throw refusal;
 }
 
-/** Counts many of which those within the limit go on. @throws BUSY when it cannot be counted and must be */
+/** Uncounts one request of an account, because it had no effect. If that fails, the request stays counted. */
+export async function giveBackToLimit(
+  app: Pick<App, 'rateLimiter' | 'log'>,
+  { limit, whose }: Pick<Counted, 'limit' | 'whose'>,
+): Promise<void> {
+  await app.rateLimiter.giveBack(limit, whose).catch((error: unknown) => {
+    logRefusal(app.log, 'limits cannot be counted', { limit }, error);
+  });
+}
+
+/**
+ * Counts several requests, of which those within the limit may go on. @throws BUSY when counting fails and the limit
+ * requires it
+ */
 export async function tallyAgainstLimit(
   app: Pick<App, 'rateLimiter' | 'metrics' | 'log'>,
   { limit, by, whose }: Counted,
   times: number,
 ): Promise<Tally> {
   const excess = await app.rateLimiter.count(limit, by, whose, times).catch((error: unknown) => {
-    app.log.warn({ err: error, limit }, 'limits cannot be counted');
-    if (GO_ON_UNCOUNTED.includes(limit)) return null;
+    logRefusal(app.log, 'limits cannot be counted', { limit }, error);
+    if (UNCOUNTED_ALLOWED.includes(limit)) return null;
     throw busy(error);
   });
   if (excess === null) return { within: times, refusal: null };
   app.metrics.rateLimitRefusals.inc({ limit, by });
+  logRefusal(app.log, 'rate limit exceeded', { limit, by });
   return { within: excess.within, refusal: rateLimited(excess.retryAfterSeconds) };
+}
+
+const LOGGED_ONCE_MS = 60_000;
+
+interface Refusals {
+  loggedAt: number;
+  /** Since `loggedAt`. */
+  count: number;
+}
+
+/** By logger, of which a process has one. */
+const refusalsOf = new WeakMap<Logger, Map<string, Refusals>>();
+
+/**
+ * Logs refusals that strangers can cause at any rate. It writes one line a minute for each message and kind, with the
+ * number of refusals since the last line.
+ * @param kind has few possible values, and no client can choose them
+ * @param cause the internal error that is the reason
+ */
+export function logRefusal(
+  log: Logger,
+  message: string,
+  kind: Readonly<Record<string, string>>,
+  cause?: unknown,
+): void {
+  const refusals = refusalsOf.get(log) ?? new Map<string, Refusals>();
+  refusalsOf.set(log, refusals);
+  const key = [message, ...Object.values(kind)].join(' ');
+  const known = refusals.get(key) ?? { loggedAt: -Infinity, count: 0 };
+  refusals.set(key, known);
+  known.count += 1;
+  const now = performance.now();
+  if (now - known.loggedAt < LOGGED_ONCE_MS) return;
+  log.warn(
+    { ...kind, refused: known.count, ...(cause === undefined ? {} : { err: cause }) },
+    message,
+  );
+  known.loggedAt = now;
+  known.count = 0;
 }

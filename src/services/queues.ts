@@ -4,7 +4,7 @@ import type { QueueDeclaration } from '../infra/queue.js';
 export interface NarrationJob {
   readonly userId: string;
   readonly audioId: string;
-  /** The attempt that was paid for; a job of an older one has nothing to do. */
+  /** The attempt that was paid for. A job of an older attempt does nothing. */
   readonly attempt: number;
 }
 
@@ -14,7 +14,7 @@ const narrationJob = z.object({
   attempt: z.int().positive(),
 });
 
-/** Where a narration goes whose retries are spent. Giving points back is retried until it succeeds. */
+/** The dead letter queue of narrations whose retries are used up. The refund is retried until it succeeds. */
 export const failAudioQueue: QueueDeclaration<NarrationJob> = {
   name: 'fail-audio',
   payload: narrationJob,
@@ -31,9 +31,9 @@ export const failAudioQueue: QueueDeclaration<NarrationJob> = {
 };
 
 export interface SynthesisRetries {
-  /** How often a narration is tried again. */
+  /** The number of retries of a narration. */
   readonly limit: number;
-  /** Before the first retry; each later one waits twice as long. */
+  /** The delay before the first retry. Each later delay is twice as long. */
   readonly delaySeconds: number;
 }
 
@@ -48,7 +48,7 @@ export const synthesizeAudioQueue = (
     retryBackoff: true,
     retentionSeconds: 30 * 86_400,
     expireInSeconds: 3_600,
-    // A killed worker is noticed after this long; another one takes its job within the minute.
+    // The job of a killed worker is noticed after this long, and another worker takes it within a minute.
     heartbeatSeconds: 20,
     deadLetter: failAudioQueue.name,
     notify: true,
@@ -58,12 +58,12 @@ export const synthesizeAudioQueue = (
 const sendMailPayload = z.object({
   userId: z.uuid(),
   mail: z.enum(['VERIFY', 'RESET', 'PASSWORD_CHANGED']),
-  /** Of a RESET. */
+  /** For RESET: when it was requested. */
   requestedAt: z.iso.datetime().optional(),
 });
 export type SendMailPayload = z.infer<typeof sendMailPayload>;
 
-/** Mail that a server does not take now is offered again for a day. */
+/** Mail that the mail server does not accept now is retried for a day. */
 export const sendMailQueue: QueueDeclaration<SendMailPayload> = {
   name: 'send-mail',
   payload: sendMailPayload,
@@ -82,7 +82,7 @@ export const sendMailQueue: QueueDeclaration<SendMailPayload> = {
 const eraseAccountPayload = z.object({ userId: z.uuid() });
 export type EraseAccountPayload = z.infer<typeof eraseAccountPayload>;
 
-/** Whoever left is forgotten, however often it must be tried. */
+/** Deleted accounts are erased, however many retries it takes. */
 export const eraseAccountQueue: QueueDeclaration<EraseAccountPayload> = {
   name: 'erase-account',
   payload: eraseAccountPayload,
@@ -98,7 +98,29 @@ export const eraseAccountQueue: QueueDeclaration<EraseAccountPayload> = {
   },
 };
 
-/** A task that runs by the clock: once at its time, however many processes there are. */
+const finishOrderPayload = z.object({ key: z.string() });
+export type FinishOrderPayload = z.infer<typeof finishOrderPayload>;
+
+/** An order for many accounts is finished, however many retries it takes. */
+const finishing = (name: string): QueueDeclaration<FinishOrderPayload> => ({
+  name,
+  payload: finishOrderPayload,
+  policy: {
+    retryLimit: 1_000_000,
+    retryDelay: 1,
+    retryBackoff: true,
+    retryDelayMax: 300,
+    retentionSeconds: 365 * 86_400,
+    expireInSeconds: 3_600,
+    heartbeatSeconds: 20,
+    notify: true,
+  },
+});
+
+export const finishBulkGrantQueue = finishing('finish-bulk-grant');
+export const finishBulkRevocationQueue = finishing('finish-bulk-revocation');
+
+/** A scheduled task. It runs once at each time, however many processes there are. */
 export interface ScheduledQueue extends QueueDeclaration<object> {
   /** Minute, hour, day of the month, month, day of the week; in UTC. */
   readonly cron: string;
@@ -109,7 +131,7 @@ const scheduled = (name: string, cron: string): ScheduledQueue => ({
   cron,
   payload: z.object({}),
   policy: {
-    // One at a time is enough; a second that was due meanwhile waits, a third is not needed.
+    // At most one runs and one more waits, because a third would be redundant.
     policy: 'stately',
     retryLimit: 3,
     retryDelay: 30,
@@ -121,10 +143,10 @@ const scheduled = (name: string, cron: string): ScheduledQueue => ({
 });
 
 export const expireCreditsQueue = scheduled('expire-credits', '*/5 * * * *');
-/** On the 1st it grants; on the other days it finds whom it has missed. */
+/** Most allowances are granted on the 1st. On the other days it grants those that were missed. */
 export const grantMonthlyCreditsQueue = scheduled('grant-monthly-credits', '5 0 * * *');
 export const reconcileCreditsQueue = scheduled('reconcile-credits', '30 3 * * *');
-/** Settles narrations whose jobs are gone. */
+/** Settles narrations whose job is gone. */
 export const reapStuckAudioQueue = scheduled('reap-stuck-audio', '* * * * *');
 export const pruneQueue = scheduled('prune', '0 4 * * *');
 

@@ -5,16 +5,16 @@ import { isUniqueViolation, transact } from '../infra/db.js';
 import { hashPassword } from '../infra/passwords.js';
 import { createUser, type NewUser } from './accounts/accounts.js';
 import type { UserView } from './accounts/people.js';
-import { writeAudit } from './audit.sql.js';
+import { changed, writeAudit } from './audit.sql.js';
 import { createStory } from './stories/stories.js';
 
-/** What anyone who tries Talebank may sign in with. Never made in production. */
+/** The login for trying Talebank. It is not created in production. */
 export const DEMO_USER = {
   email: 'listener@talebank.local',
   password: 'once upon a time',
 } as const;
 
-/** Creates a person unless the address is taken; an existing one is left as it is. */
+/** Creates a user, unless the address is taken. An existing user is not changed. */
 export async function ensureUser(
   app: App,
   person: { email: string; password: string; displayName: string; role: UserView['role'] },
@@ -31,18 +31,19 @@ export async function ensureUser(
       const target = await createUser(app, tx, complete);
       if (person.role !== 'ADMIN') return;
       const action = 'createAdministrator';
-      await writeAudit(tx, [{ actorId: null, action, target, reason: null, at: new Date() }]);
+      const details = { role: changed(null, 'ADMIN') };
+      const at = new Date();
+      await writeAudit(tx, [{ actorId: null, action, target, reason: null, details, at }]);
     });
   } catch (error) {
-    // Another process was faster.
+    // Another process has created the user first.
     if (!isUniqueViolation(error)) throw error;
   }
 }
 
 /**
- * Creates the first administrator, once: where there is one already, nobody else is let in, whatever the
- * configuration still says.
- * @returns whether someone has the address now
+ * Creates the first administrator. Does nothing if there is an active administrator, whatever the configuration says.
+ * @returns whether a user has this address now
  */
 export async function ensureAdministrator(
   app: App,
@@ -54,7 +55,7 @@ export async function ensureAdministrator(
   return (await db.user.count({ where: { email: admin.email.toLowerCase() } })) > 0;
 }
 
-/** Puts the tales of a folder into a library that never had a story. @returns how many */
+/** Adds the stories of a folder to a library that has never had any. @returns the number of stories */
 export async function seedLibrary(app: App, folder: string): Promise<number> {
   if ((await app.db.story.count()) > 0) return 0;
   const files = (await readdir(folder)).filter((name) => name.endsWith('.md')).sort();
@@ -77,9 +78,9 @@ export async function seedLibrary(app: App, folder: string): Promise<number> {
   return files.length;
 }
 
-/** `name: value` lines between two lines of three hyphens, then the words. */
+/** Parses a file: lines of `name: value` between two lines of three hyphens, followed by the text. */
 function parseTale(file: string): { head: Partial<Record<string, string>>; content: string } {
-  const [, front = '', content = ''] = /^---\n([\s\S]*?)\n---\n+([\s\S]*)$/.exec(file) ?? [];
+  const [, front = '', content = ''] = /^---\n([\s\S]*?)\n---\n([\s\S]*)$/.exec(file) ?? [];
   const pairs = front.split('\n').map((line) => {
     const colon = line.indexOf(':');
     return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { canonicalTag } from '../domain/text.js';
 import { ConfigError } from './config-error.js';
-import { list, wholeNumber } from './kinds.js';
+import { list, wholeNumber, withoutLastSlashes } from './kinds.js';
 
 /** The hosted server's voices; the older models have the first nine. */
 const OLDER_VOICES = ['alloy', 'ash', 'coral', 'echo', 'fable', 'nova', 'onyx', 'sage', 'shimmer'];
@@ -8,7 +9,7 @@ const NEWER_VOICES = [...OLDER_VOICES, 'ballad', 'verse', 'marin', 'cedar'];
 /** Some of the many that the hosted models read. */
 const LANGUAGES = ['en', 'pl', 'de', 'fr', 'es', 'it', 'pt', 'nl', 'cs', 'sv', 'uk', 'ja', 'zh'];
 
-/** A server to which paths are added. Who is let in is said by a key. */
+/** An address to which paths are added. It must not hold credentials, because the API key is a variable of its own. */
 const baseUrl = z
   .string()
   .refine((value) => {
@@ -16,21 +17,15 @@ const baseUrl = z
     const { protocol, username, password, search, hash } = new URL(value);
     return /^https?:$/.test(protocol) && username + password + search + hash === '';
   }, 'an address that begins with http:// or https://, without a user, a query or a fragment')
-  .transform((value) => value.replace(/\/+$/, ''));
+  .transform(withoutLastSlashes);
 
-/** What can stand in a header. */
+/** An API key that a header can hold. */
 const key = z
   .string()
   .max(500, 'at most 500 characters')
   .regex(/^[!-~]+$/, 'a key: letters, digits and signs without spaces');
 
-const isTag = (value: string): boolean => {
-  try {
-    return Intl.getCanonicalLocales(value)[0] === value;
-  } catch {
-    return false;
-  }
-};
+const isTag = (value: string): boolean => canonicalTag(value) === value;
 
 export const speechVariables = {
   SPEECH_PROVIDER: z.enum(['espeak', 'openai', 'elevenlabs']).default('espeak'),
@@ -56,11 +51,11 @@ export const speechVariables = {
   ELEVENLABS_MODEL: z.string().max(200, 'at most 200 characters').default('eleven_multilingual_v2'),
 };
 
-/** Which provider speaks, and how it is reached. */
+/** The speech provider and its settings. */
 export type SpeechConfig = {
-  /** Sentences that this process has spoken at once. */
+  /** How many sentences this process lets the provider speak at the same time. */
   readonly concurrency: number;
-  /** For one sentence. */
+  /** The timeout for one sentence. */
   readonly timeoutMs: number;
 } & (
   | { readonly provider: 'espeak' }
@@ -86,8 +81,9 @@ const PAID_CONCURRENCY = 4;
 type SpeechEnvironment = z.infer<z.ZodObject<typeof speechVariables>>;
 
 /**
- * @param espeakConcurrency when SPEECH_CONCURRENCY does not say
- * @throws ConfigError when something is missing for the provider
+ * Reads the settings of the speech provider.
+ * @param espeakConcurrency the default for eSpeak without SPEECH_CONCURRENCY
+ * @throws ConfigError when a setting of the provider is missing
  */
 export function speechOf(env: SpeechEnvironment, espeakConcurrency: number): SpeechConfig {
   const timeoutMs = env.SPEECH_TIMEOUT_SECONDS * 1000;

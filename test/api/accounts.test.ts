@@ -210,8 +210,8 @@ test('whoever is suspended is refused everywhere within a second, and let in aga
   ]);
 });
 
-/** Both processes come to let somebody administer, or not to, within a second. */
-const administersEverywhere = async (token: string, said?: 'FORBIDDEN'): Promise<unknown> =>
+/** Both processes come to let somebody read what administrators and auditors read, or not to, within a second. */
+const seesEverywhere = async (token: string, said?: 'FORBIDDEN'): Promise<unknown> =>
   Promise.all(
     [url, other.url].map((at) => {
       const asked = (): Promise<string | undefined> =>
@@ -220,16 +220,37 @@ const administersEverywhere = async (token: string, said?: 'FORBIDDEN'): Promise
     }),
   );
 
-test('a role holds everywhere within a second, given and taken', async () => {
-  const person = await newListener(url);
-  const { id: userId, token } = person;
-  const mayAudit = (): Promise<string | undefined> =>
-    codeOf(execute(other.url, AuditLog, { first: 1 }, { token }));
-  expect(await mayAudit()).toBe('FORBIDDEN');
-  await ask(url, SetUserRole, { userId, role: 'ADMIN', reason: 'On holiday duty' }, admin.token);
-  await administersEverywhere(token);
-  await ask(url, SetUserRole, { userId, role: 'USER', reason: 'Back again' }, admin.token);
-  await administersEverywhere(token, 'FORBIDDEN');
+test.each(['ADMIN', 'AUDITOR'] as const)(
+  'the role %s holds everywhere within a second, given and taken',
+  async (role) => {
+    const person = await newListener(url);
+    const { id: userId, token } = person;
+    const mayAudit = (): Promise<string | undefined> =>
+      codeOf(execute(other.url, AuditLog, { first: 1 }, { token }));
+    expect(await mayAudit()).toBe('FORBIDDEN');
+    await ask(url, SetUserRole, { userId, role, reason: 'On holiday duty' }, admin.token);
+    await seesEverywhere(token);
+    await ask(url, SetUserRole, { userId, role: 'USER', reason: 'Back again' }, admin.token);
+    await seesEverywhere(token, 'FORBIDDEN');
+    expect(await audited(userId)).toEqual([
+      'setUserRole: On holiday duty',
+      'setUserRole: Back again',
+    ]);
+  },
+);
+
+test('an administrator who becomes an auditor reads on and changes nothing any more; the last one cannot', async () => {
+  const { id: userId, token } = await newListener(url);
+  const last = { userId: admin.id, role: 'AUDITOR' as const, reason: 'A change' };
+  expect(await codeOf(execute(url, SetUserRole, last, { token: admin.token }))).toBe('CONFLICT');
+  const change = { userId, role: 'ADMIN' as const, reason: 'A deputy' };
+  await ask(url, SetUserRole, change, admin.token);
+  await seesEverywhere(token);
+  await ask(url, SetUserRole, { ...change, role: 'AUDITOR' }, token);
+  const administers = (): Promise<string | undefined> =>
+    codeOf(execute(other.url, SetUserRole, change, { token }));
+  await until('it is refused', async () => (await administers()) === 'FORBIDDEN', WITHIN_MS);
+  await seesEverywhere(token);
 });
 
 test('the last administrator stays one, whatever is asked and however many ask at once', async () => {
@@ -246,7 +267,7 @@ test('the last administrator stays one, whatever is asked and however many ask a
   for (let round = 0; round < 10; round += 1) {
     await talebank.database.sql(`UPDATE users SET role = 'ADMIN' WHERE id = $1`, [userId]);
     await ask(url, SetUserRole, promote, (await signIn(ADMIN, ADMIN)).token);
-    await Promise.all([token, second.token].map((one) => administersEverywhere(one)));
+    await Promise.all([token, second.token].map((one) => seesEverywhere(one)));
     await Promise.all([
       execute(url, SetUserRole, { ...demote, userId: second.id }, { token }),
       execute(other.url, SetUserRole, demote, { token: second.token }),
@@ -262,15 +283,15 @@ test('the last administrator stays one, whatever is asked and however many ask a
     `UPDATE users SET role = CASE WHEN id = $1 THEN 'ADMIN' ELSE 'USER' END::role`,
     [userId],
   );
-  await administersEverywhere(token);
-}, 120_000);
+  await seesEverywhere(token);
+});
 
 test('whoever is no administrator any more when it is their turn administers nobody', async () => {
   const [deputy, person] = await Promise.all([newListener(url), newListener(url)]);
   const { id: userId } = person;
   const promote = { userId: deputy.id, role: 'ADMIN' as const, reason: 'A deputy' };
   await ask(url, SetUserRole, promote, admin.token);
-  await administersEverywhere(deputy.token);
+  await seesEverywhere(deputy.token);
   const client = new pg.Client({ connectionString: talebank.database.url });
   await client.connect();
   try {

@@ -1,26 +1,33 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   administrator,
   englishVoice,
+  grantTo,
   narrate,
   newListener,
   newStory,
   waitForAudio,
+  type Person,
 } from '../support/people.js';
 import { startTalebank, type Talebank } from '../support/talebank.js';
 
 let talebank: Talebank;
+let url: string;
+let admin: Person;
+let listener: Person;
 let file: string;
 let captions: string;
 let whole: Uint8Array;
 
 beforeAll(async () => {
   talebank = await startTalebank();
-  const { url } = talebank;
-  const listener = await newListener(url);
-  const story = await newStory(url, await administrator(url), { length: 300 });
+  ({ url } = talebank);
+  listener = await newListener(url);
+  admin = await administrator(url);
+  await grantTo(url, admin, listener, { amount: 100 });
+  const story = await newStory(url, admin, { length: 300 });
   const { audioId } = await narrate(url, listener, story.id, await englishVoice(url));
   const audio = await waitForAudio(url, listener, audioId);
   file = audio.url ?? '';
@@ -28,6 +35,9 @@ beforeAll(async () => {
   whole = await bytesOf(await fetch(file));
 });
 afterAll(() => talebank.close());
+
+/** Spoken once, whatever the title. */
+const WORDS = 'The moon looked into every window, and went on.';
 
 const bytesOf = async (response: Response): Promise<Uint8Array> =>
   new Uint8Array(await response.arrayBuffer());
@@ -94,6 +104,89 @@ test('a wrong, foreign or expired signature is 403', async () => {
     `${address.origin}/files/..%2f..%2fetc%2fpasswd${address.search}`,
   ];
   for (const one of wrong) expect([one, (await fetch(one)).status]).toEqual([one, 403]);
+});
+
+describe('a recording has the name of its story', () => {
+  /** The name that old clients read, and the one that others read. */
+  const namesOf = (header: string | null): [string | undefined, string] => {
+    const [, ascii, encoded = ''] =
+      /^inline; filename="([^"]*)"; filename\*=UTF-8''([\w.~!$&+^`|%-]*)$/.exec(header ?? '') ?? [];
+    return [ascii, decodeURIComponent(encoded)];
+  };
+  const titled = async (title: string): Promise<{ url: string; captionsUrl: string }> => {
+    const story = await newStory(url, admin, { title, content: WORDS });
+    const { audioId } = await narrate(url, listener, story.id, await englishVoice(url));
+    const audio = await waitForAudio(url, listener, audioId);
+    return { url: audio.url ?? '', captionsUrl: audio.captionsUrl ?? '' };
+  };
+
+  test('in two forms, whole and in part, and so have its captions', async () => {
+    const audio = await titled('Żółw "i" ירח');
+    for (const [address, ending] of [
+      [audio.url, 'mp3'],
+      [audio.captionsUrl, 'vtt'],
+    ] as const)
+      for (const headers of [{}, { range: 'bytes=0-0' }]) {
+        const answer = await fetch(address, { headers });
+        await answer.arrayBuffer();
+        expect(namesOf(answer.headers.get('content-disposition'))).toEqual([
+          `zolw-i.${ending}`,
+          `Żółw "i" ירח.${ending}`,
+        ]);
+      }
+  });
+
+  test('and stories with the same words share the file, but not the title', async () => {
+    const [one, other] = [await titled('One'), await titled('Other')];
+    expect(new URL(one.url).pathname).toBe(new URL(other.url).pathname);
+    const [first, second] = [await fetch(one.url), await fetch(other.url)];
+    expect(first.headers.get('etag')).toBe(second.headers.get('etag'));
+    expect(first.headers.get('content-disposition')).toContain('filename="One.mp3"');
+    expect(second.headers.get('content-disposition')).toContain('filename="Other.mp3"');
+  });
+
+  test('that nobody can change', async () => {
+    const { url: address } = await titled('Mine');
+    for (const change of [
+      (one: URL) => {
+        one.searchParams.set('name', 'Yours');
+      },
+      (one: URL) => {
+        one.searchParams.delete('name');
+      },
+      (one: URL) => {
+        one.searchParams.append('name', 'Yours');
+      },
+    ]) {
+      const changed = new URL(address);
+      change(changed);
+      const answer = await fetch(changed);
+      expect([answer.status, answer.headers.get('content-disposition')]).toEqual([403, null]);
+    }
+  });
+});
+
+test('pages of other sites can read what a player needs', async () => {
+  const { headers } = await get({ range: 'bytes=0-0', origin: 'https://player.example' });
+  expect(headers.get('access-control-allow-origin')).toBe('*');
+  for (const name of [
+    'content-range',
+    'accept-ranges',
+    'content-length',
+    'content-disposition',
+    'etag',
+  ])
+    expect([name, headers.has(name)]).toEqual([name, true]);
+  const exposed = headers.get('access-control-expose-headers')?.split(', ');
+  expect(exposed).toEqual(
+    expect.arrayContaining([
+      'content-range',
+      'accept-ranges',
+      'content-length',
+      'etag',
+      'content-disposition',
+    ]),
+  );
 });
 
 test('a file that was deleted is 404', async () => {

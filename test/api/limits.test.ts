@@ -139,6 +139,7 @@ const ACCOUNT_LIMITS: readonly [string, number, string][] = [
   ],
   ['reads of the balance', 60, '{ me { credits { balance } } }'],
   ['reads of the history', 60, '{ creditHistory { nodes { id } } }'],
+  ['reads of a statement', 60, '{ creditStatement(month: "2026-01") { opening } }'],
   [
     'documents with two earlier balances',
     20,
@@ -240,7 +241,9 @@ test('many under other names in one document count as many', async () => {
   const read = (): Promise<Answer<unknown>> => send(url, `{ ${reads.join(' ')} }`, {}, { token });
   expect((await read()).errors).toEqual([]);
   const second = await read();
-  expect(second.status).toBe(429);
+  // Some fields have values, so that a client must read the answer (GraphQL over HTTP, 6.4).
+  expect(second.status).toBe(200);
+  expect(Number(second.headers.get('retry-after'))).toBeGreaterThan(0);
   expect(second.errors.map(({ extensions }) => extensions.code)).toContain('RATE_LIMITED');
   expect(
     second.errors.filter(({ extensions }) => extensions.code === 'RATE_LIMITED').length,
@@ -309,8 +312,8 @@ test('strangers who hammer an account stop at ten together, and its owner gets i
   const strangers = await letThrough(40, (at) => guess(email, newAddress(), { at }));
   expect(strangers).toBe(10);
   expect(await guess(email, home, { password: PASSWORD })).toMatchObject({ code: undefined });
-  // From home it is the address that counts.
-  expect(await letThrough(20, (at) => guess(email, home, { at }))).toBe(9);
+  // A wrong password from there is answered as one from anywhere else.
+  expect(await letThrough(5, (at) => guess(email, home, { at }))).toBe(0);
   // An account that is not there is no different.
   const nobody = `nobody-${crypto.randomUUID()}@example.com`;
   expect(await letThrough(40, (at) => guess(nobody, newAddress(), { at }))).toBe(10);
@@ -378,7 +381,7 @@ test('a forwarded address is believed from a trusted proxy alone', async () => {
 test('each limit can be set, and a factor multiplies them all', async () => {
   const apart = await startTalebank({
     ROLE: 'api',
-    RATE_LIMIT_LOGIN: '2/5',
+    RATE_LIMIT_LOGIN: '2/3',
     RATE_LIMIT_FACTOR: '2',
   });
   try {
@@ -392,7 +395,7 @@ test('each limit can be set, and a factor multiplies them all', async () => {
     };
     const allowed = Array<string>(4).fill('INVALID_CREDENTIALS');
     expect(await tries()).toEqual([...allowed, 'RATE_LIMITED', 'RATE_LIMITED']);
-    await sleep(5100);
+    await sleep(3100);
     expect((await tries()).slice(0, 4)).toEqual(allowed);
   } finally {
     await apart.close();

@@ -1,11 +1,13 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { ask, execute } from '../support/client.js';
+import { MID_MONTH } from '../support/cluster.js';
 import {
   BulkGrant,
   Login,
   Narrate,
   RefundAudio,
   Revoke,
+  RevokeBulkGrant,
   RunMaintenance,
   SetMonthlyCredits,
 } from '../support/operations.js';
@@ -32,7 +34,7 @@ let voiceId: string;
 let metricsUrl: string;
 
 beforeAll(async () => {
-  talebank = await startTalebank({ ROLE: 'api', METRICS_TOKEN: TOKEN });
+  talebank = await startTalebank({ ROLE: 'api', METRICS_TOKEN: TOKEN }, { clockAt: MID_MONTH });
   worker = await talebank.join({
     ROLE: 'worker',
     METRICS_PORT: '0',
@@ -48,11 +50,12 @@ beforeAll(async () => {
 afterEach(() => talebank.database.moveClock(0));
 afterAll(() => talebank.close());
 
-const inDays = (days: number): string => new Date(Date.now() + days * DAY_MS).toISOString();
+const inDays = (days: number): string => talebank.database.ledgerTime(days * DAY_MS).toISOString();
 
 /** The value of a sample, 0 when it has not been seen: `name{label="value"}`, labels in their order. */
 async function metric(sample: string, at = url): Promise<number> {
-  const text = await (await fetch(`${at}/metrics`)).text();
+  const headers = { authorization: `Bearer ${TOKEN}` };
+  const text = await (await fetch(`${at}/metrics`, { headers })).text();
   const line = text.split('\n').find((one) => one.startsWith(`talebank_${sample} `));
   return Number(line?.split(' ').at(-1) ?? 0);
 }
@@ -160,6 +163,12 @@ test('revocations, grants to many and allowances are counted', async () => {
       ask(url, BulkGrant, { input }, admin.token),
     ),
   ).toEqual([1, 6]);
+  const order = { idempotencyKey: 'metrics', reason: 'Over' };
+  expect(
+    await growth([command('bulk-revoke', 'FREE'), points('REVOCATION', 'FREE')], () =>
+      ask(url, RevokeBulkGrant, order, admin.token),
+    ),
+  ).toEqual([1, 6]);
   const allowance = { userId: listener.id, amount: 9, reason: 'A test' };
   expect(
     await growth([command('allowance', 'MONTHLY')], () =>
@@ -213,7 +222,11 @@ test('violations show by invariant, on every process, until they are gone', asyn
   await talebank.database.sql('UPDATE credit_lots SET remaining = 5 WHERE id = $1', [lotId]);
   await reconcile();
   expect(await metric(violated)).toBe(0);
-  expect(Date.now() / 1000 - (await metric('ledger_checked_timestamp_seconds'))).toBeLessThan(60);
+  const checkedAtMs = (await metric('ledger_checked_timestamp_seconds')) * 1000;
+  expect(Math.abs(talebank.database.ledgerTime().getTime() - checkedAtMs)).toBeLessThan(60_000);
+  const fullyCheckedAtMs = (await metric('ledger_fully_checked_timestamp_seconds')) * 1000;
+  expect(fullyCheckedAtMs).toBeGreaterThan(0);
+  expect(fullyCheckedAtMs).toBeLessThanOrEqual(checkedAtMs);
 });
 
 test('a monthly grant that is off says so, and one that is on does not', async () => {

@@ -43,7 +43,8 @@ test('what is told is heard; a connection that is lost is replaced, and says tha
   await until(() => heard.includes('one'));
   expect(missed()).toBe(1);
   await database.sql(
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'talebank-notices'",
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+     WHERE application_name = 'talebank-notices' AND datname = current_database()`,
   );
   await until(() => !notices.current());
   await until(() => notices.current());
@@ -62,10 +63,10 @@ test('hearing for a long time keeps nothing', async () => {
     return process.memoryUsage().heapUsed;
   };
   const { notices } = await openNotices(0);
-  await sleep(1000);
+  await sleep(500);
   const before = used();
-  // Thousands of looks: as many as in half an hour.
-  await sleep(5000);
+  // Thousands of looks: as many as in a quarter of an hour.
+  await sleep(2500);
   expect(used() - before).toBeLessThan(1_000_000);
   await notices.close();
 });

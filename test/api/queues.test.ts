@@ -27,6 +27,8 @@ test('administrators see every queue, and how long the oldest job has waited', a
     'erase-account',
     'expire-credits',
     'fail-audio',
+    'finish-bulk-grant',
+    'finish-bulk-revocation',
     'grant-monthly-credits',
     'prune',
     'reap-stuck-audio',

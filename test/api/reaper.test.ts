@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ask } from '../support/client.js';
+import { MID_MONTH } from '../support/cluster.js';
 import { RunMaintenance, Wallet } from '../support/operations.js';
 import {
   administrator,
@@ -21,7 +22,7 @@ let storyId: string;
 let voiceId: string;
 
 beforeAll(async () => {
-  talebank = await startTalebank({ ROLE: 'api' });
+  talebank = await startTalebank({ ROLE: 'api' }, { clockAt: MID_MONTH });
   url = talebank.url;
   admin = await administrator(url);
   storyId = (await newStory(url, admin, { length: 1500 })).id;

@@ -386,7 +386,7 @@ test('a worker that is told to stop finishes what it has begun, and buys nothing
   } finally {
     await other.close();
   }
-}, 120_000);
+});
 
 describe('with two workers', () => {
   let second: ServerProcess;

@@ -11,13 +11,15 @@ import {
   SignedInDevices,
 } from '../support/operations.js';
 import { newListener } from '../support/people.js';
-import { startTalebank, type Talebank } from '../support/talebank.js';
+import { startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
 
 let talebank: Talebank;
+let other: ServerProcess;
 let url: string;
 
 beforeAll(async () => {
   talebank = await startTalebank({ ROLE: 'api' });
+  other = await talebank.join();
   url = talebank.url;
 });
 afterAll(() => talebank.close());
@@ -104,7 +106,6 @@ test('every refresh gives a new token, and the one before is good for a moment, 
 });
 
 test('two processes that refresh the same token at once agree on one successor', async () => {
-  const other = await talebank.join({ ROLE: 'api' });
   for (let round = 0; round < 10; round += 1) {
     const { refreshToken } = await newListener(url);
     const answers = await Promise.all(
@@ -197,7 +198,6 @@ test('a token that is none, a stranger’s, or an access token refreshes nothing
 });
 
 test('signing out ends this device on every process within a second, and no other', async () => {
-  const other = await talebank.join({ ROLE: 'api' });
   const { email, token, refreshToken } = await newListener(url);
   const { login } = await ask(url, Login, { input: { email, password: 'a good password' } });
   const elsewhere = (
@@ -280,7 +280,6 @@ test('of more than a hundred devices the least recently used are signed out', as
 });
 
 test('whoever signs in while their password is hashed anew gets in', async () => {
-  const other = await talebank.join({ ROLE: 'api' });
   const old = await hash('a good password', { memoryCost: 8192, timeCost: 1, parallelism: 1 });
   for (let round = 0; round < 10; round += 1) {
     const { id, email, token } = await newListener(url);

@@ -34,7 +34,7 @@ test('doors parse, call one service and return', () => {
   expect(busyDoors(sources)).toEqual([]);
 });
 
-test('only main.ts and the commands read the environment', () => {
+test('only main.ts, the commands and what prepares the environment for them read it', () => {
   expect(environmentReaders(sources)).toEqual([]);
 });
 

@@ -27,7 +27,7 @@ beforeAll(async () => {
       '--disable-sync',
     ],
   });
-}, 120_000);
+});
 // What a page follows it follows until it is closed.
 afterEach(async () => {
   for (const context of browser.contexts()) await context.close();
@@ -230,14 +230,14 @@ test('a newcomer clicks through the tabs: library, sign in, price, narrate, foll
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByText('Not signed in').waitFor();
   expect(complaints).toEqual([]);
-}, 120_000);
+});
 
 test('it is dark when the system is', async () => {
   const { page, complaints } = await visit('dark');
   await runTab(page, 'Library', 'The Lamplighter');
   await page.screenshot({ path: `${ARTIFACTS}/graphiql-dark.png` });
   expect(complaints).toEqual([]);
-}, 60_000);
+});
 
 describe.each(['light', 'dark'] as const)('what is followed, %s', (colorScheme) => {
   const screenshot = (page: Page, name: string): Promise<unknown> =>

@@ -8,7 +8,7 @@ import { asUserId } from '../../src/domain/ids.js';
 import type * as Plan from '../../src/services/narrations/making/plan.js';
 import { openTestApp } from '../support/app.js';
 import { ask, execute } from '../support/client.js';
-import { operate } from '../support/cluster.js';
+import { MID_MONTH, operate } from '../support/cluster.js';
 import { grant } from '../support/commands.js';
 import { compiled } from '../support/compiled.js';
 import { startCrashablePostgres, type CrashablePostgres } from '../support/crashable-postgres.js';
@@ -72,11 +72,12 @@ beforeAll(async () => {
     mkdtemp(join(tmpdir(), 'talebank-crashes-')),
   ]);
   database = operate(postgres.url);
+  await database.startClock(MID_MONTH);
   api = await start('api');
   app = await openTestApp(database, environment());
   admin = await administrator(api.url);
   voiceId = 'openai-alloy';
-}, 120_000);
+});
 afterAll(async () => {
   // Also those that a test which failed has left behind.
   await Promise.all(processes.map((one) => one.kill()));
@@ -85,7 +86,7 @@ afterAll(async () => {
   await provider.close();
   await postgres.close();
   await rm(dataDir, { recursive: true, force: true });
-}, 120_000);
+});
 
 /** What somebody has asked for, and may have been charged for. */
 interface Asked {
@@ -216,7 +217,7 @@ const sweepingPoints =
   (point: string): Scenario =>
   async (victim) => {
     const { person } = await prepare(null);
-    const expiresAt = new Date(Date.now() + clockMs + HOUR_MS);
+    const expiresAt = database.ledgerTime(HOUR_MS);
     await Promise.all(
       Array.from({ length: SWEPT_LOTS }, () =>
         grant(app, asUserId(person.id), { amount: 1, source: 'EVENT', expiresAt }),

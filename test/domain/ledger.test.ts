@@ -7,6 +7,7 @@ import { asLotId, asUserId, type LotId } from '../../src/domain/ids.js';
 import { planDebit } from '../../src/domain/ledger/allocation.js';
 import {
   debit,
+  expire,
   grant,
   MOST_POINTS,
   post,
@@ -45,6 +46,8 @@ const lots = fc
       remaining: Math.max(0, granted - used),
       parentLotId: null,
       period: null,
+      priceMinor: null,
+      currency: null,
     })),
   );
 
@@ -180,6 +183,8 @@ describe('a refund', () => {
       revokedAt: null,
       parentLotId: null,
       period: null,
+      priceMinor: null,
+      currency: null,
     };
     const debitedAt = new Date(expiresAt.getTime() - leftMs);
     const plan = planRefund([{ lot, outstanding: 5 }], debitedAt, NOW, 'GRACE');
@@ -199,6 +204,7 @@ function emptyBook(): Book {
     userId: asUserId('user'),
     now: NOW,
     closed: false,
+    closedUntil: null,
     lastSeq: 0,
     headHash: GENESIS_HASH,
     balance: 0,
@@ -206,6 +212,8 @@ function emptyBook(): Book {
     entries: [],
     newLots: new Set(),
     changedLots: new Set(),
+    unsealedLots: [],
+    uncoveredRevocations: [],
   };
 }
 
@@ -213,6 +221,18 @@ describe('a book', () => {
   const about = (key: string): { reason: string; idempotencyKey: string } => ({
     reason: 'test',
     idempotencyKey: key,
+  });
+
+  test('books a lapse at its expiry, and now where the books of then are closed', () => {
+    const lapsesAt = new Date(NOW.getTime() - 60_000);
+    const effects = [null, new Date(lapsesAt.getTime() - 1), lapsesAt].map((closedUntil) => {
+      const book = { ...emptyBook(), now: new Date(lapsesAt.getTime() - 60_000) };
+      const terms = { source: 'FREE', priority: 50, amount: 3, expiresAt: lapsesAt } as const;
+      grant(book, terms, about('a'));
+      const [lotId] = [...book.lots.keys()];
+      return expire({ ...book, now: NOW, closedUntil }, lotId ?? asLotId(''))?.effectiveAt;
+    });
+    expect(effects).toEqual([lapsesAt, lapsesAt, NOW]);
   });
 
   test('numbers, sums and chains its entries', () => {
@@ -317,6 +337,17 @@ describe('a book', () => {
     });
   });
 
+  test('a lot that holds points after its expiry was booked can be closed once more, under a key of its own', () => {
+    const book = emptyBook();
+    const terms = { source: 'FREE' as const, priority: 50, amount: 3, expiresAt: after(HOUR_MS) };
+    const [part] = grant(book, terms, about('a')).allocations;
+    const lot = part === undefined ? undefined : book.lots.get(part.lotId);
+    if (lot === undefined) throw new Error('There is no lot.');
+    book.lots.set(lot.id, { ...lot, lapseBooked: true, expireKeyTaken: true });
+    expect(expire(book, lot.id)?.idempotencyKey).toBe(`expire:${lot.id}:2`);
+    expect(expire(book, lot.id)).toBeNull();
+  });
+
   test('a second refund of a debit changes nothing', () => {
     const book = emptyBook();
     grant(book, { source: 'FREE', priority: 50, amount: 3, expiresAt: null }, about('a'));
@@ -336,6 +367,7 @@ test('the chain is what any language can compute', () => {
   const entry: LedgerEntry = {
     userId: '01a20913-a9d3-757e-8591-f24872fd11ac',
     seq: 2,
+    id: '01a20913-a9d3-757e-8591-f24872fd11ad',
     type: 'DEBIT',
     amount: -3,
     balanceAfter: 7,
@@ -343,6 +375,7 @@ test('the chain is what any language can compute', () => {
     recordedAt: NOW,
     reason: 'Narration of “Łódź”',
     idempotencyKey: 'audio:x:1',
+    requestHash: new Uint8Array([1, 171]),
     audioId: 'x',
     storyId: null,
     debitSeq: null,
@@ -351,10 +384,13 @@ test('the chain is what any language can compute', () => {
       { lotId: asLotId('l1'), amount: -2 },
       { lotId: asLotId('l2'), amount: -1 },
     ],
+    lotTerms: [['l1', 'EVENT', '10', '3', NOW.toISOString(), '', '', '']],
+    revokedLots: [asLotId('l3')],
   };
   const text =
-    '["01a20913-a9d3-757e-8591-f24872fd11ac","2","DEBIT","-3","7","2026-11-22T14:00:00.000Z",' +
-    '"2026-11-22T14:00:00.000Z","Narration of “Łódź”","audio:x:1","x","","","",[["l1","-2"],["l2","-1"]]]';
+    '["2","01a20913-a9d3-757e-8591-f24872fd11ac","2","01a20913-a9d3-757e-8591-f24872fd11ad","DEBIT","-3","7",' +
+    '"2026-11-22T14:00:00.000Z","2026-11-22T14:00:00.000Z","Narration of “Łódź”","audio:x:1","01ab","x","","","",' +
+    '[["l1","-2"],["l2","-1"]],[["l1","EVENT","10","3","2026-11-22T14:00:00.000Z","","",""]],["l3"]]';
   const expected = createHash('sha256')
     .update(Buffer.alloc(32))
     .update(Buffer.from(text, 'utf8'))

@@ -70,6 +70,9 @@ const anyText = fc
         '<b>',
         '[[',
         '&',
+        '＆',
+        '＜b＞',
+        '［［',
         '你好',
         'мир',
         'ᚠ',
@@ -82,6 +85,15 @@ const anyText = fc
     { maxLength: 30 },
   )
   .map((parts) => parts.join(''));
+
+test.each(['＜break time="1200s"/＞ cat', '［［k@t］］ cat', '＆lt; cat', '｛a｝ cat'])(
+  'wide letters become no markup: %s',
+  (text) => {
+    expect(speakableParts(text, 'en').map((part) => part.text)).toEqual([
+      expect.not.stringMatching(/[<>[\]{}&]/),
+    ]);
+  },
+);
 
 test('parts are never markup, never invisible, never empty, and hardly longer than the text', () => {
   fc.assert(

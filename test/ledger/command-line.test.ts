@@ -8,8 +8,9 @@ import type { OpenApp } from '../../src/app.js';
 import type { UserId } from '../../src/domain/ids.js';
 import { makeAccounts, openTestApp } from '../support/app.js';
 import { createDatabase, type TestDatabase } from '../support/cluster.js';
-import { debit, grant, refund, revoke } from '../support/commands.js';
+import { debit, grant, refund, revoke, revokePart } from '../support/commands.js';
 import { expectSoundLedger } from '../support/invariants.js';
+import { machineClock } from '../support/machine.js';
 
 const LEDGER = fileURLToPath(new URL('../../dist/cli/ledger.js', import.meta.url));
 const CACHE = { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '' };
@@ -31,11 +32,12 @@ beforeAll(async () => {
   const other = await grant(app, listener, {
     amount: 5,
     source: 'EVENT',
-    expiresAt: new Date(Date.now() + 86_400_000),
+    expiresAt: database.ledgerTime(86_400_000),
   });
   const { debitSeq } = await debit(app, listener, 7);
   await refund(app, listener, debitSeq ?? 0);
   await database.sql(`UPDATE audios SET status = 'FAILED', failure_reason = 'A test'`);
+  await revokePart(app, { userId: listener, lotId: other.lotId }, admin, { amount: 2 });
   await revoke(app, listener, other.lotId, admin);
   await Promise.all(Array.from({ length: 1_500 }, () => debit(app, listener, 1)));
 });
@@ -62,7 +64,7 @@ const run = (
       process.execPath,
       [script, ...args],
       {
-        env: { DATABASE_URL: database.url, ...CACHE, ...environment },
+        env: { ...machineClock(), DATABASE_URL: database.url, ...CACHE, ...environment },
         maxBuffer: 64 * 1024 * 1024,
       },
       (error, stdout, stderr) => {
@@ -81,8 +83,8 @@ describe('verify', () => {
   test('says of every rule that it holds, and ends with 0', async () => {
     const { code, stdout, stderr } = await ledger('verify');
     expect([code, stderr]).toEqual([0, '']);
-    expect(stdout.match(/^ok {2}/gm)?.length).toBe(12);
-    expect(stdout).toMatch(/Sound: 2 accounts, 1505 transactions/);
+    expect(stdout.match(/^ok {2}/gm)?.length).toBe(17);
+    expect(stdout).toMatch(/Sound: 2 accounts, 1506 transactions/);
     expect((await ledger('verify', '--user', listener)).stdout).toMatch(/Sound: 1 accounts/);
     expect((await ledger('verify', '--user', `${listener}@EXAMPLE.com`)).code).toBe(0);
   });
@@ -126,19 +128,58 @@ describe('verify', () => {
   });
 });
 
+describe('reconcile', () => {
+  test('reads what came after the checkpoints, and --full and verify read everything', async () => {
+    // The rule of the week must not decide what this sees.
+    const keepWeek = (): Promise<unknown> =>
+      database.sql(`UPDATE reconciliations SET checked_at = ledger_now() + interval '8 days'`);
+    const first = await ledger('reconcile', '--full');
+    expect([first.code, first.stderr]).toEqual([0, '']);
+    expect(first.stdout).toMatch(/^Sound: 2 accounts, 1506 transactions, \d/m);
+    await keepWeek();
+    const second = await ledger('reconcile');
+    expect([second.code, second.stdout]).toEqual([
+      0,
+      expect.stringMatching(
+        /^Sound: 2 accounts, 1506 transactions, of which 0 came after the checkpoints and were read, /m,
+      ),
+    ]);
+    const change = (reason: string): Promise<unknown> =>
+      tamper(
+        `UPDATE credit_transactions SET reason = '${reason}' WHERE user_id = '${listener}' AND seq = 9`,
+      );
+    await change('Other');
+    try {
+      expect((await ledger('reconcile')).code).toBe(0);
+      const seen = [1, expect.stringMatching(/^FAIL {2}9 /m)];
+      const verified = await ledger('verify');
+      expect([verified.code, verified.stdout]).toEqual(seen);
+      for (const args of [['reconcile', '--full'], ['reconcile']]) {
+        const { code, stdout } = await ledger(...args);
+        expect([code, stdout]).toEqual(seen);
+        await keepWeek();
+      }
+    } finally {
+      await change('A test');
+    }
+    expect((await ledger('reconcile')).stdout).toMatch(/^Sound: .* of which 150\d came after/m);
+  }, 60_000);
+});
+
 test('show prints the balance, the lots and the newest movements', async () => {
   const { code, stdout } = await ledger('show', listener);
   expect(code).toBe(0);
   expect(stdout).toContain('1500 points can be spent, FREE 1500');
   expect(stdout).toMatch(/EVENT {4}REVOKED +0 of 5/);
-  expect(stdout).toMatch(/1505 .* DEBIT +-1 {2}balance 1500/);
+  expect(stdout).toMatch(/1506 .* DEBIT +-1 {2}balance 1500/);
 });
 
 describe('export', () => {
+  let exporting: Promise<Ended> | undefined;
   const exported = async (
     change: (lines: string[]) => string[] = (lines) => lines,
   ): Promise<Ended> => {
-    const { code, stdout } = await ledger('export', listener);
+    const { code, stdout } = await (exporting ??= ledger('export', listener));
     expect(code).toBe(0);
     const file = join(folder, 'export.jsonl');
     await writeFile(file, change(stdout.trimEnd().split('\n')).join('\n'));
@@ -152,7 +193,7 @@ describe('export', () => {
   test('is enough to verify the chain elsewhere', async () => {
     expect(await exported()).toEqual({
       code: 0,
-      stdout: 'Sound: 1505 transactions, 2 lots\n',
+      stdout: 'Sound: 1506 transactions, 2 lots\n',
       stderr: '',
     });
   });
@@ -175,6 +216,36 @@ describe('export', () => {
       'does not end where the account says',
     ],
     [
+      'a lot of another source',
+      replaced(/"source":"FREE"/, '"source":"ADD_ON"'),
+      'is not what its terms say',
+    ],
+    [
+      'a lot that lapses later',
+      replaced(/("expires_at":")\d{4}/, '$19999'),
+      'is not what its terms say',
+    ],
+    [
+      'a revocation that is gone',
+      replaced(/"revoked_at":"[^"]+"/, '"revoked_at":null'),
+      'differ about whether it is revoked',
+    ],
+    [
+      'another id of a movement',
+      replaced(/("seq":700,"id":")0/, '$1f'),
+      'transaction 700: the hash',
+    ],
+    [
+      'another request',
+      replaced(/("seq":1,.*"request_hash":")[0-9a-f]{8}/, '$1ffffffff'),
+      'transaction 1: the hash',
+    ],
+    [
+      'terms that are gone',
+      replaced(/("seq":1,.*"lot_terms":)\[\[.*?\]\]/, '$1[]'),
+      'transaction 1: the hash',
+    ],
+    [
       'a lot that holds another number',
       replaced(/"remaining":1500/, '"remaining":1600'),
       'holds 1500 by its history, not 1600',
@@ -194,6 +265,20 @@ test.each([
     'a user who is not there',
     ['show', 'nobody@example.com'],
     'There is no user nobody@example.com.',
+  ],
+  ['a journal of no month', ['journal'], 'Usage:'],
+  ['another format', ['journal', '--month', '2026-01', '--format', 'xml'], 'Usage:'],
+  [
+    'a month that is none',
+    ['journal', '--month', '2026-13'],
+    'month: must be a month, for example',
+  ],
+  ['the journal of a month to come', ['journal', '--month', '2100-01'], 'month: has not begun yet'],
+  ['the closing of no month', ['close-month'], 'Usage:'],
+  [
+    'the closing of a month to come',
+    ['close-month', '2100-01'],
+    'The books of 2100-01 can be closed',
   ],
   ['an id that is none', ['export', 'nobody'], 'There is no user nobody.'],
 ])('%s gets an answer in words', async (_what, args, answer) => {

@@ -1,14 +1,27 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { OpenApp } from '../../src/app.js';
+import type * as Jobs from '../../src/jobs/index.js';
+import { openTestApp } from '../support/app.js';
+import { createDatabase, MID_MONTH, type TestDatabase } from '../support/cluster.js';
+import { compiled } from '../support/compiled.js';
 import { until } from '../support/faults.js';
+import { expectSoundLedger } from '../support/invariants.js';
 import { administrator, grantTo, newListener } from '../support/people.js';
 import { startTalebank, type Talebank } from '../support/talebank.js';
 
 const DAY_MS = 86_400_000;
+const SCHEDULED = [
+  'expire-credits',
+  'grant-monthly-credits',
+  'prune',
+  'reap-stuck-audio',
+  'reconcile-credits',
+];
 
 let talebank: Talebank;
 
 beforeAll(async () => {
-  talebank = await startTalebank({ ROLE: 'all' });
+  talebank = await startTalebank({ ROLE: 'all' }, { clockAt: MID_MONTH });
   await talebank.join({ ROLE: 'worker' });
 });
 afterAll(() => talebank.close());
@@ -51,7 +64,7 @@ async function lookAgain(): Promise<number> {
 test('a task fires once however many processes run, and does its work', async () => {
   const admin = await administrator(talebank.url);
   const listener = await newListener(talebank.url);
-  const expiresAt = new Date(Date.now() + DAY_MS).toISOString();
+  const expiresAt = talebank.database.ledgerTime(DAY_MS).toISOString();
   const lotId = await grantTo(talebank.url, admin, listener, {
     amount: 4,
     source: 'EVENT',
@@ -79,4 +92,59 @@ test('a task fires once however many processes run, and does its work', async ()
   ]);
   expect(lot).toEqual({ remaining: 0 });
   await talebank.database.moveClock(0);
-}, 60_000);
+});
+
+/** What was sent for times that had passed, and what was done, for each task. */
+interface Caught {
+  readonly name: string;
+  readonly missed: number;
+  readonly sent: number;
+  readonly done: number;
+}
+
+const caughtUp = (database: TestDatabase): Promise<Caught[]> =>
+  database.sql(
+    `SELECT s.name,
+       (SELECT count(*)::int FROM pgboss.job j WHERE j.name = '__pgboss__send-it'
+          AND j.data->>'name' = s.name AND j.singleton_on < now() - interval '1 hour') AS missed,
+       (SELECT count(*)::int FROM pgboss.job j WHERE j.name = '__pgboss__send-it'
+          AND j.data->>'name' = s.name) AS sent,
+       (SELECT count(*)::int FROM pgboss.job j WHERE j.name = s.name AND j.state = 'completed') AS done
+     FROM pgboss.schedule s ORDER BY s.name`,
+  );
+
+test('a task whose time passed while no worker ran is done once, when several workers start at once', async () => {
+  const database = await createDatabase();
+  const { startJobs } = await compiled<typeof Jobs>('jobs/index.js');
+  const startWorker = async (): Promise<OpenApp> => {
+    const app = await openTestApp(database, { ROLE: 'worker' });
+    await startJobs(app);
+    return app;
+  };
+  await (await startWorker()).close(1000);
+  // As if it had stopped a day and an hour ago, and each task had been due five hours ago and the day before.
+  await database.sql(`DELETE FROM pgboss.job`);
+  await database.sql(`UPDATE pgboss.version SET cron_on = now() - interval '25 hours'`);
+  await database.sql(
+    `UPDATE pgboss.schedule SET created_on = now() - interval '2 days',
+       cron = to_char((now() - interval '5 hours') AT TIME ZONE 'UTC', 'FMMI FMHH24 * * *')`,
+  );
+  const workers = await Promise.all(Array.from({ length: 3 }, startWorker));
+  try {
+    await until(
+      'every task is done',
+      async () => (await caughtUp(database)).every(({ done }) => done > 0),
+      60_000,
+    );
+    // The next worker finds nothing to make up for.
+    workers.push(await startWorker());
+    const tasks = await caughtUp(database);
+    expect(tasks.map(({ name }) => name)).toEqual(SCHEDULED);
+    for (const { name, missed, sent, done } of tasks)
+      expect([name, missed, done <= sent]).toEqual([name, 1, true]);
+    await expectSoundLedger(database);
+  } finally {
+    for (const worker of workers) await worker.close(1000);
+    await database.drop();
+  }
+});

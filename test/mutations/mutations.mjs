@@ -7,11 +7,21 @@ const MODEL = ['test/ledger/model'];
 const DOMAIN = ['test/domain/ledger'];
 const LEDGER = ['test/ledger/ledger'];
 const ADMINISTRATION = ['test/ledger/administration'];
+const HELD = ['test/ledger/held'];
+const CLOSING = ['test/ledger/closing'];
+const STATEMENTS = ['test/ledger/statements'];
+const APPROVALS = ['test/ledger/approvals'];
+const APPROVAL_RACES = ['test/ledger/approval-races'];
 
 const lock = {
   file: 'src/services/ledger/books.sql.ts',
   find: 'FOR UPDATE ${wait ? Prisma.empty : Prisma.sql`SKIP LOCKED`}',
   replace: '',
+};
+const heldUp = {
+  file: 'src/services/ledger/books.sql.ts',
+  find: 'const HELD_UP_MS = 50;',
+  replace: 'const HELD_UP_MS = 5_000;',
 };
 const comparison = {
   file: 'src/services/ledger/books.sql.ts',
@@ -20,8 +30,8 @@ const comparison = {
 };
 const lapsedInCode = {
   file: 'src/domain/ledger/book.ts',
-  find: 'if (expiresAt === null || !hasLapsed({ expiresAt }, book.now)) return null;',
-  replace: 'if (expiresAt === null) return null;',
+  find: 'if (remaining === 0 || revokedAt !== null || !hasLapsed(lot, book.now)) return null;',
+  replace: 'if (remaining === 0 || revokedAt !== null) return null;',
 };
 const lapsedInSql = {
   file: 'src/services/maintenance/maintenance.sql.ts',
@@ -43,17 +53,132 @@ export const MUTATIONS = [
     tests: RACES,
   },
   {
-    guard: 'a batch waits for no account',
-    changes: [{ ...lock, replace: 'FOR UPDATE' }],
+    guard: 'a batch waits for no account: it is skipped, or refused in a moment',
+    changes: [{ ...lock, replace: 'FOR UPDATE' }, heldUp],
     tests: LEDGER,
+  },
+  {
+    guard: 'a batch waits for no row or key for long',
+    changes: [heldUp],
+    tests: HELD,
+  },
+  {
+    guard: 'a batch that is refused for a lock is split',
+    changes: [
+      {
+        file: 'src/services/ledger/group-commit.ts',
+        find: 'if (error instanceof DomainError && !isHeld)',
+        replace: 'if (error instanceof DomainError)',
+      },
+    ],
+    tests: HELD,
+  },
+  {
+    guard: 'what a grace lot holds was granted before',
+    changes: [
+      {
+        file: 'src/services/credits/past/flows.sql.ts',
+        find: "'refund:%' THEN 'GRACE'",
+        replace: "'refund:%' THEN 'GRANT'",
+      },
+    ],
+    tests: ['test/ledger/reports'],
+  },
+  {
+    guard: 'a grant to many and its job are one commit',
+    changes: [
+      {
+        file: 'src/services/credits/bulk-grant-orders.ts',
+        find: 'await app.queue.enqueue(tx, finishBulkGrantQueue,',
+        replace: 'if (key === null) await app.queue.enqueue(tx, finishBulkGrantQueue,',
+      },
+    ],
+    tests: ['test/ledger/interrupted'],
+  },
+  {
+    guard: 'a revocation of a grant to many and its job are one commit',
+    changes: [
+      {
+        file: 'src/services/credits/bulk-revocation/orders.ts',
+        find: 'await app.queue.enqueue(tx, finishBulkRevocationQueue,',
+        replace: 'if (key === null) await app.queue.enqueue(tx, finishBulkRevocationQueue,',
+      },
+    ],
+    tests: ['test/ledger/interrupted'],
+  },
+  {
+    guard: 'a grant to many is finished before it is revoked',
+    changes: [
+      {
+        file: 'src/services/credits/bulk-revocation/orders.ts',
+        find: 'if (grant.result === null)',
+        replace: 'if (grant === null)',
+      },
+    ],
+    tests: ADMINISTRATION,
+  },
+  {
+    guard: 'what is refunded to revoked lots changes no sum',
+    changes: [
+      {
+        file: 'src/services/credits/bulk-revocation/bulk-revocation.sql.ts',
+        find: "WHEN t.idempotency_key LIKE 'refund:%:closing:%' THEN 'CLOSING'",
+        replace: '',
+      },
+    ],
+    tests: ADMINISTRATION,
+  },
+  {
+    guard: 'a part of a lot is no more than what is left',
+    changes: [
+      {
+        file: 'src/domain/ledger/revoke-part.ts',
+        find: 'if (amount > left)',
+        replace: 'if (amount > lot.granted)',
+      },
+    ],
+    tests: MODEL,
+  },
+  {
+    guard: 'of a lot that has lapsed no part is left',
+    changes: [
+      {
+        file: 'src/domain/ledger/revoke-part.ts',
+        find: 'isSpendable(lot, book.now) ? lot.remaining : 0',
+        replace: 'lot.remaining',
+      },
+    ],
+    tests: MODEL,
+  },
+  {
+    guard: 'a part of a lot is revoked once for its key',
+    changes: [
+      {
+        file: 'src/services/ledger/revocations.ts',
+        find: 'const first = bookedUnder(idempotencyKey);',
+        replace: "const first = bookedUnder(idempotencyKey + ' ');",
+      },
+    ],
+    tests: MODEL,
+  },
+  {
+    guard: 'a part of a lot proves no revocation of the lot',
+    changes: [
+      {
+        file: 'src/services/reconciliation/invariants.sql.ts',
+        find: "AND (t.idempotency_key LIKE 'revoke-part:%') IS NOT TRUE",
+        replace: '',
+      },
+    ],
+    tests: ['test/ledger/faults'],
   },
   {
     guard: 'a lot is gone at the instant of its expiry',
     changes: [
       {
         file: 'src/domain/ledger/lots.ts',
-        find: 'lot.expiresAt !== null && at >= lot.expiresAt',
-        replace: 'lot.expiresAt !== null && at > lot.expiresAt',
+        find: 'lot.lapseBooked === true || at >= lot.expiresAt',
+        replace: 'lot.lapseBooked === true || at > lot.expiresAt',
       },
     ],
     tests: DOMAIN,
@@ -240,8 +365,8 @@ export const MUTATIONS = [
     changes: [
       {
         file: 'src/services/ledger/revocations.ts',
-        find: 'return lot.revokedAt !== null;',
-        replace: 'return false;',
+        find: 'if (lot.revokedAt !== null) return repeated(bookedUnder, request);',
+        replace: '',
       },
     ],
     tests: ADMINISTRATION,
@@ -283,5 +408,182 @@ export const MUTATIONS = [
     guard: 'the chain covers who did it',
     changes: [{ file: 'src/domain/ledger/chain.ts', find: "entry.actorId ?? '',", replace: "''," }],
     tests: ADMINISTRATION,
+  },
+  {
+    guard: 'the chain covers the terms of lots',
+    changes: [
+      { file: 'src/domain/ledger/chain.ts', find: '    entry.lotTerms,', replace: '    [],' },
+    ],
+    tests: ['test/ledger/faults'],
+  },
+  {
+    guard: 'the first movement after the upgrade covers the lots that were there',
+    changes: [
+      {
+        file: 'src/services/ledger/books.ts',
+        find: '({ format }) => format < CHAIN_FORMAT',
+        replace: '() => false',
+      },
+    ],
+    tests: ['test/ledger/upgraded'],
+  },
+  {
+    guard: 'what follows from a refund counts with the refund',
+    changes: [
+      {
+        file: 'src/services/credits/past/flows.sql.ts',
+        find: "CASE WHEN t.idempotency_key LIKE 'refund:%' THEN t.recorded_at ELSE t.effective_at END",
+        replace: 't.effective_at',
+      },
+    ],
+    tests: STATEMENTS,
+  },
+  {
+    guard: 'a statement has the lapses that were booked after its month',
+    changes: [
+      {
+        file: 'src/services/accounting/statement.ts',
+        find: 'untilSeq: end.countedSeq',
+        replace: 'untilSeq: end.recordedSeq',
+      },
+    ],
+    tests: STATEMENTS,
+  },
+  {
+    guard: 'the address of a statement is good for one user',
+    changes: [
+      {
+        file: 'src/services/accounting/statement-csv.ts',
+        find: '`statement/${userId}/${month}`',
+        replace: '`statement/${month}`',
+      },
+    ],
+    tests: STATEMENTS,
+  },
+  {
+    guard: 'no text of a CSV is a formula',
+    changes: [{ file: 'src/services/accounting/csv.ts', find: "`'${cell}`", replace: 'cell' }],
+    tests: STATEMENTS,
+  },
+  {
+    guard: 'a closed month takes no movement',
+    changes: [
+      {
+        file: 'prisma/migrations/20261130130000_closed_months/migration.sql',
+        find: '"effective_at" <= closed_until',
+        replace: 'false',
+      },
+    ],
+    tests: CLOSING,
+  },
+  {
+    guard: 'a month is closed when no movement is being written',
+    changes: [
+      {
+        file: 'src/services/accounting/closed-months.sql.ts',
+        find: 'LOCK TABLE credit_transactions IN SHARE ROW EXCLUSIVE MODE',
+        replace: 'SELECT 1',
+      },
+    ],
+    tests: CLOSING,
+  },
+  {
+    guard: 'a month is closed when it is over',
+    changes: [
+      {
+        file: 'src/services/accounting/close-month.ts',
+        find: 'if (now <= closableAt)',
+        replace: 'if (now.getTime() === 0)',
+      },
+    ],
+    tests: CLOSING,
+  },
+  {
+    guard: 'a month is closed when its lapses are booked',
+    changes: [
+      {
+        file: 'src/services/accounting/close-month.ts',
+        find: 'if (await hasUnbookedLapse(tx, month.endsAt))',
+        replace: 'if ((await hasUnbookedLapse(tx, month.endsAt)) && period === null)',
+      },
+    ],
+    tests: CLOSING,
+  },
+  {
+    guard: 'a refund into a lot of a closed month is closed in the open one',
+    changes: [
+      {
+        file: 'src/domain/ledger/lots.ts',
+        find: 'expiresAt === null || (closedUntil !== null && expiresAt <= closedUntil)',
+        replace: 'expiresAt === null || closedUntil?.getTime() === 0',
+      },
+    ],
+    tests: CLOSING,
+  },
+  {
+    guard: 'points above the limit need an approval, and the limit itself does not',
+    changes: [
+      {
+        file: 'src/services/credits/approvals/gate.ts',
+        find: 'limit.today + points > limit.above',
+        replace: 'limit.today + points >= limit.above',
+      },
+    ],
+    tests: APPROVALS,
+  },
+  {
+    guard: 'the grants of an administrator in a day count together',
+    changes: [
+      {
+        file: 'src/services/credits/approvals/gate.ts',
+        find: 'if (counted.size > 0) ',
+        replace: 'if (counted.size > 99) ',
+      },
+    ],
+    tests: APPROVALS,
+  },
+  {
+    guard: 'a proposal is locked while it is decided',
+    changes: [
+      {
+        file: 'src/services/credits/approvals/proposals.sql.ts',
+        find: 'WHERE id = ${id}::uuid FOR UPDATE`',
+        replace: 'WHERE id = ${id}::uuid`',
+      },
+    ],
+    tests: APPROVAL_RACES,
+  },
+  {
+    guard: 'a proposer cannot decide',
+    changes: [
+      {
+        file: 'src/services/credits/approvals/decide.ts',
+        find: 'if (proposal.proposerId === actorId)',
+        replace: 'if (proposal.proposerId === id)',
+      },
+    ],
+    tests: APPROVALS,
+  },
+  {
+    guard: 'a proposal cannot be approved while its proposer is not an active administrator',
+    changes: [
+      {
+        file: 'src/services/credits/approvals/carry-out.ts',
+        find: 'if (!mayAct(proposerId))',
+        replace: 'if (!mayAct(approverId))',
+      },
+    ],
+    tests: APPROVALS,
+  },
+  {
+    guard: 'a proposal lapses',
+    changes: [
+      {
+        file: 'src/services/credits/approvals/proposals.sql.ts',
+        find: "ELSE 'LAPSED' END",
+        replace: "ELSE 'PENDING' END",
+      },
+    ],
+    tests: APPROVALS,
   },
 ];

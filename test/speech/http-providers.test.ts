@@ -344,7 +344,7 @@ describe.each<Kind>(['openai', 'elevenlabs'])('%s', (kind) => {
             ? [
                 { status: 429, header: '1', leastMs: 950 },
                 { status: 503, header: '1', leastMs: 950 },
-                { status: 429, header: httpDateIn(1900), leastMs: 700 },
+                { status: 429, header: httpDateIn(1900), leastMs: null },
               ]
             : [undefined, 'when I feel like it', '-5'].map((header) => ({
                 status: 429,
@@ -352,12 +352,14 @@ describe.each<Kind>(['openai', 'elevenlabs'])('%s', (kind) => {
                 leastMs: 950,
               }));
         await Promise.all(
-          cases.map(async ({ status, header, leastMs }) => {
+          cases.map(async ({ status, header, leastMs: given }) => {
             const own = await startSpeechServer({ kind });
             onceWith(own, status, header === undefined ? {} : { 'retry-after': header });
             const { provider } = open(kind, own.url);
             expect(await errorOf(provider.speak(asked(), never))).toMatchObject({ status });
             const refusedAt = Date.now();
+            // A timer may be a millisecond early.
+            const leastMs = given ?? Date.parse(header) - refusedAt - 2;
             await Promise.all(['One.', 'Two.'].map((text) => provider.speak(asked(text), never)));
             const waits = own.requests.slice(1).map(({ at }) => at - refusedAt);
             expect([header, waits.length, Math.min(...waits) >= leastMs]).toEqual([
@@ -365,7 +367,7 @@ describe.each<Kind>(['openai', 'elevenlabs'])('%s', (kind) => {
               2,
               true,
             ]);
-            expect([header, Date.now() - refusedAt < leastMs + 2000]).toEqual([header, true]);
+            expect([header, Date.now() - refusedAt < leastMs + 10_000]).toEqual([header, true]);
             await own.close();
           }),
         );

@@ -26,13 +26,16 @@ export function grant(
     expiresAt?: Date | null;
     key?: string;
     hash?: number;
+    priceMinor?: number;
+    currency?: string;
   },
 ): Promise<{ seq: number; lotId: string; replayed: boolean }> {
   const { amount, source = 'FREE', expiresAt = null, hash = 0 } = terms;
+  const { priceMinor = null, currency = null } = terms;
   keys += 1;
   return app.ledger.grant({
     userId,
-    terms: { source, priority: PRIORITY_OF[source], amount, expiresAt },
+    terms: { source, priority: PRIORITY_OF[source], amount, expiresAt, priceMinor, currency },
     reason: 'A test',
     idempotencyKey: `grant:${terms.key ?? String(keys)}`,
     requestHash: new Uint8Array(32).fill(hash),
@@ -73,7 +76,7 @@ export const revoke = (
   lotId: string,
   actorId: UserId,
   expectedRemaining: number | null = null,
-): Promise<{ seq: number | null }> =>
+): Promise<{ seq: number | null; replayed: boolean }> =>
   app.ledger.revoke({
     userId,
     lotId: lotId as LotId,
@@ -81,6 +84,29 @@ export const revoke = (
     reason: 'A test',
     actorId,
   });
+
+/** A part of a lot. */
+export function revokePart(
+  app: App,
+  lot: { readonly userId: UserId; readonly lotId: string },
+  actorId: UserId,
+  part: { amount: number; key?: string; hash?: number; expectedRemaining?: number | null },
+): Promise<{ seq: number | null; replayed: boolean }> {
+  const { amount, hash = 0, expectedRemaining = null } = part;
+  keys += 1;
+  return app.ledger.revoke({
+    userId: lot.userId,
+    lotId: lot.lotId as LotId,
+    part: {
+      amount,
+      idempotencyKey: `revoke-part:${part.key ?? String(keys)}`,
+      requestHash: new Uint8Array(32).fill(hash),
+    },
+    expectedRemaining,
+    reason: 'A test',
+    actorId,
+  });
+}
 
 /** What a command came to: its result, or the code of its refusal. */
 export async function outcome<Result>(work: Promise<Result>): Promise<Result | string> {

@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { pino } from 'pino';
 import type * as Embedded from '../../src/infra/postgres/embedded.js';
 import { compiled } from './compiled.js';
+import { machineClock } from './machine.js';
 
 const MIGRATE = fileURLToPath(new URL('../../dist/cli/migrate.js', import.meta.url));
 
@@ -25,12 +26,19 @@ export async function startCrashablePostgres(): Promise<CrashablePostgres> {
   const folder = await mkdtemp(join(tmpdir(), 'talebank-crash-'));
   const log = pino({ level: 'silent' });
   const start = (): ReturnType<typeof startEmbeddedPostgres> =>
-    startEmbeddedPostgres({ folder, log, settings: { max_connections: '150' } });
+    startEmbeddedPostgres({
+      folder,
+      log,
+      settings: { max_connections: '150' },
+      environment: machineClock(),
+    });
   let postgres = await start();
   const door = await openDoor(() => Number(new URL(postgres.url).port));
   const url = new URL(postgres.url);
   url.port = String(door.port);
-  await promisify(execFile)(process.execPath, [MIGRATE], { env: { DATABASE_URL: url.href } });
+  await promisify(execFile)(process.execPath, [MIGRATE], {
+    env: { ...machineClock(), DATABASE_URL: url.href },
+  });
   return {
     url: url.href,
     crash: async () => {

@@ -4,12 +4,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { PgBoss } from 'pg-boss';
 import { pino } from 'pino';
 import { startEmbeddedPostgres } from '../../dist/infra/postgres/embedded.js';
+import { machineClock } from './machine.js';
 
 const MIGRATE = fileURLToPath(new URL('../../dist/cli/migrate.js', import.meta.url));
 const run = promisify(execFile);
 const TEMPLATE = 'talebank_template';
+
+/** pg-boss makes its tables where there are none; a server on an empty database does so in test/start. */
+async function installQueue(connectionString) {
+  const boss = new PgBoss({ connectionString, supervise: false, schedule: false });
+  await boss.start();
+  await boss.stop({ graceful: false, close: true });
+}
 
 /** One cluster for the whole run, with a migrated database that every test file copies. */
 export default async function setUp() {
@@ -24,12 +33,14 @@ export default async function setUp() {
       synchronous_commit: 'off',
       max_connections: '300',
     },
+    environment: machineClock(),
   });
   globalThis.talebankTestCluster = { postgres, folder };
   // More than a hundred servers are started, each of which would compile the same files anew.
   process.env.NODE_COMPILE_CACHE = join(folder, 'compiled');
   const url = new URL(postgres.url);
   url.pathname = `/${TEMPLATE}`;
-  await run(process.execPath, [MIGRATE], { env: { DATABASE_URL: url.href } });
+  await run(process.execPath, [MIGRATE], { env: { ...machineClock(), DATABASE_URL: url.href } });
+  await installQueue(url.href);
   process.env.TALEBANK_TEST_TEMPLATE = url.href;
 }

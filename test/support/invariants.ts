@@ -2,8 +2,11 @@ import { createHash } from 'node:crypto';
 import { expect } from '@jest/globals';
 import type { TestDatabase } from './cluster.js';
 
-type Database = Pick<TestDatabase, 'sql'>;
+type Database = Pick<TestDatabase, 'sql'> & Partial<Pick<TestDatabase, 'setBackMs'>>;
+import { CHAIN, type ChainRow, wrongTerms } from './chain.js';
 import { wrongReplays } from './replay.js';
+
+const RECORDED_AHEAD = '14 nothing was recorded in the future, or before what is in front of it';
 
 /**
  * The ledger's invariants as an auditor would check them, sharing no code with the server. Each query
@@ -63,31 +66,19 @@ const INVARIANTS: Readonly<Record<string, string>> = {
           AND j.data->>'audioId' = u.id::text AND (j.data->>'attempt')::int = u.attempt))
       OR (u.status IN ('FAILED', 'CANCELLED') AND -d.amount <> coalesce((
         SELECT sum(r.amount) FROM credit_transactions r
-        WHERE r.user_id = u.user_id AND r.debit_seq = u.debit_seq), 0))`,
+        WHERE r.user_id = u.user_id AND r.debit_seq = u.debit_seq), 0))
+      OR d.audio_id IS DISTINCT FROM u.id OR d.type <> 'DEBIT'`,
+  '13 a closed account holds nothing when no job erases it': `
+    SELECT a.user_id, sum(l.remaining) FROM credit_accounts a JOIN credit_lots l USING (user_id)
+    WHERE a.closed_at IS NOT NULL AND a.user_id::text NOT IN (
+      SELECT data->>'userId' FROM pgboss.job
+      WHERE name = 'erase-account' AND state NOT IN ('completed', 'cancelled', 'failed'))
+    GROUP BY a.user_id HAVING sum(l.remaining) <> 0`,
+  [RECORDED_AHEAD]: `
+    SELECT t.user_id, t.seq FROM credit_transactions t
+    LEFT JOIN credit_transactions p ON p.user_id = t.user_id AND p.seq = t.seq - 1
+    WHERE p.recorded_at > t.recorded_at OR t.recorded_at - interval '5 minutes' > ledger_now()`,
 };
-
-interface ChainRow {
-  readonly user_id: string;
-  readonly seq: number;
-  readonly hash: Buffer;
-  /** Null when it has no allocations. */
-  readonly text: string | null;
-  readonly amount: number;
-  readonly balance_after: number;
-}
-
-/** The text of the chain, made by Postgres: `to_char` in UTC and JSON without spaces. */
-const CHAIN = `
-  SELECT t.user_id, t.seq, t.hash, t.amount, t.balance_after, '[' || array_to_string(ARRAY[
-    to_json(t.user_id::text), to_json(t.seq::text), to_json(t.type::text), to_json(t.amount::text),
-    to_json(t.balance_after::text), to_json(to_char(t.effective_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')),
-    to_json(to_char(t.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')),
-    to_json(coalesce(t.reason, '')), to_json(coalesce(t.idempotency_key, '')),
-    to_json(coalesce(t.audio_id::text, '')), to_json(coalesce(t.story_id::text, '')),
-    to_json(coalesce(t.debit_seq::text, '')), to_json(coalesce(t.actor_id::text, ''))], ',') || ',[' || (
-      SELECT string_agg('[' || to_json(a.lot_id::text) || ',' || to_json(a.amount::text) || ']', ',' ORDER BY a.ordinal)
-      FROM credit_allocations a WHERE a.user_id = t.user_id AND a.seq = t.seq) || ']]' AS text
-  FROM credit_transactions t ORDER BY t.user_id, t.seq`;
 
 async function brokenChains(database: Database): Promise<string[]> {
   const wrong: string[] = [];
@@ -129,12 +120,19 @@ export async function violations(
   }
   const chains = await brokenChains(database);
   if (chains.length > 0) found['9 the chain verifies, without a gap'] = chains;
+  const terms = await wrongTerms(database);
+  if (terms.length > 0) found['15 lots are what the hashes say that they are'] = terms;
   const replays = options.replay ? await wrongReplays(database) : [];
   if (replays.length > 0) found['10 the history is what the rules come to'] = replays;
   return found;
 }
 
-/** Called at the end of every test that moves points. */
+/**
+ * Called at the end of every test that moves points. What a test has recorded before it set the clock back lies in the
+ * future by as much.
+ */
 export async function expectSoundLedger(database: Database): Promise<void> {
-  expect(await violations(database)).toEqual({});
+  const { [RECORDED_AHEAD]: ahead, ...found } = await violations(database);
+  expect(found).toEqual({});
+  if ((database.setBackMs?.() ?? 0) === 0) expect(ahead).toBeUndefined();
 }

@@ -7,6 +7,28 @@ export async function timeOf(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - startedAt;
 }
 
+/** How much processor time this process takes for something, in milliseconds. */
+export async function ownProcessorTimeOf(work: () => Promise<unknown>): Promise<number> {
+  const before = process.cpuUsage();
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
+}
+
+/**
+ * How much processor time a server takes for something, in milliseconds. Unlike the time on a clock it does not grow
+ * with what else the machine is doing. Asking for it costs some five milliseconds, which are in it.
+ */
+export async function processorTimeOf(url: string, work: () => Promise<unknown>): Promise<number> {
+  const secondsSoFar = async (): Promise<number> => {
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    return Number(/^talebank_process_cpu_seconds_total (\S+)$/m.exec(metrics)?.[1]);
+  };
+  const before = await secondsSoFar();
+  await work();
+  return ((await secondsSoFar()) - before) * 1000;
+}
+
 /**
  * Expects a time, or an amount of memory, to be below a limit. Whatever else the machine is doing can only make it
  * larger, so the least of four counts: what is slow or leaks by itself does so each time.

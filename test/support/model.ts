@@ -11,6 +11,8 @@ export interface ModelLot {
   readonly expiresAt: number | null;
   readonly parent: string | null;
   remaining: number;
+  /** Its lapse was booked, whatever the clock says since. */
+  swept: boolean;
   /** Revoked before it could lapse: then it is that which it died of. */
   forfeited: boolean;
   /** An administrator has said so, too late or not. */
@@ -43,7 +45,7 @@ export class ModelAccount {
   }
 
   private lapsed(lot: ModelLot, at: number): boolean {
-    return lot.expiresAt !== null && lot.expiresAt <= at;
+    return lot.expiresAt !== null && (lot.swept || lot.expiresAt <= at);
   }
 
   private spendable(at: number): ModelLot[] {
@@ -67,10 +69,11 @@ export class ModelAccount {
     return this.spendable(at).reduce((sum, lot) => sum + lot.remaining, 0);
   }
 
-  grant(lot: Omit<ModelLot, 'remaining' | 'revoked' | 'forfeited'>): Movement {
+  grant(lot: Omit<ModelLot, 'remaining' | 'swept' | 'revoked' | 'forfeited'>): Movement {
     this.lots.set(lot.id, {
       ...lot,
       remaining: lot.granted,
+      swept: false,
       revoked: false,
       forfeited: false,
     });
@@ -106,6 +109,7 @@ export class ModelAccount {
       const parts: [string, number][] = [[id, -amount]];
       if (lot.forfeited) movements.push({ type: 'REVOCATION', parts, effectiveAt: at });
       else if (this.lapsed(lot, at) && lot.expiresAt !== null) {
+        lot.swept = true;
         movements.push({ type: 'EXPIRY', parts, effectiveAt: lot.expiresAt });
         const left = Math.min(7 * DAY_MS, Math.max(DAY_MS, lot.expiresAt - debit.at));
         grace.push({ parent: id, amount, expiresAt: at + left });
@@ -120,6 +124,7 @@ export class ModelAccount {
     if (lot.remaining === 0 || lot.revoked || !this.lapsed(lot, at)) return null;
     const parts: [string, number][] = [[id, -lot.remaining]];
     lot.remaining = 0;
+    lot.swept = true;
     return { type: 'EXPIRY', parts, effectiveAt: lot.expiresAt ?? at };
   }
 
@@ -134,5 +139,13 @@ export class ModelAccount {
     const parts: [string, number][] = [[id, -lot.remaining]];
     lot.remaining = 0;
     return [{ type: 'REVOCATION', parts, effectiveAt: at }];
+  }
+
+  /** Null when less is left. */
+  revokePart(id: string, amount: number, at: number): Movement | null {
+    const lot = this.lot(id);
+    if (lot.revoked || this.lapsed(lot, at) || lot.remaining < amount) return null;
+    lot.remaining -= amount;
+    return { type: 'REVOCATION', parts: [[id, -amount]], effectiveAt: at };
   }
 }

@@ -179,6 +179,8 @@ export const Grant = graphql(`
         remaining
         priority
         expiresAt
+        priceMinor
+        currency
       }
       user {
         credits {
@@ -282,6 +284,21 @@ export const Revoke = graphql(`
         remaining
         revokedAt
       }
+      replayed
+    }
+  }
+`);
+
+export const RevokeBulkGrant = graphql(`
+  mutation RevokeBulkGrant($idempotencyKey: String!, $reason: String!) {
+    revokeBulkGrant(idempotencyKey: $idempotencyKey, reason: $reason) {
+      accounts
+      granted
+      revoked
+      spent
+      lapsed
+      revokedOtherwise
+      replayed
     }
   }
 `);
@@ -353,6 +370,7 @@ export const CreditReport = graphql(`
       rows {
         source
         granted
+        grace
         debited
         refunded
         expired
@@ -367,17 +385,161 @@ export const CreditReport = graphql(`
   }
 `);
 
+export const CreditLiability = graphql(`
+  query CreditLiability($from: DateTime!, $to: DateTime!) {
+    creditLiability(from: $from, to: $to) {
+      opening
+      closing
+      rows {
+        source
+        opening
+        granted
+        grace
+        debited
+        refunded
+        expired
+        revoked
+        closing
+      }
+      lapses {
+        month
+        source
+        points
+      }
+    }
+  }
+`);
+
+/** `creditLiability` with paid and free points separately. */
+export const PricedLiability = graphql(`
+  query PricedLiability($from: DateTime!, $to: DateTime!) {
+    creditLiability(from: $from, to: $to) {
+      opening
+      closing
+      rows {
+        source
+        opening
+        granted
+        grace
+        debited
+        refunded
+        expired
+        revoked
+        closing
+        paid {
+          ...Flows
+        }
+        free {
+          ...Flows
+        }
+      }
+      lapses {
+        month
+        source
+        points
+        paid
+        free
+      }
+      deferredRevenue {
+        currency
+        opening
+        sold
+        spent
+        lapsed
+        revoked
+        closing
+      }
+    }
+  }
+  fragment Flows on CreditLiabilityPart {
+    opening
+    granted
+    grace
+    debited
+    refunded
+    expired
+    revoked
+    closing
+  }
+`);
+
+export const LotPrices = graphql(`
+  query LotPrices {
+    creditLots(first: 50) {
+      nodes {
+        id
+        granted
+        priceMinor
+        currency
+        parent {
+          id
+          priceMinor
+          currency
+        }
+      }
+    }
+  }
+`);
+
+export const CreditStatement = graphql(`
+  query CreditStatement($month: String!, $first: Int, $after: String) {
+    creditStatement(month: $month) {
+      month
+      from
+      to
+      opening
+      lapsedUnbooked
+      closing
+      headHash
+      csvUrl
+      movements(first: $first, after: $after) {
+        nodes {
+          seq
+          type
+          amount
+          effectiveAt
+          recordedAt
+          hash
+        }
+        pageInfo {
+          hasNextPage
+          endCursor
+        }
+      }
+    }
+  }
+`);
+
 export const LedgerHealth = graphql(`
   query LedgerHealth {
     ledgerHealth {
       ok
       checkedAt
+      checkedSecondsAgo
+      isChecking
+      isFull
+      fullyCheckedSecondsAgo
       accounts
+      transactions
+      transactionsRead
       checks {
         invariant
         description
         violations
         sample
+      }
+      unfinishedBulkGrants {
+        idempotencyKey
+        placedAt
+        actorId
+        reason
+        recipients
+      }
+      unfinishedBulkRevocations {
+        idempotencyKey
+        placedAt
+        actorId
+        reason
       }
     }
   }
@@ -588,6 +750,85 @@ export const UpdateStory = graphql(`
     updateStory(id: $id, input: $input) {
       id
       requiredCredits
+    }
+  }
+`);
+
+export const ProposalFields = graphql(`
+  fragment ProposalFields on GrantProposal {
+    id
+    command
+    state
+    points
+    above
+    source
+    expiresAt
+    reason
+    idempotencyKey
+    recipientCount
+    recipients {
+      userId
+      amount
+      priceMinor
+      currency
+    }
+    proposedAt
+    lapsesAt
+    decidedAt
+    decisionReason
+    user {
+      id
+    }
+    proposer {
+      id
+    }
+    decider {
+      id
+    }
+  }
+`);
+
+export const Proposal = graphql(`
+  query Proposal($id: ID!) {
+    proposal(id: $id) {
+      ...ProposalFields
+    }
+  }
+`);
+
+export const Proposals = graphql(`
+  query Proposals($state: [GrantProposalState!], $first: Int, $after: String, $last: Int) {
+    proposals(state: $state, first: $first, after: $after, last: $last) {
+      nodes {
+        id
+        state
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+  }
+`);
+
+export const ApproveProposal = graphql(`
+  mutation ApproveProposal($id: ID!, $reason: String!) {
+    approveProposal(id: $id, reason: $reason) {
+      replayed
+      proposal {
+        ...ProposalFields
+      }
+    }
+  }
+`);
+
+export const DeclineProposal = graphql(`
+  mutation DeclineProposal($id: ID!, $reason: String!) {
+    declineProposal(id: $id, reason: $reason) {
+      replayed
+      proposal {
+        ...ProposalFields
+      }
     }
   }
 `);

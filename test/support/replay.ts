@@ -7,14 +7,17 @@ interface StoredEntry {
   readonly type: string;
   readonly amount: number;
   readonly debit_seq: number | null;
+  readonly is_part: boolean;
   readonly effective_at: Date;
   readonly recorded_at: Date;
+  /** Up to when the books were closed by then. */
+  readonly closed_until: Date | null;
   readonly parts: [string, number][];
 }
 
 type StoredLot = Omit<
   ModelLot,
-  'remaining' | 'revoked' | 'forfeited' | 'grantedAt' | 'expiresAt'
+  'remaining' | 'swept' | 'revoked' | 'forfeited' | 'grantedAt' | 'expiresAt'
 > & {
   readonly user_id: string;
   readonly granted_at: Date;
@@ -40,6 +43,8 @@ export async function wrongReplays(database: Pick<TestDatabase, 'sql'>): Promise
   );
   const entries = await database.sql<StoredEntry>(`
     SELECT t.user_id, t.seq, t.type, t.amount, t.debit_seq, t.effective_at, t.recorded_at,
+      coalesce(t.idempotency_key, '') LIKE 'revoke-part:%' AS is_part,
+      (SELECT max(m.ends_at) FROM closed_months m WHERE m.closed_at <= t.recorded_at) AS closed_until,
       coalesce((SELECT json_agg(json_build_array(a.lot_id, a.amount) ORDER BY a.ordinal)
        FROM credit_allocations a WHERE a.user_id = t.user_id AND a.seq = t.seq), '[]') AS parts
     FROM credit_transactions t ORDER BY t.user_id, t.seq`);
@@ -79,9 +84,12 @@ function isExpected(
   lots: ReadonlyMap<string, StoredLot>,
 ): boolean {
   const at = entry.recorded_at.getTime();
+  // In a month that is closed nothing takes effect any more: then it does when it is recorded.
+  const openFrom = (effectiveAt: number): number =>
+    effectiveAt <= (entry.closed_until?.getTime() ?? -Infinity) ? at : effectiveAt;
   const matches = (movement: Movement | null | undefined): boolean =>
     movement?.type === entry.type &&
-    movement.effectiveAt === entry.effective_at.getTime() &&
+    openFrom(movement.effectiveAt) === entry.effective_at.getTime() &&
     sameParts(movement.parts, entry.parts);
   if (expected.movements.length > 0) return matches(expected.movements.shift());
   const [[lotId, amount] = ['', 0]] = entry.parts;
@@ -108,5 +116,6 @@ function isExpected(
     return matches(movements[0]);
   }
   if (entry.type === 'EXPIRY') return matches(model.expire(lotId, at));
+  if (entry.is_part) return matches(model.revokePart(lotId, -amount, at));
   return matches(model.revoke(lotId, at)[0]);
 }

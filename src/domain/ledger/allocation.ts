@@ -1,16 +1,16 @@
 import type { LotId } from '../ids.js';
 import { byBurnOrder, isSpendable, type Lot } from './lots.js';
 
-/** How much of a movement falls on a lot, in points: positive in, negative out. */
+/** The part of a transaction that falls on one lot, in points: positive in, negative out. */
 export interface Allocation {
   readonly lotId: LotId;
   readonly amount: number;
 }
 
 interface DebitPlan {
-  /** What could be spent before the debit. */
+  /** Points that could be spent before the debit. */
   readonly available: number;
-  /** In burn order, negative; null when there is not enough, for a debit is all or nothing. */
+  /** Negative amounts in burn order. Null when there are too few points, because a debit is all or nothing. */
   readonly allocations: readonly Allocation[] | null;
 }
 

@@ -1,41 +1,42 @@
 import { newId, newLotId, type LotId, type UserId } from '../ids.js';
 import { planDebit, type Allocation } from './allocation.js';
 import { chainHash, type CreditTransactionType, type LedgerEntry } from './chain.js';
-import { hasLapsed, type CreditSource, type Lot } from './lots.js';
+import { cover, type Uncovered } from './coverage.js';
+import { hasLapsed, lapseTakesEffectAt, type CreditSource, type Lot } from './lots.js';
 import { planRefund, type RefundablePart, type RefundPolicy } from './refund.js';
 import { badUserInput, insufficientCredits, notFound } from '../errors.js';
 import { keys } from './idempotency.js';
 
 /**
- * No grant may lift an account above this. Well below what GraphQL's Int and the database's integer can
- * say, so that there is always room for what must come back.
+ * The greatest balance that a grant may lead to. It is well below the greatest Int of GraphQL and of the database, so
+ * that there is always room for refunds.
  */
 export const MOST_POINTS = 2_000_000_000;
 
-/** One movement as it is stored. */
+/** A transaction as it is stored. */
 export interface BookedEntry extends LedgerEntry {
-  readonly id: string;
-  readonly requestHash: Uint8Array | null;
   readonly hash: Uint8Array;
-  /** Of the allocations' lots, in their order. */
+  /** The sources of the allocations' lots, in the order of the allocations. */
   readonly sources: readonly CreditSource[];
 }
 
 /**
- * One user's locked account while a batch of commands is settled: what was read, and what is to be
- * written. Commands post to it in memory, one after the other; nothing else may change it.
+ * One user's locked account while a batch of commands is settled: the rows that were read, and the changes to be
+ * written. Commands post to it in memory, one after the other, and nothing else may change it.
  */
-export interface Book {
+export interface Book extends Uncovered {
   readonly userId: UserId;
   /** The ledger's clock, read after the account was locked. */
   readonly now: Date;
-  /** Its person has left: what was taken can still come back, but nothing else comes in or goes out. */
+  /** Whether its user has left. Then debits can still be refunded, but no other points are added or taken. */
   readonly closed: boolean;
+  /** The end of the newest closed month, by which no transaction may take effect. Null when no month is closed. */
+  readonly closedUntil: Date | null;
   lastSeq: number;
   headHash: Uint8Array;
-  /** All lots' remaining points, spendable or not. */
+  /** The sum of `remaining` over all lots, spendable or not. */
   balance: number;
-  /** The lots that were read or made, with what remains in them by now. */
+  /** The lots that were read or made, with their present `remaining`. */
   readonly lots: Map<LotId, Lot>;
   readonly entries: BookedEntry[];
   readonly newLots: Set<LotId>;
@@ -54,15 +55,18 @@ export interface Movement {
   readonly actorId?: string | null;
   /** Default: now. */
   readonly effectiveAt?: Date;
+  /** The lot that this transaction revokes. */
+  readonly revokes?: LotId | undefined;
 }
 
-/** Writes one movement into the book: its lots, its number, its link of the chain. */
+/** Posts one transaction to the book: it changes its lots, and takes the next number and the next link of the chain. */
 export function post(book: Book, movement: Movement): BookedEntry {
-  const lots = movement.allocations.map((part) => moveLot(book, part));
+  const lots = movement.allocations.map((part) => moveLot(book, part, movement.type));
   const amount = movement.allocations.reduce((sum, part) => sum + part.amount, 0);
   const entry: LedgerEntry = {
     userId: book.userId,
     seq: book.lastSeq + 1,
+    id: newId(),
     type: movement.type,
     amount,
     balanceAfter: book.balance + amount,
@@ -70,20 +74,16 @@ export function post(book: Book, movement: Movement): BookedEntry {
     recordedAt: book.now,
     reason: movement.reason,
     idempotencyKey: movement.idempotencyKey,
+    requestHash: movement.requestHash ?? null,
     audioId: movement.audioId ?? null,
     storyId: movement.storyId ?? null,
     debitSeq: movement.debitSeq ?? null,
     actorId: movement.actorId ?? null,
     allocations: movement.allocations,
+    ...cover(book, movement.type === 'GRANT' ? lots : [], movement.revokes),
   };
   const hash = chainHash(book.headHash, entry);
-  const booked: BookedEntry = {
-    ...entry,
-    id: newId(),
-    requestHash: movement.requestHash ?? null,
-    hash,
-    sources: lots.map(({ source }) => source),
-  };
+  const booked: BookedEntry = { ...entry, hash, sources: lots.map(({ source }) => source) };
   book.entries.push(booked);
   book.lastSeq = entry.seq;
   book.headHash = hash;
@@ -91,7 +91,7 @@ export function post(book: Book, movement: Movement): BookedEntry {
   return booked;
 }
 
-function moveLot(book: Book, { lotId, amount }: Allocation): Lot {
+function moveLot(book: Book, { lotId, amount }: Allocation, type: CreditTransactionType): Lot {
   const lot = lotIn(book, lotId);
   const remaining = lot.remaining + amount;
   if (remaining < 0 || remaining > lot.granted) {
@@ -99,7 +99,7 @@ function moveLot(book: Book, { lotId, amount }: Allocation): Lot {
       `Lot ${lotId} would hold ${String(remaining)} of ${String(lot.granted)} points.`,
     );
   }
-  changeLot(book, { ...lot, remaining });
+  changeLot(book, { ...lot, remaining, ...(type === 'EXPIRY' ? { lapseBooked: true } : {}) });
   return lot;
 }
 
@@ -114,7 +114,7 @@ function changeLot(book: Book, lot: Lot): void {
   if (!book.newLots.has(lot.id)) book.changedLots.add(lot.id);
 }
 
-export interface GrantTerms {
+export interface GrantTerms extends Partial<Pick<Lot, 'priceMinor' | 'currency'>> {
   readonly source: CreditSource;
   readonly priority: number;
   /** Points. */
@@ -124,13 +124,13 @@ export interface GrantTerms {
   readonly parentLotId?: LotId | null;
 }
 
-type Circumstances = Omit<Movement, 'type' | 'allocations' | 'debitSeq' | 'effectiveAt'>;
+export type Circumstances = Omit<Movement, 'type' | 'allocations' | 'debitSeq' | 'effectiveAt'>;
 
 /**
- * Gives points, in a lot of their own.
- * @throws NOT_FOUND for an account that is closed; BAD_USER_INPUT for an expiry that is not in the future, or a balance beyond what can be said
+ * @throws NOT_FOUND for a closed account; BAD_USER_INPUT for an expiry that is not in the future, or for a balance
+ * above MOST_POINTS
  */
-export function grant(book: Book, terms: GrantTerms, about: Circumstances): BookedEntry {
+export function assertGrantable(book: Book, terms: GrantTerms): void {
   if (book.closed) throw notFound('user');
   if (terms.expiresAt !== null && terms.expiresAt <= book.now) {
     throw badUserInput('expiresAt', 'must be in the future');
@@ -138,10 +138,15 @@ export function grant(book: Book, terms: GrantTerms, about: Circumstances): Book
   if (book.balance + terms.amount > MOST_POINTS) {
     throw badUserInput('amount', `the account would hold more than ${String(MOST_POINTS)} points`);
   }
+}
+
+/** Grants points as a new lot. @throws the errors of `assertGrantable` */
+export function grant(book: Book, terms: GrantTerms, about: Circumstances): BookedEntry {
+  assertGrantable(book, terms);
   return addLot(book, terms, about);
 }
 
-/** One lot, one transaction, one allocation, whatever the account holds already. */
+/** Makes one lot, one transaction and one allocation, without the checks of `grant`. */
 function addLot(book: Book, terms: GrantTerms, about: Circumstances): BookedEntry {
   const id = newLotId();
   book.lots.set(id, {
@@ -155,18 +160,17 @@ function addLot(book: Book, terms: GrantTerms, about: Circumstances): BookedEntr
     revokedAt: null,
     parentLotId: terms.parentLotId ?? null,
     period: terms.period ?? null,
+    priceMinor: terms.priceMinor ?? null,
+    currency: terms.currency ?? null,
   });
   book.newLots.add(id);
-  return post(book, {
-    ...about,
-    type: 'GRANT',
-    allocations: [{ lotId: id, amount: terms.amount }],
-  });
+  const allocations = [{ lotId: id, amount: terms.amount }];
+  return post(book, { ...about, type: 'GRANT', allocations });
 }
 
 /**
- * Burns spendable lots, all or nothing.
- * @throws INSUFFICIENT_CREDITS
+ * Debits spendable lots in burn order, all or nothing.
+ * @throws NOT_FOUND for a closed account; INSUFFICIENT_CREDITS
  */
 export function debit(book: Book, amount: number, about: Circumstances): BookedEntry {
   if (book.closed) throw notFound('user');
@@ -185,8 +189,8 @@ export interface RefundableDebit {
 }
 
 /**
- * Gives back what of a debit is outstanding, closes what came back to dead lots, and makes good for
- * what lapsed meanwhile, to whom is still there to spend it.
+ * Refunds the outstanding part of a debit, closes the points that came back to lots which cannot be spent any more, and
+ * grants new lots for points that lapsed meanwhile. A closed account keeps none of the refunded points.
  * @returns the REFUND; null when nothing was outstanding
  */
 export function refund(
@@ -211,13 +215,12 @@ export function refund(
     storyId: debited.storyId,
   });
   for (const { lotId, amount, type } of plan.closings) {
-    const expiresAt = type === 'EXPIRY' ? book.lots.get(lotId)?.expiresAt : null;
     post(book, {
       type,
       allocations: [{ lotId, amount }],
       reason: about.reason,
       idempotencyKey: keys.refundClosing(debited.seq, lotId),
-      ...(expiresAt ? { effectiveAt: expiresAt } : {}),
+      effectiveAt: type === 'EXPIRY' ? lapseTakesEffectAt(lotIn(book, lotId), book) : book.now,
     });
   }
   for (const { parent, amount, expiresAt } of plan.grace) {
@@ -228,37 +231,52 @@ export function refund(
       { reason: about.reason, idempotencyKey: keys.refundGrace(debited.seq, parent.id) },
     );
   }
+  if (book.closed) for (const { lotId } of plan.returned) forfeit(book, lotId, about);
+  return booked;
+}
+
+/** Forfeits points that are refunded to a closed account in the same commit, because its user cannot spend them. */
+function forfeit(book: Book, lotId: LotId, { reason }: Pick<Movement, 'reason'>): void {
+  if (lotIn(book, lotId).remaining > 0) revoke(book, lotId, { reason, actorId: null });
+}
+
+/**
+ * Books the expiry of a lapsed lot that still holds points. It is effective at the lot's expiry, or now if the books of
+ * that time are closed.
+ * @returns null when the lot can still be spent, was revoked, or holds nothing
+ */
+export function expire(
+  book: Book,
+  lotId: LotId,
+  about: Pick<Movement, 'revokes'> = {},
+): BookedEntry | null {
+  const lot = lotIn(book, lotId);
+  const { remaining, revokedAt } = lot;
+  if (remaining === 0 || revokedAt !== null || !hasLapsed(lot, book.now)) return null;
+  const booked = post(book, {
+    ...about,
+    type: 'EXPIRY',
+    allocations: [{ lotId, amount: -remaining }],
+    reason: null,
+    idempotencyKey:
+      lot.expireKeyTaken === true ? keys.expireAgain(lotId, book.lastSeq + 1) : keys.expire(lotId),
+    effectiveAt: lapseTakesEffectAt(lot, book),
+  });
+  changeLot(book, { ...lotIn(book, lotId), expireKeyTaken: true });
   return booked;
 }
 
 /**
- * Takes what a lapsed lot still holds out of the books, effective at its expiry.
- * @returns null when the lot can still be spent, was revoked, or holds nothing
- */
-export function expire(book: Book, lotId: LotId): BookedEntry | null {
-  const { remaining, expiresAt, revokedAt } = lotIn(book, lotId);
-  if (remaining === 0 || revokedAt !== null) return null;
-  if (expiresAt === null || !hasLapsed({ expiresAt }, book.now)) return null;
-  return post(book, {
-    type: 'EXPIRY',
-    allocations: [{ lotId, amount: -remaining }],
-    reason: null,
-    idempotencyKey: keys.expire(lotId),
-    effectiveAt: expiresAt,
-  });
-}
-
-/**
- * Forfeits what is left of a lot; debits already taken stay. What had lapsed before is booked as that.
+ * Forfeits the remaining points of a lot. Debits stay. A lot that had lapsed is booked as EXPIRY.
  * @returns the REVOCATION; null when there was nothing left to forfeit
  */
 export function revoke(
   book: Book,
   lotId: LotId,
-  about: Pick<Movement, 'reason' | 'actorId'>,
+  about: Pick<Movement, 'reason' | 'actorId' | 'requestHash'>,
 ): BookedEntry | null {
-  expire(book, lotId);
-  const { remaining } = lotIn(book, lotId);
+  const expired = expire(book, lotId, { revokes: lotId });
+  const { remaining, revokedAt } = lotIn(book, lotId);
   const booked =
     remaining === 0
       ? null
@@ -267,7 +285,13 @@ export function revoke(
           type: 'REVOCATION',
           allocations: [{ lotId, amount: -remaining }],
           idempotencyKey: keys.revoke(lotId),
+          revokes: lotId,
         });
-  changeLot(book, { ...lotIn(book, lotId), revokedAt: book.now });
+  if (expired === null && booked === null) {
+    // Only an audit entry proves when an empty lot was revoked, and the server itself writes none.
+    if ((about.actorId ?? null) === null) return null;
+    book.uncoveredRevocations = [...book.uncoveredRevocations, lotId];
+  }
+  changeLot(book, { ...lotIn(book, lotId), revokedAt: revokedAt ?? book.now });
   return booked;
 }

@@ -4,8 +4,46 @@ export const CREDIT_SOURCES = ['EVENT', 'MONTHLY', 'REFERRAL', 'ADD_ON', 'FREE']
 export type CreditSource = (typeof CREDIT_SOURCES)[number];
 export type CreditLotStatus = 'ACTIVE' | 'EXHAUSTED' | 'EXPIRED' | 'REVOKED';
 
-/** Points that came in together: one source, one expiry. Amounts in points. */
-export interface Lot {
+/** The price of a whole lot. Both fields are null, or neither is. */
+export interface LotPrice {
+  /** Whole minor units of the currency, 1 to PRICE_MINOR_MAX. Null for free points. */
+  readonly priceMinor: number | null;
+  /** An ISO 4217 code, for example EUR. */
+  readonly currency: string | null;
+}
+
+/** The maximum price. Its product with the points of the largest grant fits into a bigint of the database. */
+export const PRICE_MINOR_MAX = 1_000_000_000_000;
+
+/**
+ * The price as part of a hashed text. A free lot adds nothing, so that hashes of releases without prices stay
+ * valid.
+ */
+export const priceParts = ({
+  priceMinor,
+  currency,
+}: Partial<LotPrice>): readonly [] | readonly [number, string] =>
+  priceMinor == null || currency == null ? [] : [priceMinor, currency];
+
+/**
+ * The sums of prices, in minor units by currency, for an audit entry. As text, because a sum may pass 2^53.
+ * @returns no property when nothing has a price
+ */
+export function pricesIn(lots: readonly Partial<LotPrice>[]): {
+  prices?: Readonly<Record<string, string>>;
+} {
+  const sums = new Map<string, bigint>();
+  for (const lot of lots) {
+    const [price, currency] = priceParts(lot);
+    if (price === undefined || currency === undefined) continue;
+    sums.set(currency, (sums.get(currency) ?? 0n) + BigInt(price));
+  }
+  const texts = [...sums].sort().map(([currency, sum]) => [currency, String(sum)] as const);
+  return texts.length === 0 ? {} : { prices: Object.fromEntries(texts) };
+}
+
+/** Points that were granted together, with one source and one expiry. Amounts in points. */
+export interface Lot extends LotPrice {
   readonly id: LotId;
   readonly source: CreditSource;
   /** Lower burns first. */
@@ -16,20 +54,31 @@ export interface Lot {
   /** The first instant at which the lot can no longer be spent; null for never. */
   readonly expiresAt: Date | null;
   readonly revokedAt: Date | null;
-  /** The lapsed lot that this one makes good for. */
+  /** Whether its EXPIRY was booked. Then it has lapsed, even if the clock has been set back since. */
+  readonly lapseBooked?: boolean;
+  /** Whether an EXPIRY was booked under the lot's own key, so that the next one needs another key. */
+  readonly expireKeyTaken?: boolean;
+  /** The lapsed lot that this one replaces. */
   readonly parentLotId: LotId | null;
   /** yyyy-mm of a monthly grant. */
   readonly period: string | null;
 }
 
-type Lifetime = Pick<Lot, 'expiresAt' | 'revokedAt'>;
+type Lifetime = Pick<Lot, 'expiresAt' | 'revokedAt' | 'lapseBooked'>;
 
-export const hasLapsed = (lot: Pick<Lot, 'expiresAt'>, at: Date): boolean =>
-  lot.expiresAt !== null && at >= lot.expiresAt;
+export const hasLapsed = (lot: Pick<Lot, 'expiresAt' | 'lapseBooked'>, at: Date): boolean =>
+  lot.expiresAt !== null && (lot.lapseBooked === true || at >= lot.expiresAt);
+
+/** When its EXPIRY takes effect: at its expiry, or now if the books of that time are closed. */
+export const lapseTakesEffectAt = (
+  { expiresAt }: Pick<Lot, 'expiresAt'>,
+  { now, closedUntil }: { readonly now: Date; readonly closedUntil: Date | null },
+): Date =>
+  expiresAt === null || (closedUntil !== null && expiresAt <= closedUntil) ? now : expiresAt;
 
 /**
- * Whether the lot can be spent at an instant. Half-open: at its expiry it is gone. The same predicate
- * stands in SQL as `SPENDABLE` in credits.sql.ts, and a test holds the two together.
+ * Whether the lot can be spent at an instant. Half-open: it cannot be spent at the instant of its expiry. The same
+ * predicate is `SPENDABLE` in credits.sql.ts, and a test compares the two.
  */
 export const isSpendable = (lot: Lifetime, at: Date): boolean =>
   lot.revokedAt === null && !hasLapsed(lot, at);
@@ -50,7 +99,7 @@ export function byBurnOrder(a: Lot, b: Lot): number {
   );
 }
 
-/** Never comes last. Infinity minus infinity is not a number, hence the cases. */
+/** Lots that never lapse come last. They need cases of their own, because infinity minus infinity is not a number. */
 function compareExpiry(a: Date | null, b: Date | null): number {
   if (a === null || b === null) return a === b ? 0 : a === null ? 1 : -1;
   return a.getTime() - b.getTime();

@@ -6,22 +6,22 @@ import { isSpendable, type Lot } from './lots.js';
 export type RefundPolicy = 'GRACE' | 'FORFEIT';
 
 const DAY_MS = 86_400_000;
-/** A lot that makes good for a lapsed one lives at least and at most this long. */
+/** The shortest and the longest lifetime of a lot that replaces a lapsed one. */
 export const GRACE_AT_LEAST_MS = DAY_MS;
 const GRACE_AT_MOST_MS = 7 * DAY_MS;
 
 export interface RefundablePart {
   readonly lot: Lot;
-  /** What the debit took from the lot and no refund has given back, in points. */
+  /** Points that the debit took from the lot and that no refund has given back. */
   readonly outstanding: number;
 }
 
 export interface RefundPlan {
-  /** What comes back to the lots that paid, last taken first. */
+  /** Points to give back to the lots that paid, last taken first. */
   readonly returned: readonly Allocation[];
-  /** What a lot that can no longer be spent loses again at once, so that it never comes alive. */
+  /** Points to take back at once from lots that can no longer be spent, so that they do not become spendable. */
   readonly closings: readonly (Allocation & { readonly type: 'EXPIRY' | 'REVOCATION' })[];
-  /** New lots for what lapsed after the debit. Our failure never costs the user a point. */
+  /** New lots for points that lapsed after the debit, because a failure of ours must not cost the user a point. */
   readonly grace: readonly {
     readonly parent: Lot;
     readonly amount: number;
@@ -30,7 +30,7 @@ export interface RefundPlan {
 }
 
 /**
- * Decides how a debit is given back.
+ * Plans the refund of a debit.
  * @param parts in the order in which the debit took them
  * @param debitedAt when the debit took effect
  */
@@ -64,20 +64,20 @@ export function planRefund(
 }
 
 /**
- * Of a dead lot: whether it lapsed, rather than being revoked before it could. What an administrator has
- * forfeited stays forfeited, also when the lot would have lapsed since.
+ * Whether a lot that cannot be spent has lapsed, rather than being revoked before its expiry. Points that an
+ * administrator has forfeited stay forfeited, even if the lot would have lapsed since.
  */
 const diedOfAge = ({ expiresAt, revokedAt }: Lot): boolean =>
   revokedAt === null || (expiresAt !== null && revokedAt >= expiresAt);
 
-/** As long as the old lot still had to live when it was debited, within the bounds. */
+/** The end of a lot that lives as long as the old one still had to live when it was debited, within the bounds. */
 function graceExpiry(expiresAt: Date, debitedAt: Date, at: Date): Date {
   const leftMs = expiresAt.getTime() - debitedAt.getTime();
   const graceMs = Math.min(GRACE_AT_MOST_MS, Math.max(GRACE_AT_LEAST_MS, leftMs));
   return new Date(at.getTime() + graceMs);
 }
 
-/** The debit's allocations less what earlier refunds gave back, lot by lot. */
+/** The debit's allocations minus the refunds so far, by lot. */
 export function outstandingByLot(
   debited: readonly Allocation[],
   refunded: readonly Allocation[],

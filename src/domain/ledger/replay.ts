@@ -1,17 +1,19 @@
 import type { Allocation } from './allocation.js';
 import type { CreditTransactionType } from './chain.js';
 import { outstandingByLot, planRefund, type RefundPlan } from './refund.js';
-import { byBurnOrder, hasLapsed, type Lot } from './lots.js';
+import { byBurnOrder, hasLapsed, isSpendable, type Lot } from './lots.js';
 import type { LotId } from '../ids.js';
 
-/** A stored movement, as far as the rules decide it. */
+/** A stored transaction, without the fields that the rules do not decide. */
 export interface ReplayedEntry {
   readonly seq: number;
   readonly type: CreditTransactionType;
   readonly effectiveAt: Date;
   readonly recordedAt: Date;
   readonly allocations: readonly Allocation[];
-  /** Of a REFUND: the debit, and what refunds before this one had given back of it. */
+  /** For a REVOCATION: whether it revokes a part of its lot. */
+  readonly isPart: boolean;
+  /** For a REFUND: the debit, and the refunds of it before this one. */
   readonly debit: {
     readonly effectiveAt: Date;
     readonly allocations: readonly Allocation[];
@@ -20,64 +22,91 @@ export interface ReplayedEntry {
 }
 
 /**
- * One user's movements as they are replayed, in order and from nothing. Holds the lots, never the
- * history: a history of any length can be replayed a window at a time.
+ * The state of replaying one user's transactions, in order. It holds lots but no history, so that a history of any
+ * length can be replayed in windows.
  */
 export interface Replay {
-  /** The lots' terms as they are stored; what they hold is ignored. */
+  /** The stored terms of the lots. Their `remaining` is ignored. */
   readonly terms: Map<LotId, Lot>;
   readonly held: Map<LotId, number>;
+  /** The lots whose EXPIRY was booked. */
+  readonly lapsed: Set<LotId>;
   /** The lots that hold points, in burn order. */
   readonly open: Lot[];
-  /** What the last refund must lead to, and what it may lead to. */
+  /** The transactions that must, or may, follow the last refund. */
   closings: readonly PromisedClosing[];
   grace: RefundPlan['grace'];
 }
 
 type PromisedClosing = RefundPlan['closings'][number] & {
-  /** The lot was revoked in the very instant of the refund: before it or after it, both may be. */
+  /** The lot was revoked at the instant of the refund. Both orders are possible. */
   readonly optional: boolean;
 };
 
-export const createReplay = (): Replay => ({
+/** The state of an account before the first transaction of a replay that does not start at the beginning. */
+export interface Opening {
+  /** The points of every lot that existed. */
+  readonly holdings: readonly Allocation[];
+  /** The lots whose EXPIRY was booked. */
+  readonly lapsed: readonly LotId[];
+}
+
+const createReplay = (): Replay => ({
   terms: new Map(),
   held: new Map(),
+  lapsed: new Set(),
   open: [],
   closings: [],
   grace: [],
 });
 
-/** Tells of lots as they are stored now; may be called again for newer ones. */
-export function knowLots(replay: Replay, lots: Iterable<Lot>): void {
+/**
+ * Continues a replay.
+ * @param from undefined for the beginning of a history
+ * @param lots as they are stored now, including those that the next transactions make
+ */
+export function continueReplay(from: Replay | Opening | undefined, lots: Iterable<Lot>): Replay {
+  const replay = from !== undefined && 'terms' in from ? from : createReplay();
   for (const lot of lots) replay.terms.set(lot.id, lot);
+  if (from === undefined || 'terms' in from) return replay;
+  for (const holding of from.holdings) move(replay, holding);
+  for (const lotId of from.lapsed) replay.lapsed.add(lotId);
+  return replay;
 }
 
 /**
- * Takes the next movement as it is stored, so that one wrong movement is reported once.
- * @returns whether the rules come to the same
+ * Applies the next transaction as it is stored, even if it is wrong, so that one wrong transaction is reported only
+ * once.
+ * @returns whether the rules give the same transaction
  */
 export function replayEntry(replay: Replay, entry: ReplayedEntry): boolean {
   const right = isRight(replay, entry);
-  for (const part of entry.allocations) move(replay, part);
+  for (const part of entry.allocations) {
+    move(replay, part);
+    if (entry.type === 'EXPIRY') replay.lapsed.add(part.lotId);
+  }
   return right;
 }
 
-/** Whether everything that a refund must lead to was there at the end. */
+/** Whether all transactions that must follow the last refund have followed. */
 export const isComplete = (replay: Replay): boolean =>
   replay.closings.every(({ optional }) => optional);
 
 function isRight(replay: Replay, entry: ReplayedEntry): boolean {
-  if (entry.type === 'EXPIRY' || entry.type === 'REVOCATION') return isClosing(replay, entry);
+  const isPart = entry.type === 'REVOCATION' && entry.isPart;
+  if (entry.type === 'EXPIRY' || (entry.type === 'REVOCATION' && !isPart))
+    return isClosing(replay, entry);
   const missing = !isComplete(replay);
   replay.closings = [];
   if (missing) return false;
   if (entry.type === 'GRANT') return isGrant(replay, entry);
   replay.grace = [];
   if (entry.type === 'REFUND') return isRefund(replay, entry);
+  if (isPart) return isRevokedPart(replay, entry);
   return same(expectedDebit(replay, entry), entry.allocations);
 }
 
-/** The only allocation of a movement of one lot. */
+/** The only allocation of a transaction on one lot. */
 function onlyPart(
   { terms }: Replay,
   { allocations }: ReplayedEntry,
@@ -89,7 +118,7 @@ function onlyPart(
     : { lot, amount: part.amount };
 }
 
-/** Makes a lot that was not there. One with a parent is what a refund has promised. */
+/** Whether a grant makes a new lot. A lot with a parent must be the grace lot of the last refund. */
 function isGrant(replay: Replay, entry: ReplayedEntry): boolean {
   const part = onlyPart(replay, entry);
   if (part === null || replay.held.has(part.lot.id)) return false;
@@ -118,14 +147,16 @@ function expectedDebit({ open, held }: Replay, entry: ReplayedEntry): Allocation
   return expected;
 }
 
-/** Gives back what was outstanding, and notes what must follow at once. */
+/** Whether a refund gives back what was outstanding. Notes the transactions that must follow. */
 function isRefund(replay: Replay, { debit, recordedAt, allocations }: ReplayedEntry): boolean {
   if (debit === null) return false;
   const outstanding = [...outstandingByLot(debit.allocations, debit.returnedBefore)];
   const planAsOf = (at: Date): RefundPlan => {
     const parts = outstanding.flatMap(([lotId, points]) => {
       const lot = replay.terms.get(lotId);
-      return lot === undefined ? [] : [{ lot: asOf(lot, at), outstanding: points }];
+      if (lot === undefined) return [];
+      const lapseBooked = replay.lapsed.has(lotId);
+      return [{ lot: { ...asOf(lot, at), lapseBooked }, outstanding: points }];
     });
     return planRefund(parts, debit.effectiveAt, recordedAt, 'GRACE');
   };
@@ -133,7 +164,10 @@ function isRefund(replay: Replay, { debit, recordedAt, allocations }: ReplayedEn
   const before = planAsOf(new Date(recordedAt.getTime() - 1));
   replay.closings = plan.closings.flatMap((closing): PromisedClosing[] => {
     const other = before.closings.find(({ lotId }) => lotId === closing.lotId);
-    if (other?.type === closing.type) return [{ ...closing, optional: false }];
+    // Earlier releases did not close points refunded to a lot whose expiry was booked before the clock was set back.
+    const expiresAt = replay.terms.get(closing.lotId)?.expiresAt ?? null;
+    const byBooking = closing.type === 'EXPIRY' && expiresAt !== null && recordedAt < expiresAt;
+    if (other?.type === closing.type) return [{ ...closing, optional: byBooking }];
     return [closing, ...(other === undefined ? [] : [other])].map((one) => ({
       ...one,
       optional: true,
@@ -143,7 +177,10 @@ function isRefund(replay: Replay, { debit, recordedAt, allocations }: ReplayedEn
   return same(plan.returned, allocations);
 }
 
-/** After a refund into a dead lot; else by the sweep or a revocation, and then all that the lot holds. */
+/**
+ * Whether an EXPIRY or REVOCATION is right: it follows from a refund to a lot that cannot be spent, or a sweep or a
+ * revocation takes all that the lot holds.
+ */
 function isClosing(replay: Replay, entry: ReplayedEntry): boolean {
   const part = onlyPart(replay, entry);
   const next = replay.closings.findIndex(
@@ -159,7 +196,22 @@ function isClosing(replay: Replay, entry: ReplayedEntry): boolean {
   }
   if (amount !== -(replay.held.get(lot.id) ?? 0)) return false;
   if (entry.type === 'REVOCATION') return isAt(lot.revokedAt, entry.recordedAt);
-  return hasLapsed(lot, entry.recordedAt) && isAt(lot.expiresAt, entry.effectiveAt);
+  const lapseBooked = replay.lapsed.has(lot.id);
+  // It takes effect at once if the books of the expiry are closed.
+  const takesEffect = [lot.expiresAt, entry.recordedAt].some((at) => isAt(at, entry.effectiveAt));
+  return hasLapsed({ ...lot, lapseBooked }, entry.recordedAt) && takesEffect;
+}
+
+/** Whether it takes at most the points of a spendable lot. */
+function isRevokedPart(replay: Replay, entry: ReplayedEntry): boolean {
+  const part = onlyPart(replay, entry);
+  if (part === null) return false;
+  const { lot, amount } = part;
+  const lapseBooked = replay.lapsed.has(lot.id);
+  const isAlive = isSpendable({ ...asOf(lot, entry.recordedAt), lapseBooked }, entry.recordedAt);
+  // The whole lot was revoked at the same instant, after the part.
+  const inItsInstant = isAt(lot.revokedAt, entry.recordedAt);
+  return (isAlive || inItsInstant) && amount < 0 && -amount <= (replay.held.get(lot.id) ?? 0);
 }
 
 function move({ terms, held, open }: Replay, { lotId, amount }: Allocation): void {
@@ -173,7 +225,7 @@ function move({ terms, held, open }: Replay, { lotId, amount }: Allocation): voi
   else open.splice(place, 1);
 }
 
-/** Where the lot is, or belongs, among lots in burn order. */
+/** The index of the lot, or where to insert it, among lots in burn order. */
 function placeOf(lots: readonly Lot[], lot: Lot): number {
   let low = 0;
   let high = lots.length;
@@ -186,7 +238,7 @@ function placeOf(lots: readonly Lot[], lot: Lot): number {
   return low;
 }
 
-/** The lot as it was: a revocation of later counts for nothing. */
+/** The lot as it was at an instant, without a later revocation. */
 const asOf = (lot: Lot, at: Date): Lot =>
   lot.revokedAt !== null && lot.revokedAt > at ? { ...lot, revokedAt: null } : lot;
 

@@ -1,22 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { GraphQLSchema } from 'graphql';
+import { getOperationAST, OperationTypeNode, type GraphQLSchema } from 'graphql';
 import { createHandler, type Handler, type OperationResult, type Response } from 'graphql-sse';
 import type { App } from '../../app.js';
 import type { RequestFacts } from '../../resolvers/context.js';
+import { endTurns } from '../admission/admission.js';
 import { holdConnection } from '../requests.js';
 import { waitOf } from './answers.js';
-import { assertOperation, isSubscription } from './operations.js';
-import { openSubscription, type Refusal } from './subscribe.js';
+import { forgetRequest, readRequestOf } from './documents.js';
+import { asksForEvents, checkOperation, EVENT_STREAM, STREAM_PATH } from './operation.js';
+import { openSubscription, type Opened, type Refusal } from './subscribe.js';
 
-/** Who does not take what was written within this time is not waited for. */
+/** The headers that the library requires: those of a POST request that accepts events. */
+const HANDLER_HEADERS: Readonly<Record<string, string>> = {
+  accept: EVENT_STREAM,
+  'content-type': 'application/json',
+};
+/** A client that does not take an event within this time is disconnected. */
 const STALLED_MS = 10_000;
-const EVENT_STREAM = 'text/event-stream';
 
 /**
  * Answers subscriptions as server-sent events, one a connection (the "distinct connections mode" of the GraphQL
- * over SSE protocol): at /graphql for whoever accepts text/event-stream, and at /graphql/stream.
+ * over SSE protocol): at /graphql for clients that accept text/event-stream, and at /graphql/stream.
  */
 export function serveEventStreams(
   server: FastifyInstance,
@@ -28,34 +34,47 @@ export function serveEventStreams(
     gone: AbortSignal,
   ) => Promise<RequestFacts>,
 ): void {
-  const handler = createHandler<FastifyRequest, RequestFacts>({
-    // One connection for many operations would be held by one process alone.
+  const handler = createHandler<FastifyRequest, Opened>({
+    // Null switches off the library's single connection mode, which needs all requests of a client in one process.
     authenticate: () => null,
-    onSubscribe: async ({ context }, operation) => {
-      const opened = await openSubscription(app, schema, context, operation);
-      return 'status' in opened ? refusalOf(opened) : (opened as OperationResult);
-    },
+    // The library would read the request in its own way, but the subscription was opened already.
+    onSubscribe: ({ context }) =>
+      'status' in context ? refusalOf(context) : (context as OperationResult),
   });
   const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    assertOperation(request);
+    const read = forgetRequest(request);
+    checkOperation(read.asked);
     const gone = holdConnection(request, reply);
-    if (gone !== null)
-      await stream(app, handler, request, reply, await factsOf(request, reply, gone));
+    const opened =
+      gone === null
+        ? null
+        : await openSubscription(app, schema, await factsOf(request, reply, gone), read);
+    endTurns(request);
+    if (opened !== null) await stream(app, handler, request, reply, opened);
   };
   server.addHook('preHandler', async (request, reply) => {
-    if (wantsEvents(request)) await answer(request, reply);
+    if (request.method !== 'OPTIONS' && wantsEvents(request)) await answer(request, reply);
   });
-  server.route({ method: ['GET', 'POST'], url: '/graphql/stream', handler: answer });
+  server.route({ method: ['GET', 'POST'], url: STREAM_PATH, handler: answer });
 }
 
-/** Some clients accept events beside JSON whatever they ask: then what they ask decides. */
+/** Some clients accept events beside JSON for every operation: then the kind of the operation decides. */
 function wantsEvents(request: FastifyRequest): boolean {
+  if (!asksForEvents(request)) return false;
   const accept = request.headers.accept?.toLowerCase() ?? '';
-  if (!accept.includes(EVENT_STREAM)) return false;
-  return !/json|\*\/\*/.test(accept) || isSubscription(request);
+  return !(accept.includes('json') || accept.includes('*/*')) || isSubscription(request);
 }
 
-/** As events, with the status of what was refused. */
+/** Whether a request asks for a subscription, whatever else is wrong with it. */
+function isSubscription(request: FastifyRequest): boolean {
+  const { asked, document } = readRequestOf(request);
+  if (document === null) return false;
+  const name = asked?.operationName;
+  const operation = getOperationAST(document, typeof name === 'string' ? name : null);
+  return operation?.operation === OperationTypeNode.SUBSCRIPTION;
+}
+
+/** The refusal as an event stream, with the status of its errors. */
 const refusalOf = ({ errors, status }: Refusal): Response => [
   `event: next\ndata: ${JSON.stringify({ data: null, errors })}\n\nevent: complete\ndata:\n\n`,
   {
@@ -67,19 +86,18 @@ const refusalOf = ({ errors, status }: Refusal): Response => [
 
 async function stream(
   app: App,
-  handler: Handler<FastifyRequest, RequestFacts>,
+  handler: Handler<FastifyRequest, Opened>,
   request: FastifyRequest,
   reply: FastifyReply,
-  facts: RequestFacts,
+  opened: Opened,
 ): Promise<void> {
-  const { headers } = request;
   const [body, init] = await handler({
-    method: request.method,
-    url: request.url,
-    headers: { get: (name) => (name === 'accept' ? EVENT_STREAM : String(headers[name] ?? '')) },
-    body: request.body as Record<string, unknown>,
+    method: 'POST',
+    url: STREAM_PATH,
+    headers: { get: (name) => HANDLER_HEADERS[name] ?? null },
+    body: { query: 'subscription' },
     raw: request,
-    context: facts,
+    context: opened,
   });
   const { raw } = reply;
   reply.hijack();
@@ -93,7 +111,7 @@ async function stream(
   else await writeAll(app, reply, request.raw.socket, body);
 }
 
-/** Writes what comes, as fast as it is taken and no faster. */
+/** Writes each event after the client has taken the one before (backpressure). */
 async function writeAll(
   app: App,
   { raw }: FastifyReply,
@@ -101,7 +119,7 @@ async function writeAll(
   events: AsyncGenerator<string>,
 ): Promise<void> {
   const end = (): void => void events.return(undefined);
-  // An answer that waits behind another one on its connection is not told when that closes.
+  // A response that waits behind another one on its connection emits no event when the connection closes.
   socket.once('close', end);
   try {
     for await (const event of events) {
@@ -121,7 +139,8 @@ async function writeAll(
 async function isTaken(raw: FastifyReply['raw'], event: string): Promise<boolean> {
   const given = new AbortController();
   const taken = new Promise<boolean>((resolve) => {
-    raw.write(event, (error) => {
+    // As bytes, because the unsent length of a text is counted in UTF-16 units.
+    raw.write(Buffer.from(event), (error) => {
       resolve(error == null);
     });
   });

@@ -8,7 +8,6 @@ import {
   parse,
   specifiedRules,
   validate,
-  type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
   type FormattedExecutionResult,
@@ -17,15 +16,13 @@ import {
 } from 'graphql';
 import pLimit from 'p-limit';
 import type { App } from '../../app.js';
+import { queryTooComplex } from '../../domain/errors.js';
 import { createContext, type RequestFacts } from '../../resolvers/context.js';
-import { MOST_ERRORS, sayError, statusOf, type FormattedErrors } from './answers.js';
-
-/** An operation as it was asked for. */
-export interface Operation {
-  readonly query?: string | undefined;
-  readonly operationName?: string | null | undefined;
-  readonly variables?: Record<string, unknown> | null | undefined;
-}
+import { checkVariables } from '../../resolvers/documents/variables.js';
+import { requireSession } from '../../services/sessions/viewer.js';
+import { sayRefusal, statusOf, VALIDATION_OPTIONS, type FormattedErrors } from './answers.js';
+import type { ReadRequest } from './documents.js';
+import { checkOperation } from './operation.js';
 
 /** Why a subscription was not opened. */
 export interface Refusal {
@@ -33,41 +30,37 @@ export interface Refusal {
   readonly status: number;
 }
 
-/** Events are told a few at a time: a change that many follow must not hold up what others ask. */
+export type Opened = AsyncGenerator<FormattedExecutionResult> | Refusal;
+
+/** The text of a subscription is kept as long as it is open. */
+const SUBSCRIPTION_LENGTH_MAX = 10_000;
+
+/** Executes two events at a time, so that a change with many subscribers does not delay other requests. */
 const turn = pLimit(2);
 
-/** Of what GraphQL itself refuses. */
+/** The status of errors that GraphQL itself finds. */
 const BAD_REQUEST = 400;
 
 /**
- * Opens a subscription: what it refuses is answered with errors as they leave every other door, and otherwise
- * every event is executed with a context of its own, so that nothing is remembered from one to the next.
+ * Opens a subscription. A refusal has errors as at every other door. Otherwise every event is executed with a context of
+ * its own, so that nothing is remembered from one event to the next.
  */
 export async function openSubscription(
   app: App,
   schema: GraphQLSchema,
   facts: RequestFacts,
-  operation: Operation,
-): Promise<AsyncGenerator<FormattedExecutionResult> | Refusal> {
-  const format = formatter(app);
-  const document = parseOperation(operation.query ?? '');
-  const refusals =
-    document instanceof GraphQLError ? [document] : check(app, schema, document, operation);
-  if (document instanceof GraphQLError || refusals.length > 0)
-    return refuse(refusals.map((error) => format(error, 'GRAPHQL_VALIDATION_FAILED')));
-  const args: ExecutionArgs = {
-    schema,
-    document,
-    operationName: operation.operationName ?? null,
-    variableValues: operation.variables ?? null,
-    contextValue: createContext(facts),
-  };
+  read: ReadRequest,
+): Promise<Opened> {
+  const checked = checkSubscription(app, schema, read);
+  if ('errors' in checked)
+    return refuse(checked.errors.map((error) => sayRefusal(app, error, 'BAD_USER_INPUT')));
+  const args: ExecutionArgs = { schema, ...checked, contextValue: createContext(facts) };
   const source = await createSourceEventStream(args);
-  if (Symbol.asyncIterator in source) return results(source, args, facts, format);
-  return refuse((source.errors ?? []).map((error) => format(error, 'BAD_USER_INPUT')));
+  if (Symbol.asyncIterator in source) return results(source, args, facts, app);
+  return refuse((source.errors ?? []).map((error) => saySourceError(app, error)));
 }
 
-/** What has a path was refused by the subscription itself, and has the status of its code. */
+/** An error with a path comes from the subscription's own resolver, and its code decides the status. */
 const refuse = (errors: FormattedErrors): Refusal => ({
   errors,
   status: Math.max(
@@ -76,56 +69,58 @@ const refuse = (errors: FormattedErrors): Refusal => ({
   ),
 });
 
-function parseOperation(query: string): DocumentNode | GraphQLError {
-  try {
-    return parse(query);
-  } catch (error) {
-    if (error instanceof GraphQLError) return error;
-    throw error;
-  }
-}
+/** An error of the subscription's own resolver, or one that GraphQL finds in its arguments. */
+const saySourceError = (app: App, error: GraphQLError): GraphQLFormattedError =>
+  sayRefusal(app, error, error.originalError == null ? 'BAD_USER_INPUT' : undefined);
 
-function check(
+/** What of a subscription is executed for each event. */
+type Executed = Pick<ExecutionArgs, 'document' | 'operationName' | 'variableValues'>;
+
+/** @throws BAD_USER_INPUT or QUERY_TOO_COMPLEX for what is no operation, or too long to be kept */
+function checkSubscription(
   app: App,
   schema: GraphQLSchema,
-  document: DocumentNode,
-  { operationName }: Operation,
-): readonly GraphQLError[] {
-  const operation = getOperationAST(document, operationName)?.operation;
-  if (operation !== OperationTypeNode.SUBSCRIPTION)
-    return [new GraphQLError('Only subscriptions are answered as events.')];
+  { asked, document }: ReadRequest,
+): Executed | { readonly errors: readonly GraphQLError[] } {
+  const { query, operationName, variables: given } = checkOperation(asked);
+  if (query.length > SUBSCRIPTION_LENGTH_MAX)
+    throw queryTooComplex('length', SUBSCRIPTION_LENGTH_MAX, query.length);
+  if (document === null) return { errors: [syntaxError(query)] };
+  const operation = getOperationAST(document, operationName);
+  if (operation?.operation !== OperationTypeNode.SUBSCRIPTION)
+    return { errors: [new GraphQLError('Only subscriptions are answered as events.')] };
   const { introspection } = app.config;
   const rules = introspection
     ? specifiedRules
     : [...specifiedRules, NoSchemaIntrospectionCustomRule];
-  return validate(schema, document, rules, { maxErrors: MOST_ERRORS });
+  const invalid = validate(schema, document, rules, VALIDATION_OPTIONS);
+  if (invalid.length > 0) return { errors: invalid };
+  const { variables, errors } = checkVariables(schema, operation, given ?? {});
+  return errors.length > 0 ? { errors } : { document, operationName, variableValues: variables };
 }
 
-type Format = (error: GraphQLError, code?: string) => GraphQLFormattedError;
-
-/** @returns formats errors; `code` is of those that GraphQL itself refuses, where there is no cause of ours */
-const formatter =
-  (app: App): Format =>
-  (error, code) => {
-    const refused = code !== undefined && error.originalError == null;
-    return sayError(
-      app,
-      { ...error.toJSON(), ...(refused ? { extensions: { code } } : {}) },
-      error,
-    );
-  };
+/** Why a text is no GraphQL. */
+function syntaxError(query: string): GraphQLError {
+  try {
+    parse(query);
+  } catch (error) {
+    if (error instanceof GraphQLError) return error;
+    throw error;
+  }
+  throw new Error('This document was not parsed although it can be.');
+}
 
 async function* results(
   source: AsyncIterable<unknown>,
   args: ExecutionArgs,
   facts: RequestFacts,
-  format: Format,
+  app: App,
 ): AsyncGenerator<FormattedExecutionResult> {
   try {
     for await (const rootValue of source) {
-      const contextValue = createContext(facts);
+      const contextValue = createContext(await asOfNow(app, facts));
       const result = await turn(async () => execute({ ...args, rootValue, contextValue }));
-      yield withErrors(result, format);
+      yield withErrors(app, result);
     }
   } catch (error) {
     // What ends a subscription from our side, such as the end of the session.
@@ -133,14 +128,19 @@ async function* results(
       error instanceof GraphQLError
         ? error
         : new GraphQLError('', { originalError: error as Error });
-    yield { errors: [format(last)] };
+    yield { errors: [sayRefusal(app, last)] };
   }
 }
 
-const withErrors = (
-  { data, errors }: ExecutionResult,
-  format: Format,
-): FormattedExecutionResult => ({
+/** With the role that the viewer has now, which may have changed since the subscription was opened. */
+async function asOfNow(app: App, facts: RequestFacts): Promise<RequestFacts> {
+  const { viewer } = facts;
+  if (viewer === null) return facts;
+  const { role } = await requireSession(app, viewer);
+  return { ...facts, viewer: { ...viewer, role } };
+}
+
+const withErrors = (app: App, { data, errors }: ExecutionResult): FormattedExecutionResult => ({
   ...(data === undefined ? {} : { data }),
-  ...(errors === undefined ? {} : { errors: errors.map((error) => format(error)) }),
+  ...(errors === undefined ? {} : { errors: errors.map((error) => sayRefusal(app, error)) }),
 });

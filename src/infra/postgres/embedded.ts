@@ -1,23 +1,24 @@
-import { execFile, fork, type ChildProcess } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { access, chmod, chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { fork, type ChildProcess } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import type { Logger } from '../log.js';
 import { StartError } from '../start-error.js';
+import { postgresAccount, type Account } from './account.js';
+import { findBinaries, type PostgresBinaries } from './binaries.js';
 import {
-  assertReachable,
-  findBinaries,
-  unprivilegedAccount,
-  type Account,
-  type PostgresBinaries,
-} from './binaries.js';
+  initialiseOnce,
+  keepPassword,
+  openFolder,
+  ownerPasswordOf,
+  prepareFolder,
+  writeAccessRules,
+} from './cluster.js';
+import { accepts, addressOf, HAS_SOCKETS, openSocketDoor, openTcpDoor, type Door } from './door.js';
+import { holdFolder, type Hold } from './hold.js';
 import type { GuardianOrders, GuardianReport } from './orders.js';
-
-const run = promisify(execFile);
+import { DATABASE, OWNER, SUPERUSER, transferToOwner } from './owner.js';
+import { openPassage, type Passage } from './passage.js';
+import { lockForPostgres, readPostmaster, removeStalePidFile } from './predecessor.js';
 
 export interface EmbeddedPostgres {
   readonly url: string;
@@ -25,155 +26,199 @@ export interface EmbeddedPostgres {
   close(): Promise<void>;
 }
 
+interface EmbeddedOptions {
+  /** Absolute; holds everything. */
+  readonly folder: string;
+  readonly log: Logger;
+  /** Called when Postgres ends without `close`. */
+  readonly onExit?: () => void;
+}
+
 /**
- * Starts a real Postgres of our own, making its cluster when there is none. It listens on 127.0.0.1
- * at a free port with a password of its own, and stops with this process, however that ends.
- * @param folder holds everything; made when missing
- * @param onExit is told when Postgres ends although nobody closed it
+ * Makes the folder of the embedded Postgres, and takes the right to start it. Nothing else in the folder may be touched
+ * before.
+ * @throws StartError when another process has it, or when others may have changed the folder
+ */
+export async function holdEmbeddedDatabase(folder: string, log: Logger): Promise<Hold> {
+  await openFolder(folder, await postgresAccount());
+  return holdFolder(folder, log);
+}
+
+/**
+ * Starts the embedded Postgres as the server and its commands use it: on a private Unix socket, except on Windows,
+ * which has none. The address is that of the role that owns the database and has no other rights.
+ * @param options.hold of the folder, which the caller releases after Postgres is closed
  * @throws StartError
  */
-export async function startEmbeddedPostgres(options: {
-  folder: string;
-  log: Logger;
-  settings?: Readonly<Record<string, string>>;
-  onExit?: () => void;
-}): Promise<EmbeddedPostgres> {
+export async function openEmbeddedDatabase(
+  options: EmbeddedOptions & { readonly hold: Hold },
+): Promise<EmbeddedPostgres> {
   const { folder, log } = options;
-  const cluster = join(folder, 'cluster');
-  const [binaries, account] = await Promise.all([findBinaries(), unprivilegedAccount()]);
-  const password = await prepare(folder, account);
-  if (await isMissing(join(cluster, 'PG_VERSION'))) {
-    await initialise(binaries, { folder, cluster, account });
-    log.info('embedded database created');
+  const postgres = await startAt(HAS_SOCKETS ? openSocketDoor : openTcpDoor, options);
+  const { door, superuserPassword, close } = postgres;
+  try {
+    const ownerPassword = await keepPassword(ownerPasswordOf(folder));
+    const transferred = await transferToOwner(door, { superuserPassword, ownerPassword });
+    if (transferred > 0)
+      log.info({ objects: transferred }, 'database given to the role that owns it');
+    return { url: ownerAddress(door, ownerPassword), close };
+  } catch (error) {
+    await close();
+    throw error;
   }
-  const port = await freePort();
+}
+
+/**
+ * Starts a Postgres for tests and benchmarks: on 127.0.0.1, so that a proxy can stand in front of it, and with the
+ * address of its superuser, who can make databases. The folder is made when it is missing. Postgres stops with this
+ * process, however that ends.
+ * @param options.settings of the Postgres server
+ * @param options.environment variables that Postgres gets besides those that it needs, such as a library to preload
+ * @throws StartError
+ */
+export async function startEmbeddedPostgres(
+  options: EmbeddedOptions & {
+    readonly settings?: Readonly<Record<string, string>>;
+    readonly environment?: Readonly<Record<string, string>>;
+  },
+): Promise<EmbeddedPostgres> {
+  const hold = await holdEmbeddedDatabase(options.folder, options.log);
+  const { door, superuserPassword, close, ended } = await startAt(openTcpDoor, options).catch(
+    (error: unknown) => {
+      hold.release();
+      throw error;
+    },
+  );
+  void ended.then(() => {
+    hold.release();
+  });
+  const superuser = { user: SUPERUSER, password: superuserPassword, database: DATABASE };
+  return { url: addressOf(door, superuser, SESSION), close };
+}
+
+/** The settings of every session except those that prepare the cluster. */
+const SESSION = { timezone: 'UTC' };
+
+const ownerAddress = (door: Door, password: string): string =>
+  addressOf(door, { user: OWNER, password, database: DATABASE }, SESSION);
+
+interface Started {
+  readonly door: Door;
+  readonly superuserPassword: string;
+  readonly close: () => Promise<void>;
+  /** Whether it was closed or not. */
+  readonly ended: Promise<void>;
+}
+
+type StartOptions = Parameters<typeof startEmbeddedPostgres>[0];
+
+/** Starts Postgres under its file lock, which is held as long as Postgres or one of its processes runs. */
+async function startAt(openDoor: typeof openSocketDoor, options: StartOptions): Promise<Started> {
+  const lock = await lockForPostgres(options.folder, options.log);
+  try {
+    const started = await startLocked(openDoor, options, lock.descriptor);
+    void started.ended.then(() => {
+      lock.release();
+    });
+    return started;
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+async function startLocked(
+  openDoor: typeof openSocketDoor,
+  options: StartOptions,
+  lockDescriptor: number,
+): Promise<Started> {
+  const { folder } = options;
+  await removeStalePidFile(folder);
+  const account = await postgresAccount();
+  const passage = await openPassage(folder, account);
+  try {
+    return await startThrough(passage, { ...options, account, openDoor, lockDescriptor });
+  } finally {
+    // The processes that need the descriptor have inherited it.
+    await passage.close();
+  }
+}
+
+type Prepared = StartOptions & {
+  readonly account: Account | null;
+  readonly openDoor: typeof openSocketDoor;
+  readonly lockDescriptor: number;
+};
+
+async function startThrough(passage: Passage, options: Prepared): Promise<Started> {
+  const { folder, account, lockDescriptor, settings = {}, environment = {} } = options;
+  const { path, descriptor } = passage;
+  const { initdb, postgres } = await findBinaries({
+    account,
+    folder: descriptor === null ? folder : null,
+  });
+  const { superuserPassword, door } = await prepare({ ...options, initdb, passage });
   const guardian = fork(fileURLToPath(new URL('guardian.js', import.meta.url)), {
     detached: true,
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    // The places of the last two are GUARDIAN_LOCK_DESCRIPTOR and GUARDIAN_FOLDER_DESCRIPTOR.
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc', lockDescriptor, descriptor ?? 'ignore'],
     env: { PATH: process.env['PATH'] ?? '' },
     execArgv: [],
   });
-  await ordered(guardian, {
-    postgres: binaries.postgres,
-    folder: cluster,
-    port,
-    account,
-    settings: options.settings ?? {},
-  });
+  await ordered(guardian, { postgres, folder: path, door, account, settings, environment });
   let closing = false;
-  guardian.once('exit', () => {
-    if (!closing) options.onExit?.();
+  const ended = new Promise<void>((resolve) => {
+    guardian.once('exit', () => {
+      resolve();
+      if (!closing) options.onExit?.();
+    });
   });
   return {
-    url: addressOf(password, port),
+    door,
+    superuserPassword,
+    ended,
     close: async () => {
       closing = true;
-      if (guardian.exitCode !== null || guardian.signalCode !== null) return;
-      const ended = once(guardian, 'exit');
-      guardian.send('stop');
+      if (guardian.exitCode === null && guardian.signalCode === null) guardian.send('stop');
       await ended;
     },
   };
 }
 
-/**
- * The embedded Postgres that another process of ours has started on a folder.
- * @returns its address; null when none runs there
- */
-export async function findRunningPostgres(folder: string): Promise<string | null> {
-  // https://www.postgresql.org/docs/current/storage-file-layout.html: process id, …, port in line 4.
-  const lock = await readFile(join(folder, 'cluster', 'postmaster.pid'), 'utf8').catch(() => '');
-  const [pid = '', , , port = ''] = lock.split('\n');
-  if (!isAlive(Number(pid)) || !/^\d+$/.test(port)) return null;
-  return addressOf(await readFile(join(folder, 'password'), 'utf8'), Number(port));
-}
-
-function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
+/** Prepares everything that must be on the disk before Postgres starts. */
+async function prepare(
+  options: Prepared & {
+    readonly initdb: PostgresBinaries['initdb'];
+    readonly passage: Passage;
+  },
+): Promise<Pick<Started, 'door' | 'superuserPassword'>> {
+  const { folder, log, account, openDoor } = options;
   try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-const addressOf = (password: string, port: number): string =>
-  `postgresql://postgres:${password}@127.0.0.1:${String(port)}/talebank`;
-
-const isMissing = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => false,
-    () => true,
-  );
-
-/** Makes the folder and the password. @returns the password */
-async function prepare(folder: string, account: Account | null): Promise<string> {
-  const passwordFile = join(folder, 'password');
-  try {
-    await mkdir(folder, { recursive: true });
-    if (account !== null) {
-      await chmod(folder, 0o711);
-      await assertReachable(folder);
-    }
-    const known = await readFile(passwordFile, 'utf8').catch(() => '');
-    if (known !== '') return known;
-    const password = randomBytes(24).toString('base64url');
-    await writeFile(passwordFile, password, { mode: 0o600 });
-    return password;
+    const superuserPassword = await prepareFolder(folder, account);
+    if (await initialiseOnce(folder, options)) log.info('embedded database created');
+    await writeAccessRules(folder, account);
+    return { superuserPassword, door: await openDoor(folder, account) };
   } catch (error) {
     if (error instanceof StartError) throw error;
     throw new StartError(`DATA_DIR cannot be written: ${(error as Error).message}`);
   }
 }
 
-async function initialise(
-  { initdb }: PostgresBinaries,
-  { folder, cluster, account }: { folder: string; cluster: string; account: Account | null },
-): Promise<void> {
-  // What an interrupted first start left behind is no cluster.
-  await rm(cluster, { recursive: true, force: true });
-  await mkdir(cluster, { mode: 0o700 });
-  const passwordFile = join(folder, 'initdb-password');
-  await writeFile(passwordFile, await readFile(join(folder, 'password')), { mode: 0o600 });
-  if (account !== null) {
-    await chown(cluster, account.uid, account.gid);
-    await chown(passwordFile, account.uid, account.gid);
-  }
-  try {
-    await run(
-      initdb,
-      [
-        `--pgdata=${cluster}`,
-        '--username=postgres',
-        `--pwfile=${passwordFile}`,
-        '--auth=scram-sha-256',
-        '--encoding=UTF8',
-        '--locale-provider=builtin',
-        '--builtin-locale=C.UTF-8',
-        '--locale=C',
-        '--no-instructions',
-      ],
-      { ...(account ?? {}), cwd: folder, env: { LC_ALL: 'C', PATH: process.env['PATH'] ?? '' } },
-    );
-  } catch (error) {
-    await rm(cluster, { recursive: true, force: true });
+/**
+ * The embedded Postgres that another process of ours has started on a folder.
+ * @returns the address for the database's owner; null when none runs there
+ * @throws StartError when an earlier release runs there, which has no owner
+ */
+export async function findRunningPostgres(folder: string): Promise<string | null> {
+  const { door } = await readPostmaster(folder);
+  if (door === null || !(await accepts(door))) return null;
+  const password = await readFile(ownerPasswordOf(folder), 'utf8').catch(() => null);
+  if (password === null) {
     throw new StartError(
-      `The embedded database could not be created: ${(error as { stderr?: string }).stderr ?? String(error)}`.trim(),
+      `The database in ${folder} was started by an earlier release: stop that, and start this one once.`,
     );
-  } finally {
-    await rm(passwordFile, { force: true });
   }
-}
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('No port.');
-  return address.port;
+  return ownerAddress(door, password);
 }
 
 function ordered(guardian: ChildProcess, orders: GuardianOrders): Promise<void> {
@@ -184,13 +229,7 @@ function ordered(guardian: ChildProcess, orders: GuardianOrders): Promise<void> 
     });
     guardian.once('message', (report: GuardianReport) => {
       if (report.kind === 'ready') resolve();
-      else if (report.reason === 'IN_USE') {
-        reject(
-          new StartError(
-            `Another Talebank is running on ${orders.folder}: stop it, or set another DATA_DIR.`,
-          ),
-        );
-      } else reject(new StartError(`The embedded database did not start: ${report.reason}`));
+      else reject(new StartError(`The embedded database did not start: ${report.reason}`));
     });
     guardian.send(orders);
   });

@@ -4,66 +4,48 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, rm } from 'node:fs/promises';
+import { rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { serverArguments, type GuardianOrders, type GuardianReport } from './orders.js';
+import { socketFiles, type Door } from './door.js';
+import {
+  GUARDIAN_FOLDER_DESCRIPTOR,
+  GUARDIAN_LOCK_DESCRIPTOR,
+  serverArguments,
+  type GuardianOrders,
+  type GuardianReport,
+} from './orders.js';
 
 const STOP_TIMEOUT_MS = 20_000;
 const START_TIMEOUT_MS = 60_000;
-const IN_USE_AFTER_MS = 3_000;
 
 let postmaster: ChildProcess | undefined;
+let door: Door | undefined;
 let stopping = false;
 
 function report(message: GuardianReport): void {
   if (process.connected) process.send?.(message);
 }
 
-/** An older Postgres that is still shutting down, or a file that a crash left behind. */
-async function waitForPredecessor(folder: string): Promise<void> {
-  const startedAt = Date.now();
-  const pidFile = join(folder, 'postmaster.pid');
-  for (;;) {
-    const lines = (await readFile(pidFile, 'utf8').catch(() => '')).split('\n');
-    const pid = Number(lines[0]);
-    if (!Number.isInteger(pid) || pid <= 0) return;
-    if (!(await isPostgres(pid))) {
-      await rm(pidFile, { force: true });
-      return;
-    }
-    // Its eighth line says how it is. One that nobody has told to stop by now belongs to someone.
-    const patienceMs =
-      lines[7]?.startsWith('stopping') === true ? STOP_TIMEOUT_MS : IN_USE_AFTER_MS;
-    if (Date.now() - startedAt > patienceMs) throw new Error('IN_USE');
-    await sleep(100);
-  }
-}
-
-/** The number may have gone to another program since the machine was restarted. */
-async function isPostgres(pid: number): Promise<boolean> {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
-  }
-  const commandLine = await readFile(`/proc/${String(pid)}/cmdline`, 'utf8').catch(
-    () => 'postgres',
-  );
-  return commandLine.includes('postgres');
+async function removeSocket(at: Door): Promise<void> {
+  if (at.kind !== 'socket') return;
+  for (const name of socketFiles) await rm(join(at.folder, name), { force: true });
 }
 
 async function start(orders: GuardianOrders): Promise<void> {
-  await waitForPredecessor(orders.folder);
+  door = orders.door;
+  // After a crash, the lock file of the socket is left, and its process id may belong to another program by now.
+  await removeSocket(orders.door);
   const child = spawn(orders.postgres, serverArguments(orders), {
     ...(orders.account ?? {}),
-    stdio: ['ignore', 'ignore', 'pipe'],
-    env: { LC_ALL: 'C', TZ: 'UTC', PATH: process.env['PATH'] ?? '' },
+    // Postgres and its processes keep the lock for as long as any of them lives, also without this one.
+    stdio: ['ignore', 'ignore', 'pipe', GUARDIAN_LOCK_DESCRIPTOR, GUARDIAN_FOLDER_DESCRIPTOR],
+    env: { PATH: process.env['PATH'] ?? '', ...orders.environment, LC_ALL: 'C', TZ: 'UTC' },
   });
   postmaster = child;
   const lastLines: string[] = [];
   const ready = new Promise<void>((resolve, reject) => {
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       lastLines.push(...text.split('\n').filter((line) => line !== ''));
       lastLines.splice(0, Math.max(0, lastLines.length - 20));
       if (text.includes('database system is ready to accept connections')) resolve();
@@ -83,7 +65,7 @@ async function start(orders: GuardianOrders): Promise<void> {
   report({ kind: 'ready', pid: child.pid ?? 0 });
 }
 
-/** Fast shutdown: open transactions are rolled back. Harder when it does not come to an end. */
+/** Fast shutdown (SIGINT), which rolls back open transactions. Immediate shutdown (SIGQUIT) if it takes too long. */
 async function stop(): Promise<never> {
   if (!stopping) {
     stopping = true;
@@ -99,6 +81,10 @@ async function stop(): Promise<never> {
         child.kill('SIGQUIT');
         await ended;
       }
+    }
+    if (door?.kind === 'socket' && door.temporary) {
+      await removeSocket(door);
+      await rmdir(door.folder).catch(() => undefined);
     }
     process.exit(0);
   }

@@ -4,7 +4,7 @@
  */
 import type { EspeakAnswer, EspeakFailure, EspeakQuestion } from './espeak-messages.js';
 
-// The server has gone, however it went.
+// The server has ended, perhaps by a signal, so that this process must end too.
 process.on('disconnect', () => process.exit(0));
 // The terminal's Ctrl-C is for the server, which ends us when its own work is done.
 process.on('SIGINT', () => undefined);

@@ -52,7 +52,7 @@ const VOICES: Readonly<
   it: { identifier: 'roa/it', name: 'Italian', languages: ['it'], gender: null },
 };
 
-/** Who reads the words of other scripts, which the voices above would spell letter by letter. */
+/** The voices for words in other scripts, because the voices above would spell them letter by letter. */
 const VOICE_OF_SCRIPT: Readonly<Record<OtherScript, string>> = {
   Greek: 'grk/el',
   Cyrillic: 'zle/ru',

@@ -18,7 +18,7 @@ import {
 } from './provider.js';
 import { createRateGate } from './rate-gate.js';
 
-/** A provider as it is written, without what protects it and us from each other. */
+/** A provider without its guard. */
 export type BareProvider = Omit<SpeechProvider, 'concurrency' | 'resting'>;
 
 interface GuardOptions {
@@ -38,9 +38,9 @@ interface Rest {
 const REST: Rest = { failures: 5, firstMs: 10_000, mostMs: 300_000 };
 
 /**
- * Puts around a provider what each of them needs: at most so many requests at once; a rest when it keeps
- * failing, which one request ends or lengthens; waiting when it asks for that by Retry-After; and metrics.
- * Nothing is sent twice here: whoever asks decides whether to ask again.
+ * Wraps a provider with what all providers need: a bound on concurrent requests; a circuit breaker that opens when the
+ * provider keeps failing, and that one trial request (half-open) closes or opens for longer; waiting when the provider asks
+ * for that by Retry-After; and metrics. It never retries, because the caller decides whether to.
  */
 export function guardProvider(provider: BareProvider, options: GuardOptions): SpeechProvider {
   const { metrics, concurrency, rest = REST } = options;
@@ -74,7 +74,7 @@ export function guardProvider(provider: BareProvider, options: GuardOptions): Sp
         turn(async () => {
           await gate.wait(signal);
           return await breaker.policy.execute(async () => {
-            // The breaker may have held it back for long, while another one tried.
+            // Waits again, because a half-open breaker may have held this request back during the trial of another one.
             await gate.wait(signal);
             onSend();
             return await request(asked, signal);
@@ -122,7 +122,7 @@ function createBreaker(rest: Rest): Breaker {
       if (!(error instanceof SpeechError) || error.permanent) return false;
       // One that said how long to wait is busy, not broken.
       if (error.retryAfterMs !== null || error.kind === 'resting') return false;
-      // It would count as a success of the one request that a rest ends with.
+      // Otherwise a half-open breaker would count it as a success of the trial request.
       if (error.kind === 'stopped') return policy.state === CircuitState.HalfOpen;
       return true;
     }),
@@ -146,20 +146,20 @@ function createBreaker(rest: Rest): Breaker {
   };
 }
 
-/** Rejects as soon as the signal is aborted, until `work` says that it has begun what is not undone. */
+/** Rejects as soon as the signal is aborted, until `work` says that the request is sent and cannot be undone. */
 async function untilSent<Result>(
   signal: AbortSignal,
   work: (onSend: () => void) => Promise<Result>,
 ): Promise<Result> {
   if (signal.aborted) throw stopped();
-  const { promise, resolve, reject } = Promise.withResolvers<Result>();
-  const onAbort = (): void => {
-    reject(stopped());
-  };
-  const onSend = (): void => {
-    signal.removeEventListener('abort', onAbort);
-  };
-  signal.addEventListener('abort', onAbort, { once: true });
-  void work(onSend).then(resolve, reject).finally(onSend);
-  return promise;
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      reject(stopped());
+    };
+    const onSend = (): void => {
+      signal.removeEventListener('abort', onAbort);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    void work(onSend).then(resolve, reject).finally(onSend);
+  });
 }

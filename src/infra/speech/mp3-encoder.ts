@@ -5,8 +5,8 @@ import type { SpokenSentence } from './provider.js';
 
 export interface Mp3Encoder {
   /**
-   * One sentence as whole MP3 frames, at a constant bit rate so that lengths are exact. Frames lean on no others:
-   * encoded sentences can stand one after the other in a file.
+   * One sentence as whole MP3 frames, at a constant bit rate so that lengths are exact. Frames do not depend on those
+   * of other sentences, so that encoded sentences can be concatenated in a file.
    * @param speech its samples are handed over, and not usable afterwards
    */
   encode(speech: SpokenSentence): Promise<Uint8Array>;

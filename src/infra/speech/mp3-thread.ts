@@ -10,8 +10,8 @@ export interface EncoderOrder extends SpokenSentence {
 const encoder = await createMp3Encoder();
 
 /**
- * One piece of speech as a whole MP3 stream: every piece begins anew, so that its frames lean on no others and
- * pieces can stand one after the other in a file.
+ * Encodes one piece of speech as a whole MP3 stream. The encoder is reset for every piece, so that no frame depends on
+ * another piece and pieces can be concatenated in a file.
  */
 export default function encode({ pcm, sampleRateHz, bitrateKbps }: EncoderOrder): object {
   encoder.configure({ sampleRate: sampleRateHz, channels: 1, bitrate: bitrateKbps as 64 });

@@ -32,7 +32,7 @@ export function createProcessPool<Question extends object, Answer>(options: {
       // A session of its own: the terminal's Ctrl-C is for the server. It still ends when we disconnect.
       detached: true,
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-      // It reads what users wrote: it gets none of our secrets, and bounded memory.
+      // It gets no secrets and bounded memory, because it processes text of users.
       env: {},
       execArgv: [`--max-old-space-size=${String(options.heapMegabytes)}`],
     });
@@ -48,7 +48,7 @@ export function createProcessPool<Question extends object, Answer>(options: {
   return {
     ask: (question, signal) =>
       turn(async () => {
-        // Whoever gave up while waiting costs no process, and nothing starts after the end.
+        // A question that was aborted while it waited starts no process, and a closed pool starts none either.
         if (closed || signal.aborted) throw stopped();
         const child = idle.pop() ?? start();
         const answer = await exchange<Answer>(child, question, options.timeoutMs, signal);

@@ -25,15 +25,15 @@ export interface SpeechRequest {
 /** Where speech comes from. */
 export interface SpeechProvider {
   readonly name: 'espeak' | 'openai' | 'elevenlabs';
-  /** Whatever else decides how it sounds (server, model, version …): part of what recordings are stored under. */
+  /** Everything else that determines the sound (server, model, version …). It is part of the keys of recordings. */
   readonly settings: string;
   /** How many sentences it speaks at once. */
   readonly concurrency: number;
   /** @throws SpeechError */
   listVoices(): Promise<readonly ProviderVoice[]>;
   /**
-   * A signal that is aborted stops whoever waits. A request to a provider that is paid has its answer all
-   * the same, once it was sent.
+   * An aborted signal makes the call reject, unless the request was sent to a paid provider: then the call still resolves
+   * with the answer.
    * @throws SpeechError
    */
   speak(request: SpeechRequest, signal: AbortSignal): Promise<SpokenSentence>;
@@ -68,12 +68,12 @@ interface SpeechErrorOptions extends ErrorOptions {
  * Why a sentence was not spoken. Neither the sentence nor a key is ever part of it.
  */
 export class SpeechError extends Error {
-  /** It never will be spoken, so that nobody needs to try again. */
+  /** A retry is useless, because the sentence can never be spoken. */
   readonly permanent: boolean;
   readonly kind: SpeechErrorKind;
   /** That of the HTTP answer, where there was one. */
   readonly status: number | null;
-  /** How long the provider wants to be left alone. */
+  /** How long the provider asks not to be called. */
   readonly retryAfterMs: number | null;
 
   constructor(message: string, options: SpeechErrorOptions) {
@@ -86,10 +86,10 @@ export class SpeechError extends Error {
   }
 }
 
-/** Passing: the next answer may be better. */
+/** Not permanent, because the next answer may be better. */
 export const notAudio = (message: string): SpeechError =>
   new SpeechError(message, { permanent: false, kind: 'not-audio' });
 
-/** What is said to whoever gave up waiting. */
+/** The error of a request that was aborted. */
 export const stopped = (): SpeechError =>
   new SpeechError('Speaking was stopped.', { permanent: false, kind: 'stopped' });

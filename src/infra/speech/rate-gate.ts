@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SpeechError, stopped } from './provider.js';
 
-/** Holds back whoever wants to send a request while the provider has asked to be left alone. */
+/** Delays requests while the provider has asked not to be called. */
 export interface RateGate {
   /** @throws SpeechError: the signal was aborted, or it would take too long */
   wait(signal: AbortSignal): Promise<void>;
   /** Takes note of an answer of `429 Too Many Requests`, or of another with Retry-After. */
   closeAfter(error: SpeechError): void;
-  /** Why nobody needs to come; null while it is open, or soon will be. */
+  /** Why a request would be refused; null while the gate is open, or opens soon enough to wait for. */
   resting(): string | null;
 }
 
-/** Nobody waits longer. */
+/** The longest that a request waits. */
 const MOST_WAIT_MS = 300_000;
-/** A provider that wants more is asked again all the same. */
+/** The longest that the gate stays closed, even if the provider asks for more. */
 const MOST_CLOSED_MS = 3_600_000;
 /** For a 429 that does not say how long. */
 const UNSAID_MS = 1000;
@@ -40,7 +40,7 @@ export function createRateGate(): RateGate {
       // Each answer meanwhile may have closed it for longer.
       while (!signal.aborted && closedForMs() > 0) {
         if (opensAt > deadline) {
-          throw new SpeechError('The speech provider wants no request for now.', {
+          throw new SpeechError('The speech provider wants no request at the moment.', {
             permanent: false,
             kind: 'resting',
           });

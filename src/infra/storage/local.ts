@@ -1,12 +1,13 @@
-import { access, constants, mkdir, open, opendir, rename, rm, stat } from 'node:fs/promises';
+import { access, constants, open, opendir, rename, rm, stat } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
+import { makePrivateFolder, openPrivateFile, syncFolder } from './private-files.js';
 import { assertKey, FileMissingError, isKey, type FileWriter, type Storage } from './storage.js';
 
 /** Files under a folder, spread over 256 subfolders by the first two digits of their keys. */
 export async function openLocalStorage(folder: string): Promise<Storage> {
-  await mkdir(folder, { recursive: true });
+  await makePrivateFolder(folder);
 
   function pathOf(key: string): string {
     assertKey(key);
@@ -55,8 +56,8 @@ const PARTIAL = /^[0-9a-f]{64}\.[a-z0-9]+\.[0-9a-f-]{36}\.partial$/;
 async function openWriter(path: string): Promise<FileWriter> {
   // A temporary name of its own: two workers may make the same recording at once.
   const partial = `${path}.${randomUUID()}.partial`;
-  await mkdir(dirname(path), { recursive: true });
-  const file = await open(partial, 'wx');
+  await makePrivateFolder(dirname(path));
+  const file = await openPrivateFile(partial);
   let lengthBytes = 0;
   let failure: Error | undefined;
 
@@ -116,16 +117,5 @@ async function* filesUnder(folder: string): AsyncIterable<{ name: string; path: 
     if (!/^[0-9a-f]{2}$/.test(subfolder.name)) continue;
     const path = join(folder, subfolder.name);
     for await (const { name } of await opendir(path)) yield { name, path: join(path, name) };
-  }
-}
-
-/** Without it a crash may forget the new name although the bytes are safe. */
-async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

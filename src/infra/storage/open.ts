@@ -3,14 +3,16 @@ import type { Config } from '../../config.js';
 import { StartError } from '../start-error.js';
 import { openLocalStorage } from './local.js';
 import type { Bucket } from './s3-client.js';
-import { openS3Storage } from './s3.js';
 import type { Storage } from './storage.js';
 
 export async function openStorage({
   storage,
   dataDir,
 }: Pick<Config, 'storage' | 'dataDir'>): Promise<Storage> {
-  return storage.kind === 's3' ? openS3Storage(storage) : openLocalStorage(join(dataDir, 'audio'));
+  if (storage.kind === 'local') return openLocalStorage(join(dataDir, 'audio'));
+  // The SDK takes longer to load than the rest of the storage, and most servers do without it.
+  const { openS3Storage } = await import('./s3.js');
+  return openS3Storage(storage);
 }
 
 /** @throws StartError when recordings could not be kept, with the variable that is probably wrong */

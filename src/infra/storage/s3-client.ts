@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { S3Client, type DeleteObjectsCommand } from '@aws-sdk/client-s3';
-import type { Config } from '../../config.js';
+import { S3Client, type DeleteObjectsCommand, type S3ClientConfig } from '@aws-sdk/client-s3';
+import type { Bucket } from '../../config.js';
 
-export type Bucket = Extract<Config['storage'], { kind: 's3' }>;
+export type { Bucket };
 
 /** How long a server may be silent before that is a failure. */
 export interface S3Timeouts {
@@ -19,14 +19,16 @@ export const S3_TIMEOUTS: S3Timeouts = { connectMs: 3_000, idleMs: 10_000, check
 const ATTEMPTS = 3;
 
 /**
- * Two clients with connections of their own: a listener who pauses keeps one busy, and must neither be taken for a
- * server that is silent nor stand in the way of writing.
+ * Two clients with separate connections, because a listener who pauses keeps a connection busy. That must neither count as
+ * a silent server nor delay writes.
  */
 export function createS3Clients(
   bucket: Bucket,
   { connectMs, idleMs }: S3Timeouts,
+  settings: Pick<S3ClientConfig, 'logger'> = {},
 ): { client: S3Client; reader: S3Client } {
   const shared = {
+    ...settings,
     region: bucket.region,
     ...(bucket.endpoint === null ? {} : { endpoint: bucket.endpoint }),
     ...(bucket.credentials === null ? {} : { credentials: bucket.credentials }),
@@ -57,7 +59,7 @@ export function createS3Clients(
 
 const MOST_READERS = 1_000;
 
-/** Amazon takes a newer checksum for this one request; some that speak as S3 does insist on the older one. */
+/** Adds Content-MD5, because some S3-compatible servers insist on it, while Amazon also takes a newer checksum. */
 export function withContentMd5(command: DeleteObjectsCommand): DeleteObjectsCommand {
   command.middlewareStack.add(
     (next) => (args) => {

@@ -1,8 +1,8 @@
 import { finished, Readable } from 'node:stream';
 
 /**
- * The same bytes, in a stream that fails when the server is silent for too long while somebody waits for bytes. How
- * long they do not read is their own affair. Destroying it ends the connection to the server.
+ * The same bytes, in a stream that fails when the server sends nothing for `idleMs` while the consumer waits for bytes. A
+ * consumer may pause for any time. Destroying the stream ends the connection to the server.
  */
 export function readUnlessIdle(body: Readable, idleMs: number): Readable {
   let timer: NodeJS.Timeout | undefined;

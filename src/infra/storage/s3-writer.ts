@@ -16,7 +16,7 @@ export function openS3Writer(
   object: { Bucket: string; Key: string; ContentType: string },
 ): FileWriter {
   const body = new PassThrough();
-  // Whoever waits hears of it from `uploaded`.
+  // Ignored, because `uploaded` rejects with the error.
   body.on('error', () => undefined);
   const upload = new Upload({
     client,
@@ -34,14 +34,14 @@ export function openS3Writer(
   return {
     async write(bytes) {
       if (!body.writable) {
-        // Nobody reads any more: either this rejects, or the file is finished.
+        // The body is not read any more: either the upload has failed and this rejects, or the file is finished.
         await uploaded;
         throw new Error('This file was finished.');
       }
       lengthBytes += bytes.length;
-      // A copy, for the bytes are sent later, when their owner may have written over them.
+      // A copy, because the bytes are sent later, and the caller may have overwritten its buffer by then.
       if (body.write(Buffer.from(bytes))) return;
-      // Whatever keeps it from being read on destroys the body, so that this does not wait for ever.
+      // A failed upload destroys the body, so that this does not wait for ever.
       await once(body, 'drain').catch(() => uploaded);
     },
     async finish() {

@@ -121,7 +121,7 @@ async function readObject(
   object: ObjectName,
   { start, end }: { start: number; end: number },
 ): Promise<Readable | null> {
-  // S3 has no words for a range without bytes.
+  // A Range header cannot ask for no bytes.
   if (end < start) return (await statOf(client, object)) === null ? null : Readable.from([]);
   const Range = `bytes=${String(start)}-${String(end)}`;
   const found = await unlessAbsent(reader.send(new GetObjectCommand({ ...object, Range })));
@@ -145,7 +145,7 @@ async function removeObjects(
     );
 }
 
-/** Uploads in parts that nobody has completed or aborted. */
+/** Multipart uploads that were neither completed nor aborted. */
 async function* uploadsIn(
   client: S3Client,
   { name: Bucket, prefix: Prefix }: Bucket,
@@ -158,7 +158,7 @@ async function* uploadsIn(
     );
     yield* page.Uploads ?? [];
     const { NextKeyMarker: KeyMarker, NextUploadIdMarker: UploadIdMarker } = page;
-    // A page that leads nowhere new is the last one, whatever it says.
+    // A page whose markers do not advance is the last one, even if it says that there are more.
     const further: boolean =
       KeyMarker !== after.KeyMarker || UploadIdMarker !== after.UploadIdMarker;
     after =

@@ -8,11 +8,12 @@ const CONTENT_TYPES = {
   part: 'application/octet-stream',
 } as const;
 
-const KEY = new RegExp(`^[0-9a-f]{64}\\.(?:${Object.keys(CONTENT_TYPES).join('|')})$`);
+const KEY = /^[0-9a-f]{64}\.([a-z0-9]+)$/;
 
-export const isKey = (text: string): boolean => KEY.test(text);
+export const isKey = (text: string): boolean =>
+  Object.hasOwn(CONTENT_TYPES, KEY.exec(text)?.[1] ?? '');
 
-/** The last thing between a key and a path: nothing else may name a file. @throws unless it is a key */
+/** The last check before a key becomes a path, because nothing else may name a file. @throws unless it is a key */
 export function assertKey(key: string): void {
   if (!isKey(key)) throw new Error(`${JSON.stringify(key)} is not a storage key.`);
 }
@@ -34,7 +35,7 @@ export interface StoredFile {
   readonly modifiedAt: Date;
 }
 
-/** A file that is being written; nobody can read it before `finish`. */
+/** A file that is being written. It cannot be read before `finish`. */
 export interface FileWriter {
   /** One at a time. @throws when it cannot be kept; then the file can only be abandoned */
   write(bytes: Uint8Array): Promise<void>;
@@ -67,22 +68,22 @@ export interface Storage {
   openWriter(key: string): Promise<FileWriter>;
   /** @returns null when there is no such file */
   stat(key: string): Promise<StoredFile | null>;
-  /** Without a word when there are no such files. @throws when one of them could not be removed */
+  /** Ignores files that do not exist. @throws when one of them could not be removed */
   remove(keys: readonly string[]): Promise<void>;
   /**
-   * What is read is one file from its first byte to its last, also while another takes its place. The stream
-   * fails when bytes are missing at the end, and frees what it holds when it is destroyed.
+   * Reads from one version of the file, even if another one replaces it meanwhile. The stream fails when bytes are missing
+   * at the end, and frees its resources when it is destroyed.
    * @throws FileMissingError before any byte
    */
   read(key: string, range: ByteRange): Promise<Readable>;
   /**
-   * Every finished file, in no order, a page in memory at a time: for finding those that nobody knows. A file that
-   * comes or goes meanwhile may be told or not.
+   * Lists every finished file, in no particular order and with one page in memory at a time, to find files that are not
+   * referenced. A file that is added or removed meanwhile may or may not be listed.
    */
   list(): AsyncIterable<StoredFile & { readonly key: string }>;
   /**
-   * Removes what was begun before then and never finished: left behind by processes that were killed. A time well
-   * in the past spares what is being written at this moment.
+   * Removes files that were begun before this time and never finished, which killed processes leave behind. The time must
+   * be well in the past, so that files that are being written stay.
    * @returns how many
    */
   sweepUnfinished(olderThan: Date): Promise<number>;

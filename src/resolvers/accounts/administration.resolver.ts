@@ -1,3 +1,4 @@
+import { GraphQLJSONObject } from 'graphql-scalars';
 import {
   Args,
   ArgsType,
@@ -18,7 +19,7 @@ import {
   type AdministerInput,
 } from '../../services/accounts/administration.js';
 import type { UserView } from '../../services/accounts/people.js';
-import { listAudit, type AuditEntry } from '../../services/audit.js';
+import { listAudit, type AuditEntry, type AuditFilter } from '../../services/audit.js';
 import { signedIn, type Context } from '../context.js';
 import { Role } from '../enums.js';
 import { Node } from '../node.js';
@@ -38,6 +39,31 @@ class AdministerArgs implements AdministerInput {
 class SetUserRoleArgs extends AdministerArgs {
   @Field(() => Role, { description: 'The new role.' })
   role!: UserView['role'];
+}
+
+@ArgsType()
+class AuditLogArgs extends PageArgs implements AuditFilter {
+  @Field(() => ID, { nullable: true, description: 'Only what this user did.' })
+  actorId?: string | null;
+
+  @Field(() => [String], {
+    nullable: true,
+    description:
+      'Only these mutations or commands, by their names. A name that is repeated counts once.',
+  })
+  action?: string[] | null;
+
+  @Field(() => ID, { nullable: true, description: 'Only what was done to what has this id.' })
+  target?: string | null;
+
+  @Field(() => Date, {
+    nullable: true,
+    description: 'Only what was done at or after this instant.',
+  })
+  from?: Date | null;
+
+  @Field(() => Date, { nullable: true, description: 'Only what was done before this instant.' })
+  to?: Date | null;
 }
 
 @ObjectType('AuditEntry', {
@@ -62,6 +88,13 @@ export class AuditEntryType implements Omit<AuditEntry, 'actorId'> {
     description: 'Why, in their words; null where nobody is asked for it.',
   })
   reason!: string | null;
+
+  @Field(() => GraphQLJSONObject, {
+    nullable: true,
+    description:
+      'What changed: `from` and `to` of a changed value, or amounts, counts and ids; null where nothing changed, and for entries of before this was noted.',
+  })
+  details!: AuditEntry['details'];
 
   actorId!: string | null;
 }
@@ -93,7 +126,7 @@ export class AdministrationResolver {
 
   @Mutation(() => UserType, {
     description:
-      'Makes someone an administrator, or takes that role away; the last administrator keeps it. Administrators only.',
+      'Makes someone an administrator or an auditor, or takes that role away; the last administrator keeps it. Administrators only.',
   })
   setUserRole(
     @Ctx() context: Context,
@@ -104,11 +137,11 @@ export class AdministrationResolver {
 
   @Query(() => AuditEntryConnection, {
     description:
-      'What administrators did and what touched people’s security, newest first. Administrators only.',
+      'What administrators did and what touched people’s security, newest first. Administrators and auditors only.',
   })
   async auditLog(
     @Ctx() { app }: Context,
-    @Args(() => PageArgs) args: PageArgs,
+    @Args(() => AuditLogArgs) args: AuditLogArgs,
   ): Promise<Connection<AuditEntry>> {
     return toConnection(await listAudit(app, args));
   }

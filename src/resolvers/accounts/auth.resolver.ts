@@ -12,7 +12,7 @@ import { signOut } from '../../services/sessions/sessions.js';
 import { signedIn, type Context } from '../context.js';
 import { must } from '../loaders.js';
 import { AuthPayload, ChangePasswordArgs, LoginInput, RegisterInput } from './auth.type.js';
-import { deliver, deliverSuccessor } from './deliver.js';
+import { deliver, deliverSuccessor, signingIn } from './deliver.js';
 import { SessionType, UserType } from './user.type.js';
 
 @Resolver(() => AuthPayload)
@@ -24,7 +24,7 @@ export class AuthResolver {
     @Ctx() context: Context,
     @Arg('input', () => RegisterInput, { description: 'The account.' }) input: RegisterInput,
   ): Promise<AuthPayload> {
-    const device = { ...context.device, transport: input.transport ?? 'BODY' };
+    const device = signingIn(context, input.transport);
     return deliver(context, await register(context.app, input, device));
   }
 
@@ -33,7 +33,7 @@ export class AuthResolver {
     @Ctx() context: Context,
     @Arg('input', () => LoginInput, { description: 'Who signs in.' }) input: LoginInput,
   ): Promise<AuthPayload> {
-    const device = { ...context.device, transport: input.transport ?? 'BODY' };
+    const device = signingIn(context, input.transport);
     return deliver(context, await signIn(context.app, input, device));
   }
 

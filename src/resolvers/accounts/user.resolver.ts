@@ -40,7 +40,7 @@ import { SessionType, UserConnection, UserType } from './user.type.js';
 class AudioArgs extends PageArgs {
   @Field(() => [AudioStatusEnum], {
     nullable: true,
-    description: 'Only narrations of these statuses.',
+    description: 'Only narrations of these statuses. A status that is repeated counts once.',
   })
   status?: readonly AudioStatus[] | null;
 }
@@ -58,7 +58,8 @@ class UserArgs {
 class UsersArgs extends PageArgs {
   @Field(() => String, {
     nullable: true,
-    description: 'Only users whose e-mail address or name contains this, in upper or lower case.',
+    description:
+      'Only users whose e-mail address and name have all these words or parts of words, whatever their order, case and marks.',
   })
   search?: string | null;
 }
@@ -85,14 +86,14 @@ export class UserResolver {
 
   @Query(() => UserType, {
     nullable: true,
-    description: 'Anyone, by their id or their e-mail address. Administrators only.',
+    description: 'Anyone, by their id or their e-mail address. Administrators and auditors only.',
   })
   user(@Ctx() { app }: Context, @Args(() => UserArgs) args: UserArgs): Promise<UserView> {
     return findUser(app, args);
   }
 
   @Query(() => UserConnection, {
-    description: 'Everyone, newest first. Administrators only.',
+    description: 'Everyone, newest first. Administrators and auditors only.',
   })
   async users(
     @Ctx() { app }: Context,

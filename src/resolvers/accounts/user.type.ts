@@ -7,7 +7,8 @@ import { connectionOf } from '../paging.js';
 
 @ObjectType('User', {
   implements: Node,
-  description: 'A person. What is private is shown to that person and to administrators only.',
+  description:
+    'A person. What is private is shown to that person, to administrators and to auditors only.',
 })
 export class UserType implements Omit<UserView, 'emailVerifiedAt' | 'suspendedAt'> {
   id!: string;

@@ -92,16 +92,16 @@ export class AudioResolver {
     description:
       'Plays the MP3 without a token, for an hour; answers Range requests. Null unless READY.',
   })
-  url(@Root() audio: AudioView, @Ctx() { app }: Context): string | null {
-    return signedUrl(app, audio, 'mp3');
+  url(@Root() audio: AudioView, @Ctx() { app, loaders }: Context): Promise<string | null> {
+    return signedUrl(app, audio, 'mp3', () => must(loaders.stories.load(audio.storyId)));
   }
 
   @FieldResolver(() => String, {
     nullable: true,
     description: 'WebVTT with one cue a sentence, for reading along. Null unless READY.',
   })
-  captionsUrl(@Root() audio: AudioView, @Ctx() { app }: Context): string | null {
-    return signedUrl(app, audio, 'vtt');
+  captionsUrl(@Root() audio: AudioView, @Ctx() { app, loaders }: Context): Promise<string | null> {
+    return signedUrl(app, audio, 'vtt', () => must(loaders.stories.load(audio.storyId)));
   }
 
   @FieldResolver(() => String, {
@@ -109,8 +109,8 @@ export class AudioResolver {
     description:
       'Plays the MP3 from the start and without a token: the first quarter while it is being made, the rest once all of it is made. Seeking is not possible; with `url` it is. Null unless QUEUED or PROCESSING.',
   })
-  streamUrl(@Root() audio: AudioView, @Ctx() { app }: Context): string | null {
-    return streamUrl(app, audio);
+  streamUrl(@Root() audio: AudioView, @Ctx() { app, loaders }: Context): Promise<string | null> {
+    return streamUrl(app, audio, () => must(loaders.stories.load(audio.storyId)));
   }
 
   @FieldResolver(() => Int, { description: 'Points charged and not refunded.' })

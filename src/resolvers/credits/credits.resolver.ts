@@ -1,7 +1,8 @@
-import { Arg, Args, Ctx, FieldResolver, Int, Query, Resolver, Root } from 'type-graphql';
+import { Arg, Args, Ctx, FieldResolver, ID, Int, Query, Resolver, Root } from 'type-graphql';
 import {
   balanceAt,
   expiringCredits,
+  findTransaction,
   ledgerKey,
   ledgerKeyOrNull,
   listHistory,
@@ -53,6 +54,18 @@ export class CreditsResolver {
     @Args(() => CreditHistoryArgs) args: CreditHistoryArgs,
   ): Promise<Connection<TransactionView>> {
     return toConnection(await listHistory(context.app, signedIn(context).userId, args));
+  }
+
+  @Query(() => CreditTransactionType, {
+    nullable: true,
+    description:
+      'One of your own movements; for administrators and auditors, anybody’s. NOT_FOUND for any other.',
+  })
+  transaction(
+    @Ctx() context: Context,
+    @Arg('id', () => ID, { description: 'Its id.' }) id: string,
+  ): Promise<TransactionView> {
+    return findTransaction(context.app, signedIn(context), id);
   }
 
   @FieldResolver(() => Int, {

@@ -7,6 +7,7 @@ import {
 } from '../enums.js';
 import { Node } from '../node.js';
 import { connectionOf } from '../paging.js';
+import { SafeIntScalar } from '../scalars.js';
 
 @ObjectType('CreditLot', {
   implements: Node,
@@ -44,6 +45,19 @@ export class CreditLotType implements LotView {
   @Field(() => Date, { nullable: true, description: 'When an administrator took it back.' })
   revokedAt!: Date | null;
 
+  @Field(() => SafeIntScalar, {
+    nullable: true,
+    description:
+      'The price of all points of the lot together, in minor units of the currency. Null for free points, and for points that were refunded after the paid lot had lapsed.',
+  })
+  priceMinor!: number | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description: 'The ISO 4217 code of the currency, for example EUR. Null without a price.',
+  })
+  currency!: string | null;
+
   userId!: string;
   parentLotId!: string | null;
   period!: string | null;
@@ -72,7 +86,8 @@ export class CreditTransactionType implements Omit<TransactionView, 'hash'> {
   reason!: string | null;
 
   @Field(() => Date, {
-    description: 'When it took effect; for an expiry, the lot’s expiry instant.',
+    description:
+      'When it took effect; for an expiry, the lot’s expiry instant, unless the books of that month were closed before it was written down.',
   })
   effectiveAt!: Date;
 

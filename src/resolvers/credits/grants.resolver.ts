@@ -23,7 +23,8 @@ export class GrantCreditsPayload {
 @Resolver(() => GrantCreditsPayload)
 export class GrantCreditsResolver {
   @Mutation(() => GrantCreditsPayload, {
-    description: 'Gives a user points, as a lot of its own. Administrators only.',
+    description:
+      'Grants points to a user, as a new lot. APPROVAL_REQUIRED when another administrator must approve the grant. Administrators only.',
   })
   grantCredits(
     @Ctx() context: Context,

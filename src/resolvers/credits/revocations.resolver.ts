@@ -17,7 +17,9 @@ import { signedIn, type Context } from '../context.js';
 import { must } from '../loaders.js';
 import { CreditLotType, CreditTransactionType } from './credits.type.js';
 
-@InputType('RevokeCreditLotInput', { description: 'A lot to take back.' })
+@InputType('RevokeCreditLotInput', {
+  description: 'A lot to take back, or a part of one.',
+})
 class RevokeCreditLotInputType implements RevokeCreditLotInput {
   @Field(() => ID, { description: 'The lot.' })
   lotId!: string;
@@ -32,20 +34,42 @@ class RevokeCreditLotInputType implements RevokeCreditLotInput {
     description: 'Refuses with CONFLICT when the lot now holds a different number of points.',
   })
   expectedRemaining?: number | null;
+
+  @Field(() => Int, {
+    nullable: true,
+    description:
+      'Takes back only so many points, 1 or more, and leaves the lot alive with the rest. Refuses with CONFLICT when less is left. Null takes back all that is left and ends the lot.',
+  })
+  amount?: number | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      '1 to 255 visible ASCII characters, required with `amount` and refused without it. The same key with the same request takes back once, for ever.',
+  })
+  idempotencyKey?: string | null;
 }
 
-@ObjectType('RevokeCreditLotPayload', { description: 'The lot that was taken back.' })
+@ObjectType('RevokeCreditLotPayload', {
+  description: 'The lot that was taken back, or a part of it.',
+})
 export class RevokeCreditLotPayload {
   userId!: string;
   lotId!: string;
   seq!: number | null;
+
+  @Field(() => Boolean, {
+    description:
+      'The lot had been taken back, or the key was known: this is the first result, and nothing was taken back again.',
+  })
+  replayed!: boolean;
 }
 
 @Resolver(() => RevokeCreditLotPayload)
 export class RevokeCreditLotResolver {
   @Mutation(() => RevokeCreditLotPayload, {
     description:
-      'Forfeits what is left of a lot; debits already taken stay. Repeating it changes nothing. Administrators only.',
+      'Forfeits what is left of a lot, or a part of it; debits already taken stay. A later refund to the lot is forfeited if the whole lot was revoked, and can be spent if only a part was. Idempotent. Administrators only.',
   })
   revokeCreditLot(
     @Ctx() context: Context,

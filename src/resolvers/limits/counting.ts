@@ -20,20 +20,20 @@ type Middleware = (
 /** Whom a field counts against. */
 type Rule = (context: Context) => Counted | null;
 
-/** For what strangers may ask: whoever asks from there. */
+/** Counts by client address, for fields that strangers may ask for. */
 export const address =
   (limit: Limit): Rule =>
   ({ device }) => ({ limit, by: 'address', whose: device.ipAddress ?? 'unknown' });
 
-/** For the signed-in: their account, from wherever they ask. Who signs in with this very request is not counted. */
+/** Counts by account, from any address. A user who signs in with this request is not counted. */
 export const account =
   (limit: Limit): Rule =>
   ({ viewer }) =>
     viewer === null ? null : { limit, by: 'account', whose: viewer.userId };
 
 /**
- * Counts a mutation. They run one after the other and end with the first that is refused: all of the same name are
- * counted with the first, so that many count as many whatever comes of them.
+ * Counts a mutation. Mutations run one after the other, and stop at the first that is refused. So all mutations of one name
+ * are counted with the first of them, and each counts whether or not it runs.
  */
 export const limited =
   (rule: Rule): Middleware =>
@@ -46,12 +46,18 @@ export const limited =
     return resolve(parent, args, context, info);
   };
 
-const CREDIT_READS: readonly string[] = ['credits', 'creditLots', 'creditHistory', 'balanceAt'];
+const CREDIT_READS: readonly string[] = [
+  'credits',
+  'creditLots',
+  'creditHistory',
+  'creditStatement',
+  'balanceAt',
+];
 
 /**
- * All of a query, or of an event of a subscription, are counted with the first that is resolved, for counting costs
- * more than all else that a request pays: once for each place where one stands in the document, however often a list
- * leads there. Those in the answer of a mutation are counted before it: once it is done its answer must not be lost.
+ * Counts the reads of points in a query, or in one event of a subscription. All are counted with the first that is
+ * resolved, because counting is the most expensive part of a request. Each place in the document counts once, however many
+ * items a list has. Reads in the answer of a mutation are counted before it runs, because its answer must not be lost.
  */
 export const creditReads: Middleware = async (resolve, parent, args, context, info) => {
   const counted = account('creditReads')(context);

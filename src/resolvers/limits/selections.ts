@@ -12,7 +12,7 @@ import {
 /** What is asked for: the fragments, and the variables that leave parts of it out. */
 type Asked = Pick<GraphQLResolveInfo, 'fragments' | 'variableValues'>;
 
-/** The fields of a selection, those of its fragments with them, each fragment once: what it adds again is there. */
+/** The fields of a selection and of its fragments. Each fragment is visited once, because a second visit adds nothing. */
 function* fieldsOf(
   { selections }: SelectionSetNode,
   asked: Asked,
@@ -46,7 +46,7 @@ export function namesOf(info: GraphQLResolveInfo): ReadonlySet<string> {
   );
 }
 
-/** At how many places below these, which are one in the answer, one of these fields stands. */
+/** Counts the places of wanted fields below these nodes, which GraphQL merges into one field of the answer. */
 export function countBelow(
   nodes: readonly { readonly selectionSet?: SelectionSetNode | undefined }[],
   wanted: readonly string[],

@@ -32,7 +32,7 @@ export class JobQueueType implements JobQueueView {
 @Resolver()
 export class JobQueueResolver {
   @Query(() => [JobQueueType], {
-    description: 'Every queue and what is in it, by name. Administrators only.',
+    description: 'Every queue and what is in it, by name. Administrators and auditors only.',
   })
   jobQueues(@Ctx() { app }: Context): Promise<JobQueueView[]> {
     return listJobQueues(app);

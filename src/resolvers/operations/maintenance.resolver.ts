@@ -39,7 +39,8 @@ export class MaintenanceResolver {
   }
 
   @Mutation(() => UserType, {
-    description: 'Sets a user’s own monthly allowance, from the next one on. Administrators only.',
+    description:
+      'Sets a user’s own monthly allowance, from the next one on. APPROVAL_REQUIRED when another administrator must approve the rise. Administrators only.',
   })
   setMonthlyCredits(
     @Ctx() context: Context,

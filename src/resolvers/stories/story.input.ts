@@ -12,7 +12,8 @@ export class StoriesArgs extends PageArgs {
 
   @Field(() => String, {
     nullable: true,
-    description: 'Only stories with these words in the title, the author or the description.',
+    description:
+      'Only stories whose title, author and description have all these words or parts of words, whatever their order, case and marks.',
   })
   search?: string | null;
 }

@@ -20,9 +20,11 @@ import {
   updateStory,
   type Story,
 } from '../../services/stories/stories.js';
+import { seesEverybody } from '../../services/sessions/viewer.js';
 import { listVoices, type Voice } from '../../services/stories/voices.js';
+import { reserveCharacters } from '../documents/answer-size.js';
 import { AudioType } from '../audio/audio.type.js';
-import { signedIn, type Context } from '../context.js';
+import { findAsViewer, signedIn, viewerOrStranger, type Context } from '../context.js';
 import { must } from '../loaders.js';
 import { toConnection, type Connection } from '../paging.js';
 import { StoriesArgs, StoryArgs, StoryInputType } from './story.input.js';
@@ -42,8 +44,9 @@ export class StoryResolver {
     nullable: true,
     description: 'One story, by its id or its slug. Public.',
   })
-  story(@Ctx() { app, viewer }: Context, @Args(() => StoryArgs) args: StoryArgs): Promise<Story> {
-    return findStory(app, args, { unpublished: viewer?.role === 'ADMIN' });
+  story(@Ctx() context: Context, @Args(() => StoryArgs) args: StoryArgs): Promise<Story> {
+    const unpublished = seesEverybody(context.viewer);
+    return findAsViewer(context, findStory(context.app, args, { unpublished }));
   }
 
   @Query(() => [VoiceType], { description: 'The voices that can narrate. Public.' })
@@ -59,7 +62,8 @@ export class StoryResolver {
   }
 
   @FieldResolver(() => String, { description: 'The words.' })
-  content(@Root() story: Story, @Ctx() { loaders }: Context): Promise<string> {
+  content(@Root() story: Story, @Ctx() { answerSize, loaders }: Context): Promise<string> {
+    reserveCharacters(answerSize, story.characterCount);
     return must(loaders.contents.load(story.textHash));
   }
 
@@ -69,15 +73,17 @@ export class StoryResolver {
   }
 
   @FieldResolver(() => [AudioType], {
-    description: 'Your own narrations of this story, newest first. Empty when nobody is signed in.',
+    description:
+      'Your own narrations of this story, newest first. Empty without an access token; one that is not valid is UNAUTHENTICATED.',
   })
   audio(
     @Root() story: Story,
-    @Ctx() { viewer, loaders }: Context,
+    @Ctx() context: Context,
     @Arg('voiceId', () => ID, { nullable: true, description: 'Only those in this voice.' })
     voiceId?: string | null,
   ): Promise<AudioType[]> {
-    return audiosOfStory(loaders.storyAudios, viewer, story, voiceId ?? null);
+    const { storyAudios } = context.loaders;
+    return audiosOfStory(storyAudios, viewerOrStranger(context), story, voiceId ?? null);
   }
 
   @Mutation(() => StoryType, { description: 'Adds a story to the library. Administrators only.' })

@@ -7,23 +7,28 @@ import {
   type DomainError,
 } from '../../domain/errors.js';
 import { newUserId, type UserId } from '../../domain/ids.js';
+import { spellingOf } from '../../domain/inboxes.js';
 import { hashRequest, keys } from '../../domain/ledger/idempotency.js';
 import { isCleanText } from '../../domain/text.js';
 import { isUniqueViolation, transact, type Tx, type User } from '../../infra/db.js';
+import { afterCommit } from '../../infra/connections/transaction-steps.js';
 import { hashPassword, needsRehash } from '../../infra/passwords.js';
-import { settleGrants } from '../ledger/grants.js';
+import { settleGrants, type GrantRequest } from '../ledger/grants.js';
+import { observe, observeAll } from '../ledger/observed.js';
 import { issueTokens, openSession, type Device, type SignedIn } from '../sessions/sessions.js';
-import { countAgainstLimit } from '../limits.js';
+import { tallyAgainstLimit } from '../limits.js';
 import { withPassword, type Credentials } from './credentials.js';
 import { enqueueMail } from './mails.js';
+import type { UserView } from './people.js';
 import { holdPassword, isKnownAddress } from './people.sql.js';
+import { foldNow } from '../search/fold.js';
 import { email, optionalName, parseRequest, password } from '../validation.js';
 
 const name = optionalName.transform((given) => given ?? null);
 
 const registration = z.object({ email, password, displayName: name, deviceName: name });
 const credentials = z.object({
-  email: z.string().max(1000, 'must be at most 1,000 characters').trim().toLowerCase(),
+  email: z.string().max(1000, 'must be at most 1,000 characters').transform(spellingOf),
   password: z.string().max(1000, 'must be at most 1,000 characters'),
   deviceName: name,
 });
@@ -31,8 +36,7 @@ const credentials = z.object({
 export type DeviceFacts = Pick<Device, 'userAgent' | 'ipAddress' | 'transport'>;
 
 /**
- * Creates a person with their account and the points for signing up, in one commit, and signs the
- * device in.
+ * Creates a user with their account and the points for signing up, in one commit, and signs the device in.
  * @throws BAD_USER_INPUT, EMAIL_TAKEN, RATE_LIMITED
  */
 export async function register(
@@ -70,11 +74,11 @@ export interface NewUser {
   readonly email: string;
   readonly passwordHash: string;
   readonly displayName: string | null;
-  readonly role?: 'USER' | 'ADMIN';
+  readonly role?: UserView['role'];
   readonly emailVerifiedAt?: Date | null;
 }
 
-/** The person, the account that holds their points, and the points for signing up. */
+/** Creates the user, the account that holds their points, and the points for signing up. */
 export async function createUser(app: App, tx: Tx, user: NewUser): Promise<UserId> {
   const id = newUserId();
   const { email: address, passwordHash, displayName, role = 'USER', emailVerifiedAt = null } = user;
@@ -89,15 +93,18 @@ export async function createUser(app: App, tx: Tx, user: NewUser): Promise<UserI
       account: { create: {} },
     },
   });
+  await foldNow(tx, 'users', id);
   await grantForSigningUp(app, tx, id);
   return id;
 }
 
+/** The grant is logged and counted like every other one, after the commit of the caller's transaction. */
 async function grantForSigningUp(app: App, tx: Tx, userId: UserId): Promise<void> {
+  const startedAt = performance.now();
   const { initial: amount, priorityOf } = app.config.credits;
   if (amount === 0) return;
   const terms = { source: 'FREE' as const, priority: priorityOf.FREE, amount, expiresAt: null };
-  const request = {
+  const request: GrantRequest = {
     userId,
     terms,
     reason: 'Welcome',
@@ -106,26 +113,38 @@ async function grantForSigningUp(app: App, tx: Tx, userId: UserId): Promise<void
     actorId: null,
     action: null,
   };
-  await settleGrants(tx, [request], { wait: true });
+  const settlements = await settleGrants(tx, [request], { wait: true });
+  const observer = observe<GrantRequest>(app, 'sign-up', () => terms.source);
+  afterCommit(tx, () => {
+    observeAll(observer, [request], settlements, performance.now() - startedAt);
+  });
 }
 
 const NOBODY = '00000000-0000-0000-0000-000000000000';
 
-/**
- * Counts who tries an account from an address that it was never used from, all of them together: however
- * many strangers hammer it, its owner gets in from where they have been before.
- * @throws RATE_LIMITED, BUSY
- */
-async function limitStrangers(
+/** A user, and whether they have signed in from the address of the request before. */
+type Candidate = User & { readonly isAtHome: boolean };
+
+/** Always runs both queries, so that an unknown address takes as long as a known one. */
+async function findCandidate(
   app: App,
-  { email: whose, userId, ipAddress }: { email: string; userId: string; ipAddress: string | null },
-): Promise<void> {
-  if (await isKnownAddress(app.db, { userId, ipAddress })) return;
-  await countAgainstLimit(app, { limit: 'login', by: 'account', whose });
+  address: string,
+  ipAddress: string | null,
+): Promise<Candidate | null> {
+  const user = !isCleanText(address)
+    ? null
+    : await app.db.user.findFirst({ where: { email: address, deletedAt: null } });
+  const isAtHome = await isKnownAddress(app.db, { userId: user?.id ?? NOBODY, ipAddress });
+  return user === null ? null : { ...user, isAtHome };
 }
 
 /**
- * Signs a device in. An unknown address and a wrong password are the same answer in the same time.
+ * Signs a device in. An unknown address and a wrong password get the same answer in the same time.
+ *
+ * All attempts are counted by the account that they name, from any address. Beyond the limit the password is still
+ * checked, but the right one is accepted only from an address that the account has used before. So an attacker who uses
+ * up the limit does not lock the owner out. All other attempts get the same RATE_LIMITED in the same time, whether or
+ * not the account exists, the password is right, or the account was used from there.
  * @throws BAD_USER_INPUT, INVALID_CREDENTIALS, ACCOUNT_SUSPENDED, RATE_LIMITED
  */
 export async function signIn(
@@ -134,20 +153,21 @@ export async function signIn(
   device: DeviceFacts,
 ): Promise<SignedIn> {
   const { email: address, password: given, deviceName } = parseRequest(credentials, input);
-  const find = async (): Promise<User | null> => {
-    const user = !isCleanText(address)
-      ? null
-      : await app.db.user.findFirst({ where: { email: address, deletedAt: null } });
-    await limitStrangers(app, { email: address, userId: user?.id ?? NOBODY, ...device });
-    return user;
-  };
+  const counted = { limit: 'login', by: 'account', whose: address } as const;
+  const { refusal } = await tallyAgainstLimit(app, counted, 1);
+  const find = (): Promise<Candidate | null> => findCandidate(app, address, device.ipAddress);
   const refuse = (user: User | null): DomainError => {
     app.metrics.sessions.inc({ event: 'refused' });
-    if (user !== null) app.log.info({ userId: user.id }, 'wrong password');
-    return invalidCredentials();
+    // Beyond the limit only the limit is logged, so that strangers cannot fill the log.
+    if (user !== null && refusal === null) app.log.info({ userId: user.id }, 'wrong password');
+    return refusal ?? invalidCredentials();
   };
   const session = await withPassword(find, given, refuse, async (user) => {
-    if (user.suspendedAt !== null) throw accountSuspended();
+    if (refusal !== null && !user.isAtHome) throw refusal;
+    if (user.suspendedAt !== null) {
+      app.log.info({ userId: user.id }, 'sign-in refused: the account is suspended');
+      throw accountSuspended();
+    }
     const opened = await transact(app.db, async (tx) => {
       if ((await holdPassword(tx, user.id)) !== user.passwordHash) throw invalidCredentials();
       return openSession(app, tx, user.id, { ...device, name: deviceName });
@@ -155,10 +175,11 @@ export async function signIn(
     await rehash(app, user, given);
     return opened;
   });
+  app.log.info({ userId: session.userId, sessionId: session.sessionId }, 'signed in');
   return issueTokens(app, session, 'created');
 }
 
-/** Hashes a password anew whose hash was made with other parameters; when that fails, the next sign-in does it. */
+/** Replaces a hash that was made with other parameters. If that fails, the next sign-in tries again. */
 async function rehash(app: App, { id, passwordHash }: Credentials, right: string): Promise<void> {
   if (!needsRehash(passwordHash)) return;
   try {

@@ -3,7 +3,7 @@ import type { App } from '../../app.js';
 import { forbidden, lastAdministrator, notFound } from '../../domain/errors.js';
 import { isId, type UserId } from '../../domain/ids.js';
 import { transact } from '../../infra/db.js';
-import { writeAudit } from '../audit.sql.js';
+import { changed, writeAudit } from '../audit.sql.js';
 import { line, parseRequest } from '../validation.js';
 import { lockStandings, type Standing } from './people.sql.js';
 import type { UserView } from './people.js';
@@ -16,17 +16,18 @@ export interface AdministerInput {
 const administering = z.object({ userId: z.string(), reason: line(1, 500) });
 
 /**
- * Locks a person out: their access tokens are refused within a second on every process, and they cannot
- * sign in. Their points and their narrations stay. Twice is once.
- * @param actorId the administrator who does it
- * @throws BAD_USER_INPUT, NOT_FOUND, CONFLICT for the last administrator
+ * Suspends a user: their access tokens are refused on every process within a second, and they cannot sign in. Points
+ * and narrations stay. Idempotent.
+ * @param actorId the administrator
+ * @throws BAD_USER_INPUT, NOT_FOUND, FORBIDDEN (the actor is no administrator any more), CONFLICT for the last
+ * administrator
  */
 export const suspendUser = (app: App, input: AdministerInput, actorId: UserId): Promise<UserView> =>
   administer(app, 'suspendUser', input, actorId, ({ suspendedAt }, at) => ({
     suspendedAt: suspendedAt ?? at,
   }));
 
-/** Lets a suspended person in again, on the devices that were signed in. @throws BAD_USER_INPUT, NOT_FOUND */
+/** Reinstates a suspended user, with the devices that were signed in. @throws BAD_USER_INPUT, NOT_FOUND, FORBIDDEN */
 export const reinstateUser = (
   app: App,
   input: AdministerInput,
@@ -34,7 +35,11 @@ export const reinstateUser = (
 ): Promise<UserView> =>
   administer(app, 'reinstateUser', input, actorId, () => ({ suspendedAt: null }));
 
-/** Makes someone an administrator, or one no longer. @throws BAD_USER_INPUT, NOT_FOUND, CONFLICT for the last one */
+/**
+ * Sets the role of a user: administrator, auditor or neither.
+ * @throws BAD_USER_INPUT, NOT_FOUND, FORBIDDEN (the actor is no administrator any more), CONFLICT for the last
+ * administrator
+ */
 export const setUserRole = (
   app: App,
   { role, ...input }: AdministerInput & { readonly role: UserView['role'] },
@@ -43,7 +48,7 @@ export const setUserRole = (
 
 type Change = Partial<Omit<Standing, 'id'>>;
 
-/** What changes nothing leaves no trace, so that a request can be sent again. */
+/** A request that changes nothing writes no audit entry, so that it can be repeated. */
 async function administer(
   app: App,
   action: string,
@@ -55,7 +60,7 @@ async function administer(
   if (!isId(id)) throw notFound('user');
   const user = await transact(app.db, async (tx) => {
     const standings = await lockStandings(tx, [id, actorId]);
-    // Who decided this may have been demoted meanwhile, by whom it is about.
+    // The actor may have been demoted since the request was authorised, even by the user whom it concerns.
     if (!standings.some((one) => one.id === actorId && isAdministrator(one))) throw forbidden();
     const before = standings.find((standing) => standing.id === id.toLowerCase());
     if (before === undefined) throw notFound('user');
@@ -66,7 +71,13 @@ async function administer(
     if (after.role !== before.role || after.suspendedAt !== before.suspendedAt) {
       const { role, suspendedAt } = after;
       await tx.user.update({ where: { id }, data: { role, suspendedAt } });
-      await writeAudit(tx, [{ actorId, action, target: before.id, reason, at }]);
+      const details = {
+        ...(role === before.role ? {} : { role: changed(before.role, role) }),
+        ...(suspendedAt === before.suspendedAt
+          ? {}
+          : { suspendedAt: changed(before.suspendedAt, suspendedAt) }),
+      };
+      await writeAudit(tx, [{ actorId, action, target: before.id, reason, details, at }]);
     }
     return tx.user.findUniqueOrThrow({ where: { id }, omit: { passwordHash: true } });
   });
@@ -74,6 +85,6 @@ async function administer(
   return user;
 }
 
-/** One who can act as such. */
+/** Whether a user has the role of an administrator and is not suspended. */
 export const isAdministrator = ({ role, suspendedAt }: Standing): boolean =>
   role === 'ADMIN' && suspendedAt === null;

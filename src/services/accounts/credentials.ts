@@ -1,18 +1,17 @@
 import { DomainError } from '../../domain/errors.js';
 import { verifyPassword } from '../../infra/passwords.js';
 
-/** Of a person, what a password is checked against. */
+/** The part of a user that a password is checked against. */
 export interface Credentials {
   readonly id: string;
   readonly passwordHash: string;
 }
 
 /**
- * Does something for the person whom a password proves to be there. The hash may be replaced between the check and
- * the commit, also by one of the same password: `work` then throws INVALID_CREDENTIALS, and the password is checked
- * once more.
- * @param find null when there is no such person, which takes as long as a wrong password
- * @param refused what is thrown when the password is wrong, for whom it was tried or null
+ * Runs `work` for the user whose password is right. The hash may be replaced between the check and the commit, even by
+ * another hash of the same password. `work` then throws INVALID_CREDENTIALS, and the password is checked a second time.
+ * @param find returns null when there is no such user, which takes as long as a wrong password
+ * @param refused returns the error for a wrong password. It gets the user, or null when there is none.
  */
 export async function withPassword<Person extends Credentials, Result>(
   find: () => Promise<Person | null>,

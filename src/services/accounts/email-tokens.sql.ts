@@ -3,8 +3,8 @@ import type { OpaqueToken } from '../../infra/tokens.js';
 import type { EmailPurpose } from './email-tokens.js';
 
 /**
- * Keeps the hash of a token. @returns 0 when there is nobody any more whom it could be for. Locks the person
- * against being deleted meanwhile. Index: users_pkey.
+ * Stores the hash of a token. Locks the user against a concurrent deletion. @returns 0 when the user has left.
+ * Index: users_pkey.
  */
 export const insertEmailToken = (
   db: Pick<Db, '$executeRaw'>,
@@ -17,11 +17,11 @@ export const insertEmailToken = (
     SELECT id, ${hash}, ${purpose}, now(), now() + ${lifetimeHours} * interval '1 hour'
     FROM users WHERE id = ${userId}::uuid AND deleted_at IS NULL FOR KEY SHARE`;
 
-/** The one token, while it is good, by the database's clock. Index: email_tokens_pkey. */
+/** The condition that a token exists and is valid by the database's clock. Index: email_tokens_pkey. */
 const good = ({ userId, hash }: OpaqueToken, purpose: EmailPurpose): Prisma.Sql => Prisma.sql`
   user_id = ${userId}::uuid AND hash = ${hash} AND purpose = ${purpose} AND expires_at > now()`;
 
-/** Whether a token is good. No locks. Index: email_tokens_pkey. */
+/** Whether a token is valid. No locks. Index: email_tokens_pkey. */
 export async function isGoodEmailToken(
   db: Reader,
   token: OpaqueToken,
@@ -32,7 +32,7 @@ export async function isGoodEmailToken(
   return found.length > 0;
 }
 
-/** @returns 0 when the token is not good. Index: email_tokens_pkey. */
+/** Deletes a valid token. @returns 0 when it is not valid. Index: email_tokens_pkey. */
 export const deleteEmailToken = (
   tx: Tx,
   token: OpaqueToken,

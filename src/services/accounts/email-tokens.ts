@@ -4,14 +4,14 @@ import type { Tx } from '../../infra/db.js';
 import { makeOpaqueToken, parseOpaqueToken, type OpaqueToken } from '../../infra/tokens.js';
 import { deleteEmailToken, insertEmailToken, isGoodEmailToken } from './email-tokens.sql.js';
 
-/** What a mailed token is for. */
+/** The purpose of a mailed token. */
 export type EmailPurpose = 'VERIFY' | 'RESET';
 
 const LIFETIME_HOURS: Readonly<Record<EmailPurpose, number>> = { VERIFY: 24, RESET: 1 };
 
 /**
- * A new token, of which only the hash is kept.
- * @returns null when there is nobody any more whom it could be for
+ * Makes a new token. Only its hash is stored.
+ * @returns null when the user has left
  */
 export async function issueEmailToken(
   app: Pick<App, 'db'>,
@@ -23,7 +23,7 @@ export async function issueEmailToken(
   return issued === 0 ? null : token;
 }
 
-/** Takes back a token that reached nobody. */
+/** Deletes a token that was not delivered. */
 export async function withdrawEmailToken(
   app: Pick<App, 'db'>,
   { userId, hash }: OpaqueToken,
@@ -31,7 +31,7 @@ export async function withdrawEmailToken(
   await app.db.emailToken.deleteMany({ where: { userId, hash } });
 }
 
-/** What was presented, while it is good. Uses nothing up. @throws TOKEN_INVALID */
+/** The token of a text, if it is valid. Does not use it up. @throws TOKEN_INVALID */
 export async function findEmailToken(
   app: Pick<App, 'db'>,
   text: string,
@@ -43,7 +43,7 @@ export async function findEmailToken(
   return token;
 }
 
-/** Uses a token up, and all others for the same purpose with it. @throws TOKEN_INVALID when it is not good */
+/** Uses a single-use token, and deletes all others of the same purpose. @throws TOKEN_INVALID */
 export async function useEmailToken(
   tx: Tx,
   token: OpaqueToken,

@@ -1,7 +1,9 @@
 import type { App } from '../../app.js';
-import type { KeptMail } from '../../infra/mail.js';
 import { newId } from '../../domain/ids.js';
-import type { Tx } from '../../infra/db.js';
+import { inboxOf } from '../../domain/inboxes.js';
+import type { Tx, User } from '../../infra/db.js';
+import type { KeptMail, Mailer } from '../../infra/mail.js';
+import { giveBackToLimit, tallyAgainstLimit } from '../limits.js';
 import { sendMailQueue, type SendMailPayload } from '../queues.js';
 import { issueEmailToken, withdrawEmailToken, type EmailPurpose } from './email-tokens.js';
 
@@ -10,7 +12,7 @@ type MailKind = SendMailPayload['mail'];
 
 interface Letter {
   readonly subject: string;
-  /** The page that a link leads to, and what its token is for. */
+  /** The page that the link opens, and the purpose of its token. */
   readonly link: { readonly page: string; readonly purpose: EmailPurpose } | null;
   readonly text: (link: string) => string;
 }
@@ -48,7 +50,7 @@ If that was not you, ask for a new password on the page where you sign in: that 
   },
 };
 
-/** Has a mail sent when the transaction commits. The job knows whom and what, and nothing else. */
+/** Sends a mail after the transaction commits. The job holds only the user's id and the kind of mail. */
 export const enqueueMail = (
   app: Pick<App, 'queue'>,
   tx: Tx,
@@ -56,8 +58,8 @@ export const enqueueMail = (
 ): Promise<void> => app.queue.enqueue(tx, sendMailQueue, [{ id: newId(), payload }]);
 
 /**
- * Writes and sends a mail. Its token is made here, so that no queue ever holds it; a second delivery of the
- * job sends a second mail with a token of its own, and using either uses up both.
+ * Writes and sends a mail. Its token is made here, so that no queue ever stores it. A second delivery of the job sends
+ * a second mail with its own token, and using one of them invalidates both.
  * @throws when it should be tried again
  */
 export async function sendMail(
@@ -65,29 +67,67 @@ export async function sendMail(
   { userId, mail, requestedAt }: SendMailPayload,
 ): Promise<void> {
   const user = await app.db.user.findFirst({ where: { id: userId, deletedAt: null } });
-  // Also for an address that nobody has: whoever asked must not see a difference.
+  // Requests for unknown addresses have a job too, because the answer must not differ.
   if (user === null || app.mailer === null) return;
   if (mail === 'VERIFY' && user.emailVerifiedAt !== null) return;
   if (mail === 'RESET' && isOutdated(user.passwordChangedAt, requestedAt)) return;
-  const { subject, link, text } = LETTERS[mail];
-  const token = link === null ? null : await issueEmailToken(app, userId, link.purpose);
-  if (link !== null && token === null) return;
-  const address = `${app.publicUrl()}/${link?.page ?? ''}?token=${token?.text ?? ''}`;
+  const whose = budgetOf(mail, user);
+  const { refusal } = await tallyAgainstLimit(app, { limit: 'mails', by: 'account', whose }, 1);
+  if (refusal !== null) {
+    app.metrics.mails.inc({ mail, result: 'limited' });
+    return;
+  }
   try {
-    await app.mailer.send({ to: user.email, subject, text: text(address) });
+    if (!(await deliver(app, app.mailer, mail, user))) {
+      await giveBackToLimit(app, { limit: 'mails', whose });
+      return;
+    }
   } catch (error) {
     app.metrics.mails.inc({ mail, result: 'failed' });
-    if (token !== null) await withdrawEmailToken(app, token);
+    await giveBackToLimit(app, { limit: 'mails', whose });
     throw error;
   }
   app.metrics.mails.inc({ mail, result: 'sent' });
   app.log.info({ userId, mail }, 'mail sent');
 }
 
-/** A mail that had to wait shall not open an account whose owner has chosen a new password meanwhile. */
+/**
+ * The key under which a mail is counted. A stranger can open accounts with another person's address, also with tags in
+ * it, and delete and open them again. So all mails to unconfirmed addresses count by inbox. A confirmed address has its
+ * own limit for each kind of mail, so that strangers cannot use up the mails that its owner needs. When the limit for
+ * resets is used up, the owner can still use the last links, because they are valid as long as the limit counts. A
+ * change of the password ends these links and begins a new limit.
+ */
+function budgetOf(mail: MailKind, { email, emailVerifiedAt, passwordChangedAt }: User): string {
+  if (emailVerifiedAt === null) return `inbox:${inboxOf(email)}`;
+  const since = mail === 'RESET' ? (passwordChangedAt?.toISOString() ?? '') : '';
+  return `${mail}:${email}:${since}`;
+}
+
+/** @returns false when the account is gone. @throws when the mail server refuses the mail */
+async function deliver(
+  app: App,
+  mailer: Mailer,
+  mail: MailKind,
+  { id, email: to }: Pick<User, 'id' | 'email'>,
+): Promise<boolean> {
+  const { subject, link, text } = LETTERS[mail];
+  const token = link === null ? null : await issueEmailToken(app, id, link.purpose);
+  if (link !== null && token === null) return false;
+  const address = `${app.publicUrl()}/${link?.page ?? ''}?token=${token?.text ?? ''}`;
+  try {
+    await mailer.send({ to, subject, text: text(address) });
+  } catch (error) {
+    if (token !== null) await withdrawEmailToken(app, token);
+    throw error;
+  }
+  return true;
+}
+
+/** Whether the password has been changed since a reset was requested. A delayed mail must not open the account then. */
 const isOutdated = (changedAt: Date | null, requestedAt: string | undefined): boolean =>
   changedAt !== null && requestedAt !== undefined && new Date(requestedAt) <= changedAt;
 
-/** What was mailed in development, newest first. */
+/** The mails of development, newest first. */
 export const readMailbox = (app: Pick<App, 'mailbox'>): Promise<KeptMail[]> =>
   app.mailbox?.read() ?? Promise.resolve([]);

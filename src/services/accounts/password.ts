@@ -23,8 +23,8 @@ const change = z.object({
 });
 
 /**
- * Changes the viewer's password and signs every device out, on every process within a second; this
- * one is signed in anew.
+ * Changes the viewer's password, and signs every device out, on every process within a second. This device gets a new
+ * session.
  * @throws BAD_USER_INPUT, INVALID_CREDENTIALS when the current password is wrong
  */
 export async function changePassword(
@@ -40,7 +40,7 @@ export async function changePassword(
   const opened = await withPassword(find, currentPassword, wrongPassword, async (known) => {
     const passwordHash = await hashPassword(newPassword);
     return transact(app.db, async (tx) => {
-      // Someone else may have changed it while this was hashed.
+      // A concurrent request may have changed the password while the new one was hashed.
       const where = { id, passwordHash: known.passwordHash };
       const at = new Date();
       const changed = { passwordHash, passwordChangedAt: at };
@@ -48,12 +48,12 @@ export async function changePassword(
       const here = await tx.session.findUniqueOrThrow({
         where: { userId_id: { userId: id, id: sessionId } },
       });
-      await endSessions(tx, { userId: id });
-      // Whoever was mailed a link before was mailed it for the old password.
+      const details = { sessionsEnded: (await endSessions(tx, { userId: id })).length };
+      // Links that were mailed before belong to the old password.
       await tx.emailToken.deleteMany({ where: { userId: id, purpose: 'RESET' } });
       await enqueueMail(app, tx, { userId: id, mail: 'PASSWORD_CHANGED' });
       await writeAudit(tx, [
-        { actorId: id, action: 'changePassword', target: id, reason: null, at },
+        { actorId: id, action: 'changePassword', target: id, reason: null, details, at },
       ]);
       const name = here.deviceName;
       const transport = here.transport as TokenTransport;

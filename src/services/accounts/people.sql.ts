@@ -1,14 +1,15 @@
-import { patternOf } from '../../domain/text.js';
+import { networksOf } from '../../domain/networks.js';
 import type { Window } from '../../domain/paging.js';
 import { Prisma, type Reader, type Tx } from '../../infra/db.js';
+import { containing } from '../search/search.sql.js';
 import type { UserView } from './people.js';
 
 export type Standing = Pick<UserView, 'id' | 'role' | 'suspendedAt'>;
 
 /**
- * Locks people and every administrator who is not suspended, in the order of their ids, so that two administrators
- * cannot take the role from each other at once. They are read when all of them are locked: whoever became an
- * administrator while this waited counts as well. Indexes: users_administrators, users_pkey.
+ * Locks these users and every administrator who is not suspended, in the order of their ids, so that two administrators
+ * cannot demote each other at the same time. The rows are read after the locks, so that a user who became an
+ * administrator meanwhile counts as well. Indexes: users_administrators, users_pkey.
  */
 export async function lockStandings(tx: Tx, userIds: readonly string[]): Promise<Standing[]> {
   const these = Prisma.sql`
@@ -19,7 +20,13 @@ export async function lockStandings(tx: Tx, userIds: readonly string[]): Promise
     SELECT id, role::text, suspended_at AS "suspendedAt" FROM users ${these}`;
 }
 
-/** Locks a person against everything that changes them. @returns false for one who is not there any more. Index: users_pkey. */
+/** Locks users in the order of their ids. @returns the users whose accounts are not deleted. Index: users_pkey. */
+export const lockPeople = (tx: Tx, userIds: readonly string[]): Promise<Standing[]> =>
+  tx.$queryRaw<Standing[]>`
+    SELECT id, role::text, suspended_at AS "suspendedAt" FROM users
+    WHERE id = ANY(${userIds}::uuid[]) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE`;
+
+/** Locks a user against every change. @returns false when the user has left or never existed. Index: users_pkey. */
 export async function lockPerson(tx: Tx, userId: string): Promise<boolean> {
   const rows = await tx.$queryRaw<unknown[]>`
     SELECT FROM users WHERE id = ${userId}::uuid AND deleted_at IS NULL FOR NO KEY UPDATE`;
@@ -27,8 +34,8 @@ export async function lockPerson(tx: Tx, userId: string): Promise<boolean> {
 }
 
 /**
- * The hash of a person's password, held until the transaction ends: a change of the password waits for
- * the sign-in that was allowed with the old one, and signs it out. Index: users_pkey.
+ * The hash of a user's password, locked until the transaction ends. A change of the password waits for a sign-in with
+ * the old one, and then signs it out. Index: users_pkey.
  */
 export async function holdPassword(tx: Tx, userId: string): Promise<string | undefined> {
   const [row] = await tx.$queryRaw<{ passwordHash: string }[]>`
@@ -37,7 +44,7 @@ export async function holdPassword(tx: Tx, userId: string): Promise<string | und
 }
 
 /**
- * Closes a person's points: what holds their account now is waited for, and no points come in from here on.
+ * Closes an account. Waits for transactions that hold its lock. No points can be granted afterwards.
  * Index: credit_accounts_pkey.
  */
 export const closeAccount = (tx: Tx, userId: string): Promise<number> =>
@@ -46,27 +53,31 @@ export const closeAccount = (tx: Tx, userId: string): Promise<number> =>
     WHERE user_id = ${userId}::uuid AND closed_at IS NULL`;
 
 /**
- * Whether somebody has signed in to this account from this address, as far back as sessions are kept.
- * Index: sessions_user_id_ip_address_idx.
+ * Whether the account has been used from this address as far back as sessions are kept, or has a live session in the
+ * same /64 network of IPv6, because devices change the lower half of their addresses every day. The second query is
+ * bounded by the number of devices that a user may have. Indexes: sessions_user_id_ip_address_idx, sessions_live.
  */
 export async function isKnownAddress(
   db: Reader,
   { userId, ipAddress }: { userId: string; ipAddress: string | null },
 ): Promise<boolean> {
+  const { own } = networksOf(ipAddress ?? '');
+  const network = own.endsWith('/64') ? own : null;
+  // The CASE keeps texts that are no plain address, such as one with a zone, from the cast.
   const rows = await db.$queryRaw<unknown[]>`
-    SELECT FROM sessions WHERE user_id = ${userId}::uuid AND ip_address = ${ipAddress} LIMIT 1`;
+    SELECT FROM sessions WHERE user_id = ${userId}::uuid AND ip_address = ${ipAddress}
+    UNION ALL
+    SELECT FROM sessions
+    WHERE user_id = ${userId}::uuid AND revoked_at IS NULL AND expires_at > now()
+      AND CASE WHEN ip_address ~* '^[0-9a-f:.]+$' THEN ip_address::inet <<= ${network}::inet END
+    LIMIT 1`;
   return rows.length > 0;
 }
 
-const mentioning = (words: string): Prisma.Sql => {
-  const pattern = patternOf(words);
-  return Prisma.sql`AND (email ILIKE ${pattern} OR display_name ILIKE ${pattern})`;
-};
-
-/** People, newest first; a search walks them until the page is full. Index: users_pkey. */
+/** Users, newest first. `words` are folded. Indexes: users_pkey; users_search for words that few users have. */
 export function readPeople(
   db: Reader,
-  { window, search }: { window: Window<string>; search: string | null },
+  { window, words }: { window: Window<string>; words: readonly string[] },
 ): Promise<UserView[]> {
   return db.$queryRaw<UserView[]>`
     SELECT id, email, email_verified_at AS "emailVerifiedAt", display_name AS "displayName", role::text,
@@ -75,6 +86,6 @@ export function readPeople(
     WHERE deleted_at IS NULL
       ${window.after === null ? Prisma.empty : Prisma.sql`AND id < ${window.after}::uuid`}
       ${window.before === null ? Prisma.empty : Prisma.sql`AND id > ${window.before}::uuid`}
-      ${search === null ? Prisma.empty : mentioning(search)}
+      ${words.length === 0 ? Prisma.empty : containing(Prisma.sql`search_text`, words)}
     ORDER BY id ${window.backward ? Prisma.sql`ASC` : Prisma.sql`DESC`} LIMIT ${window.limit + 1}`;
 }

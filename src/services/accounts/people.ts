@@ -1,19 +1,21 @@
 import { z } from 'zod';
 import type { App } from '../../app.js';
 import { badUserInput, notFound } from '../../domain/errors.js';
+import { spellingOf } from '../../domain/inboxes.js';
 import { isId } from '../../domain/ids.js';
 import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../../domain/paging.js';
 import { isCleanText } from '../../domain/text.js';
-import { line, optionalName, parseRequest } from '../validation.js';
+import { foldBeforeSearch, foldNow } from '../search/fold.js';
+import { optionalName, parseRequest, searchWords } from '../validation.js';
 import { readPeople } from './people.sql.js';
 
-/** A person, without what is nobody's business. */
+/** A user without private data that no one but the server needs, such as the password hash. */
 export interface UserView {
   readonly id: string;
   readonly email: string;
   readonly emailVerifiedAt: Date | null;
   readonly displayName: string | null;
-  readonly role: 'USER' | 'ADMIN';
+  readonly role: 'USER' | 'ADMIN' | 'AUDITOR';
   readonly suspendedAt: Date | null;
   readonly monthlyCredits: number | null;
   readonly createdAt: Date;
@@ -27,7 +29,9 @@ export async function usersById(app: App, ids: readonly string[]): Promise<Map<s
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-/** One person, for administrators. @throws NOT_FOUND, BAD_USER_INPUT when not exactly one of the two is given */
+/**
+ * One user, for administrators and auditors. @throws NOT_FOUND; BAD_USER_INPUT unless exactly one of the two is given
+ */
 export async function findUser(
   app: Pick<App, 'db'>,
   wanted: { id?: string | null; email?: string | null },
@@ -35,33 +39,32 @@ export async function findUser(
   const { id = null, email = null } = wanted;
   if ((id === null) === (email === null)) throw badUserInput('id', 'give either id or email');
   if ((id !== null && !isId(id)) || (email !== null && !isCleanText(email))) throw notFound('user');
-  const where = id === null ? { email: (email ?? '').trim().toLowerCase() } : { id };
+  const where = id === null ? { email: spellingOf(email ?? '') } : { id };
   const user = await app.db.user.findUnique({ where, omit: { passwordHash: true } });
   if (user === null) throw notFound('user');
   return user;
 }
 
 const cursors = cursorsOf('users', z.uuid());
-const listing = z.object({
-  search: line(0, 200)
-    .nullish()
-    .transform((words) => (words == null || words === '' ? null : words)),
-});
+const listing = z.object({ search: searchWords });
 
-/** Everyone, newest first; with `search`, whose address or name mentions it. @throws BAD_USER_INPUT */
+/**
+ * All users, newest first. With `search`, those whose address and name contain all its words. @throws BAD_USER_INPUT
+ */
 export async function listUsers(
-  app: Pick<App, 'db'>,
+  app: Pick<App, 'db' | 'log'>,
   args: PageArguments & { search?: string | null },
 ): Promise<Page<UserView>> {
   const window = windowOf(args, cursors);
-  const { search } = parseRequest(listing, args);
-  const rows = await readPeople(app.db, { window, search });
+  const { search: words } = parseRequest(listing, args);
+  if (words.length > 0) await foldBeforeSearch(app, 'users');
+  const rows = await readPeople(app.db, { window, words });
   return pageOf(rows, window, cursors, (user) => user.id);
 }
 
 const profile = z.object({ displayName: optionalName });
 
-/** Changes what a person may change of themselves; what is left out stays. @throws BAD_USER_INPUT, NOT_FOUND */
+/** Changes a user's own profile. Fields that are left out keep their value. @throws BAD_USER_INPUT, NOT_FOUND */
 export async function updateProfile(
   app: Pick<App, 'db'>,
   id: string,
@@ -75,5 +78,6 @@ export async function updateProfile(
     omit: { passwordHash: true },
   });
   if (user === undefined) throw notFound('user');
+  await foldNow(app.db, 'users', id);
   return user;
 }

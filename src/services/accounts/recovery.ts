@@ -16,9 +16,9 @@ const resetRequest = z.object({ email });
 const reset = z.object({ newPassword: password });
 
 /**
- * Mails a link that sets a new password. For an address that nobody has, the same is done for nobody, so
- * that neither the answer nor its time tells the one from the other.
- * @throws BAD_USER_INPUT
+ * Mails a link that sets a new password. For an unknown address the same work is done with a random id, so that neither
+ * the answer nor its time tells whether the address is known.
+ * @throws BAD_USER_INPUT, BUSY
  */
 export async function requestPasswordReset(app: App, input: { email: string }): Promise<void> {
   const { email: address } = parseRequest(resetRequest, input);
@@ -31,8 +31,8 @@ export async function requestPasswordReset(app: App, input: { email: string }): 
 }
 
 /**
- * However many ask for one address, from wherever, its owner gets a few mails and not more; and as each of these
- * has a link that works, whoever asks once too often need not be told.
+ * Whether the limit of this address allows another mail. It bounds the mails that an owner gets, from any number of
+ * requests. Requests beyond it are not refused, because the earlier mails have links that are still valid.
  * @throws BUSY
  */
 async function mayMail(app: App, whose: string): Promise<boolean> {
@@ -46,9 +46,9 @@ async function mayMail(app: App, whose: string): Promise<boolean> {
 }
 
 /**
- * Sets a new password with a mailed token, and signs every device out, on every process within a second.
- * Whoever reads the mail has shown that the address is theirs.
- * @throws BAD_USER_INPUT, which leaves the token good; TOKEN_INVALID
+ * Sets a new password with a mailed token, and signs every device out, on every process within a second. Also confirms
+ * the address, because the user has read a mail that was sent to it.
+ * @throws BAD_USER_INPUT, which leaves the token valid; TOKEN_INVALID
  */
 export async function resetPassword(
   app: App,
@@ -67,8 +67,9 @@ export async function resetPassword(
       where: { id, emailVerifiedAt: null },
       data: { emailVerifiedAt: at },
     });
-    await endSessions(tx, { userId: id });
-    await writeAudit(tx, [{ actorId: id, action: 'resetPassword', target: id, reason: null, at }]);
+    const details = { sessionsEnded: (await endSessions(tx, { userId: id })).length };
+    const action = 'resetPassword';
+    await writeAudit(tx, [{ actorId: id, action, target: id, reason: null, details, at }]);
     await enqueueMail(app, tx, { userId: id, mail: 'PASSWORD_CHANGED' });
   });
   app.sessionStates.forget(id);

@@ -1,7 +1,7 @@
 import type { App } from '../../app.js';
 import { tokenInvalid } from '../../domain/errors.js';
 import { transact } from '../../infra/db.js';
-import { writeAudit } from '../audit.sql.js';
+import { changed, writeAudit } from '../audit.sql.js';
 import { findEmailToken, useEmailToken } from './email-tokens.js';
 import { enqueueMail } from './mails.js';
 import { lockPerson } from './people.sql.js';
@@ -15,13 +15,18 @@ export async function verifyEmail(app: App, text: string): Promise<void> {
     await useEmailToken(tx, token, 'VERIFY');
     const at = new Date();
     const unverified = { id, emailVerifiedAt: null };
-    await tx.user.updateMany({ where: unverified, data: { emailVerifiedAt: at } });
-    await writeAudit(tx, [{ actorId: id, action: 'verifyEmail', target: id, reason: null, at }]);
+    const { count } = await tx.user.updateMany({
+      where: unverified,
+      data: { emailVerifiedAt: at },
+    });
+    const details = count === 0 ? null : { emailVerifiedAt: changed(null, at) };
+    const action = 'verifyEmail';
+    await writeAudit(tx, [{ actorId: id, action, target: id, reason: null, details, at }]);
   });
   app.log.info({ userId: id }, 'address verified');
 }
 
-/** Mails the confirmation again, unless the address is confirmed. */
+/** Mails the link again, unless the address is confirmed. */
 export async function resendVerification(app: App, userId: string): Promise<void> {
   const unverified = { id: userId, emailVerifiedAt: null, deletedAt: null };
   if ((await app.db.user.count({ where: unverified })) === 0) return;

@@ -2,14 +2,18 @@ import { Prisma, type Reader } from '../../infra/db.js';
 import type { CreditTransactionType } from '../../domain/ledger/chain.js';
 import type { CreditLotStatus, CreditSource } from '../../domain/ledger/lots.js';
 import type { Window } from '../../domain/paging.js';
+import type { PointsReader } from '../ledger/allowances.js';
 import { LOT_COLUMNS, type LotRow } from '../ledger/books.sql.js';
 
-/** When a lot lapses. As an expression, so that nobody looks for a user's lots in the sweep's index of everyone's. */
+/**
+ * The instant at which a lot lapses. An expression rather than the column, so that the planner does not use the sweep's
+ * index over all users for one user's lots.
+ */
 const LAPSES_AT = Prisma.sql`coalesce(l.expires_at, 'infinity'::timestamptz)`;
-/** The predicate of `isSpendable`, in SQL; `clock.now` is the ledger's clock, read once. */
+/** The predicate of `isSpendable` in SQL. `clock.now` is the ledger's clock, which is read once. */
 const SPENDABLE = Prisma.sql`l.revoked_at IS NULL AND clock.now < ${LAPSES_AT}`;
 const CLOCK = Prisma.sql`(SELECT ledger_now() AS now OFFSET 0) clock`;
-/** `lotStatus`, in SQL. */
+/** `lotStatus` in SQL. */
 const STATUS = Prisma.sql`CASE
   WHEN l.revoked_at IS NOT NULL THEN 'REVOKED'
   WHEN l.expires_at IS NOT NULL AND clock.now >= l.expires_at THEN 'EXPIRED'
@@ -22,58 +26,42 @@ export interface SourceBalanceRow {
 }
 
 /** Spendable points by source. Index: credit_lots_open. */
-export function readBalancesBySource(
-  db: Reader,
+export const readBalancesBySource = (
+  points: PointsReader,
   userIds: readonly string[],
-): Promise<SourceBalanceRow[]> {
-  return db.$queryRaw<SourceBalanceRow[]>`
+): Promise<SourceBalanceRow[]> =>
+  points.read<SourceBalanceRow>(
+    userIds,
+    Prisma.sql`
     SELECT l.user_id AS "userId", l.source::text, sum(l.remaining)::int AS balance
     FROM credit_lots l, ${CLOCK}
-    WHERE l.user_id = ANY(${userIds}::uuid[]) AND l.remaining > 0 AND ${SPENDABLE}
-    GROUP BY l.user_id, l.source ORDER BY l.user_id, l.source`;
-}
+    WHERE l.user_id = ANY(${userIds}::uuid[]) AND l.is_open AND ${SPENDABLE}
+    GROUP BY l.user_id, l.source ORDER BY l.user_id, l.source`,
+  );
 
-/** Spendable points by the instant at which they lapse, soonest first. Index: credit_lots_open. */
-export function readExpiring(
-  db: Reader,
+/** Spendable points by their expiry, soonest first. Index: credit_lots_open. */
+export const readExpiring = (
+  points: PointsReader,
   userId: string,
   days: number,
-): Promise<{ at: Date; points: number }[]> {
-  return db.$queryRaw`
+): Promise<{ at: Date; points: number }[]> =>
+  points.read(
+    [userId],
+    Prisma.sql`
     SELECT l.expires_at AS at, sum(l.remaining)::int AS points
     FROM credit_lots l, ${CLOCK}
-    WHERE l.user_id = ${userId}::uuid AND l.remaining > 0 AND ${SPENDABLE}
+    WHERE l.user_id = ${userId}::uuid AND l.is_open AND ${SPENDABLE}
       AND ${LAPSES_AT} <= clock.now + make_interval(days => ${days}::int)
-    GROUP BY l.expires_at ORDER BY l.expires_at`;
-}
-
-/**
- * What could be spent at an instant in the past: of the lots that were alive then, what had been moved
- * by then. Null when the instant has not come yet. Indexes: credit_lots_pkey,
- * credit_allocations_user_id_lot_id_seq_idx.
- */
-export async function readBalanceAt(db: Reader, userId: string, at: Date): Promise<number | null> {
-  const [row] = await db.$queryRaw<{ balance: number | null }[]>`
-    SELECT CASE WHEN ${at}::timestamptz <= ledger_now() THEN (
-      SELECT coalesce(sum(a.amount), 0)::int
-      FROM credit_lots l
-      JOIN credit_allocations a ON a.user_id = l.user_id AND a.lot_id = l.id
-      JOIN credit_transactions t ON t.user_id = a.user_id AND t.seq = a.seq
-      WHERE l.user_id = ${userId}::uuid AND l.granted_at <= ${at}::timestamptz
-        AND (l.expires_at IS NULL OR ${at}::timestamptz < l.expires_at)
-        AND (l.revoked_at IS NULL OR ${at}::timestamptz < l.revoked_at)
-        AND t.effective_at <= ${at}::timestamptz
-    ) END AS balance`;
-  return row?.balance ?? null;
-}
+    GROUP BY l.expires_at ORDER BY l.expires_at`,
+  );
 
 export interface LotView extends LotRow {
   readonly status: CreditLotStatus;
 }
 
-/** Newest first. Index: credit_lots_user_id_granted_at_id_idx. */
+/** A user's lots, newest first. Index: credit_lots_user_id_granted_at_id_idx. */
 export function readLots(
-  db: Reader,
+  points: PointsReader,
   wanted: {
     readonly userId: string;
     readonly window: Window<readonly [string, string]>;
@@ -84,7 +72,7 @@ export function readLots(
   const { window } = wanted;
   const [afterAt = null, afterId = null] = window.after ?? [];
   const [beforeAt = null, beforeId = null] = window.before ?? [];
-  return db.$queryRaw<LotView[]>`
+  const query = Prisma.sql`
     SELECT ${LOT_COLUMNS}, ${STATUS} AS status
     FROM credit_lots l, ${CLOCK}
     WHERE l.user_id = ${wanted.userId}::uuid
@@ -94,6 +82,7 @@ export function readLots(
       ${wanted.source === null ? Prisma.empty : Prisma.sql`AND l.source::text = ANY(${wanted.source}::text[])`}
     ORDER BY ${window.backward ? Prisma.sql`l.granted_at, l.id` : Prisma.sql`l.granted_at DESC, l.id DESC`}
     LIMIT ${window.limit + 1}`;
+  return points.read([wanted.userId], query);
 }
 
 /** Lots by owner and id. Index: credit_lots_pkey. */
@@ -124,48 +113,12 @@ export interface TransactionView {
   readonly hash: Uint8Array;
 }
 
-const TRANSACTION_COLUMNS = Prisma.sql`t.user_id AS "userId", t.seq, t.id, t.type::text, t.amount,
+export const TRANSACTION_COLUMNS = Prisma.sql`t.user_id AS "userId", t.seq, t.id, t.type::text, t.amount,
   t.balance_after AS "balanceAfter", t.reason, t.audio_id AS "audioId", t.story_id AS "storyId",
   t.debit_seq AS "debitSeq", t.actor_id AS "actorId", t.effective_at AS "effectiveAt",
   t.recorded_at AS "recordedAt", t.hash`;
 
-/**
- * Newest first. Index: credit_transactions_pkey, read backwards; by type, credit_transactions_by_type,
- * a page of each type that is asked for.
- */
-export function readHistory(
-  db: Reader,
-  wanted: {
-    readonly userId: string;
-    readonly window: Window<number>;
-    readonly type: readonly TransactionView['type'][] | null;
-    /** Half-open: from included, to excluded. */
-    readonly from: Date | null;
-    readonly to: Date | null;
-  },
-): Promise<TransactionView[]> {
-  const { window } = wanted;
-  const order = Prisma.sql`ORDER BY t.seq ${window.backward ? Prisma.sql`ASC` : Prisma.sql`DESC`}
-    LIMIT ${window.limit + 1}`;
-  const where = Prisma.sql`t.user_id = ${wanted.userId}::uuid
-      ${window.after === null ? Prisma.empty : Prisma.sql`AND t.seq < ${window.after}`}
-      ${window.before === null ? Prisma.empty : Prisma.sql`AND t.seq > ${window.before}`}
-      ${wanted.from === null ? Prisma.empty : Prisma.sql`AND t.effective_at >= ${wanted.from}::timestamptz`}
-      ${wanted.to === null ? Prisma.empty : Prisma.sql`AND t.effective_at < ${wanted.to}::timestamptz`}`;
-  if (wanted.type === null) {
-    return db.$queryRaw<TransactionView[]>`
-      SELECT ${TRANSACTION_COLUMNS} FROM credit_transactions t WHERE ${where} ${order}`;
-  }
-  return db.$queryRaw<TransactionView[]>`
-    SELECT ${TRANSACTION_COLUMNS}
-    FROM unnest(${[...new Set(wanted.type)]}::credit_transaction_type[]) AS w(type)
-    CROSS JOIN LATERAL (
-      SELECT * FROM credit_transactions t WHERE t.type = w.type AND ${where} ${order}
-    ) t
-    ${order}`;
-}
-
-/** The movements of one lot, newest first. Index: credit_allocations_user_id_lot_id_seq_idx. */
+/** The transactions of one lot, newest first. Index: credit_allocations_user_id_lot_id_seq_idx. */
 export function readLotHistory(
   db: Reader,
   wanted: { readonly userId: string; readonly lotId: string; readonly window: Window<number> },
@@ -181,7 +134,7 @@ export function readLotHistory(
     LIMIT ${window.limit + 1}`;
 }
 
-/** Movements by owner and number. Index: credit_transactions_pkey. */
+/** Transactions by owner and number. Index: credit_transactions_pkey. */
 export function readTransactions(
   db: Reader,
   wanted: readonly { userId: string; seq: number }[],
@@ -199,7 +152,7 @@ export interface AllocationView {
   readonly amount: number;
 }
 
-/** In the order in which they were taken. Index: credit_allocations_pkey. */
+/** Allocations, in the order in which their transaction took them. Index: credit_allocations_pkey. */
 export function readAllocations(
   db: Reader,
   wanted: readonly { userId: string; seq: number }[],
@@ -224,40 +177,52 @@ export function readAudioTransactions(
     ORDER BY t.user_id, t.seq`;
 }
 
-/** The lots that could pay at this moment, with the moment. Index: credit_lots_open. */
-export function readQuotableLots(db: Reader, userId: string): Promise<(LotRow & { now: Date })[]> {
-  return db.$queryRaw`
+/** The lots that can be spent now, with the instant of the read. Index: credit_lots_open. */
+export const readQuotableLots = (
+  points: PointsReader,
+  userId: string,
+): Promise<(LotRow & { now: Date })[]> =>
+  points.read(
+    [userId],
+    Prisma.sql`
     SELECT ${LOT_COLUMNS}, clock.now FROM credit_lots l, ${CLOCK}
-    WHERE l.user_id = ${userId}::uuid AND l.remaining > 0 AND ${SPENDABLE}`;
+    WHERE l.user_id = ${userId}::uuid AND l.is_open AND ${SPENDABLE}`,
+  );
+
+/**
+ * The version of a user's points: the number of the newest transaction and the next expiry. `changesInMs` is the time
+ * until the points change without a transaction: until that expiry, or until the next month's allowance is due.
+ * Indexes: credit_accounts_pkey, credit_lots_open.
+ */
+export async function readCreditsVersion(
+  points: PointsReader,
+  userId: string,
+): Promise<{ version: string; changesInMs: number | null }> {
+  const query = Prisma.sql`
+    SELECT concat_ws(' ', a.last_seq, next.at) AS version,
+           (extract(epoch FROM least(next.at, date_trunc('month', clock.now AT TIME ZONE 'UTC')
+             AT TIME ZONE 'UTC' + interval '1 month') - clock.now) * 1000)::float8 AS "changesInMs"
+    FROM ${CLOCK}, credit_accounts a CROSS JOIN LATERAL (
+      SELECT min(l.expires_at) AS at FROM credit_lots l
+      WHERE l.user_id = a.user_id AND l.is_open AND ${SPENDABLE}
+    ) next
+    WHERE a.user_id = ${userId}::uuid`;
+  const [row] = await points.read<{ version: string; changesInMs: number }>([userId], query);
+  return row ?? { version: '', changesInMs: null };
 }
 
 /**
- * What a person's points depend on: the newest movement and the next lapse, with the milliseconds until then; null
- * when none will. Indexes: credit_accounts_pkey, credit_lots_open.
+ * A transaction by its id.
+ * @param userId the owner; null for a transaction of any user. Indexes: credit_transactions_user_id_id_key; for any
+ * user, credit_transactions_id_idx.
  */
-export async function readCreditsVersion(
-  db: Reader,
-  userId: string,
-): Promise<{ version: string; lapsesInMs: number | null }> {
-  const [row] = await db.$queryRaw<{ version: string; lapsesInMs: number | null }[]>`
-    SELECT concat_ws(' ', a.last_seq, next.at) AS version,
-           (extract(epoch FROM next.at - next.now) * 1000)::float8 AS "lapsesInMs"
-    FROM credit_accounts a CROSS JOIN LATERAL (
-      SELECT min(l.expires_at) AS at, min(clock.now) AS now FROM credit_lots l, ${CLOCK}
-      WHERE l.user_id = a.user_id AND l.remaining > 0 AND ${SPENDABLE}
-    ) next
-    WHERE a.user_id = ${userId}::uuid`;
-  return row ?? { version: '', lapsesInMs: null };
-}
-
-/** Index: credit_transactions_user_id_id_key. */
 export async function readTransactionById(
   db: Reader,
-  userId: string,
+  userId: string | null,
   id: string,
 ): Promise<TransactionView | null> {
   const [row] = await db.$queryRaw<TransactionView[]>`
     SELECT ${TRANSACTION_COLUMNS} FROM credit_transactions t
-    WHERE t.user_id = ${userId}::uuid AND t.id = ${id}::uuid`;
+    WHERE t.id = ${id}::uuid ${userId === null ? Prisma.empty : Prisma.sql`AND t.user_id = ${userId}::uuid`}`;
   return row ?? null;
 }

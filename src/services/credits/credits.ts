@@ -1,15 +1,18 @@
 import { z } from 'zod';
 import type { App } from '../../app.js';
-import { badUserInput } from '../../domain/errors.js';
+import { badUserInput, notFound } from '../../domain/errors.js';
+import { isId } from '../../domain/ids.js';
 import type { CreditLotStatus, CreditSource } from '../../domain/ledger/lots.js';
 import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../../domain/paging.js';
+import { seesEverybody, type Viewer } from '../sessions/viewer.js';
+import { parseRequest, requirePeriod } from '../validation.js';
+import { readBalanceAt } from './past/balance-at.sql.js';
+import { readHistory } from './past/history.sql.js';
 import {
   readAllocations,
   readAudioTransactions,
-  readBalanceAt,
   readBalancesBySource,
   readExpiring,
-  readHistory,
   readLotHistory,
   readLots,
   readLotsById,
@@ -23,14 +26,14 @@ import {
 
 export type { AllocationView, LotView, TransactionView };
 
-/** Whose ledger a row belongs to, and which row: the key of the loaders. */
+/** The key of the loaders: the user whose ledger it is, and the row in it. */
 export const ledgerKey = (userId: string, part: string | number): string =>
   `${userId} ${String(part)}`;
 
 export const ledgerKeyOrNull = (userId: string, part: string | null): string | null =>
   part === null ? null : ledgerKey(userId, part);
 
-/** What `ledgerKey` has put together. */
+/** The parts of a `ledgerKey`. */
 export const splitLedgerKey = (key: string): { userId: string; id: string } => {
   const [userId = '', id = ''] = key.split(' ');
   return { userId, id };
@@ -40,17 +43,17 @@ const numbered = (key: string): { userId: string; seq: number } => {
   return { userId, seq: Number(id) };
 };
 
-/** Spendable points by user and source; sources without any are left out. */
+/** Spendable points by user and source. Sources without points are left out. */
 export async function balancesBySource(
   app: App,
   userIds: readonly string[],
 ): Promise<Map<string, SourceBalanceRow[]>> {
-  return grouped(await readBalancesBySource(app.db, userIds), (row) => row.userId);
+  return grouped(await readBalancesBySource(app.points, userIds), (row) => row.userId);
 }
 
 const MOST_DAYS = 3_660;
 
-/** The next points to lapse, soonest first. @throws BAD_USER_INPUT */
+/** The points that lapse in the next `asked` days (default 30), soonest first. @throws BAD_USER_INPUT */
 export async function expiringCredits(
   app: App,
   userId: string,
@@ -58,17 +61,17 @@ export async function expiringCredits(
 ): Promise<{ at: Date; points: number }[]> {
   const days = asked ?? 30;
   if (days < 1 || days > MOST_DAYS) throw badUserInput('days', `must be 1 to ${String(MOST_DAYS)}`);
-  return readExpiring(app.db, userId, days);
+  return readExpiring(app.points, userId, days);
 }
 
-/** The spendable balance as it was. @throws BAD_USER_INPUT for an instant that has not come yet */
+/** The balance that could be spent at a past instant. @throws BAD_USER_INPUT for an instant in the future */
 export async function balanceAt(app: App, userId: string, at: Date): Promise<number> {
-  const balance = await readBalanceAt(app.db, userId, at);
+  const balance = await readBalanceAt(app.points, userId, at);
   if (balance === null) throw badUserInput('at', 'must not be in the future');
   return balance;
 }
 
-/** As it was granted, in UTC with milliseconds; Postgres has no year 0. */
+/** The `grantedAt` of a lot: UTC with milliseconds, but not the year 0, which Postgres does not have. */
 const grantedAt = z.iso.datetime({ precision: 3 }).refine((instant) => !instant.startsWith('0000'));
 const lotCursors = cursorsOf('creditLots', z.tuple([grantedAt, z.uuid()]));
 const historyCursors = cursorsOf('creditHistory', z.int32().positive());
@@ -79,14 +82,14 @@ export interface LotFilter extends PageArguments {
   readonly source?: readonly CreditSource[] | null | undefined;
 }
 
-/** Every lot the user ever had, newest first. */
+/** All lots that the user has ever had, newest first. */
 export async function listLots(
-  app: Pick<App, 'db'>,
+  app: Pick<App, 'points'>,
   userId: string,
   args: LotFilter,
 ): Promise<Page<LotView>> {
   const window = windowOf<readonly [string, string]>(args, lotCursors);
-  const rows = await readLots(app.db, {
+  const rows = await readLots(app.points, {
     userId,
     window,
     status: args.status ?? null,
@@ -100,24 +103,30 @@ export async function listLots(
 
 export interface HistoryFilter extends PageArguments {
   readonly type?: readonly TransactionView['type'][] | null | undefined;
+  readonly source?: readonly CreditSource[] | null | undefined;
+  readonly audioId?: string | null;
   readonly from?: Date | null;
   readonly to?: Date | null;
 }
 
-/** Every movement of the user's points, newest first. @throws BAD_USER_INPUT */
+const selecting = z.object({ audioId: z.uuid('must be the id of a narration').nullish() });
+
+/** The user's transactions that match the filter, newest first. @throws BAD_USER_INPUT */
 export async function listHistory(
-  app: Pick<App, 'db'>,
+  app: Pick<App, 'points'>,
   userId: string,
   args: HistoryFilter,
 ): Promise<Page<TransactionView>> {
   const window = windowOf(args, historyCursors);
-  const { type = null, from = null, to = null } = args;
-  if (from !== null && to !== null && from > to) throw badUserInput('from', 'must not be after to');
-  const rows = await readHistory(app.db, { userId, window, type, from, to });
+  const { type: types = null, source: sources = null, from = null, to = null } = args;
+  const { audioId = null } = parseRequest(selecting, args);
+  requirePeriod({ from, to });
+  const selection = { types, sources, audioId, from, to };
+  const rows = await readHistory(app.points, { userId, window, selection });
   return pageOf(rows, window, historyCursors, (entry) => entry.seq);
 }
 
-/** Every movement of one lot, newest first. */
+/** All transactions of one lot, newest first. */
 export async function listLotHistory(
   app: App,
   lot: { userId: string; id: string },
@@ -143,12 +152,24 @@ export async function transactionsByKey(
   return new Map(rows.map((row) => [ledgerKey(row.userId, row.seq), row]));
 }
 
-/** One of the user's own movements. */
+/** A transaction of the viewer, or of any user for administrators and auditors. */
 export const findTransactionById = (
-  app: App,
-  userId: string,
+  app: Pick<App, 'db'>,
+  viewer: Viewer,
   id: string,
-): Promise<TransactionView | null> => readTransactionById(app.db, userId, id);
+): Promise<TransactionView | null> =>
+  readTransactionById(app.db, seesEverybody(viewer) ? null : viewer.userId, id);
+
+/** Like `findTransactionById`. @throws NOT_FOUND, also for another user's transaction */
+export async function findTransaction(
+  app: Pick<App, 'db'>,
+  viewer: Viewer,
+  id: string,
+): Promise<TransactionView> {
+  const found = isId(id) ? await findTransactionById(app, viewer, id) : null;
+  if (found === null) throw notFound('transaction');
+  return found;
+}
 
 /** @param keys `ledgerKey(userId, seq)` */
 export async function allocationsByKey(
@@ -180,7 +201,7 @@ function grouped<Row>(rows: readonly Row[], keyOf: (row: Row) => string): Map<st
   return groups;
 }
 
-/** Points that a narration's debits took and its refunds have not given back. */
+/** The points that a narration's debits took, minus those that its refunds gave back. */
 export const chargedPoints = (transactions: readonly TransactionView[]): number =>
   -transactions.reduce((sum, { amount }) => sum + amount, 0);
 

@@ -2,10 +2,19 @@ import { z } from 'zod';
 import type { App } from '../../app.js';
 import { notFound } from '../../domain/errors.js';
 import { asUserId, isId, type UserId } from '../../domain/ids.js';
+import type { GrantTerms } from '../../domain/ledger/book.js';
 import { hashRequest, keys } from '../../domain/ledger/idempotency.js';
-import { CREDIT_SOURCES, type CreditSource } from '../../domain/ledger/lots.js';
+import { CREDIT_SOURCES, priceParts, type CreditSource } from '../../domain/ledger/lots.js';
 import type { GrantOutcome } from '../ledger/grants.js';
-import { expiry, idempotencyKey, line, parseRequest, points } from '../validation.js';
+import {
+  addPriceFault,
+  expiry,
+  idempotencyKey,
+  line,
+  parseRequest,
+  points,
+  priceFields,
+} from '../validation.js';
 
 export interface GrantCreditsInput {
   readonly userId: string;
@@ -13,11 +22,15 @@ export interface GrantCreditsInput {
   readonly amount: number;
   readonly source: CreditSource;
   readonly expiresAt?: Date | null;
+  /** The price of the whole lot, in minor units of the currency. */
+  readonly priceMinor?: number | null;
+  /** An ISO 4217 code. */
+  readonly currency?: string | null;
   readonly reason: string;
   readonly idempotencyKey: string;
 }
 
-/** Source and expiry, as every grant has them. */
+/** The terms that all kinds of grants share: source and expiry. */
 export const grantTerms = z
   .object({
     source: z.enum(CREDIT_SOURCES),
@@ -31,32 +44,46 @@ export const grantTerms = z
 const grantInput = grantTerms.safeExtend({
   userId: z.string(),
   amount: points(1, 1_000_000),
+  ...priceFields,
   reason: line(1, 500),
   idempotencyKey,
 });
+const pricedGrant = grantInput.superRefine((input, context) => {
+  addPriceFault(context, [], input, input.source);
+});
+
+/** The request hash of a grant. Without a price it equals the hash of a release without prices. */
+export const hashGrant = (
+  { source, amount, expiresAt, ...price }: GrantTerms,
+  reason: string,
+): Uint8Array =>
+  hashRequest([source, amount, expiresAt?.toISOString() ?? null, reason, ...priceParts(price)]);
 
 /**
- * Gives a user points. The same key with the same request is answered with the first result, for ever.
- * @param actorId the administrator who does it
- * @throws BAD_USER_INPUT, NOT_FOUND, IDEMPOTENCY_KEY_REUSED
+ * Grants points to a user. Idempotent: the same request with the same key always returns the first result.
+ * @param actorId the administrator who grants
+ * @throws BAD_USER_INPUT, NOT_FOUND, IDEMPOTENCY_KEY_REUSED, APPROVAL_REQUIRED, CONFLICT (the proposal with this
+ *   key was declined or has lapsed)
  */
 export async function grantCredits(
   app: App,
   input: GrantCreditsInput,
   actorId: UserId,
 ): Promise<GrantOutcome & { userId: string }> {
-  const request = parseRequest(grantInput, input);
-  const { source, amount, expiresAt, reason } = request;
+  const request = parseRequest(pricedGrant, input);
+  const { source, amount, expiresAt, priceMinor, currency, reason } = request;
   const user = isId(request.userId)
     ? await app.db.user.findFirst({ where: { id: request.userId, deletedAt: null } })
     : null;
   if (user === null) throw notFound('user');
+  const priority = app.config.credits.priorityOf[source];
+  const terms = { source, priority, amount, expiresAt, priceMinor, currency };
   const granted = await app.ledger.grant({
     userId: asUserId(user.id),
-    terms: { source, priority: app.config.credits.priorityOf[source], amount, expiresAt },
+    terms,
     reason,
     idempotencyKey: keys.grant(request.idempotencyKey),
-    requestHash: hashRequest([source, amount, expiresAt?.toISOString() ?? null, reason]),
+    requestHash: hashGrant(terms, reason),
     actorId,
     action: 'grantCredits',
   });

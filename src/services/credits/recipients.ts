@@ -1,17 +1,21 @@
 import type { App } from '../../app.js';
 import { asUserId, isId, type UserId } from '../../domain/ids.js';
+import { spellingOf } from '../../domain/inboxes.js';
+import type { LotPrice } from '../../domain/ledger/lots.js';
 import { isCleanText } from '../../domain/text.js';
 import { readByIdOrAddress } from './bulk-grant.sql.js';
 
-/** A user, by id or by e-mail address, and points for them. */
+/** A row of a bulk grant: a user, by id or by e-mail address, with points and their price. */
 export interface NamedRow {
   readonly userId?: string | null | undefined;
   readonly email?: string | null | undefined;
   readonly amount: number;
+  readonly priceMinor?: number | null | undefined;
+  readonly currency?: string | null | undefined;
 }
 
-export interface Recipient {
-  /** Index of the row. */
+export interface Recipient extends LotPrice {
+  /** The index of the row. */
   readonly row: number;
   readonly userId: UserId;
   readonly amount: number;
@@ -22,9 +26,10 @@ export interface Recipients {
   readonly skipped: { row: number; reason: string }[];
 }
 
-const addressOf = (row: NamedRow): string | null => row.email?.trim().toLowerCase() ?? null;
+const addressOf = (row: NamedRow): string | null =>
+  row.email == null ? null : spellingOf(row.email);
 
-/** Finds whom the rows name; those that name nobody, or somebody again, are skipped. */
+/** Finds the users of the rows. Rows that name no user, or that name a user again, are skipped. */
 export async function findRecipients(app: App, rows: readonly NamedRow[]): Promise<Recipients> {
   const people = await lookUp(app, rows);
   const recipients: Recipient[] = [];
@@ -38,7 +43,8 @@ export async function findRecipients(app: App, rows: readonly NamedRow[]): Promi
       skipped.push({ row: index, reason: `The same user as in row ${String(earlier)}.` });
     else {
       firstRowOf.set(found.id, index);
-      recipients.push({ row: index, userId: asUserId(found.id), amount: row.amount });
+      const { amount, priceMinor = null, currency = null } = row;
+      recipients.push({ row: index, userId: asUserId(found.id), amount, priceMinor, currency });
     }
   });
   return { recipients, skipped };

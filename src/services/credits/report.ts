@@ -1,6 +1,9 @@
 import type { App } from '../../app.js';
-import { badUserInput } from '../../domain/errors.js';
+import { requirePeriod } from '../validation.js';
+import { inReportTurn } from './past/report-turns.js';
 import { readReport, type FlowRow, type HeldRow } from './report.sql.js';
+
+export type { FlowRow };
 
 export interface CreditReport {
   readonly from: Date;
@@ -15,13 +18,13 @@ const pointsOf = (rows: readonly HeldRow[]): number =>
   rows.reduce((sum, { points }) => sum + points, 0);
 
 /**
- * What came in and went out after `from` and up to `to`, by source, and what was owed at `to`. For each
- * source, what was owed at `from` and the flows come to what is owed at `to`.
- * @throws BAD_USER_INPUT
+ * The flows of points after `from` and up to `to`, by source, and the points outstanding at `to`. For each source,
+ * outstanding at `from` + granted + grace − debited + refunded − expired − revoked = outstanding at `to`.
+ * @throws BAD_USER_INPUT, BUSY (too many reports are waiting)
  */
 export async function creditReport(app: App, from: Date, to: Date): Promise<CreditReport> {
-  if (from > to) throw badUserInput('from', 'must not be after to');
-  const { flows, held } = await readReport(app.db, from, to);
+  requirePeriod({ from, to });
+  const { flows, held } = await inReportTurn(() => readReport(app.db, from, to));
   const days = [...new Set(held.map(({ day }) => day))].sort(neverLast);
   return {
     from,

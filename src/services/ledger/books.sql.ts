@@ -1,20 +1,32 @@
+import { CHAIN_FORMAT } from '../../domain/ledger/chain.js';
 import { Prisma, type Tx } from '../../infra/db.js';
-import type { CreditSource } from '../../domain/ledger/lots.js';
+import type { CreditSource, LotPrice } from '../../domain/ledger/lots.js';
 
 export interface AccountRow {
   readonly userId: string;
   readonly lastSeq: number;
   readonly headHash: Uint8Array;
   readonly closed: boolean;
+  /**
+   * Lots that were revoked without a transaction since the newest one. Null for none, because null is the cheapest to
+   * read.
+   */
+  readonly uncoveredRevocations: readonly string[] | null;
+  /** The end of the newest closed month. Null when no month is closed. */
+  readonly closedUntil: Date | null;
   readonly now: Date;
 }
 
+/** The lock timeout of a batch that does not wait, for rows and keys that another transaction holds. */
+const HELD_UP_MS = 50;
+
 /**
- * Locks accounts, in the order of their ids so that no two callers can wait for each other, and then
- * reads the ledger's clock. With `wait` false, accounts that someone else holds are left out. What the
- * transaction does from here on are look-ups by key: without the settings the planner, which must guess
- * how long our lists are, would read whole tables while they are small or their statistics are old.
- * Index: credit_accounts_pkey.
+ * Locks accounts in the order of their ids, so that two callers cannot deadlock, and then reads the ledger's clock.
+ * Without `wait`, accounts that another transaction holds are left out, and every later statement of the transaction
+ * that must wait for a lock fails after HELD_UP_MS (55P03). The rest of the transaction looks rows up by key. It
+ * switches sequential scans and the hash and merge joins off, because the planner guesses the length of our lists, and
+ * would otherwise read whole tables while they are small or their statistics are old.
+ * Indexes: credit_accounts_pkey, closed_months_ends_at_key.
  */
 export function lockAccounts(
   tx: Tx,
@@ -23,19 +35,21 @@ export function lockAccounts(
 ): Promise<AccountRow[]> {
   return tx.$queryRaw<AccountRow[]>`
     WITH locked AS MATERIALIZED (
-      SELECT user_id, last_seq, head_hash, closed_at FROM credit_accounts
+      SELECT user_id, last_seq, head_hash, closed_at, uncovered_revocations FROM credit_accounts
       WHERE user_id = ANY(${userIds}::uuid[]) ORDER BY user_id
       FOR UPDATE ${wait ? Prisma.empty : Prisma.sql`SKIP LOCKED`}
     )
     SELECT user_id AS "userId", last_seq AS "lastSeq", head_hash AS "headHash",
-           closed_at IS NOT NULL AS closed, ledger_now() AS now
+           closed_at IS NOT NULL AS closed, nullif(uncovered_revocations, '{}') AS "uncoveredRevocations",
+           (SELECT max(ends_at) FROM closed_months) AS "closedUntil", ledger_now() AS now
     FROM locked, (
       SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
              set_config('enable_mergejoin', 'off', true)
+             ${wait ? Prisma.empty : Prisma.sql`, set_config('lock_timeout', ${String(HELD_UP_MS)}, true)`}
     ) planner`;
 }
 
-export interface LotRow {
+export interface LotRow extends LotPrice {
   readonly userId: string;
   readonly id: string;
   readonly source: CreditSource;
@@ -51,34 +65,62 @@ export interface LotRow {
 
 export const LOT_COLUMNS = Prisma.sql`l.user_id AS "userId", l.id, l.source::text, l.priority, l.granted,
   l.remaining, l.granted_at AS "grantedAt", l.expires_at AS "expiresAt", l.revoked_at AS "revokedAt",
-  l.parent_lot_id AS "parentLotId", l.period`;
+  l.parent_lot_id AS "parentLotId", l.period, l.price_minor::float8 AS "priceMinor", l.currency`;
 
 /** The lots that hold points, lapsed ones included. Under the accounts' locks. Index: credit_lots_open. */
 export function readOpenLots(tx: Tx, userIds: readonly string[]): Promise<LotRow[]> {
   return tx.$queryRaw<LotRow[]>`
     SELECT ${LOT_COLUMNS} FROM credit_lots l
-    WHERE l.user_id = ANY(${userIds}::uuid[]) AND l.remaining > 0 AND l.revoked_at IS NULL`;
+    WHERE l.user_id = ANY(${userIds}::uuid[]) AND l.is_open AND l.revoked_at IS NULL`;
 }
+
+/** A lot, with the facts about its expiry that were booked. */
+export interface ClosableLotRow extends LotRow {
+  readonly lapseBooked: boolean;
+  readonly expireKeyTaken: boolean;
+}
+
+/**
+ * Searches the user's expiries rather than the lot's allocations, because expiries are few and have one allocation
+ * each.
+ * Indexes: credit_transactions_by_type, credit_allocations_pkey, credit_transactions_one_a_key.
+ */
+const LAPSE_BOOKED = Prisma.sql`(l.expires_at IS NOT NULL AND EXISTS (
+    SELECT FROM credit_transactions e
+    JOIN credit_allocations ea ON ea.user_id = e.user_id AND ea.seq = e.seq AND ea.ordinal = 1
+    WHERE e.user_id = l.user_id AND e.type = 'EXPIRY' AND e.effective_at = l.expires_at AND ea.lot_id = l.id
+  )) AS "lapseBooked",
+  (l.expires_at IS NOT NULL AND EXISTS (
+    SELECT FROM credit_transactions k
+    WHERE k.user_id = l.user_id AND k.idempotency_key = 'expire:' || l.id
+  )) AS "expireKeyTaken"`;
 
 /** Lots by owner and id. Under the accounts' locks. Index: credit_lots_pkey. */
 export function readLotsOf(
   tx: Tx,
   wanted: readonly { userId: string; lotId: string }[],
-): Promise<LotRow[]> {
-  return tx.$queryRaw<LotRow[]>`
-    SELECT ${LOT_COLUMNS}
+): Promise<ClosableLotRow[]> {
+  return tx.$queryRaw<ClosableLotRow[]>`
+    SELECT ${LOT_COLUMNS}, ${LAPSE_BOOKED}
     FROM unnest(${wanted.map((one) => one.userId)}::uuid[], ${wanted.map((one) => one.lotId)}::uuid[])
       AS w(user_id, id)
     JOIN credit_lots l USING (user_id, id)`;
 }
 
-/** The sum of all lots' points after each account's newest movement, and when that was. Index: credit_transactions_pkey. */
+/** All lots of these accounts, in any state. Under the accounts' locks. Index: credit_lots_pkey. */
+export function readAllLots(tx: Tx, userIds: readonly string[]): Promise<LotRow[]> {
+  return tx.$queryRaw<LotRow[]>`
+    SELECT ${LOT_COLUMNS} FROM credit_lots l
+    WHERE l.user_id = ANY(${userIds}::uuid[]) ORDER BY l.user_id, l.id`;
+}
+
+/** The balance after each account's newest transaction, and when that was recorded. Index: credit_transactions_pkey. */
 export function readBalances(
   tx: Tx,
   heads: readonly { userId: string; lastSeq: number }[],
-): Promise<{ userId: string; balance: number; recordedAt: Date }[]> {
+): Promise<{ userId: string; balance: number; recordedAt: Date; format: number }[]> {
   return tx.$queryRaw`
-    SELECT t.user_id AS "userId", t.balance_after AS balance, t.recorded_at AS "recordedAt"
+    SELECT t.user_id AS "userId", t.balance_after AS balance, t.recorded_at AS "recordedAt", t.format
     FROM unnest(${heads.map((head) => head.userId)}::uuid[], ${heads.map((head) => head.lastSeq)}::int[])
       AS h(user_id, seq)
     JOIN credit_transactions t USING (user_id, seq)`;
@@ -91,11 +133,11 @@ export interface KeyedRow {
   readonly idempotencyKey: string;
   readonly requestHash: Uint8Array | null;
   readonly amount: number;
-  /** The first lot it fell on: of a grant, the lot that it made. */
+  /** The lot of the first allocation. For a grant, this is the lot that it made. */
   readonly lotId: string;
 }
 
-/** The movements that were booked under these keys. Index: credit_transactions_one_a_key. */
+/** The transactions with these idempotency keys. Index: credit_transactions_one_a_key. */
 export function readByKeys(
   tx: Tx,
   wanted: readonly { userId: string; key: string }[],
@@ -109,20 +151,20 @@ export function readByKeys(
     JOIN credit_allocations a ON a.user_id = t.user_id AND a.seq = t.seq AND a.ordinal = 1`;
 }
 
-export interface DebitPartRow extends LotRow {
+export interface DebitPartRow extends ClosableLotRow {
   readonly seq: number;
   readonly effectiveAt: Date;
   readonly audioId: string | null;
   readonly storyId: string | null;
   readonly ordinal: number;
-  /** Negative: what the debit took. */
+  /** Points that the debit took from the lot, as a negative number. */
   readonly taken: number;
-  /** What refunds of that debit gave back to the lot so far. */
+  /** Points that refunds of the debit have given back to the lot so far. */
   readonly returned: number;
 }
 
 /**
- * Debits with the lots that paid and what came back already.
+ * Debits, with the lots that paid and the points that were given back to them.
  * Indexes: credit_allocations_pkey, credit_lots_pkey, credit_transactions_of_debit.
  */
 export function readDebits(
@@ -130,7 +172,7 @@ export function readDebits(
   wanted: readonly { userId: string; seq: number }[],
 ): Promise<DebitPartRow[]> {
   return tx.$queryRaw<DebitPartRow[]>`
-    SELECT ${LOT_COLUMNS}, t.seq, t.effective_at AS "effectiveAt", t.audio_id AS "audioId",
+    SELECT ${LOT_COLUMNS}, ${LAPSE_BOOKED}, t.seq, t.effective_at AS "effectiveAt", t.audio_id AS "audioId",
            t.story_id AS "storyId", a.ordinal, a.amount AS taken,
            (SELECT coalesce(sum(ra.amount), 0)::int
               FROM credit_transactions r
@@ -144,7 +186,7 @@ export function readDebits(
     ORDER BY t.user_id, t.seq, a.ordinal`;
 }
 
-/** Rows as JSON, for one parameter a table. */
+/** The rows to write. Each table is one JSON parameter. */
 export interface BookRows {
   readonly accounts: readonly object[];
   readonly newLots: readonly object[];
@@ -154,43 +196,45 @@ export interface BookRows {
 }
 
 /**
- * Writes everything that a batch decided, in one statement. Under the accounts' locks; the account
- * rows are compared with what was read, so that a lost lock writes nothing.
- * @returns how many accounts were moved on
+ * Writes all decisions of a batch in one statement. Under the accounts' locks. The account rows are compared with the
+ * `last_seq` that was read, so that an account whose lock was lost is not updated.
+ * @returns the number of accounts that were updated
  */
 export async function writeBooks(tx: Tx, rows: BookRows): Promise<number> {
   return tx.$executeRaw`
     WITH new_lots AS (
       INSERT INTO credit_lots (user_id, id, source, priority, granted, remaining, granted_at, expires_at,
-                               parent_lot_id, period)
+                               parent_lot_id, period, price_minor, currency)
       SELECT user_id, id, source::credit_source, priority, granted, remaining, granted_at, expires_at,
-             parent_lot_id, period
+             parent_lot_id, period, price_minor, currency
       FROM json_to_recordset(${JSON.stringify(rows.newLots)}::json) AS r(user_id uuid, id uuid, source text,
         priority int, granted int, remaining int, granted_at timestamptz, expires_at timestamptz,
-        parent_lot_id uuid, period text)
+        parent_lot_id uuid, period text, price_minor bigint, currency text)
     ), changed_lots AS (
       UPDATE credit_lots l SET remaining = r.remaining, revoked_at = r.revoked_at
       FROM json_to_recordset(${JSON.stringify(rows.changedLots)}::json)
         AS r(user_id uuid, id uuid, remaining int, revoked_at timestamptz)
       WHERE l.user_id = r.user_id AND l.id = r.id
     ), new_transactions AS (
-      INSERT INTO credit_transactions (user_id, seq, id, type, amount, balance_after, reason, audio_id,
-        story_id, debit_seq, actor_id, idempotency_key, request_hash, effective_at, recorded_at, hash)
-      SELECT user_id, seq, id, type::credit_transaction_type, amount, balance_after, reason, audio_id,
+      INSERT INTO credit_transactions (user_id, seq, id, format, type, amount, balance_after, reason, audio_id,
+        story_id, debit_seq, actor_id, idempotency_key, request_hash, effective_at, recorded_at, lot_terms,
+        revoked_lots, hash)
+      SELECT user_id, seq, id, ${CHAIN_FORMAT}, type::credit_transaction_type, amount, balance_after, reason, audio_id,
              story_id, debit_seq, actor_id, idempotency_key, decode(request_hash, 'hex'), effective_at,
-             recorded_at, decode(hash, 'hex')
+             recorded_at, lot_terms::json, revoked_lots, decode(hash, 'hex')
       FROM json_to_recordset(${JSON.stringify(rows.transactions)}::json) AS r(user_id uuid, seq int, id uuid,
-        type text, amount int, balance_after int, reason text, audio_id uuid, story_id uuid, debit_seq int,
-        actor_id uuid, idempotency_key text, request_hash text, effective_at timestamptz,
-        recorded_at timestamptz, hash text)
+        type text, amount int, balance_after int, reason text, audio_id uuid, story_id uuid,
+        debit_seq int, actor_id uuid, idempotency_key text, request_hash text, effective_at timestamptz,
+        recorded_at timestamptz, lot_terms text, revoked_lots uuid[], hash text)
     ), new_allocations AS (
       INSERT INTO credit_allocations (user_id, seq, ordinal, lot_id, amount)
       SELECT user_id, seq, ordinal, lot_id, amount
       FROM json_to_recordset(${JSON.stringify(rows.allocations)}::json)
         AS r(user_id uuid, seq int, ordinal int, lot_id uuid, amount int)
     )
-    UPDATE credit_accounts a SET last_seq = r.last_seq, head_hash = decode(r.head_hash, 'hex')
+    UPDATE credit_accounts a SET last_seq = r.last_seq, head_hash = decode(r.head_hash, 'hex'),
+      uncovered_revocations = coalesce(r.uncovered_revocations, '{}')
     FROM json_to_recordset(${JSON.stringify(rows.accounts)}::json)
-      AS r(user_id uuid, read_seq int, last_seq int, head_hash text)
+      AS r(user_id uuid, read_seq int, last_seq int, head_hash text, uncovered_revocations uuid[])
     WHERE a.user_id = r.user_id AND a.last_seq = r.read_seq`;
 }

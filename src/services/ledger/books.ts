@@ -1,10 +1,12 @@
 import { asLotId, asUserId, type LotId, type UserId } from '../../domain/ids.js';
 import type { Book, RefundableDebit } from '../../domain/ledger/book.js';
+import { CHAIN_FORMAT } from '../../domain/ledger/chain.js';
 import type { Lot } from '../../domain/ledger/lots.js';
 import type { Tx } from '../../infra/db.js';
 import { writeAudit, type AuditAction } from '../audit.sql.js';
 import {
   lockAccounts,
+  readAllLots,
   readBalances,
   readByKeys,
   readDebits,
@@ -17,37 +19,38 @@ import {
 } from './books.sql.js';
 
 /**
- * The locked accounts of one batch. `books` lacks the accounts that do not exist and, when the caller
- * did not want to wait, those that another transaction holds.
+ * The locked accounts of one batch. `books` lacks accounts that do not exist and, without `wait`, those that another
+ * transaction holds.
  */
 export interface OpenBooks {
   readonly books: ReadonlyMap<UserId, Book>;
-  /** last_seq as it was read, to find out at the end what was posted. */
+  /** The `last_seq` of each account when it was read. `saveBooks` compares it with the row that it updates. */
   readonly readSeq: ReadonlyMap<UserId, number>;
-  /** What administrators did with it. */
+  /** Audit entries of administrators' actions in this batch. */
   readonly actions: AuditAction[];
 }
 
-/** Notes what an administrator did, to be written with it; what the product does by itself is no action. */
+/** Adds an administrator's action to the audit entries of the batch. Commands without an actor have no audit entry. */
 export function recordAction(open: OpenBooks, action: AuditAction): void {
   if (action.actorId !== null) open.actions.push(action);
 }
 
-/** Locks the accounts, reads the clock, then their balances. Hold the result only inside of `tx`. */
+/** Locks the accounts, reads the clock, then their balances. The result is valid only inside `tx`. */
 export async function openBooks(
   tx: Tx,
   userIds: readonly UserId[],
   options: { wait: boolean },
 ): Promise<OpenBooks> {
   const accounts = await lockAccounts(tx, [...new Set(userIds)], options.wait);
-  // One clock for the batch: read after the last of its locks.
+  // The whole batch has one clock, which is the latest reading under its locks.
   const now = new Date(Math.max(...accounts.map((account) => account.now.getTime())));
   const heads = new Map(
     (accounts.length === 0 ? [] : await readBalances(tx, accounts)).map((row) => [row.userId, row]),
   );
   const books = new Map<UserId, Book>();
   const readSeq = new Map<UserId, number>();
-  for (const { userId, lastSeq, headHash, closed } of accounts) {
+  for (const { userId, uncoveredRevocations, ...account } of accounts) {
+    const { lastSeq, headHash, closed, closedUntil } = account;
     const id = asUserId(userId);
     const head = heads.get(userId);
     readSeq.set(id, lastSeq);
@@ -55,6 +58,7 @@ export async function openBooks(
       userId: id,
       now: notBefore(now, head?.recordedAt),
       closed,
+      closedUntil,
       lastSeq,
       headHash,
       balance: head?.balance ?? 0,
@@ -62,24 +66,53 @@ export async function openBooks(
       entries: [],
       newLots: new Set(),
       changedLots: new Set(),
+      unsealedLots: [],
+      uncoveredRevocations: uncoveredRevocations?.map(asLotId) ?? [],
     });
+  }
+  const older = [...heads.values()].filter(({ format }) => format < CHAIN_FORMAT);
+  if (older.length > 0) {
+    await loadUnsealed(
+      tx,
+      books,
+      older.map(({ userId }) => userId),
+    );
   }
   return { books, readSeq, actions: [] };
 }
 
-/** As far as a clock is set back by its synchronisation, or differs between a server and its stand-in. */
+/**
+ * After the upgrade from format 1, the next transaction of an account covers the terms of all its lots, and lists those
+ * that are revoked. Until then, only the audit entry proves that a lot was revoked without a transaction.
+ */
+async function loadUnsealed(
+  tx: Tx,
+  books: ReadonlyMap<UserId, Book>,
+  userIds: readonly string[],
+): Promise<void> {
+  for (const row of await readAllLots(tx, userIds)) {
+    const book = books.get(asUserId(row.userId));
+    if (book === undefined) continue;
+    const lot = lotOfRow(row);
+    book.unsealedLots = [...book.unsealedLots, lot];
+    const isListed = lot.revokedAt === null || book.uncoveredRevocations.includes(lot.id);
+    if (!isListed) book.uncoveredRevocations = [...book.uncoveredRevocations, lot.id];
+  }
+}
+
+/** The greatest step back that is expected from time synchronisation, or between a database server and its stand-in. */
 const SMALL_STEP_BACK_MS = 5 * 60_000;
 
 /**
- * A history never runs backwards: while the clock has been set back a little, the account's time stands.
- * A clock that is further behind is believed, for then it was wrong before.
+ * Keeps `recorded_at` monotonic: after a small step back of the clock, the account's time stands still. A larger step
+ * is accepted, because then the clock was wrong before.
  */
 function notBefore(now: Date, last: Date | undefined): Date {
   const stepMs = last === undefined ? 0 : last.getTime() - now.getTime();
   return last !== undefined && stepMs > 0 && stepMs <= SMALL_STEP_BACK_MS ? last : now;
 }
 
-/** Puts the lots that hold points into the books; a debit needs them. */
+/** Adds the lots that hold points to the books. A debit needs them. */
 export async function loadOpenLots(tx: Tx, { books }: OpenBooks): Promise<void> {
   if (books.size === 0) return;
   for (const row of await readOpenLots(tx, [...books.keys()])) {
@@ -87,7 +120,7 @@ export async function loadOpenLots(tx: Tx, { books }: OpenBooks): Promise<void> 
   }
 }
 
-/** Puts these lots into the books, whatever has become of them. */
+/** Adds these lots to the books, in any state. */
 export async function loadLots(
   tx: Tx,
   { books }: OpenBooks,
@@ -98,7 +131,7 @@ export async function loadLots(
   }
 }
 
-/** The movements booked under these keys, by `userId key`. */
+/** The transactions with these idempotency keys, by `userId key`. */
 export async function loadKeyed(
   tx: Tx,
   wanted: readonly { userId: UserId; key: string }[],
@@ -107,7 +140,7 @@ export async function loadKeyed(
   return new Map(rows.map((row) => [`${row.userId} ${row.idempotencyKey}`, row]));
 }
 
-/** Puts the lots of these debits into the books. @returns the debits, by `userId seq` */
+/** Adds the lots of these debits to the books. @returns the debits, by `userId seq` */
 export async function loadDebits(
   tx: Tx,
   { books }: OpenBooks,
@@ -144,7 +177,7 @@ export function lotOfRow(row: LotRow): Lot {
   };
 }
 
-/** Writes what was posted. Nothing was posted: nothing is written. */
+/** Writes the posted transactions, changed lots and audit entries. If there are none, it writes nothing. */
 export async function saveBooks(tx: Tx, { books, readSeq, actions }: OpenBooks): Promise<void> {
   const moved = [...books.values()].filter(
     (book) => book.entries.length > 0 || book.changedLots.size > 0,
@@ -157,6 +190,7 @@ export async function saveBooks(tx: Tx, { books, readSeq, actions }: OpenBooks):
       read_seq: readSeq.get(book.userId),
       last_seq: book.lastSeq,
       head_hash: hex(book.headHash),
+      uncovered_revocations: unlessEmpty(book.uncoveredRevocations),
     })),
     newLots: moved.flatMap((book) => [...book.newLots].map((id) => lotRow(book, id))),
     changedLots: moved.flatMap((book) =>
@@ -172,6 +206,10 @@ export async function saveBooks(tx: Tx, { books, readSeq, actions }: OpenBooks):
   });
   if (written !== moved.length) throw new Error('An account moved although it was locked.');
 }
+
+/** Undefined members are left out of the JSON. */
+const unlessEmpty = <Item>(list: readonly Item[]): readonly Item[] | undefined =>
+  list.length === 0 ? undefined : list;
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
@@ -189,6 +227,8 @@ function lotRow(book: Book, id: Lot['id']): object {
     expires_at: lot.expiresAt,
     parent_lot_id: lot.parentLotId,
     period: lot.period,
+    price_minor: lot.priceMinor ?? undefined,
+    currency: lot.currency ?? undefined,
   };
 }
 
@@ -209,6 +249,8 @@ function transactionRow(entry: Book['entries'][number]): object {
     request_hash: entry.requestHash === null ? null : hex(entry.requestHash),
     effective_at: entry.effectiveAt,
     recorded_at: entry.recordedAt,
+    lot_terms: entry.lotTerms.length === 0 ? undefined : JSON.stringify(entry.lotTerms),
+    revoked_lots: unlessEmpty(entry.revokedLots),
     hash: hex(entry.hash),
   };
 }

@@ -9,11 +9,11 @@ export interface ExpireRequest {
 }
 
 export interface ExpireOutcome {
-  /** The EXPIRY; null when someone else has booked it, or there was nothing to book. */
+  /** The number of the EXPIRY. Null when it was booked before, or when there was nothing to book. */
   readonly seq: number | null;
 }
 
-/** Takes what lapsed lots still hold out of the books. Refusals: LOCKED also when there is no such account. */
+/** Books the expiry of lapsed lots that still hold points. Refusals: LOCKED also when there is no such account. */
 export const settleExpirations: Settle<ExpireRequest, ExpireOutcome> = async (
   tx,
   requests,

@@ -4,98 +4,100 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import { busy, DomainError, notFound } from '../../domain/errors.js';
 import type { UserId } from '../../domain/ids.js';
 import type { Book, BookedEntry } from '../../domain/ledger/book.js';
-import { transact, type Db, type Tx } from '../../infra/db.js';
+import { isLockRefused, transact, type Db, type Tx } from '../../infra/db.js';
 
-/** What one request came to, with the movements that it made. */
+/** The result of one request, with the ledger transactions that it made. */
 export interface Settled<Result> {
   readonly result: Result;
   readonly entries: readonly BookedEntry[];
 }
 
-/** The answer to one request of a batch. `LOCKED`: someone else holds the account at the moment. */
+/** The answer to one request of a batch. `LOCKED` means that another transaction holds a row that the request needs. */
 export type Settlement<Result> = Settled<Result> | DomainError | typeof LOCKED;
 export const LOCKED = Symbol('locked');
 
-/** Settles a list of requests, for any number of users, inside of the caller's transaction. */
+/** Settles a list of requests, for any number of users, in the caller's transaction. */
 export type Settle<Request, Result> = (
   tx: Tx,
   requests: readonly Request[],
   options: { wait: boolean },
 ) => Promise<readonly Settlement<Result>[]>;
 
-/** A command in the singular: rides with whoever asks at the same time. */
+/** A command for one request. Concurrent requests are settled in one batch. */
 export type Command<Request, Result> = (request: Request) => Promise<Result>;
 
-/** Told of every command when it has been committed or refused. */
+/** Is told of every command after it has been committed or refused. */
 export interface Observer<Request> {
   settled(request: Request, entries: readonly BookedEntry[], durationMs: number): void;
   refused(request: Request, error: DomainError, durationMs: number): void;
 }
 
-/** Bounds the memory and the length of one transaction. */
+/** Bounds the memory and the duration of one transaction. */
 const MOST_IN_A_BATCH = 256;
-/** How often, and at most how many milliseconds apart, a held account is looked at before that. */
-const MOST_LOOKS = 60;
-const LONGEST_LOOK_MS = 100;
-
 /**
- * Who waits in the database's own queue does so with a connection in their hand: of all commands together only so
- * many may that most connections stay free.
+ * How long requests for a locked account poll for its lock before they wait for it in Postgres, and the longest pause
+ * between two attempts.
  */
-export const waitingRoom = (connections: number): LimitFunction =>
-  pLimit(Math.max(1, Math.floor(connections / 3)));
+const LOOKING_MS = 3_000;
+const LONGEST_PAUSE_MS = 100;
 
 /**
- * Group commit: while one batch is being committed the next one gathers, and an idle server waits for
- * nothing. A batch never waits for an account: requests for one that another process holds gather for
- * that account alone and are tried again in a moment, without a connection in their hands, so that busy
- * accounts delay nobody else, however many there are. A batch that fails is tried again one by one, so
- * that one poisoned request harms nobody.
- * @param waiting shared by all commands of the process
+ * Limits that all commands of a process share, so that requests for locked rows leave most of the connection pool to
+ * others.
+ */
+export interface WaitingRooms {
+  /** Requests that poll for free rows. Each attempt holds a connection for a moment. */
+  readonly looking: LimitFunction;
+  /** Requests that wait for a lock in Postgres. Each holds a connection while it waits. */
+  readonly waiting: LimitFunction;
+}
+
+export const waitingRooms = (connections: number): WaitingRooms => ({
+  looking: pLimit(Math.max(1, Math.floor(connections / 3))),
+  waiting: pLimit(Math.max(1, Math.floor(connections / 3))),
+});
+
+/**
+ * Group commit: while one batch is committing, the next one gathers. An idle server does not wait for more requests. A
+ * batch never waits for a row lock. Requests for a locked account, or for a locked narration, gather for that account
+ * alone and are tried again with backoff, without holding a connection in between. So locked accounts do not delay
+ * others, however many there are. A batch that fails is split, so that a request that the database refuses does not
+ * affect the others.
  */
 export function groupCommit<Request extends { userId: UserId }, Result>(
-  { db, waiting }: { readonly db: Db; readonly waiting: LimitFunction },
+  { db, looking, waiting }: WaitingRooms & { readonly db: Db },
   settle: Settle<Request, Result>,
   observer: Observer<Request>,
 ): Command<Request, Result> {
   type Batch = readonly Request[];
   type Settlements = readonly Settlement<Result>[];
 
-  async function settleBatch(requests: Batch, options: { wait: boolean }): Promise<Settlements> {
-    try {
-      return await transact(db, (tx) => settle(tx, requests, options));
-    } catch (error) {
-      if (error instanceof DomainError || requests.length === 1) {
-        return requests.map(() => refusalOf(error));
-      }
-      const settlements: Settlement<Result>[] = [];
-      for (const request of requests) settlements.push(...(await settleBatch([request], options)));
-      return settlements;
-    }
-  }
-
-  const door = gatherWhileBusy((requests: Batch) => settleBatch(requests, { wait: false }));
+  const door = gatherWhileBusy((requests: Batch) =>
+    settleBatch(db, settle, requests, { wait: false }),
+  );
   const busyAccounts = new Map<UserId, Gatherer<Request, Settlement<Result>>>();
 
-  /** Settles those that have not been: of a batch that had to be tried one by one some may have been let in. */
+  /** Settles the requests that are still LOCKED, because some of a batch may have been settled when it was split. */
   async function settleRest(
     requests: Batch,
     before: Settlements,
     options: { wait: boolean },
   ): Promise<Settlements> {
     const isOpen = (_: unknown, index: number): boolean => before[index] === LOCKED;
-    const answers = (await settleBatch(requests.filter(isOpen), options)).values();
+    const answers = (await settleBatch(db, settle, requests.filter(isOpen), options)).values();
     return before.map((settled) =>
       settled === LOCKED ? (answers.next().value ?? LOCKED) : settled,
     );
   }
 
-  /** Looks again and again; whoever is never let in waits in the database's own queue, at last. */
+  /** Polls with backoff. A request that stays LOCKED until the deadline waits for the lock in Postgres. */
   async function settleWhenFree(requests: Batch): Promise<Settlements> {
     let settlements: Settlements = requests.map(() => LOCKED);
-    for (let tries = 0; tries < MOST_LOOKS && settlements.includes(LOCKED); tries += 1) {
-      await sleep(Math.random() * Math.min(LONGEST_LOOK_MS, 2 ** tries));
-      settlements = await settleRest(requests, settlements, { wait: false });
+    const deadline = performance.now() + LOOKING_MS;
+    for (let tries = 0; settlements.includes(LOCKED) && performance.now() < deadline; tries += 1) {
+      await sleep(Math.random() * Math.min(LONGEST_PAUSE_MS, 2 ** tries));
+      const sofar = settlements;
+      settlements = await looking(() => settleRest(requests, sofar, { wait: false }));
     }
     if (!settlements.includes(LOCKED)) return settlements;
     if (waiting.activeCount >= waiting.concurrency)
@@ -103,7 +105,7 @@ export function groupCommit<Request extends { userId: UserId }, Result>(
     return waiting(() => settleRest(requests, settlements, { wait: true }));
   }
 
-  /** At the account's own door, which is there for as long as someone stands at it. */
+  /** Waits in the account's own queue, which exists only while a request waits in it. */
   async function waitFor(request: Request): Promise<Settlement<Result>> {
     const { userId } = request;
     const doorOfOne = busyAccounts.get(userId) ?? gatherWhileBusy(settleWhenFree);
@@ -128,20 +130,69 @@ export function groupCommit<Request extends { userId: UserId }, Result>(
   };
 }
 
+/**
+ * Settles a batch in one transaction. Without `wait` it does not wait for other transactions: their accounts and
+ * narrations are skipped, and any other lock is refused after a moment (`lockAccounts` sets the timeout). A batch that
+ * fails, or that a lock refuses, is split, so that one request with locked or invalid rows does not affect the others.
+ * A single request whose rows are locked is LOCKED or, with `wait`, BUSY.
+ * @param onSplit is called with the error whenever a batch is split
+ */
+export async function settleBatch<Request, Result>(
+  db: Db,
+  settle: Settle<Request, Result>,
+  requests: readonly Request[],
+  options: { readonly wait: boolean; readonly onSplit?: (error: unknown) => void },
+): Promise<readonly Settlement<Result>[]> {
+  try {
+    return await transact(db, (tx) => settle(tx, requests, options));
+  } catch (error) {
+    const isHeld = isLockRefused(error);
+    if (requests.length === 1) return [isHeld && !options.wait ? LOCKED : refusalOf(error)];
+    // The database cannot be reached, so smaller batches would fail as well.
+    if (error instanceof DomainError && !isHeld) return requests.map(() => error);
+    options.onSplit?.(error);
+    const settlements: Settlement<Result>[] = [];
+    // The batch has already waited for the lock once, so its parts do not wait again.
+    const wait = options.wait && !isHeld;
+    for (const part of split(requests))
+      settlements.push(...(await settleBatch(db, settle, part, { ...options, wait })));
+    if (!options.wait || wait) return settlements;
+    return settlements.map((settlement) => (settlement === LOCKED ? refusalOf(error) : settlement));
+  }
+}
+
+/**
+ * Splits a batch into about as many parts as each part has requests, because this takes fewer transactions than one for
+ * each request if a single request of a large batch fails.
+ */
+function split<Request>(requests: readonly Request[]): (readonly Request[])[] {
+  const length = Math.max(1, Math.floor(Math.sqrt(requests.length)));
+  const parts: (readonly Request[])[] = [];
+  for (let start = 0; start < requests.length; start += length)
+    parts.push(requests.slice(start, start + length));
+  return parts;
+}
+
+/** An error that is no refusal becomes INTERNAL with its cause, and only its own request gets it. */
+function refusalOf(error: unknown): DomainError {
+  if (error instanceof DomainError) return error;
+  return new DomainError('INTERNAL', 'The command could not be settled.', {}, { cause: error });
+}
+
 interface Gatherer<Request, Answer> {
   ask(request: Request): Promise<Answer>;
-  /** Nobody waits for an answer. */
+  /** Whether no request waits for an answer. */
   isIdle(): boolean;
 }
 
-/** Hands requests over in batches: those that come while one is being answered make the next. */
+/** Passes requests on in batches. Requests that arrive while a batch is being answered make the next one. */
 function gatherWhileBusy<Request, Answer>(
   answerAll: (requests: readonly Request[]) => Promise<readonly Answer[]>,
 ): Gatherer<Request, Answer> {
   let asking = 0;
   let last: Promise<unknown> = Promise.resolve();
   let running: Promise<unknown> = last;
-  // An answer that is an Error would be thrown by the loader: it is wrapped.
+  // Answers are wrapped, because the loader would throw an answer that is an Error.
   const door = new DataLoader<Request, { answer: Answer }>(
     async (requests) => {
       const batch = answerAll(requests);
@@ -172,13 +223,7 @@ function gatherWhileBusy<Request, Answer>(
   };
 }
 
-/** What is no refusal is INTERNAL, with its cause, and thrown to its own caller only. */
-function refusalOf(error: unknown): DomainError {
-  if (error instanceof DomainError) return error;
-  return new DomainError('INTERNAL', 'The command could not be settled.', {}, { cause: error });
-}
-
-/** Settles one request against its account; a refusal is its answer and touches no other. */
+/** Settles one request against its account. A refusal is the answer to this request only. */
 export function answer<Result>(
   book: Book | undefined,
   decide: (book: Book) => Result,
@@ -189,7 +234,7 @@ export function answer<Result>(
     return { result: decide(book), entries: book.entries.slice(before) };
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
-    // What is half booked must not be saved with the others.
+    // A half-booked command must not be saved with the others.
     if (book.entries.length > before)
       throw new Error('A command was refused after it had booked.', { cause: error });
     return error;

@@ -5,16 +5,24 @@ import type { CreditSource } from '../../domain/ledger/lots.js';
 import type { Observer, Settlement } from './group-commit.js';
 
 export type LedgerCommand =
-  'grant' | 'bulk-grant' | 'monthly-grant' | 'debit' | 'refund' | 'expire' | 'revoke';
+  | 'sign-up'
+  | 'grant'
+  | 'bulk-grant'
+  | 'monthly-grant'
+  | 'debit'
+  | 'refund'
+  | 'expire'
+  | 'revoke'
+  | 'bulk-revoke';
 
 type Facts = Pick<App, 'log' | 'metrics'>;
 
-/** What a rule refuses is no failure. */
+/** Only these codes are failures. All others are refusals by a rule. */
 const WENT_WRONG: ReadonlySet<ErrorCode> = new Set(['BUSY', 'INTERNAL']);
 
 /**
- * Writes a line of the log for every movement, when it is committed, and counts it. `sourceOf` names
- * the source of a command that is about one lot.
+ * Logs every ledger transaction after its commit, and counts commands and points. `sourceOf` gives the source for the
+ * metrics where a command has no transaction that tells it.
  */
 export function observe<Request extends { readonly userId: string }>(
   { log, metrics }: Facts,
@@ -35,7 +43,7 @@ export function observe<Request extends { readonly userId: string }>(
       metrics.ledgerCommandSeconds.observe({ command }, durationMs / 1000);
       if (command === 'refund' && WENT_WRONG.has(error.code)) metrics.refundFailures.inc();
       const { userId } = request;
-      // A cause means that something went wrong, not that a rule said no.
+      // A cause means that something failed. A refusal by a rule has none.
       const unexpected = error.cause === undefined ? {} : { err: error.cause };
       log.warn({ command, userId, code: error.code, ...unexpected }, 'ledger command refused');
     },
@@ -60,7 +68,7 @@ function recordMovements(
   }
 }
 
-/** Tells of what a caller of a plural command got, once its transaction is committed. */
+/** Reports the settlements of a plural command to the observer, after the commit of its transaction. */
 export function observeAll<Request extends { readonly userId: string }, Result>(
   observer: Observer<Request>,
   requests: readonly Request[],

@@ -19,7 +19,7 @@ export interface RefundOutcome {
   readonly seq: number | null;
 }
 
-/** Gives debits back. Refusals: NOT_FOUND (no such debit); LOCKED also when there is no such account. */
+/** Refunds debits. Refusals: NOT_FOUND (no such debit); LOCKED also when there is no such account. */
 export const refundSettler =
   (policy: RefundPolicy): Settle<RefundRequest, RefundOutcome> =>
   async (tx, requests, options) => {
@@ -33,7 +33,7 @@ export const refundSettler =
     return settlements;
   };
 
-/** Posts refunds to books that are open already, for commands that do more than refund. */
+/** Posts refunds to books that are already open, for commands that do more than refund. */
 export async function postRefunds(
   tx: Tx,
   open: OpenBooks,
@@ -51,7 +51,7 @@ export async function postRefunds(
       const debited = debits.get(key);
       if (debited === undefined) throw notFound('debit');
       const booked = refund(book, debited, policy, request);
-      // Given back now: the next request of this batch for the same debit finds nothing.
+      // The debit is refunded now, so that another request for it in the same batch finds nothing outstanding.
       debits.set(key, { ...debited, parts: [] });
       if (booked !== null) {
         recordAction(open, {
@@ -59,6 +59,12 @@ export async function postRefunds(
           action: 'refundAudio',
           target: booked.audioId,
           reason: request.reason,
+          details: {
+            userId: request.userId,
+            debitSeq: request.debitSeq,
+            seq: booked.seq,
+            amount: booked.amount,
+          },
           at: book.now,
         });
       }

@@ -1,32 +1,71 @@
 import { conflict, notFound } from '../../domain/errors.js';
 import type { LotId, UserId } from '../../domain/ids.js';
 import { revoke, type Book } from '../../domain/ledger/book.js';
-import { keys } from '../../domain/ledger/idempotency.js';
-import { loadKeyed, loadLots, openBooks, recordAction, saveBooks } from './books.js';
+import { assertSameRequest, keys } from '../../domain/ledger/idempotency.js';
+import type { Lot } from '../../domain/ledger/lots.js';
+import { revokePart } from '../../domain/ledger/revoke-part.js';
+import { changed } from '../audit.sql.js';
+import {
+  loadKeyed,
+  loadLots,
+  openBooks,
+  recordAction,
+  saveBooks,
+  type OpenBooks,
+} from './books.js';
 import { answer, type Settle } from './group-commit.js';
 
 export interface RevokeRequest {
   readonly userId: UserId;
   readonly lotId: LotId;
-  /** Refuse when the lot holds another number of points by now; null: whatever it holds. */
+  /** Undefined revokes all that is left. That needs no key, because a lot is revoked as a whole only once. */
+  readonly part?: RevokedPart;
+  /** The request is refused when the lot holds another number of points. Null accepts any number. */
   readonly expectedRemaining: number | null;
   readonly reason: string;
-  /** Null when the product does it by itself. */
+  /** Null when the server revokes by itself. */
   readonly actorId: UserId | null;
+  /**
+   * SHA-256 of the order, when the lot is revoked by an order for many. Then the order's audit entry covers the lot.
+   */
+  readonly orderHash?: Uint8Array;
+}
+
+export interface RevokedPart {
+  /** Points. */
+  readonly amount: number;
+  /** With the operation as its prefix. */
+  readonly idempotencyKey: string;
+  /** SHA-256 of the request. */
+  readonly requestHash: Uint8Array;
 }
 
 export interface RevokeOutcome {
-  /** The REVOCATION; null when there was nothing left to forfeit. */
+  /** The number of the REVOCATION. Null when there was nothing left to forfeit. */
   readonly seq: number | null;
+  /** Whether the lot had been revoked, or the key of the part was known. Then this is the first result. */
+  readonly replayed: boolean;
 }
 
-/** A movement that was booked before. */
-type Booked = { readonly seq: number; readonly amount: number } | undefined;
+/** A transaction that was booked before. */
+interface Booked {
+  readonly seq: number;
+  readonly amount: number;
+  readonly requestHash: Uint8Array | null;
+}
+
+/** A request with the open book of its account. */
+interface Asked {
+  readonly open: OpenBooks;
+  readonly book: Book;
+  readonly request: RevokeRequest;
+  readonly bookedUnder: (key: string) => Booked | undefined;
+}
 
 /**
- * Revokes lots. Twice is once: the second is answered with what the first one did.
- * Refusals: NOT_FOUND (no such lot), CONFLICT (expectedRemaining differs); LOCKED also when there is no
- * such account.
+ * Revokes lots, or parts of them. Idempotent: a repeated request is answered with the first result.
+ * Refusals: NOT_FOUND (no such lot), CONFLICT (expectedRemaining differs, or less is left than the part),
+ * IDEMPOTENCY_KEY_REUSED; LOCKED also when there is no such account.
  */
 export const settleRevocations: Settle<RevokeRequest, RevokeOutcome> = async (
   tx,
@@ -39,46 +78,83 @@ export const settleRevocations: Settle<RevokeRequest, RevokeOutcome> = async (
     options,
   );
   await loadLots(tx, open, requests);
-  const known = new Map<string, Booked>(
-    await loadKeyed(
-      tx,
-      requests.flatMap(({ userId, lotId }) => [
-        { userId, key: keys.revoke(lotId) },
-        { userId, key: keys.expire(lotId) },
-      ]),
+  const wanted = requests.flatMap(({ userId, lotId, part }) =>
+    (part === undefined ? [keys.revoke(lotId), keys.expire(lotId)] : [part.idempotencyKey]).map(
+      (key) => ({ userId, key }),
     ),
   );
+  const known = new Map<string, Booked>(await loadKeyed(tx, wanted));
   const settlements = requests.map((request) =>
     answer(open.books.get(request.userId), (book) => {
-      const bookedUnder = (key: string): Booked => known.get(`${request.userId} ${key}`);
-      if (isRevoked(book, request.lotId)) return repeated(bookedUnder, request);
-      assertExpected(request, book.lots.get(request.lotId)?.remaining ?? 0);
-      const { userId: _userId, lotId: target, expectedRemaining: _expected, ...about } = request;
-      const booked = revoke(book, request.lotId, about);
-      for (const entry of book.entries)
-        known.set(`${entry.userId} ${entry.idempotencyKey ?? ''}`, entry);
-      recordAction(open, { ...about, action: 'revokeCreditLot', target, at: book.now });
-      return { seq: booked?.seq ?? null };
+      const { userId, part } = request;
+      const bookedUnder = (key: string): Booked | undefined => known.get(`${userId} ${key}`);
+      const asked = { open, book, request, bookedUnder };
+      const outcome = part === undefined ? revokeAll(asked) : revokeSome(asked, part);
+      for (const entry of book.entries) known.set(`${userId} ${entry.idempotencyKey ?? ''}`, entry);
+      return outcome;
     }),
   );
   await saveBooks(tx, open);
   return settlements;
 };
 
-function isRevoked(book: Book, lotId: LotId): boolean {
-  const lot = book.lots.get(lotId);
+function lotOf({ book, request }: Asked): Lot {
+  const lot = book.lots.get(request.lotId);
   if (lot === undefined) throw notFound('lot');
-  return lot.revokedAt !== null;
+  return lot;
 }
 
-/** The first answer again. What was expected then is what the first one found: alive, or lapsed. */
-function repeated(bookedUnder: (key: string) => Booked, request: RevokeRequest): RevokeOutcome {
+function revokeAll(asked: Asked): RevokeOutcome {
+  const { book, request, bookedUnder } = asked;
+  const lot = lotOf(asked);
+  if (lot.revokedAt !== null) return repeated(bookedUnder, request);
+  assertExpected(request, lot.remaining);
+  const { reason, actorId, orderHash } = request;
+  const requestHash = orderHash === undefined ? {} : { requestHash: orderHash };
+  const seq = revoke(book, lot.id, { reason, actorId, ...requestHash })?.seq ?? null;
+  if (orderHash === undefined) recordRevocation(asked, lot, seq);
+  return { seq, replayed: false };
+}
+
+function revokeSome(asked: Asked, part: RevokedPart): RevokeOutcome {
+  const { book, request, bookedUnder } = asked;
+  const { amount, idempotencyKey, requestHash } = part;
+  const first = bookedUnder(idempotencyKey);
+  if (first !== undefined) {
+    assertSameRequest(first.requestHash, requestHash);
+    return { seq: first.seq, replayed: true };
+  }
+  const lot = lotOf(asked);
+  assertExpected(request, lot.remaining);
+  const { reason, actorId } = request;
+  const about = { reason, actorId, idempotencyKey, requestHash };
+  const { seq } = revokePart(book, lot, amount, about);
+  recordRevocation(asked, lot, seq);
+  return { seq, replayed: false };
+}
+
+/** @param lot as it was before the revocation */
+function recordRevocation(asked: Asked, lot: Lot, seq: number | null): void {
+  const { open, book, request } = asked;
+  const { userId, actorId, reason, part } = request;
+  const remaining = changed(lot.remaining, lotOf(asked).remaining);
+  // The amount tells reconciliation that this entry does not revoke the whole lot.
+  const details = { userId, seq, ...(part && { amount: part.amount }), remaining };
+  const [action, target] = ['revokeCreditLot', lot.id];
+  recordAction(open, { actorId, action, target, reason, details, at: book.now });
+}
+
+/**
+ * The first result again. `expectedRemaining` is compared with the lot as the first request found it, spendable or
+ * lapsed.
+ */
+function repeated(bookedUnder: Asked['bookedUnder'], request: RevokeRequest): RevokeOutcome {
   const revocation = bookedUnder(keys.revoke(request.lotId));
   const found = revocation ?? bookedUnder(keys.expire(request.lotId));
   if (request.expectedRemaining !== 0 || revocation !== undefined) {
     assertExpected(request, -(found?.amount ?? 0));
   }
-  return { seq: revocation?.seq ?? null };
+  return { seq: revocation?.seq ?? null, replayed: true };
 }
 
 function assertExpected({ expectedRemaining }: RevokeRequest, remaining: number): void {

@@ -1,34 +1,32 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '../../app.js';
-import { accountSuspended, unauthenticated } from '../../domain/errors.js';
 import { readCreditsVersion } from '../credits/credits.sql.js';
 import { findAudio, type AudioView } from '../narrations/audios.js';
 import { countAgainstLimit } from '../limits.js';
-import type { Viewer } from '../sessions/viewer.js';
+import { requireSession, type Viewer } from '../sessions/viewer.js';
 import { topics, type Follower } from './followers.js';
 
-/** Who follows. */
+/** The client of a subscription. */
 export interface Subscriber {
   readonly viewer: Viewer;
-  /** Aborted when they have gone. */
+  /** Aborted when the client has disconnected. */
   readonly signal: AbortSignal;
 }
 
-/** How something stands, and after which time it may stand otherwise without anybody telling. */
+/** A state, and how long it may be valid without a notice of a change. */
 interface State<Value> {
   readonly value: Value;
-  /** The same as long as nothing that is followed has changed. */
+  /** Equal for equal states. */
   readonly version: string;
   readonly goodForMs: number;
 }
 
-/** Nobody sees more than ten changes a second: what changes meanwhile is told together. */
+/** At most ten events a second for each subscription. Changes in between are combined. */
 const BETWEEN_MS = 100;
 
 /**
- * One of the viewer's narrations, each time its status or progress changes, beginning with how it stands.
- * @throws NOT_FOUND, RATE_LIMITED, BUSY; and while it is followed UNAUTHENTICATED or ACCOUNT_SUSPENDED, when the
- *   session has ended
+ * One of the viewer's narrations, first in its present state and then whenever its status or progress changes.
+ * @throws NOT_FOUND, RATE_LIMITED, BUSY; later UNAUTHENTICATED or ACCOUNT_SUSPENDED, when the session has ended
  */
 export function followAudio(
   app: App,
@@ -44,8 +42,9 @@ export function followAudio(
 }
 
 /**
- * The viewer's points, each time they change, also because some of them lapse. Beginning to follow counts as a read
- * of them, or whoever comes again and again would read without a limit. @throws as followAudio
+ * The viewer's points, first in their present state and then whenever they change, including by expiry or by the next
+ * month's allowance. Each subscription is counted as one read of points, because reconnecting clients could otherwise
+ * read without a limit. @throws like followAudio
  */
 export async function followCredits(
   app: App,
@@ -54,8 +53,8 @@ export async function followCredits(
   const { userId } = subscriber.viewer;
   await countAgainstLimit(app, { limit: 'creditReads', by: 'account', whose: userId });
   return follow(app, subscriber, topics.credits(userId), async () => {
-    const { version, lapsesInMs } = await readCreditsVersion(app.db, userId);
-    return { value: { userId }, version, goodForMs: lapsesInMs ?? Infinity };
+    const { version, changesInMs } = await readCreditsVersion(app.points, userId);
+    return { value: { userId }, version, goodForMs: changesInMs ?? Infinity };
   });
 }
 
@@ -66,7 +65,7 @@ async function follow<Value>(
   read: () => Promise<State<Value>>,
 ): Promise<AsyncGenerator<Value>> {
   const standing = topics.standing(viewer.userId);
-  // Followed first and read then: what changes in between is told.
+  // Follows before it reads, so that a change in between is not missed.
   const follower = app.followers.follow(viewer.userId, [topic, standing]);
   signal.addEventListener('abort', follower.stop, { once: true });
   try {
@@ -86,7 +85,7 @@ async function* tellStates<Value>(
   try {
     let told = '';
     for (let state = first; ; state = await read()) {
-      // What was noted before it was read the last time is told once more.
+      // A change from before the last read is reported again, so equal versions are not sent twice.
       if (state.version !== told) yield state.value;
       told = state.version;
       await sleep(BETWEEN_MS);
@@ -98,7 +97,9 @@ async function* tellStates<Value>(
   }
 }
 
-/** @returns whether there is something to tell; otherwise it is over. @throws when the session has ended */
+/**
+ * @returns whether there may be a new state; false when the subscription has ended. @throws when the session has ended
+ */
 async function waitForChange(
   app: App,
   viewer: Viewer,
@@ -106,18 +107,11 @@ async function waitForChange(
   { topic, goodUntil }: { topic: string; goodUntil: number },
 ): Promise<boolean> {
   for (let changed = false; ;) {
-    // Looked at before anything is told: from memory, unless somebody told of a change.
-    const { endsInMs } = await mustBeSignedIn(app, viewer);
+    // The session is checked before each event. This needs no query unless a change was noticed.
+    const { endsInMs } = await requireSession(app, viewer);
     if (changed) return true;
     const heard = await follower.changes(Math.min(endsInMs, goodUntil - performance.now()));
     if (heard === null) return false;
     changed = heard.has(topic) || performance.now() >= goodUntil;
   }
-}
-
-async function mustBeSignedIn(app: App, viewer: Viewer): Promise<{ endsInMs: number }> {
-  const state = await app.sessionStates.find(viewer.userId, viewer.sessionId);
-  if (state === undefined) throw unauthenticated('The session has ended.');
-  if (state.suspended) throw accountSuspended();
-  return state;
 }

@@ -1,53 +1,59 @@
 import { busy, rateLimited } from '../../domain/errors.js';
 import type { Listener } from '../../infra/notices.js';
 
-/** The channel on which it is told what has changed; the payload is the topic. */
+/** The channel of notices about changes. The payload is a topic. */
 export const LIVE_CHANNEL = 'talebank_live';
 
-/** What can be followed: as the database's triggers write it, and a person's sessions and standing. */
+/**
+ * The topics. The database's triggers write the first two, and `standing` is a user's sessions, role and suspension.
+ */
 export const topics = {
   audio: (userId: string, audioId: string): string => `audio ${userId} ${audioId}`,
   credits: (userId: string): string => `credits ${userId}`,
   standing: (userId: string): string => `standing ${userId}`,
 };
 
-/** Someone who waits for changes. What is told while they are busy is kept: each topic once, however often. */
+/** A client that waits for changes. Changes between two calls are kept, each topic once. */
 export interface Follower {
   /**
    * Waits until something has changed since the last call.
-   * @param withinMs at most so long: then nothing has
-   * @returns the topics; null when it is over
+   * @param withinMs the longest wait in milliseconds; the result is empty when nothing has changed by then
+   * @returns the topics that have changed; null when the follower was stopped
    */
   changes(withinMs: number): Promise<ReadonlySet<string> | null>;
-  /** Ends it. */
+  /** Stops the follower. */
   readonly stop: () => void;
 }
 
-/** Who waits for what, in this process. */
+/** The followers of this process. */
 export interface Followers {
   /**
-   * @param whose what is followed; they may have so many followers
+   * Adds a follower.
+   * @param whose the user whose data is followed; the number of followers is limited for each
    * @throws RATE_LIMITED, BUSY
    */
   follow(whose: string, wanted: readonly string[]): Follower;
   count(): number;
-  /** For LIVE_CHANNEL. */
+  /** The users who have followers. */
+  people(): string[];
+  /** The listener of LIVE_CHANNEL. */
   readonly live: Listener;
-  /** For the channel that tells whose sessions or standing have changed. */
+  /** The listener of the channel that announces changes of sessions, roles and suspensions. */
   readonly standing: Listener;
-  /** Ends all of them. */
+  /** Stops all followers. */
   close(): void;
 }
 
-/** In one process. */
+/** The limit of one process. */
 const MOST_OF_ALL = 20_000;
 const COME_AGAIN_SECONDS = 60;
 
 type Hear = (topic: string) => void;
 
 /**
- * An idle follower is a few objects and a timer; a change costs those who follow it.
- * @param mostOfOne how many one person may have, in this process
+ * Creates the registry of followers. An idle follower is a few objects and a timer, and a change only costs its
+ * followers.
+ * @param mostOfOne the limit for one user in this process
  */
 export function createFollowers(mostOfOne: number): Followers {
   const byTopic = new Map<string, Set<Hear>>();
@@ -75,6 +81,7 @@ export function createFollowers(mostOfOne: number): Followers {
   return {
     follow,
     count: () => count,
+    people: () => [...byPerson.keys()],
     live: {
       heard: tell,
       missed: () => {
@@ -85,7 +92,7 @@ export function createFollowers(mostOfOne: number): Followers {
       heard: (userId) => {
         tell(topics.standing(userId));
       },
-      // What was missed on one channel was missed on both, and the other one says so.
+      // Both channels use one connection, so the listener of LIVE_CHANNEL wakes all followers.
       missed: () => undefined,
     },
     close: () => {
@@ -95,7 +102,7 @@ export function createFollowers(mostOfOne: number): Followers {
   };
 }
 
-/** @param onStop called once, when it is over */
+/** @param onStop is called once, when the follower stops */
 function createFollower(onStop: () => void): { follower: Follower; hear: Hear } {
   let heard = new Set<string>();
   let wake = (): void => undefined;
@@ -123,10 +130,10 @@ function createFollower(onStop: () => void): { follower: Follower; hear: Hear } 
   };
 }
 
-/** As long as a timer can wait. */
+/** The longest time that a timer can wait. */
 const LONGEST_MS = 2 ** 31 - 1;
 
-/** Until `arm`'s argument is called, or so long has passed. */
+/** Waits until the function that `arm` gets is called, or until the time has passed. */
 const waitFor = (withinMs: number, arm: (resolve: () => void) => void): Promise<void> =>
   new Promise((resolve) => {
     const timer =

@@ -5,14 +5,14 @@ import { settleExpirations, type ExpireRequest } from '../ledger/expirations.js'
 import { countMoved, settleInBulk } from '../ledger/in-bulk.js';
 import { observe } from '../ledger/observed.js';
 import { readLapsedLots, type LapsedLot } from './maintenance.sql.js';
-import { giveWay, type TaskOutcome } from './task.js';
+import { giveWay, lanesWhen, type TaskOutcome } from './task.js';
 
 const LOTS_IN_A_BATCH = 500;
 
 /**
- * The sweep: books what lapsed lots still hold as EXPIRY, oldest first. It waits for nobody: a lot whose
- * account is held at the moment is left for the next sweep. Several may run at once, and
- * one that is interrupted has done what it has done: the lots themselves say what is left.
+ * The sweep: books the expiry of lapsed lots that still hold points, oldest first. It does not wait for locks. A lot
+ * whose account is locked is left for the next sweep. Several sweeps may run at the same time, and an interrupted one
+ * loses nothing, because the lots themselves tell which are left.
  */
 export async function expireCredits(app: App, signal?: AbortSignal): Promise<TaskOutcome> {
   const until = await readLedgerClock(app.db);
@@ -20,24 +20,26 @@ export async function expireCredits(app: App, signal?: AbortSignal): Promise<Tas
   let processed = 0;
   let changed = 0;
   let after: LapsedLot | null = null;
-  for (;;) {
+  for (let isIdle = false; ;) {
     signal?.throwIfAborted();
     const startedAt = performance.now();
+    const lanes = lanesWhen(isIdle);
+    const limit = lanes * LOTS_IN_A_BATCH;
     const lots: LapsedLot[] = await readLapsedLots(app.db, {
       after,
       until,
-      limit: LOTS_IN_A_BATCH,
+      limit,
     });
     const requests = lots.map(({ userId, lotId }) => ({
       userId: asUserId(userId),
       lotId: asLotId(lotId),
     }));
     changed += countMoved(
-      await settleInBulk(app, settleExpirations, observer, requests, { patient: false }),
+      await settleInBulk(app, settleExpirations, observer, requests, { patient: false, lanes }),
     );
     processed += lots.length;
-    if (lots.length < LOTS_IN_A_BATCH) return { processed, changed };
+    if (lots.length < limit) return { processed, changed };
     after = lots.at(-1) ?? null;
-    await giveWay(app, startedAt);
+    isIdle = await giveWay(app, startedAt);
   }
 }

@@ -1,7 +1,7 @@
 import type { Reader } from '../../infra/db.js';
 
 /**
- * Those of these files that nobody knows: neither a recording, there or in the making, nor a sentence. No locks.
+ * Those of these files that belong neither to a recording, finished or in progress, nor to a sentence. No locks.
  * Indexes: renditions_pkey, spoken_sentences_key_idx, audios_rendition_hash_idx.
  */
 export async function readUnknownFiles(db: Reader, keys: readonly string[]): Promise<string[]> {
@@ -16,8 +16,9 @@ export async function readUnknownFiles(db: Reader, keys: readonly string[]): Pro
 }
 
 /**
- * Forgets a batch of sentences that are in no recording, and leases that nobody came back for, when they are so many
- * days old. @returns their files; null where there is none. Index: spoken_sentences_loose.
+ * Deletes a batch of rows that are older than `days`: sentences that are in no recording, and leases that were never
+ * released.
+ * @returns their files; null for a row without a file. Index: spoken_sentences_loose.
  */
 export async function dropLoose(
   db: Reader,

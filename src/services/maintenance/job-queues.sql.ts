@@ -1,18 +1,21 @@
 import type { Reader } from '../../infra/db.js';
 
-/** A queue and what is in it, as administrators see it. */
+/** A queue and its jobs, as administrators see it. */
 export interface JobQueueView {
   readonly name: string;
-  /** Waiting, also for the time of their next try. */
+  /** Waiting jobs, including those that wait for a retry. */
   readonly queued: number;
   readonly active: number;
-  /** Given up, and kept for a while. */
+  /** Jobs whose retries are used up. They are kept for a while. */
   readonly failed: number;
-  /** How long the oldest job has waited that could be taken; null when none waits. */
+  /** How long the oldest job has been due, in seconds. Null when no job is due. */
   readonly oldestQueuedSeconds: number | null;
 }
 
-/** No locks. Indexes: pg-boss' own, by name and state; failed jobs are searched among those kept of a queue. */
+/**
+ * All queues, without pg-boss' internal ones. No locks. Indexes: pg-boss' own, by name and state. Failed jobs are
+ * searched among the kept jobs of a queue.
+ */
 export function readJobQueues(db: Reader): Promise<JobQueueView[]> {
   return db.$queryRaw<JobQueueView[]>`
     SELECT q.name, live.queued, live.active, dead.failed, live.oldest AS "oldestQueuedSeconds"
@@ -31,7 +34,7 @@ export function readJobQueues(db: Reader): Promise<JobQueueView[]> {
     ORDER BY q.name`;
 }
 
-/** Jobs of a queue that were given up, oldest first, after a place. */
+/** Failed jobs of a queue after a given id, oldest first. */
 export function readFailedJobs(
   db: Reader,
   wanted: { queue: string; after: string; limit: number },

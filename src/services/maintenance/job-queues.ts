@@ -14,18 +14,19 @@ export const listJobQueues = (app: Pick<App, 'db'>): Promise<JobQueueView[]> =>
   readJobQueues(app.db);
 
 /**
- * Puts the jobs of a queue that were given up back to work, each for one more try. What they stood for may
- * be settled by now: then they have nothing to do.
- * @param actorId the administrator who does it
- * @returns how many
+ * Gives each failed job of a queue one more attempt. If its work has been settled meanwhile, the job does nothing.
+ * @param actorId the administrator
+ * @returns the number of jobs
  * @throws NOT_FOUND
  */
 export async function redriveJobs(app: App, queue: string, actorId: string): Promise<number> {
   const queues = isCleanText(queue) ? await readJobQueues(app.db) : [];
-  if (!queues.some(({ name }) => name === queue)) throw notFound('queue');
+  const found = queues.find(({ name }) => name === queue);
+  if (found === undefined) throw notFound('queue');
+  const details = { failed: found.failed };
   const at = new Date();
   await transact(app.db, (tx) =>
-    writeAudit(tx, [{ actorId, action: 'redriveJobs', target: queue, reason: null, at }]),
+    writeAudit(tx, [{ actorId, action: 'redriveJobs', target: queue, reason: null, details, at }]),
   );
   let redriven = 0;
   for (let after = FIRST_ID; ;) {

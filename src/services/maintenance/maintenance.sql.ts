@@ -1,7 +1,7 @@
 import { FIRST_ID } from '../../domain/ids.js';
 import type { Reader } from '../../infra/db.js';
 
-/** Connections of this database, ours aside, that are in the middle of something. No locks. */
+/** The number of other connections to this database that are not idle. No locks. */
 export async function countBusyConnections(db: Reader): Promise<number> {
   const [row] = await db.$queryRaw<{ busy: number }[]>`
     SELECT count(*)::int AS busy FROM pg_stat_activity
@@ -10,7 +10,7 @@ export async function countBusyConnections(db: Reader): Promise<number> {
   return row?.busy ?? 0;
 }
 
-/** Where a walk through lapsed lots has come to. */
+/** The position of a walk over lapsed lots. */
 export interface LapsedLot {
   readonly userId: string;
   readonly lotId: string;
@@ -18,8 +18,8 @@ export interface LapsedLot {
 }
 
 /**
- * Lapsed lots that hold points, oldest first, after a place. No locks: what they hold is read again
- * under their accounts' locks. Index: credit_lots_lapsing.
+ * Lapsed lots that hold points, oldest first, after a given one. No locks, because their points are read again under
+ * the accounts' locks. Index: credit_lots_lapsing.
  */
 export function readLapsedLots(
   db: Reader,
@@ -28,27 +28,26 @@ export function readLapsedLots(
   const { after, until, limit } = wanted;
   return db.$queryRaw<LapsedLot[]>`
     SELECT user_id AS "userId", id AS "lotId", expires_at AS "expiresAt" FROM credit_lots
-    WHERE remaining > 0 AND revoked_at IS NULL AND expires_at IS NOT NULL
+    WHERE is_open AND revoked_at IS NULL AND expires_at IS NOT NULL
       AND expires_at <= ${until}::timestamptz
       AND (expires_at, user_id, id) > (coalesce(${after?.expiresAt ?? null}::timestamptz, '-infinity'),
         ${after?.userId ?? FIRST_ID}::uuid, ${after?.lotId ?? FIRST_ID}::uuid)
     ORDER BY expires_at, user_id, id LIMIT ${limit}`;
 }
 
-/** Points in lapsed lots that were not booked yet. Index: credit_lots_lapsing. */
+/** Points in lapsed lots whose expiry is not booked yet. Index: credit_lots_lapsing. */
 export async function readLapsedPoints(db: Reader): Promise<number> {
   const [row] = await db.$queryRaw<{ points: number }[]>`
     SELECT coalesce(sum(remaining), 0)::float8 AS points
     FROM credit_lots, (SELECT ledger_now() AS now OFFSET 0) clock
-    WHERE remaining > 0 AND revoked_at IS NULL AND expires_at IS NOT NULL AND expires_at <= clock.now`;
+    WHERE is_open AND revoked_at IS NULL AND expires_at IS NOT NULL AND expires_at <= clock.now`;
   return row?.points ?? 0;
 }
 
 /**
- * The next users who are to get a month's allowance and have not: active, verified, with an amount
- * above 0. No locks: a second grant is refused by the ledger. The sub-select with its LIMIT is looked up
- * for each user; as a join it would read every lot of the month for every batch. Indexes: users_monthly,
- * credit_lots_one_a_period.
+ * The next users who are entitled to a month's allowance and have not got it: active, verified, with an amount above 0.
+ * No locks, because the ledger refuses a second grant. The sub-select with LIMIT is one look-up for each user. A join
+ * would read every lot of the month for every batch. Indexes: users_monthly, credit_lots_one_a_period.
  */
 export function readMonthlyRecipients(
   db: Reader,

@@ -5,12 +5,12 @@ import { failAudioQueue } from '../queues.js';
 import type { TaskOutcome } from './task.js';
 
 const AT_ONCE = 100;
-/** A narration and its job are one commit: what has no job for so long has lost it. */
+/** A narration and its job are one commit, so that a narration without a job for this long has lost it. */
 const ABANDONED_AFTER_MS = 60_000;
 
 /**
- * The reaper: settles narrations in the making whose job is gone, however it went, as those are settled that could
- * not be made. Safe to repeat and to run twice at once. One that cannot be settled now is left for the next run.
+ * The reaper: fails and refunds unfinished narrations whose job is gone for any reason. Idempotent, and safe to run in
+ * several processes at once. A narration that cannot be settled now is left for the next run.
  */
 export async function reapStuckAudio(app: App, signal?: AbortSignal): Promise<TaskOutcome> {
   let [processed, changed] = [0, 0];

@@ -2,6 +2,7 @@ import type { App } from '../../app.js';
 import { transact } from '../../infra/db.js';
 import { writeAudit } from '../audit.sql.js';
 import { readLedgerClock } from '../ledger/clock.sql.js';
+import { makeAnchor } from '../anchors/make-anchor.js';
 import { reconcileCredits } from '../reconciliation/reconcile.js';
 import { expireCredits } from './expire-credits.js';
 import { grantMonthlyCredits } from './grant-monthly-credits.js';
@@ -27,16 +28,17 @@ const TASKS: Readonly<
   EXPIRE_CREDITS: expireCredits,
   GRANT_MONTHLY_CREDITS: grantMonthlyCredits,
   RECONCILE_CREDITS: async (app, signal) => {
-    const { accounts } = await reconcileCredits(app, signal);
-    return { processed: accounts, changed: 0 };
+    const reconciliation = await reconcileCredits(app, { signal });
+    await makeAnchor(app, reconciliation, signal);
+    return { processed: reconciliation.accounts, changed: 0 };
   },
   REAP_STUCK_AUDIO: reapStuckAudio,
   PRUNE_SESSIONS: prune,
 };
 
 /**
- * Runs a task that is otherwise run by the clock. Safe to run while another process is at it.
- * @param signal stops it between two batches; what was done is done
+ * Runs a scheduled task now. Several processes may run it at the same time.
+ * @param signal stops the task between two batches; finished batches stay
  */
 export async function runMaintenance(
   app: App,
@@ -62,14 +64,21 @@ export async function runMaintenance(
   }
 }
 
-/** An administrator's run: noted in the audit log. */
+/** Runs a task for an administrator. The audit entry is written first, so it cannot say what the task changes. */
 export async function requestMaintenance(
   app: App,
   task: MaintenanceTask,
   actorId: string,
 ): Promise<MaintenanceResult> {
   const at = await readLedgerClock(app.db);
-  const action = { actorId, action: 'runMaintenance', target: task, reason: null, at };
+  const action = {
+    actorId,
+    action: 'runMaintenance',
+    target: task,
+    reason: null,
+    details: null,
+    at,
+  };
   await transact(app.db, (tx) => writeAudit(tx, [action]));
   return runMaintenance(app, task);
 }

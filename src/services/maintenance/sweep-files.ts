@@ -2,16 +2,16 @@ import type { App } from '../../app.js';
 import { dropLoose, readUnknownFiles } from './files.sql.js';
 import { giveWay, type TaskOutcome } from './task.js';
 
-/** What is younger may be on its way into the books. */
+/** Younger files are spared, because their rows may not be committed yet. */
 const SPARED_MS = 24 * 3_600_000;
-/** A sentence that is in no recording by then belongs to a narration that nobody has tried again. */
+/** A sentence that is in no recording by then belongs to a narration that was not tried again. */
 const LOOSE_KEPT_DAYS = 30;
 const AT_ONCE = 500;
 
 /**
- * Removes what nobody needs: files that were begun and never finished, sentences of narrations that were given up,
- * and files that are in no book, for a process that is killed may leave all of these. Safe to repeat and to
- * interrupt. `processed` counts the files that it looked at.
+ * Removes unneeded files, because a killed process may leave them: unfinished files, sentences of narrations that were
+ * given up, and files without a row in the database. Idempotent, and safe to interrupt. `processed` is the number of
+ * files that it listed.
  */
 export async function sweepFiles(app: App, signal?: AbortSignal): Promise<TaskOutcome> {
   const before = new Date(Date.now() - SPARED_MS);
@@ -43,7 +43,8 @@ async function removeUnknown(app: App, keys: readonly string[], before: Date): P
   const startedAt = performance.now();
   let removed = 0;
   for (const key of await readUnknownFiles(app.db, keys)) {
-    // Somebody may have made it anew since it was listed, or be about to use it: looked at once more, just before.
+    // Checked again just before the removal, because the file may have been remade since it was listed, or be about to
+    // be used.
     const file = await app.storage.stat(key);
     if (file === null || file.modifiedAt >= before) continue;
     if ((await readUnknownFiles(app.db, [key])).length === 0) continue;

@@ -51,7 +51,7 @@ export async function listAudio(
   return pageOf(rows, window, cursors, (audio) => audio.id);
 }
 
-/** One of the user's own narrations. @throws NOT_FOUND, the same for someone else's */
+/** One of the user's own narrations. @throws NOT_FOUND, also for another user's */
 export async function findAudio(app: App, userId: string, id: string): Promise<AudioView> {
   const audio = isId(id)
     ? await app.db.audio.findUnique({ where: { userId_id: { userId, id } } })
@@ -60,7 +60,7 @@ export async function findAudio(app: App, userId: string, id: string): Promise<A
   return audio;
 }
 
-/** The user's narration of a text in a voice, whatever became of it. */
+/** The user's narration of a text in a voice, in any state. */
 export function findNarration(app: App, key: NarrationKey): Promise<AudioView | null> {
   const { userId, storyId, textHash, voiceId } = key;
   return app.db.audio.findUnique({
@@ -106,7 +106,7 @@ async function audiosOf(
   });
 }
 
-/** The viewer's narrations of a story, newest first; with a voice, only those in it. */
+/** The viewer's narrations of a story, newest first. With a voice, only those in that voice. */
 export async function audiosOfStory(
   loader: { load(key: string): Promise<AudioView[] | undefined> },
   viewer: { userId: string } | null,
@@ -118,10 +118,10 @@ export async function audiosOfStory(
   return voiceId === null ? audios : audios.filter((audio) => audio.voiceId === voiceId);
 }
 
-/** How long it plays; null unless READY. */
+/** The playing time in seconds. Null unless READY. */
 export const durationSeconds = ({ status, durationMs }: AudioView): number | null =>
   status === 'READY' && durationMs !== null ? durationMs / 1000 : null;
 
-/** Bytes of the MP3; null unless READY. */
+/** The length of the MP3 in bytes. Null unless READY. */
 export const readyLength = ({ status, lengthBytes }: AudioView): number | null =>
   status === 'READY' ? lengthBytes : null;

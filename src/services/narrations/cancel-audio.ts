@@ -7,9 +7,9 @@ import { lockNarration, writeEnding } from './narrations.sql.js';
 import { endAttempt } from './settle-attempt.js';
 
 /**
- * Stops one of the viewer's narrations and gives its points back: CANCELLED, the refund and the end of the job
- * are one commit. One that has ended without a recording is left as it is, so that twice is once.
- * @throws NOT_FOUND; CONFLICT for one that is READY, or was and is made once more; BUSY
+ * Cancels one of the viewer's narrations and refunds it. CANCELLED, the refund and the end of the job are one commit.
+ * Idempotent, because a narration that has ended without a recording is not changed.
+ * @throws NOT_FOUND; CONFLICT for a narration that is READY, or that is being remade; BUSY
  */
 export async function cancelAudio(
   app: App,
@@ -24,18 +24,18 @@ export async function cancelAudio(
     if (found === undefined) throw notFound('audio');
     if (found.status === 'READY')
       throw conflict('This narration is ready: there is nothing to stop.');
-    // It was ready, and points are not given back for what could be heard.
+    // It was READY before, and a narration that could be heard is not refunded.
     if (found.remade)
       throw conflict('This narration is made once more because its recording was lost.');
     const debitSeq = await writeEnding(tx, { ...audio, attempt: found.attempt }, ending);
-    // Whoever has the job already finds that it may not write any more.
+    // A worker that is running the job finds that its claim is not valid any more.
     if (debitSeq !== undefined) await app.queue.cancel(tx, app.synthesizeAudio.name, found.jobId);
     return debitSeq;
   });
   return audio;
 }
 
-/** What came back of the last debit. @param transactions of one narration, oldest first */
+/** The refund of the last debit, if there is one. @param transactions of one narration, oldest first */
 export function lastRefund(transactions: readonly TransactionView[]): TransactionView | null {
   const last = transactions.at(-1);
   return last?.type === 'REFUND' ? last : null;

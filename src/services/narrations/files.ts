@@ -5,7 +5,7 @@ import { FileMissingError, type ByteRange } from '../../infra/storage/storage.js
 
 export { contentTypeOf } from '../../infra/storage/storage.js';
 
-/** Whether a recording's files are there, and the MP3 whole. */
+/** Whether a recording's files exist, and the MP3 has its full length. */
 export async function isStored(
   app: App,
   { hash, lengthBytes }: { readonly hash: string; readonly lengthBytes: number },
@@ -16,7 +16,9 @@ export async function isStored(
   return mp3?.lengthBytes === lengthBytes && vtt != null;
 }
 
-/** @returns null when the file has gone, perhaps since somebody looked */
+/**
+ * Opens a file for reading. @returns null when the file is gone, because it may have been deleted since it was checked
+ */
 export async function openFile(app: App, key: string, range: ByteRange): Promise<Readable | null> {
   try {
     return await app.storage.read(key, range);

@@ -1,8 +1,8 @@
-import type { Tx } from '../../infra/db.js';
+import { Prisma, type Tx } from '../../infra/db.js';
 
 export type AudioStatus = 'QUEUED' | 'PROCESSING' | 'READY' | 'FAILED' | 'CANCELLED';
 
-/** What makes a narration the same one. */
+/** The unique key of a narration. */
 export interface NarrationKey {
   readonly userId: string;
   readonly storyId: string;
@@ -17,10 +17,10 @@ export interface NarrationStateRow extends NarrationKey {
 }
 
 /**
- * How asked-for narrations stand. Under the accounts' locks: only the holder of an account's lock
- * starts a new attempt. Index: audios_user_id_story_id_text_hash_voice_id_key; asking for the first one
- * from there on, in its order, leaves no other: a plan that was made while the table was small would go
- * through all of a user's narrations.
+ * The states of the requested narrations. Under the accounts' locks, because only the holder of an account's lock
+ * starts a new attempt. Index: audios_user_id_story_id_text_hash_voice_id_key. The query takes the first row from the
+ * key on in the order of this index, so that the planner can use no other. A plan made while the table was small would
+ * scan all narrations of a user.
  */
 export function readNarrationStates(
   tx: Tx,
@@ -41,6 +41,23 @@ export function readNarrationStates(
     WHERE (a.story_id, a.text_hash, a.voice_id) = (w.story_id, w.text_hash, w.voice_id)`;
 }
 
+/**
+ * Locks narrations that a new attempt may be written to, and reads their states again. Without `wait`, narrations that
+ * another transaction holds are left out. Under the accounts' locks. Index: audios_pkey.
+ */
+export function lockNarrations(
+  tx: Tx,
+  wanted: readonly Pick<NarrationStateRow, 'userId' | 'id'>[],
+  wait: boolean,
+): Promise<NarrationStateRow[]> {
+  return tx.$queryRaw<NarrationStateRow[]>`
+    SELECT a.user_id AS "userId", a.story_id AS "storyId", a.text_hash AS "textHash",
+           a.voice_id AS "voiceId", a.id, a.status::text, a.attempt
+    FROM unnest(${wanted.map((one) => one.userId)}::uuid[], ${wanted.map((one) => one.id)}::uuid[]) AS w(user_id, id)
+    JOIN audios a USING (user_id, id)
+    ORDER BY a.user_id, a.id FOR NO KEY UPDATE OF a ${wait ? Prisma.empty : Prisma.sql`SKIP LOCKED`}`;
+}
+
 export interface AudioRequestRow {
   readonly userId: string;
   readonly idempotencyKey: string;
@@ -49,7 +66,7 @@ export interface AudioRequestRow {
   readonly debitSeq: number | null;
 }
 
-/** What these keys were first used for. Index: audio_requests_pkey. */
+/** The requests that these keys were first used for. Index: audio_requests_pkey. */
 export function readAudioRequests(
   tx: Tx,
   wanted: readonly { userId: string; key: string }[],
@@ -71,8 +88,8 @@ export interface QueuedNarration extends NarrationKey {
 }
 
 /**
- * Writes narrations as QUEUED, new ones and new attempts of failed ones, and the keys they were asked
- * for with. Locks the rows, after the accounts.
+ * Writes narrations as QUEUED, which are new ones or new attempts of ended ones, and the keys of their requests. Locks
+ * the rows, after the accounts.
  */
 export async function writeNarrations(
   tx: Tx,
@@ -98,9 +115,9 @@ export async function writeNarrations(
 }
 
 /**
- * Queues a narration once more that is READY, as the same attempt, with a job of its own. Locks the row alone.
- * @param audio.readyAt when it became so: one that was made anew since then is left alone
- * @returns the attempt; undefined when it does not stand so any more. Indexes: audios_pkey, users_pkey.
+ * Queues a READY narration again, as the same attempt with a new job. Locks only the row.
+ * @param audio.readyAt when it became READY; a narration that was remade since then is left alone
+ * @returns the attempt; undefined when the state has changed or the user has left. Indexes: audios_pkey, users_pkey.
  */
 export async function writeQueuedAgain(
   tx: Tx,
@@ -116,19 +133,20 @@ export async function writeQueuedAgain(
   return row?.attempt;
 }
 
-/** How an attempt ends without a recording. */
+/** The end of an attempt without a recording. */
 export type Ending =
   | {
       readonly status: 'FAILED';
-      /** For people. */
+      /** Shown to users. */
       readonly reason: string;
     }
   | { readonly status: 'CANCELLED' };
 
 /**
- * Ends an attempt without a recording, unless it is settled already. With `claim`, only while that claim
- * holds; whoever else is at it can write nothing from here on. Locks the row, after the account.
- * @returns the debit to give back. Index: audios_pkey.
+ * Ends an attempt without a recording, unless it is settled already. With `claim`, it does so only while that claim is
+ * valid. The claim is incremented as a fencing token, so that another delivery cannot write any more. Locks the row,
+ * after the account.
+ * @returns the debit to refund; undefined when nothing was written. Index: audios_pkey.
  */
 export async function writeEnding(
   tx: Tx,
@@ -146,16 +164,16 @@ export async function writeEnding(
   return row?.debitSeq;
 }
 
-/** How a narration stands, for whoever stops it. */
+/** The state of a narration that is to be cancelled. */
 interface StoppableRow {
   readonly status: AudioStatus;
   readonly attempt: number;
   readonly jobId: string;
-  /** Made once more without a charge, because its recording was lost. */
+  /** Whether it is being remade without a charge, because its recording was lost. */
   readonly remade: boolean;
 }
 
-/** Locks the row, after the account: from here on it is neither finished nor failed. Index: audios_pkey. */
+/** Locks the row, after the account, so that the narration cannot finish or fail meanwhile. Index: audios_pkey. */
 export async function lockNarration(
   tx: Tx,
   audio: { userId: string; audioId: string },

@@ -7,10 +7,10 @@ import { line, parseRequest } from '../validation.js';
 const refundInput = z.object({ audioId: z.string(), reason: line(1, 500) });
 
 /**
- * Gives back what a narration cost, as an act of goodwill: the recording stays. What was given back
- * already is not given back again.
- * @param actorId the administrator who does it
- * @returns the REFUND; seq null when nothing was outstanding
+ * Refunds the debit of a narration as an act of goodwill. The recording stays. Points that were given back before are
+ * not given back again.
+ * @param actorId the administrator
+ * @returns the REFUND; seq is null when nothing was outstanding
  * @throws BAD_USER_INPUT, NOT_FOUND
  */
 export async function refundAudio(

@@ -6,13 +6,13 @@ import { findAudio } from './audios.js';
 import { isStored } from './files.js';
 import { writeQueuedAgain } from './narrations.sql.js';
 
-/** A storage that does not answer must not hold up who asks for what is there. */
+/** The longest wait for the storage, because a slow storage must not delay requests for narrations that exist. */
 const LOOK_WITHIN_MS = 1_000;
 
 /**
- * A recording that was paid for and whose file is lost, for a disk or a bucket may lose one, is made once more when
- * its owner asks for it: without a charge, and if it cannot be made its points come back, as those of any other.
- * While the storage cannot be asked it is left as it is.
+ * Queues a READY narration again if its files are lost, because a disk or a bucket may lose a file that was paid for.
+ * The owner is not charged, and if it cannot be remade, its debit is refunded like any other. If the storage does not
+ * answer, the narration is left as it is.
  */
 export async function remakeIfLost(
   app: App,

@@ -8,7 +8,7 @@ import { isCleanText } from '../../domain/text.js';
 import { priceOf } from '../../domain/pricing.js';
 import { readQuotableLots } from '../credits/credits.sql.js';
 import { lotOfRow } from '../ledger/books.js';
-import type { Viewer } from '../sessions/viewer.js';
+import { seesEverybody, type Viewer } from '../sessions/viewer.js';
 import { findStory, storiesById, type Story } from '../stories/stories.js';
 import { findVoice } from '../stories/voices.js';
 import { idempotencyKey, parseRequest, points } from '../validation.js';
@@ -32,7 +32,7 @@ const synthesizeInput = z.object({
   idempotencyKey: idempotencyKey.nullish().transform((key) => key ?? null),
 });
 
-/** What narrating the story costs now, in points. */
+/** The present price of narrating the story, in points. */
 export const priceOfStory = (app: App, story: Pick<Story, 'characterCount'>): number =>
   priceOf(story.characterCount, app.config.credits.unitSize);
 
@@ -41,7 +41,10 @@ interface Asked {
   readonly voiceId: string;
 }
 
-/** Also what is not in the library any more, when the viewer has a narration of it: that stays theirs. */
+/**
+ * Finds story and voice. A narration that the viewer has paid for can be requested even if its story or voice has been
+ * withdrawn.
+ */
 async function findAsked(
   app: App,
   viewer: Viewer,
@@ -49,7 +52,7 @@ async function findAsked(
 ): Promise<{ story: Story; voiceId: string }> {
   const { storyId, voiceId } = asked;
   try {
-    const unpublished = viewer.role === 'ADMIN';
+    const unpublished = seesEverybody(viewer);
     const story = await findStory(app, { id: storyId }, { unpublished });
     return { story, voiceId: (await findVoice(app, voiceId)).id };
   } catch (error) {
@@ -62,7 +65,7 @@ async function findAsked(
   }
 }
 
-/** The story of a narration that the viewer has paid for. */
+/** The story of a narration that the viewer has paid for, published or not. */
 async function findKept(
   app: App,
   { userId }: Viewer,
@@ -77,10 +80,9 @@ async function findKept(
 }
 
 /**
- * Asks for a narration. One that is there, or on its way, is returned without a charge; one whose recording is lost
- * is made once more.
- * @throws BAD_USER_INPUT, NOT_FOUND (story or voice), PRICE_CHANGED, INSUFFICIENT_CREDITS,
- *   IDEMPOTENCY_KEY_REUSED
+ * Requests a narration. One that exists or is being made is returned without a charge. One whose recording is lost is
+ * remade.
+ * @throws BAD_USER_INPUT, NOT_FOUND (story or voice), PRICE_CHANGED, INSUFFICIENT_CREDITS, IDEMPOTENCY_KEY_REUSED, BUSY
  */
 export async function synthesizeAudio(
   app: App,
@@ -88,8 +90,12 @@ export async function synthesizeAudio(
   input: SynthesizeAudioInput,
 ): Promise<NarrationOutcome & { userId: string }> {
   const request = parseRequest(synthesizeInput, input);
-  const { story, voiceId } = await findAsked(app, viewer, request);
   const { userId } = viewer;
+  // The allowance is spent before points that never lapse, so it must be granted before the debit chooses its lots.
+  const [{ story, voiceId }] = await Promise.all([
+    findAsked(app, viewer, request),
+    app.points.grantDue(userId),
+  ]);
   const outcome = await app.ledger.narrate({
     userId,
     storyId: story.id,
@@ -108,7 +114,7 @@ export async function synthesizeAudio(
 }
 
 export interface Quote {
-  /** All in points. */
+  /** Points, like `balance` and `shortfall`. */
   readonly requiredCredits: number;
   readonly balance: number;
   readonly affordable: boolean;
@@ -118,7 +124,11 @@ export interface Quote {
   readonly userId: string;
 }
 
-/** What narrating would cost now and which lots would pay. Changes nothing. @throws NOT_FOUND */
+/**
+ * The present price of a narration, and the lots that would pay. Changes nothing, except that a due allowance is
+ * granted.
+ * @throws NOT_FOUND
+ */
 export async function quoteNarration(
   app: App,
   viewer: Viewer,
@@ -132,7 +142,7 @@ export async function quoteNarration(
     textHash: story.textHash,
     voiceId,
   });
-  const rows = await readQuotableLots(app.db, userId);
+  const rows = await readQuotableLots(app.points, userId);
   const requiredCredits = priceOfStory(app, story);
   const plan = planDebit(rows.map(lotOfRow), requiredCredits, rows[0]?.now ?? new Date(0));
   return {

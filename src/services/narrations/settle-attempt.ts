@@ -17,12 +17,11 @@ interface SettledJob {
 }
 
 /**
- * Marks an attempt FAILED and gives its points back, in one commit with the end of the job. An attempt
- * that is settled already is left as it is, so this is safe to repeat. With `claim`, only while that
- * claim holds.
- * @param reason why, for people
- * @param job null: whoever has it will find the attempt settled
- * @returns whether there was anything to settle
+ * Marks an attempt FAILED and refunds it, in one commit with the end of the job. Idempotent, because an attempt that is
+ * settled already is not changed. With `claim`, it does so only while that claim is valid.
+ * @param reason the failure reason that users see
+ * @param job null when another delivery has the job; that delivery will find the attempt settled
+ * @returns whether there was an attempt to settle
  */
 export function failNarration(
   app: App,
@@ -38,26 +37,26 @@ export function failNarration(
   });
 }
 
-/** What people are told when nothing more can be said. */
+/** The failure reason when nothing more specific is known. */
 export const COULD_NOT_BE_MADE = 'The recording could not be made.';
 
-/** Settles what a worker has given up. @throws when it should be tried again */
+/** Settles an attempt whose job has used up its retries. @throws when it should be tried again */
 export async function failGivenUp(app: App, delivery: Delivery<NarrationJob>): Promise<void> {
   const job = { queueName: failAudioQueue.name, delivery };
   await failNarration(app, delivery.payload, COULD_NOT_BE_MADE, job);
 }
 
-/** As they stand in the history. */
+/** The reasons of refunds in the history. */
 const REFUND_REASONS: Readonly<Record<Ending['status'], string>> = {
   FAILED: 'The narration failed.',
   CANCELLED: 'The narration was cancelled.',
 };
 
 /**
- * Ends an attempt without a recording: how it ends and the refund are one commit.
- * @param end marks the narration; under the account's lock, for that is the order in which narrations are asked
- *   for. Returns the debit to give back; undefined when it was settled already
- * @returns whether there was anything to settle
+ * Ends an attempt without a recording. The end and the refund are one commit.
+ * @param end marks the narration, under the account's lock, because requests for narrations take the two locks in this
+ * order. It returns the debit to refund; undefined when the attempt was settled already.
+ * @returns whether there was an attempt to settle
  */
 export async function endAttempt(
   app: App,
@@ -69,7 +68,7 @@ export async function endAttempt(
   const refunded = await transact(app.db, (tx) =>
     endAndRefund(app, tx, asUserId(userId), ending, end),
   ).catch((error: unknown) => {
-    // What a rule refuses needs no second try.
+    // A refusal by a rule does not count, because a retry would not change it.
     if (!(error instanceof DomainError) || error.code === 'BUSY') app.metrics.refundFailures.inc();
     throw error;
   });

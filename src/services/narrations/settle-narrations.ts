@@ -6,9 +6,10 @@ import { isSpendable } from '../../domain/ledger/lots.js';
 import type { Tx } from '../../infra/db.js';
 import type { JobQueue, QueueDeclaration } from '../../infra/queue.js';
 import { loadOpenLots, openBooks, saveBooks } from '../ledger/books.js';
-import { answer, type Settle } from '../ledger/group-commit.js';
+import { answer, LOCKED, type Settle } from '../ledger/group-commit.js';
 import type { NarrationJob } from '../queues.js';
 import {
+  lockNarrations,
   readAudioRequests,
   readNarrationStates,
   writeNarrations,
@@ -22,7 +23,7 @@ export interface NarrationRequest extends NarrationKey {
   readonly userId: UserId;
   /** Points. */
   readonly price: number;
-  /** Refuse rather than charge more than this; null for no limit. */
+  /** The request is refused if the price is higher. Null for no limit. */
   readonly maxCredits: number | null;
   readonly reason: string;
   readonly idempotencyKey: string | null;
@@ -33,7 +34,7 @@ export interface NarrationOutcome {
   readonly audioId: string;
   /** The debit; null when an existing narration was returned without a charge. */
   readonly debitSeq: number | null;
-  /** Whether this request began an attempt; one that is repeated with its key does not. */
+  /** Whether this request began an attempt. A repeated request with its key does not. */
   readonly begun: boolean;
   /** Points that can be spent afterwards. */
   readonly balance: number;
@@ -41,15 +42,16 @@ export interface NarrationOutcome {
 
 interface Batch {
   readonly states: Map<string, Pick<NarrationStateRow, 'id' | 'status' | 'attempt'>>;
+  /** Narrations that need a new attempt, but whose rows another transaction holds. */
+  readonly held: ReadonlySet<string>;
   readonly known: Map<string, Pick<AudioRequestRow, 'requestHash' | 'audioId' | 'debitSeq'>>;
   readonly queued: Map<string, QueuedNarration>;
   readonly remembered: Parameters<typeof writeNarrations>[2][number][];
 }
 
 /**
- * Asks for narrations: debit, audio row and job are one commit or nothing.
- * Refusals: INSUFFICIENT_CREDITS, PRICE_CHANGED, IDEMPOTENCY_KEY_REUSED; LOCKED also when there is no
- * such account.
+ * Requests narrations. Debit, audio row and job are one commit. Refusals: INSUFFICIENT_CREDITS, PRICE_CHANGED,
+ * IDEMPOTENCY_KEY_REUSED; LOCKED also when there is no such account.
  */
 export const narrationSettler =
   (
@@ -64,9 +66,11 @@ export const narrationSettler =
     );
     const settleable = requests.filter((request) => open.books.has(request.userId));
     await loadOpenLots(tx, open);
-    const batch = await readBatch(tx, settleable);
+    const batch = await readBatch(tx, settleable, options);
     const settlements = requests.map((request) =>
-      answer(open.books.get(request.userId), (book) => narrate(book, batch, request)),
+      isHeld(batch, request)
+        ? LOCKED
+        : answer(open.books.get(request.userId), (book) => narrate(book, batch, request)),
     );
     await saveBooks(tx, open);
     const queued = [...batch.queued.values()];
@@ -77,24 +81,41 @@ export const narrationSettler =
     return settlements;
   };
 
-async function readBatch(tx: Tx, requests: readonly NarrationRequest[]): Promise<Batch> {
+async function readBatch(
+  tx: Tx,
+  requests: readonly NarrationRequest[],
+  { wait }: { wait: boolean },
+): Promise<Batch> {
   const keyed = requests.flatMap(({ userId, idempotencyKey: key }) =>
     key === null ? [] : [{ userId, key }],
   );
   const states = requests.length === 0 ? [] : await readNarrationStates(tx, requests);
   const known = keyed.length === 0 ? [] : await readAudioRequests(tx, keyed);
+  const over = states.filter(isOver);
+  const locked = over.length === 0 ? [] : await lockNarrations(tx, over, wait);
+  const isLocked = new Set(locked.map(identity));
   return {
-    states: new Map(states.map((row) => [identity(row), row])),
+    // The rows that were locked are newer, because a state may have changed after the first read.
+    states: new Map([...states, ...locked].map((row) => [identity(row), row])),
+    held: new Set(over.map(identity).filter((narration) => !isLocked.has(narration))),
     known: new Map(known.map((row) => [`${row.userId} ${row.idempotencyKey}`, row])),
     queued: new Map(),
     remembered: [],
   };
 }
 
+/** Whether it ended without a recording, so that a new request begins a new attempt. */
+const isOver = ({ status }: Pick<NarrationStateRow, 'status'>): boolean =>
+  status === 'FAILED' || status === 'CANCELLED';
+
+/** Whether the request must wait for a row. A repeated request with its key writes nothing and needs no row. */
+const isHeld = ({ held, known }: Batch, request: NarrationRequest): boolean =>
+  held.has(identity(request)) && !known.has(`${request.userId} ${request.idempotencyKey ?? ''}`);
+
 const identity = (key: NarrationKey): string =>
   `${key.userId} ${key.storyId} ${key.textHash} ${key.voiceId}`;
 
-/** Decides one request, in memory, under the account's lock. */
+/** Decides one request in memory, under the account's lock. */
 function narrate(book: Book, batch: Batch, request: NarrationRequest): NarrationOutcome {
   const key =
     request.idempotencyKey === null ? null : `${request.userId} ${request.idempotencyKey}`;
@@ -125,7 +146,7 @@ function findOrCharge(
   request: NarrationRequest,
 ): Omit<NarrationOutcome, 'balance'> {
   const existing = batch.states.get(identity(request));
-  if (existing !== undefined && existing.status !== 'FAILED' && existing.status !== 'CANCELLED') {
+  if (existing !== undefined && !isOver(existing)) {
     return { audioId: existing.id, debitSeq: null, begun: false };
   }
   if (request.maxCredits !== null && request.price > request.maxCredits) {

@@ -5,9 +5,9 @@ import { readAccountSnapshot, readExportedTransactions } from './export.sql.js';
 const TRANSACTIONS_AT_ONCE = 1_000;
 
 /**
- * A user's whole ledger, an object a line: the account, its lots, and every transaction as the chain
- * hashes it, so that it can be verified elsewhere. Reads a bounded part at a time. Movements that are
- * booked meanwhile are left out.
+ * Exports a user's whole ledger as objects, one for each line: the account, its lots, and every transaction with all
+ * fields that its hash covers, so that it can be verified elsewhere. Reads a bounded part at a time. Transactions that
+ * are booked meanwhile are left out.
  * @throws NOT_FOUND when the user has no account
  */
 export async function* exportAccount(

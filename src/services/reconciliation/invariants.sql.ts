@@ -1,21 +1,37 @@
 import { readAtLarge, type Db } from '../../infra/db.js';
+import { VIOLATIONS_MAX } from './chain.sql.js';
 
 /**
- * The invariants of the ledger, each a query that must return no row. `$1` and `$2` are the first and
- * the last user id to look at, so that the whole ledger is walked a range at a time; every query reads
- * the primary keys of its tables in order and takes no locks. The same text stands in docs/ledger.md,
- * and a test holds the two together.
+ * An invariant of the ledger: a query that must return no row. `$1` and `$2` are the first and the last user id, so
+ * that the ledger is checked a range at a time. Every query reads the primary keys of its tables in order and takes no
+ * locks. docs/ledger.md has the same texts, and a test compares the two.
  */
 export interface Invariant {
   readonly number: string;
   readonly description: string;
   /** Returns user_id and, where they apply, lot_id, seq and audio_id. */
   readonly sql: string;
-  /** Looks at the whole range in one go, because it is about what is going on now. */
+  /** Runs once over the whole range rather than part by part, because it is about the present state. */
   readonly atOnce?: true;
+  /** Reads no history, so that a check from checkpoints can run it for every account. */
+  readonly cheap?: true;
 }
 
-/** 9 and 10 read a history in order: see chain.sql.ts. */
+/**
+ * The terms of a lot in the form of `lot_terms`. A price without a currency, or a currency without a price, is
+ * included, because the comparison must detect it.
+ */
+export const LOT_TERMS = `concat('["', id, '","', source, '","', priority, '","', granted, '","',
+    to_char(granted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), '","',
+    to_char(expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), '","',
+    parent_lot_id, '",', to_json(coalesce(period, '')),
+    CASE WHEN price_minor IS NOT NULL OR currency IS NOT NULL
+      THEN concat(',"', price_minor, '",', to_json(coalesce(currency, ''))) END, ']')`;
+
+/**
+ * The invariants that are one query. Numbers 9 and 10 read a history in order (chain.sql.ts), and 16 the audit log
+ * (audit.sql.ts).
+ */
 export const INVARIANTS: readonly Invariant[] = [
   {
     number: '1',
@@ -31,6 +47,7 @@ WHERE l.user_id BETWEEN $1 AND $2 AND l.remaining <> coalesce(a.moved, 0)`,
   {
     number: '2',
     description: 'A lot holds at least nothing and at most what was granted.',
+    cheap: true,
     sql: `SELECT user_id, id AS lot_id
 FROM credit_lots
 WHERE user_id BETWEEN $1 AND $2 AND NOT (0 <= remaining AND remaining <= granted)`,
@@ -90,6 +107,7 @@ WHERE l.user_id BETWEEN $1 AND $2 AND a.user_id BETWEEN $1 AND $2 AND t.user_id 
     number: '7',
     description:
       'No lapsed lot holds points for longer than ten minutes, for the sweep runs every five; and no revoked lot holds any.',
+    cheap: true,
     sql: `SELECT user_id, id AS lot_id
 FROM credit_lots, (SELECT ledger_now() AS now OFFSET 0) clock
 WHERE user_id BETWEEN $1 AND $2 AND remaining > 0
@@ -126,7 +144,7 @@ HAVING sum(l.granted) <> sum(l.remaining) + coalesce(sum(m.gone), 0)
   {
     number: '12',
     description:
-      'A narration in the making has a live job, and one that failed or was cancelled is given back.',
+      'A narration in the making has a live job, one that failed or was cancelled is given back, and the debit that each names is there.',
     atOnce: true,
     sql: `SELECT u.user_id, u.id AS audio_id, u.debit_seq AS seq
 FROM audios u
@@ -142,7 +160,106 @@ JOIN credit_transactions d ON d.user_id = u.user_id AND d.audio_id = u.id AND d.
 WHERE u.user_id BETWEEN $1 AND $2 AND u.status IN ('FAILED', 'CANCELLED')
   AND -d.amount > coalesce((
     SELECT sum(r.amount) FROM credit_transactions r
-    WHERE r.user_id = d.user_id AND r.debit_seq = d.seq), 0)`,
+    WHERE r.user_id = d.user_id AND r.debit_seq = d.seq), 0)
+UNION ALL
+SELECT u.user_id, u.id, u.debit_seq
+FROM audios u
+LEFT JOIN credit_transactions d
+  ON d.user_id = u.user_id AND d.seq = u.debit_seq AND d.audio_id = u.id AND d.type = 'DEBIT'
+WHERE u.user_id BETWEEN $1 AND $2 AND d.seq IS NULL`,
+  },
+  {
+    number: '13',
+    description: 'A closed account holds no points, unless the job that erases it is still live.',
+    atOnce: true,
+    sql: `SELECT l.user_id, l.id AS lot_id
+FROM credit_accounts a
+JOIN credit_lots l ON l.user_id = a.user_id AND l.remaining > 0
+LEFT JOIN (
+  SELECT data->>'userId' AS user_id FROM pgboss.job
+  WHERE name = 'erase-account' AND state IN ('created', 'retry', 'active')
+) j ON j.user_id = a.user_id::text
+WHERE a.user_id BETWEEN $1 AND $2 AND l.user_id BETWEEN $1 AND $2 AND a.closed_at IS NOT NULL
+  AND j.user_id IS NULL`,
+  },
+  {
+    number: '14',
+    description:
+      'No transaction was recorded before the one in front of it, or lies more than five minutes in the future.',
+    sql: `SELECT user_id, seq
+FROM (
+  SELECT user_id, seq, recorded_at, lag(recorded_at) OVER (PARTITION BY user_id ORDER BY seq) AS before
+  FROM credit_transactions WHERE user_id BETWEEN $1 AND $2
+) t, (SELECT ledger_now() AS now OFFSET 0) clock
+WHERE recorded_at < before OR recorded_at > clock.now + interval '5 minutes'`,
+  },
+  {
+    number: '15',
+    description: 'The terms of each lot, and its revocation, are those that the hashes cover.',
+    sql: `WITH lots AS (
+  SELECT user_id, id, revoked_at, ${LOT_TERMS} AS terms
+  FROM credit_lots WHERE user_id BETWEEN $1 AND $2
+), heads AS (
+  SELECT a.user_id, coalesce(t.format, 2) AS format, a.uncovered_revocations, a.closed_at
+  FROM credit_accounts a
+  LEFT JOIN credit_transactions t
+    ON t.user_id = a.user_id AND t.seq = a.last_seq AND t.user_id BETWEEN $1 AND $2
+  WHERE a.user_id BETWEEN $1 AND $2
+), covered AS (
+  SELECT t.user_id, t.seq, e.terms->>0 AS lot_id, e.terms::text AS terms
+  FROM credit_transactions t CROSS JOIN LATERAL json_array_elements(t.lot_terms) AS e(terms)
+  WHERE t.user_id BETWEEN $1 AND $2
+), revoked AS (
+  SELECT user_id, seq, unnest(revoked_lots) AS lot_id FROM credit_transactions
+  WHERE user_id BETWEEN $1 AND $2 AND revoked_lots IS NOT NULL
+  UNION ALL
+  SELECT user_id, NULL, unnest(uncovered_revocations) FROM heads
+)
+SELECT c.user_id, c.seq, l.id AS lot_id
+FROM covered c LEFT JOIN lots l ON l.user_id = c.user_id AND l.id::text = c.lot_id
+WHERE l.terms IS DISTINCT FROM c.terms
+UNION ALL
+SELECT l.user_id, NULL, l.id
+FROM lots l JOIN heads h ON h.user_id = l.user_id AND h.format > 1
+WHERE NOT EXISTS (SELECT FROM covered c WHERE c.user_id = l.user_id AND c.lot_id = l.id::text)
+UNION ALL
+SELECT coalesce(l.user_id, r.user_id), r.seq, coalesce(l.id, r.lot_id)
+FROM (SELECT user_id, id FROM lots WHERE revoked_at IS NOT NULL) l
+FULL JOIN revoked r ON r.user_id = l.user_id AND r.lot_id = l.id
+LEFT JOIN heads h ON h.user_id = l.user_id
+WHERE l.id IS NULL OR (r.lot_id IS NULL AND h.format > 1)
+UNION ALL
+SELECT l.user_id, NULL, l.id
+FROM lots l JOIN heads h ON h.user_id = l.user_id
+WHERE l.revoked_at IS NOT NULL AND (h.closed_at <= l.revoked_at) IS NOT TRUE
+  AND NOT EXISTS (
+    SELECT FROM credit_allocations a JOIN credit_transactions t ON t.user_id = a.user_id AND t.seq = a.seq
+    WHERE a.user_id = l.user_id AND a.lot_id = l.id AND t.recorded_at = l.revoked_at
+      AND t.type IN ('EXPIRY', 'REVOCATION') AND (t.idempotency_key LIKE 'revoke-part:%') IS NOT TRUE
+      AND a.user_id BETWEEN $1 AND $2 AND t.user_id BETWEEN $1 AND $2)
+  AND NOT EXISTS (
+    SELECT FROM audit_entries e
+    WHERE e.action = 'revokeCreditLot' AND e.target = l.id::text AND e.at = l.revoked_at
+      AND (e.details->>'amount') IS NULL)
+  AND NOT EXISTS (
+    SELECT FROM credit_allocations a
+    JOIN credit_transactions t ON t.user_id = a.user_id AND t.seq = a.seq AND t.type = 'GRANT'
+    JOIN audit_entries e ON e.action = 'revokeBulkGrant' AND 'bulk:' || e.target = t.idempotency_key
+    WHERE a.user_id = l.user_id AND a.lot_id = l.id AND e.at <= l.revoked_at + interval '5 minutes'
+      AND a.user_id BETWEEN $1 AND $2 AND t.user_id BETWEEN $1 AND $2)`,
+  },
+  {
+    number: '17',
+    description: 'No history was cut or rewritten behind its checkpoint.',
+    cheap: true,
+    sql: `SELECT c.user_id, c.last_seq AS seq
+FROM credit_checkpoints c
+LEFT JOIN credit_accounts a ON a.user_id = c.user_id AND a.user_id BETWEEN $1 AND $2
+LEFT JOIN LATERAL (
+  SELECT t.hash FROM credit_transactions t WHERE t.user_id = c.user_id AND t.seq = c.last_seq LIMIT 1
+) t ON true
+WHERE c.user_id BETWEEN $1 AND $2
+  AND (coalesce(a.last_seq, -1) < c.last_seq OR (c.last_seq > 0 AND t.hash IS DISTINCT FROM c.head_hash))`,
   },
 ];
 
@@ -153,10 +270,7 @@ export interface ViolationRow {
   readonly audio_id?: string;
 }
 
-/** A ledger that is wrong everywhere must fit in memory too. */
-const MOST_VIOLATIONS = 10_000;
-
-/** What violates an invariant among users from one id to another, both included. */
+/** The rows that violate an invariant, for users from one id to another, both included. */
 export const readViolations = (
   db: Db,
   { sql }: Invariant,
@@ -164,7 +278,7 @@ export const readViolations = (
 ): Promise<ViolationRow[]> =>
   readAtLarge(db, (tx) =>
     tx.$queryRawUnsafe<ViolationRow[]>(
-      `SELECT * FROM (${sql}) violated LIMIT ${String(MOST_VIOLATIONS)}`,
+      `SELECT * FROM (${sql}) violated LIMIT ${String(VIOLATIONS_MAX)}`,
       from,
       to,
     ),

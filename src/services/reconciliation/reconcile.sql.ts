@@ -1,6 +1,6 @@
 import type { Reader, Tx } from '../../infra/db.js';
 
-/** Index: credit_transactions_pkey. */
+/** The ids of transactions by owner and number. Index: credit_transactions_pkey. */
 export function readTransactionIds(
   db: Reader,
   wanted: readonly { userId: string; seq: number }[],
@@ -13,9 +13,8 @@ export function readTransactionIds(
 }
 
 /**
- * Sets what remains in a user's lots to what their allocations say. Under the account's lock. Lots whose
- * allocations are impossible themselves are left alone. Indexes: credit_lots_pkey,
- * credit_allocations_user_id_lot_id_seq_idx.
+ * Sets `remaining` of a user's lots to the sum of their allocations. Under the account's lock. Lots are left alone if
+ * that sum is impossible. Indexes: credit_lots_pkey, credit_allocations_user_id_lot_id_seq_idx.
  */
 export function repairLots(
   tx: Tx,
@@ -33,11 +32,4 @@ export function repairLots(
     UPDATE credit_lots l SET remaining = wrong.after FROM wrong
     WHERE l.user_id = ${userId}::uuid AND l.id = wrong.id
     RETURNING l.id AS "lotId", wrong.before, wrong.after`;
-}
-
-/** How many there are, as the accounts know. Scans the accounts. */
-export async function countTransactions(db: Reader): Promise<number> {
-  const [row] = await db.$queryRaw<{ transactions: number }[]>`
-    SELECT coalesce(sum(last_seq), 0)::float8 AS transactions FROM credit_accounts`;
-  return row?.transactions ?? 0;
 }

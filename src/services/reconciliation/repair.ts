@@ -1,19 +1,19 @@
 import type { App } from '../../app.js';
 import { transact } from '../../infra/db.js';
-import { writeAudit } from '../audit.sql.js';
+import { changed, writeAudit } from '../audit.sql.js';
 import { lockAccounts } from '../ledger/books.sql.js';
 import { repairLots } from './reconcile.sql.js';
 import { verifyLedger } from './verify.js';
 
 type Facts = Pick<App, 'db' | 'log'>;
 
-/** The invariant that can be repaired: the only stored sum. */
+/** The invariant of `remaining`. Only this can be repaired, because it is the only stored sum. */
 const REMAINING = '1';
 
 /**
- * Sets what remains in lots to what their allocations say, where the two differ.
- * @param userId undefined for all
- * @returns how many lots were set right
+ * Sets `remaining` of lots to the sum of their allocations where the two differ.
+ * @param userId undefined for all users
+ * @returns the number of lots that were repaired
  */
 export async function repairLedger(app: Facts, userId: string | undefined): Promise<number> {
   const userIds = new Set<string>();
@@ -21,7 +21,8 @@ export async function repairLedger(app: Facts, userId: string | undefined): Prom
     app,
     (violations) => {
       for (const violation of violations)
-        if (violation.invariant === REMAINING) userIds.add(violation.userId);
+        if (violation.invariant === REMAINING && violation.userId !== null)
+          userIds.add(violation.userId);
       return Promise.resolve();
     },
     { userId },
@@ -31,7 +32,7 @@ export async function repairLedger(app: Facts, userId: string | undefined): Prom
   return repaired;
 }
 
-/** Under the account's lock and with an audit entry for each lot. History is never edited. */
+/** Repairs one account under its lock, with an audit entry for each lot. History is never edited. */
 async function repairAccount(app: Facts, userId: string): Promise<number> {
   const lots = await transact(app.db, async (tx) => {
     const [account] = await lockAccounts(tx, [userId], true);
@@ -41,6 +42,7 @@ async function repairAccount(app: Facts, userId: string): Promise<number> {
       actorId: null,
       action: 'ledger verify --repair',
       target: lotId,
+      details: { userId, remaining: changed(before, after) },
       reason: `remaining was ${String(before)}, its allocations say ${String(after)}`,
       at: account.now,
     }));

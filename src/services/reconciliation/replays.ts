@@ -2,53 +2,71 @@ import { asLotId } from '../../domain/ids.js';
 import type { CreditTransactionType } from '../../domain/ledger/chain.js';
 import type { CreditSource, Lot } from '../../domain/ledger/lots.js';
 import {
-  createReplay,
+  continueReplay,
   isComplete,
-  knowLots,
   replayEntry,
+  type Opening,
   type Replay,
   type ReplayedEntry,
 } from '../../domain/ledger/replay.js';
+import { readAtLarge } from '../../infra/db.js';
 import {
+  historiesOf,
   readReplays,
   REPLAY_INVARIANT,
   type EntryTuple,
   type LotTuple,
   type PartTuple,
+  type ReplayRow,
 } from './chain.sql.js';
 import { windowsOf, type Facts, type Part, type Report, type Violation } from './parts.js';
 
-/** Decides every movement of a part again. What a window leaves open is carried into the next. */
+/** Replays every transaction of a part. The state at the end of one window is carried into the next. */
 export async function checkReplays(app: Facts, part: Part, report: Report): Promise<void> {
   let carried = new Map<string, Replay>();
   for (const range of windowsOf(part)) {
-    const wrong: Violation[] = [];
-    const replays = new Map<string, Replay>();
-    for (const { userId, lots, entries } of await readReplays(app.db, range)) {
-      const replay = carried.get(userId) ?? createReplay();
-      replays.set(userId, replay);
-      knowLots(replay, lots.map(lotOf));
-      for (const entry of entries.map(entryOf)) {
-        if (replayEntry(replay, entry)) continue;
-        const lotId = entry.allocations[0]?.lotId ?? null;
-        const { number: invariant } = REPLAY_INVARIANT;
-        wrong.push({ invariant, userId, lotId, seq: entry.seq, audioId: null });
-      }
-    }
+    const rows = await readAtLarge(app.db, (tx) => readReplays(tx, historiesOf(range)));
+    const { replays, wrong } = replayRows(rows, (userId) => carried.get(userId));
     carried = replays;
     await report(wrong);
   }
-  const unfinished = [...carried].filter(([, replay]) => !isComplete(replay));
-  await report(
-    unfinished.map(([userId]) => ({
+  await report(unfinished(carried));
+}
+
+/**
+ * Replays transactions, each history from its state before them.
+ * @param openingOf undefined for a history that is read from its beginning
+ */
+export function replayRows(
+  rows: readonly ReplayRow[],
+  openingOf: (userId: string) => Replay | Opening | undefined,
+): { replays: Map<string, Replay>; wrong: Violation[] } {
+  const wrong: Violation[] = [];
+  const replays = new Map<string, Replay>();
+  for (const { userId, lots, entries } of rows) {
+    const replay = continueReplay(openingOf(userId), lots.map(lotOf));
+    replays.set(userId, replay);
+    for (const entry of entries.map(entryOf)) {
+      if (replayEntry(replay, entry)) continue;
+      const lotId = entry.allocations[0]?.lotId ?? null;
+      const { number: invariant } = REPLAY_INVARIANT;
+      wrong.push({ invariant, userId, lotId, seq: entry.seq, audioId: null });
+    }
+  }
+  return { replays, wrong };
+}
+
+/** Violations for histories that end in the middle of a refund, before all the transactions that must follow it. */
+export const unfinished = (replays: ReadonlyMap<string, Replay>): Violation[] =>
+  [...replays]
+    .filter(([, replay]) => !isComplete(replay))
+    .map(([userId]) => ({
       invariant: REPLAY_INVARIANT.number,
       userId,
       lotId: null,
       seq: null,
       audioId: null,
-    })),
-  );
-}
+    }));
 
 const dateOrNull = (at: number | null): Date | null => (at === null ? null : new Date(at));
 
@@ -72,6 +90,8 @@ const lotOf = ([
   revokedAt: dateOrNull(revoked),
   parentLotId: parent === null ? null : asLotId(parent),
   period: null,
+  priceMinor: null,
+  currency: null,
 });
 
 const partOf = ([lotId, amount]: PartTuple): ReplayedEntry['allocations'][number] => ({
@@ -85,6 +105,7 @@ const entryOf = ([
   effectiveAt,
   recordedAt,
   parts,
+  isPart,
   debit,
 ]: EntryTuple): ReplayedEntry => ({
   seq,
@@ -92,6 +113,7 @@ const entryOf = ([
   effectiveAt: new Date(effectiveAt),
   recordedAt: new Date(recordedAt),
   allocations: parts.map(partOf),
+  isPart,
   debit:
     debit === null
       ? null

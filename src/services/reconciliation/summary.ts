@@ -2,20 +2,22 @@ import type { App } from '../../app.js';
 import type { UserView } from '../accounts/people.js';
 import { listHistory, listLots } from '../credits/credits.js';
 import { readBalancesBySource } from '../credits/credits.sql.js';
+import { plainReader } from '../ledger/allowances.js';
 
 const MOST_LINES = 20;
 
 const day = (at: Date | null): string =>
   at?.toISOString().slice(0, 19).replace('T', ' ') ?? 'never';
 
-/** A user's account for a person at a terminal: the balance, the newest lots, the newest movements. */
+/** A user's account as lines for a terminal: the balance, the newest lots, the newest transactions. */
 export async function summariseAccount(
   app: Pick<App, 'db'>,
   user: UserView,
 ): Promise<readonly string[]> {
-  const sources = await readBalancesBySource(app.db, [user.id]);
-  const lots = await listLots(app, user.id, { first: MOST_LINES });
-  const history = await listHistory(app, user.id, { first: MOST_LINES });
+  const points = plainReader(app.db);
+  const sources = await readBalancesBySource(points, [user.id]);
+  const lots = await listLots({ points }, user.id, { first: MOST_LINES });
+  const history = await listHistory({ points }, user.id, { first: MOST_LINES });
   const balance = sources.reduce((sum, row) => sum + row.balance, 0);
   return [
     `${user.email} (${user.id})`,

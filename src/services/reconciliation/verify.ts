@@ -1,71 +1,118 @@
-import { FIRST_ID, LAST_ID } from '../../domain/ids.js';
-import { CHAIN_INVARIANT, readBrokenLinks, readWrongHeads, REPLAY_INVARIANT } from './chain.sql.js';
+import { readAtLarge } from '../../infra/db.js';
+import { readStates, writeCheckpoints } from '../checkpoints/checkpoints.sql.js';
+import { AUDIT_INVARIANT, checkAudit } from './audit.sql.js';
+import {
+  CHAIN_INVARIANT,
+  historiesOf,
+  readBrokenLinks,
+  readWrongHeads,
+  REPLAY_INVARIANT,
+  VIOLATIONS_MAX,
+} from './chain.sql.js';
 import { INVARIANTS, readViolations, type Invariant } from './invariants.sql.js';
 import {
+  EVERYBODY,
   partsOf,
   windowsOf,
   type Facts,
   type Part,
+  type Range,
   type Report,
   type Verification,
   type Violation,
 } from './parts.js';
 import { checkReplays } from './replays.js';
 
-/** All twelve, in the order of their numbers. */
+/** All invariants, in the order of their numbers. */
 export const LEDGER_INVARIANTS: readonly Pick<Invariant, 'number' | 'description'>[] = [
   ...INVARIANTS,
   CHAIN_INVARIANT,
   REPLAY_INVARIANT,
+  AUDIT_INVARIANT,
 ].sort((a, b) => Number(a.number) - Number(b.number));
 
+/** The options of a check. */
+export interface Walk {
+  readonly signal?: AbortSignal | undefined;
+  /** The id of the check under which checkpoints of sound accounts are written. Undefined to write none. */
+  readonly keep?: string | undefined;
+  /** Skips the cheap invariants, because the caller checks them for all accounts. */
+  readonly isPartial?: true;
+}
+
 /**
- * Checks every invariant for one user, or for all, a bounded part at a time and without locks: movements
- * that are booked meanwhile do not disturb it.
- * @param report is told what is wrong, as it is found
+ * Checks every invariant for one user, or for all users and the audit log. It reads a bounded part at a time and takes
+ * no locks, and transactions that are booked meanwhile do not disturb it. It uses no checkpoints.
+ * @param report gets the violations as they are found
  */
 export async function verifyLedger(
   app: Facts,
   report: Report,
-  options: { userId?: string | undefined; signal?: AbortSignal | undefined } = {},
+  options: Walk & { userId?: string | undefined } = {},
 ): Promise<Verification> {
-  const { userId, signal } = options;
-  let verified = { accounts: 0, transactions: 0 };
-  for await (const part of partsOf(app, userId)) {
-    signal?.throwIfAborted();
-    await verifyPart(app, part, report);
-    verified = {
-      accounts: verified.accounts + part.accounts,
-      transactions: verified.transactions + part.transactions,
-    };
-  }
-  const whole = { from: userId ?? FIRST_ID, to: userId ?? LAST_ID };
+  const { userId } = options;
+  const range = userId === undefined ? EVERYBODY : { from: userId, to: userId };
+  const verified = await verifyRange(app, range, report, options);
   await checkInvariants(
     app,
-    whole,
+    range,
     INVARIANTS.filter(({ atOnce }) => atOnce === true),
     report,
   );
+  if (userId === undefined) await checkAudit(app, report);
   return verified;
 }
 
-/** The three ways to look at a part share nothing, so they go side by side. */
-async function verifyPart(app: Facts, part: Part, report: Report): Promise<void> {
+/** Checks the invariants of a range of users, except those that run `atOnce`, and reads all their history. */
+export async function verifyRange(
+  app: Facts,
+  range: Range,
+  report: Report,
+  { signal, keep, isPartial }: Walk,
+): Promise<Verification> {
+  const sum = { accounts: 0, transactions: 0, transactionsRead: 0 };
+  const invariants = INVARIANTS.filter(
+    ({ atOnce, cheap }) => atOnce !== true && !(isPartial === true && cheap === true),
+  );
+  for await (const part of partsOf(app, range)) {
+    signal?.throwIfAborted();
+    // The states are read before the checks, so that a checkpoint never covers more than was checked.
+    const states = keep === undefined ? [] : await readStates(app.db, part);
+    const wrong = new Set<string | null>();
+    let mostAtOnce = 0;
+    await verifyPart(app, part, invariants, (violations) => {
+      for (const { userId } of violations) wrong.add(userId);
+      mostAtOnce = Math.max(mostAtOnce, violations.length);
+      return report(violations);
+    });
+    // If the list of violations is cut off, no account is known to be sound.
+    const isCut = mostAtOnce >= VIOLATIONS_MAX;
+    const sound = isCut ? [] : states.filter(({ userId }) => !wrong.has(userId));
+    if (keep !== undefined && sound.length > 0) await writeCheckpoints(app.db, keep, sound);
+    sum.accounts += part.accounts;
+    sum.transactions += part.transactions;
+    sum.transactionsRead += part.transactions;
+  }
+  return sum;
+}
+
+/** The three checks of a part are independent, so they run concurrently. */
+async function verifyPart(
+  app: Facts,
+  part: Part,
+  invariants: readonly Invariant[],
+  report: Report,
+): Promise<void> {
   await Promise.all([
-    checkInvariants(
-      app,
-      part,
-      INVARIANTS.filter(({ atOnce }) => atOnce !== true),
-      report,
-    ),
+    checkInvariants(app, part, invariants, report),
     checkChains(app, part, report),
     checkReplays(app, part, report),
   ]);
 }
 
-async function checkInvariants(
+export async function checkInvariants(
   app: Facts,
-  range: Pick<Part, 'from' | 'to'>,
+  range: Range,
   invariants: readonly Invariant[],
   report: Report,
 ): Promise<void> {
@@ -92,7 +139,7 @@ async function checkChains(app: Facts, part: Part, report: Report): Promise<void
     audioId: null,
   });
   for (const range of windowsOf(part)) {
-    const broken = await readBrokenLinks(app.db, range);
+    const broken = await readAtLarge(app.db, (tx) => readBrokenLinks(tx, historiesOf(range)));
     await report(broken.map(({ userId, seq }) => found(userId, seq)));
   }
   const heads = await readWrongHeads(app.db, part);

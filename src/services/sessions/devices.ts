@@ -2,7 +2,7 @@ import type { App } from '../../app.js';
 import { notFound } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
 import { transact } from '../../infra/db.js';
-import { writeAudit } from '../audit.sql.js';
+import { changed, writeAudit } from '../audit.sql.js';
 import { ledgerKey, splitLedgerKey } from '../credits/credits.js';
 import { MOST_DEVICES } from './sessions.js';
 import { endSessions } from './sessions.sql.js';
@@ -29,7 +29,7 @@ export async function sessionsByKey(
   return new Map(rows.map((row) => [ledgerKey(row.userId, row.id), row]));
 }
 
-/** The devices that are signed in, most recently used first. Bounded: nobody has more than MOST_DEVICES. */
+/** The signed-in devices, most recently used first. The list is bounded, because a user has at most MOST_DEVICES. */
 export function listSessions(app: App, userId: string): Promise<SessionView[]> {
   return app.db.session.findMany({
     where: { userId, revokedAt: null, expiresAt: { gt: new Date() } },
@@ -40,7 +40,7 @@ export function listSessions(app: App, userId: string): Promise<SessionView[]> {
 
 /**
  * Signs one of the viewer's devices out: its refresh tokens at once, its access token within a second.
- * @throws NOT_FOUND for a device that is signed out already, or someone else's
+ * @throws NOT_FOUND for a device that is not signed in, or that belongs to another user
  */
 export async function revokeSession(app: App, viewer: Viewer, id: string): Promise<void> {
   if (!isId(id)) throw notFound('session');
@@ -48,7 +48,7 @@ export async function revokeSession(app: App, viewer: Viewer, id: string): Promi
   if (ended === 0) throw notFound('session');
 }
 
-/** Signs every other device of the viewer out. @returns how many that were */
+/** Signs every other device of the viewer out. @returns their number */
 export const revokeOtherSessions = (app: App, viewer: Viewer): Promise<number> =>
   endOwn(app, viewer, 'revokeOtherSessions', { id: { not: viewer.sessionId } });
 
@@ -61,9 +61,11 @@ async function endOwn(
   const ended = await transact(app.db, async (tx) => {
     const ids = await endSessions(tx, { userId, ...which });
     const at = new Date();
+    const about = { actorId: userId, action, reason: null, at };
+    const details = { revokedAt: changed(null, at) };
     await writeAudit(
       tx,
-      ids.map((target) => ({ actorId: userId, action, target, reason: null, at })),
+      ids.map((target) => ({ ...about, target, details })),
     );
     return ids;
   });

@@ -5,14 +5,14 @@ import type { TokenTransport } from './sessions.js';
 interface NewSession {
   readonly userId: string;
   readonly id: string;
-  /** Of its first refresh token. */
+  /** The hash of its first refresh token. */
   readonly hash: Uint8Array<ArrayBuffer>;
-  /** How long it lives unused, and how long at most. */
+  /** The idle lifetime, which each use renews, and the absolute lifetime. */
   readonly idleMs: number;
   readonly longestMs: number;
 }
 
-/** A device with its first refresh token, by the database's clock. @returns when it is signed out unless it is used */
+/** Inserts a session with its first refresh token, by the database's clock. @returns the end of its idle lifetime */
 export async function insertSession(
   tx: Tx,
   { userId, id, hash, idleMs, longestMs }: NewSession,
@@ -40,14 +40,14 @@ export async function insertSession(
   return row.expiresAt;
 }
 
-/** Ends what somebody has beyond so many devices, the least recently used first. Index: sessions_live. */
+/** Ends the sessions of a user beyond the `most` recently used ones. Index: sessions_live. */
 export const endLeastUsed = (tx: Tx, userId: string, most: number): Promise<number> =>
   tx.$executeRaw`
     UPDATE sessions SET revoked_at = now() WHERE user_id = ${userId}::uuid AND revoked_at IS NULL AND id IN (
       SELECT id FROM sessions WHERE user_id = ${userId}::uuid AND revoked_at IS NULL AND expires_at > now()
       ORDER BY last_used_at DESC, id DESC OFFSET ${most})`;
 
-/** Ends devices that are signed in, by the database’s clock. @returns their ids. Index: sessions_live. */
+/** Ends live sessions, by the database's clock. @returns their ids. Index: sessions_live. */
 export async function endSessions(
   tx: Tx,
   which: { userId: string; id?: string | { not: string } },
@@ -77,9 +77,8 @@ export interface SessionRow {
 }
 
 /**
- * Locks the device that a refresh token belongs to, and reads the database's clock. All of a family's
- * refreshes pass through this lock, so that two processes agree on one successor.
- * Indexes: refresh_tokens_pkey, sessions_pkey.
+ * Locks the session of a refresh token, and reads the database's clock. All refreshes of a session take this lock, so
+ * that two processes agree on one successor. Indexes: refresh_tokens_pkey, sessions_pkey.
  */
 export async function lockSessionOfToken(
   tx: Tx,
@@ -96,7 +95,7 @@ export async function lockSessionOfToken(
   return row;
 }
 
-/** Whether a refresh token, used or not, is of a device that is still signed in. Indexes: as above. */
+/** Whether a refresh token, used or not, belongs to a live session. Indexes: refresh_tokens_pkey, sessions_pkey. */
 export async function isOfLiveSession(
   db: Reader,
   token: { userId: string; hash: Uint8Array<ArrayBuffer> },
@@ -111,11 +110,11 @@ export async function isOfLiveSession(
 export interface SessionState {
   readonly role: UserView['role'];
   readonly suspended: boolean;
-  /** When it is signed out unless it is used, from when it was read. */
+  /** Milliseconds from the read until the session ends, unless it is used. */
   readonly endsInMs: number;
 }
 
-/** What an access token is still worth. Indexes: sessions_pkey, users_pkey. */
+/** The state of a live session; undefined when it has ended. Indexes: sessions_pkey, users_pkey. */
 export async function readSessionState(
   db: Reader,
   session: { userId: string; sessionId: string },
@@ -127,4 +126,21 @@ export async function readSessionState(
     WHERE s.user_id = ${session.userId}::uuid AND s.id = ${session.sessionId}::uuid
       AND s.revoked_at IS NULL AND s.expires_at > now()`;
   return row;
+}
+
+/**
+ * The states of many sessions in one statement. Sessions that have ended are left out. Indexes: sessions_pkey,
+ * users_pkey.
+ */
+export function readSessionStates(
+  db: Reader,
+  { userIds, sessionIds }: { userIds: readonly string[]; sessionIds: readonly string[] },
+): Promise<(SessionState & { userId: string; sessionId: string })[]> {
+  return db.$queryRaw`
+    SELECT s.user_id AS "userId", s.id AS "sessionId", u.role::text, u.suspended_at IS NOT NULL AS suspended,
+           (extract(epoch FROM s.expires_at - now()) * 1000)::float8 AS "endsInMs"
+    FROM unnest(${userIds}::uuid[], ${sessionIds}::uuid[]) AS asked (user_id, id)
+    JOIN sessions s ON s.user_id = asked.user_id AND s.id = asked.id
+    JOIN users u ON u.id = s.user_id
+    WHERE s.revoked_at IS NULL AND s.expires_at > now()`;
 }

@@ -1,6 +1,7 @@
 import type { App } from '../../app.js';
 import { accountSuspended, refreshTokenInvalid, refreshTokenReused } from '../../domain/errors.js';
 import { newId } from '../../domain/ids.js';
+import { asLine } from '../../domain/text.js';
 import { transact, type Tx } from '../../infra/db.js';
 import {
   makeOpaqueToken,
@@ -9,7 +10,7 @@ import {
   sealSuccessor,
   type OpaqueToken,
 } from '../../infra/tokens.js';
-import { writeAudit } from '../audit.sql.js';
+import { changed, writeAudit } from '../audit.sql.js';
 import { countAgainstLimit } from '../limits.js';
 import {
   endLeastUsed,
@@ -22,7 +23,7 @@ import type { Viewer } from './viewer.js';
 
 export type TokenTransport = 'BODY' | 'COOKIE';
 
-/** What a device says of itself. */
+/** A device as it describes itself in its request. */
 export interface Device {
   readonly name: string | null;
   readonly userAgent: string | null;
@@ -30,7 +31,7 @@ export interface Device {
   readonly transport: TokenTransport;
 }
 
-/** A signed-in device and the tokens it was given. */
+/** A signed-in device and its tokens. */
 export interface SignedIn {
   readonly userId: string;
   readonly sessionId: string;
@@ -41,12 +42,12 @@ export interface SignedIn {
   readonly refreshTokenExpiresAt: Date;
 }
 
-/** More than anyone carries about; whoever signs in from a script forgets to sign out. */
+/** More than a person needs. It bounds the sessions of scripts that sign in and never sign out. */
 export const MOST_DEVICES = 100;
-/** The predecessor of a refresh token is answered with the same successor for this long. */
+/** For this long after its use, the predecessor of a refresh token gets the same successor again. */
 const REUSE_GRACE_MS = 10_000;
 
-/** A device that is signed in with the transaction; its access token is made afterwards by `issueTokens`. */
+/** A session that is opened with the caller's transaction. `issueTokens` makes its access token after the commit. */
 export interface OpenedSession {
   readonly userId: string;
   readonly sessionId: string;
@@ -55,7 +56,9 @@ export interface OpenedSession {
   readonly expiresAt: Date;
 }
 
-/** Opens a family of refresh tokens for a device; beyond MOST_DEVICES the least recently used one is signed out. */
+/**
+ * Opens a session, which is a family of refresh tokens. Beyond MOST_DEVICES, the least recently used session is ended.
+ */
 export async function openSession(
   app: App,
   tx: Tx,
@@ -66,12 +69,20 @@ export async function openSession(
   const token = makeOpaqueToken(userId);
   const sessionId = newId();
   const session = { userId, id: sessionId, hash: token.hash, idleMs, longestMs };
-  const expiresAt = await insertSession(tx, session, device);
+  const userAgent = userAgentOf(device);
+  const expiresAt = await insertSession(tx, session, { ...device, userAgent });
   await endLeastUsed(tx, userId, MOST_DEVICES);
   return { userId, sessionId, transport: device.transport, token, expiresAt };
 }
 
-/** Signs the access token that goes with an opened or refreshed session. */
+/**
+ * Removes control characters, because a header may contain those of Latin-1, and the text is shown in the list of
+ * devices.
+ */
+const userAgentOf = ({ userAgent }: Pick<Device, 'userAgent'>): string | null =>
+  userAgent === null ? null : asLine(userAgent);
+
+/** Signs the access token of an opened or refreshed session. */
 export async function issueTokens(
   app: App,
   session: OpenedSession,
@@ -79,7 +90,7 @@ export async function issueTokens(
 ): Promise<SignedIn> {
   app.metrics.sessions.inc({ event });
   const issuedAt = new Date();
-  // Tokens count in whole seconds; what we say must be what we sign.
+  // Tokens count in whole seconds, and the answer must agree with the token.
   const seconds = Math.floor(issuedAt.getTime() / 1000) + app.config.tokens.accessTtlSeconds;
   const accessTokenExpiresAt = new Date(seconds * 1000);
   const { userId, sessionId, transport, token, expiresAt } = session;
@@ -98,8 +109,8 @@ export async function issueTokens(
 }
 
 /**
- * Replaces a refresh token. The immediate predecessor, used again within ten seconds (two tabs, a lost
- * answer), gets the same successor; anything older is theft, and the whole family dies.
+ * Replaces a refresh token. Its immediate predecessor, used again within ten seconds (two tabs, a lost answer), gets
+ * the same successor. The use of any older token is taken for theft, and ends the whole session.
  * @throws REFRESH_TOKEN_INVALID, REFRESH_TOKEN_REUSED, ACCOUNT_SUSPENDED; RATE_LIMITED for the account
  */
 export async function refreshSession(
@@ -120,18 +131,24 @@ export async function refreshSession(
       await tx.session.update({ where: keyOf(session), data: { revokedAt: session.now } });
       const { userId: actorId, id: target, now: at } = session;
       const action = 'refreshTokenReused';
-      await writeAudit(tx, [{ actorId, action, target, reason: null, at }]);
+      const details = { revokedAt: changed(null, at) };
+      await writeAudit(tx, [{ actorId, action, target, reason: null, details, at }]);
       return { session, opened: null };
     }
     const expiresAt = nextExpiry(app, session);
     await tx.session.update({
       where: keyOf(session),
-      data: { ...device, lastUsedAt: session.now, expiresAt },
+      data: {
+        ipAddress: device.ipAddress,
+        userAgent: userAgentOf(device),
+        lastUsedAt: session.now,
+        expiresAt,
+      },
     });
     return { session, opened: { ...idsOf(session), token: successor, expiresAt } };
   });
   if (outcome.opened === null) {
-    // After the commit: the family must die although the request is refused.
+    // Refused after the commit, because the session must end although the request is refused.
     app.metrics.sessions.inc({ event: 'reused' });
     app.log.warn(
       { userId: outcome.session.userId, sessionId: outcome.session.id },
@@ -143,8 +160,8 @@ export async function refreshSession(
 }
 
 /**
- * A token names its account, so only one of a device that is signed in counts against it: neither who made one up nor
- * who has one of a family that died keeps the owner from refreshing.
+ * Counts a refresh against the account that the token names, but only if the token belongs to a live session. So
+ * neither a made-up token nor a token of an ended session can keep the owner from refreshing.
  */
 async function countForAccount(app: App, presented: OpaqueToken): Promise<void> {
   if (!(await isOfLiveSession(app.db, presented))) return;
@@ -208,8 +225,8 @@ async function succeed(
 }
 
 /**
- * Signs a device out, by its access token, by its refresh token, or both: its refresh tokens at once, its access
- * token within a second. Also when it is signed out already, or there is none.
+ * Signs a device out by its access token, its refresh token, or both: its refresh tokens at once, its access token
+ * within a second. Idempotent: it also succeeds when the device is signed out already, or is unknown.
  */
 export async function signOut(
   app: App,

@@ -5,31 +5,43 @@ import { asUserId, isId, type UserId } from '../../domain/ids.js';
 import type { Db } from '../../infra/db.js';
 import type { Listener } from '../../infra/notices.js';
 import { MOST_DEVICES } from './sessions.js';
-import { readSessionState, type SessionState } from './sessions.sql.js';
+import { readSessionState, readSessionStates, type SessionState } from './sessions.sql.js';
 
-/** Who is asking. */
+/** The signed-in user of a request. */
 export interface Viewer {
   readonly userId: UserId;
   readonly sessionId: string;
   readonly role: SessionState['role'];
 }
 
-/** The channel on which the database's triggers tell whose sessions or standing have changed. */
+/** Whether a viewer may read private data of other users, the audit log and the reports. */
+export const seesEverybody = (viewer: Pick<Viewer, 'role'> | null): boolean =>
+  viewer?.role === 'ADMIN' || viewer?.role === 'AUDITOR';
+
+/** The channel on which the database's triggers announce that a user's sessions, role or suspension have changed. */
 export const STANDING_CHANNEL = 'talebank_standing';
 
-/** How sessions stood when they were last looked at. */
+/** A cache of session states. */
 export interface SessionStates {
-  /** @returns undefined when the access token is worth nothing any more */
+  /** @returns undefined when the session of the access token has ended */
   find(userId: string, sessionId: string): Promise<SessionState | undefined>;
-  /** What is remembered of a person is looked at anew. */
+  /**
+   * Reads the cached sessions of these users again, in one statement.
+   * @returns the users whose role, suspension or sessions have changed, and those who were not cached
+   */
+  refresh(userIds: readonly string[]): Promise<string[]>;
+  /** Drops the cached sessions of a user. */
   forget(userId: string): void;
-  /** What to do when somebody tells of a change. */
+  /** Drops cached sessions when a notice announces a change. */
   readonly listener: Listener;
 }
 
-/** Signing out, suspending and a change of role must hold on every process within one second. */
+/**
+ * How long a cached state is valid while notices are not received, because signing out, suspending and a change of role
+ * must take effect on every process within one second.
+ */
 const BELIEVED_UNHEARD_MS = 800;
-/** While every change is heard of, a session is looked at this often all the same. */
+/** How long a cached state is valid while notices are received. */
 const BELIEVED_HEARD_MS = 60_000;
 const MOST_REMEMBERED = 50_000;
 
@@ -39,12 +51,12 @@ interface Remembered {
 }
 
 /**
- * Remembers how sessions stand for as long as every change is heard of; without that, for less than a
- * second. A token is so checked without asking the database.
- * @param heard whether changes are heard of at the moment
+ * Caches session states: as long as notices of changes are received for a minute, and otherwise for less than a second.
+ * So an access token is normally checked without a query.
+ * @param heard whether notices are being received
  */
 export function createSessionStates(db: Db, heard: () => boolean): SessionStates {
-  // By person, for that is what changes are told of. A look that is under way is dropped with the rest.
+  // Keyed by user, because notices name a user. A read in progress is dropped with the entry.
   const people = new LRUCache<string, Map<string, Remembered>>({ max: MOST_REMEMBERED });
 
   const look = (userId: string, sessionId: string): Remembered => {
@@ -53,7 +65,7 @@ export function createSessionStates(db: Db, heard: () => boolean): SessionStates
       readAt: performance.now(),
       state: readSessionState(db, { userId, sessionId }),
     };
-    // Nobody has more than a few devices; whoever makes tokens for many shall not fill the memory.
+    // Users have few devices. The map is cleared at MOST_DEVICES, so that it is bounded in any case.
     if (sessions.size >= MOST_DEVICES) sessions.clear();
     sessions.set(sessionId, remembered);
     people.set(userId, sessions);
@@ -70,6 +82,7 @@ export function createSessionStates(db: Db, heard: () => boolean): SessionStates
       const state = await known.state;
       return state !== undefined && ageMs > state.endsInMs ? look(userId, sessionId).state : state;
     },
+    refresh: (userIds) => refresh(db, people, userIds),
     forget: (userId) => people.delete(userId),
     listener: {
       heard: (userId) => people.delete(userId),
@@ -80,7 +93,34 @@ export function createSessionStates(db: Db, heard: () => boolean): SessionStates
   };
 }
 
-/** @returns the viewer, or why the token is refused: UNAUTHENTICATED, ACCOUNT_SUSPENDED */
+async function refresh(
+  db: Db,
+  people: LRUCache<string, Map<string, Remembered>>,
+  userIds: readonly string[],
+): Promise<string[]> {
+  const remembered = userIds.flatMap((userId) =>
+    [...(people.get(userId) ?? [])].map(([sessionId, known]) => ({ userId, sessionId, known })),
+  );
+  const readAt = performance.now();
+  const rows = await readSessionStates(db, {
+    userIds: remembered.map(({ userId }) => userId),
+    sessionIds: remembered.map(({ sessionId }) => sessionId),
+  });
+  const states = new Map(rows.map((row) => [row.sessionId, row]));
+  const changed = new Set(userIds.filter((userId) => !people.has(userId)));
+  for (const { userId, sessionId, known } of remembered) {
+    const now = states.get(sessionId);
+    const before = await known.state.catch(() => undefined);
+    if (before?.role !== now?.role || before?.suspended !== now?.suspended) changed.add(userId);
+    const sessions = people.get(userId);
+    // An entry that was read meanwhile is newer.
+    if (sessions?.get(sessionId) === known)
+      sessions.set(sessionId, { readAt, state: Promise.resolve(now) });
+  }
+  return [...changed];
+}
+
+/** @returns the viewer, or the reason to refuse the token: UNAUTHENTICATED, ACCOUNT_SUSPENDED */
 export async function identifyViewer(app: App, accessToken: string): Promise<Viewer | DomainError> {
   const claims = await app.keys.verify(accessToken);
   const refused = unauthenticated('The access token is not valid or has expired.');
@@ -90,4 +130,15 @@ export async function identifyViewer(app: App, accessToken: string): Promise<Vie
   if (state === undefined) return refused;
   if (state.suspended) return accountSuspended();
   return { userId: asUserId(userId), sessionId, role: state.role };
+}
+
+/** The present state of a viewer's session. @throws UNAUTHENTICATED or ACCOUNT_SUSPENDED when it has ended */
+export async function requireSession(
+  app: Pick<App, 'sessionStates'>,
+  { userId, sessionId }: Viewer,
+): Promise<SessionState> {
+  const state = await app.sessionStates.find(userId, sessionId);
+  if (state === undefined) throw unauthenticated('The session has ended.');
+  if (state.suspended) throw accountSuspended();
+  return state;
 }

@@ -1,8 +1,8 @@
-import { patternOf } from '../../domain/text.js';
 import type { Window } from '../../domain/paging.js';
 import { Prisma, type Reader, type Tx } from '../../infra/db.js';
+import { containing, mentioning, WALKED_ROWS } from '../search/search.sql.js';
 
-/** A story without its words, which are read only when they are asked for. */
+/** A story without its text, which is read only on demand. */
 export interface Story {
   readonly id: string;
   readonly slug: string;
@@ -25,31 +25,36 @@ const STORIES = Prisma.sql`
          s.updated_at AS "updatedAt"
   FROM stories s JOIN story_texts t ON t.hash = s.text_hash`;
 
-/** `en` finds en and en-GB; `en-GB` only itself. */
+/** `en` matches en and en-GB; `en-GB` matches only itself. */
 const inLanguage = (tag: string): Prisma.Sql =>
   Prisma.sql`AND (s.language = ${tag} OR starts_with(s.language, ${`${tag}-`}))`;
 
-const mentioning = (words: string): Prisma.Sql => {
-  const pattern = patternOf(words);
-  return Prisma.sql`AND (s.title ILIKE ${pattern} OR s.author ILIKE ${pattern} OR s.description ILIKE ${pattern})`;
-};
-
-/** Published stories in the order in which they came into the library. Index: stories_published. */
-export function readLibrary(
+/**
+ * Published stories, in the order in which they were added. `words` are folded. Indexes: stories_published;
+ * stories_search for words that few stories have.
+ */
+export async function readLibrary(
   db: Reader,
-  wanted: { window: Window<string>; language: string | null; search: string | null },
+  wanted: { window: Window<string>; language: string | null; words: readonly string[] },
 ): Promise<Story[]> {
-  const { window, language, search } = wanted;
-  return db.$queryRaw<Story[]>`${STORIES}
-    WHERE s.published AND s.deleted_at IS NULL
+  const { window, language, words } = wanted;
+  const listed = Prisma.sql`s.published AND s.deleted_at IS NULL
       ${window.after === null ? Prisma.empty : Prisma.sql`AND s.id > ${window.after}::uuid`}
       ${window.before === null ? Prisma.empty : Prisma.sql`AND s.id < ${window.before}::uuid`}
-      ${language === null ? Prisma.empty : inLanguage(language)}
-      ${search === null ? Prisma.empty : mentioning(search)}
-    ORDER BY s.id ${window.backward ? Prisma.sql`DESC` : Prisma.sql`ASC`} LIMIT ${window.limit + 1}`;
+      ${language === null ? Prisma.empty : inLanguage(language)}`;
+  const order = Prisma.sql`ORDER BY s.id ${window.backward ? Prisma.sql`DESC` : Prisma.sql`ASC`}`;
+  const page = Prisma.sql`${order} LIMIT ${window.limit + 1}`;
+  if (words.length === 0) return db.$queryRaw<Story[]>`${STORIES} WHERE ${listed} ${page}`;
+  const searchText = Prisma.sql`s.search_text`;
+  const first = await db.$queryRaw<Story[]>`${STORIES}
+    WHERE s.id IN (SELECT s.id FROM stories s WHERE ${listed} ${order} LIMIT ${WALKED_ROWS})
+      ${mentioning(searchText, words)} ${page}`;
+  if (first.length > window.limit) return first;
+  return db.$queryRaw<Story[]>`${STORIES}
+    WHERE ${listed} ${containing(searchText, words)} ${page}`;
 }
 
-/** One story that was not deleted. Indexes: stories_pkey, stories_slug_of_living. */
+/** One story that is not deleted. Indexes: stories_pkey, stories_slug_of_living. */
 export async function readStory(
   db: Reader,
   wanted: { id: string } | { slug: string },
@@ -60,20 +65,24 @@ export async function readStory(
   return story;
 }
 
-/** Stories by id, also deleted ones. Index: stories_pkey. */
+/** Stories by id, including deleted ones. Index: stories_pkey. */
 export function readStories(db: Reader, ids: readonly string[]): Promise<Story[]> {
   return db.$queryRaw<Story[]>`${STORIES} WHERE s.id = ANY(${ids}::uuid[])`;
 }
 
-/** Writes words down unless they are there already, whoever they were of. Index: story_texts_pkey. */
+/**
+ * Stores a text unless another story has stored it already. A text that was marked as unused is in use again. The row
+ * is locked until the end of the transaction, so that it is not pruned meanwhile. Index: story_texts_pkey.
+ */
 export const keepText = (
   tx: Tx,
   text: { readonly hash: string; readonly content: string; readonly characterCount: number },
 ): Promise<number> =>
   tx.$executeRaw`
     INSERT INTO story_texts (hash, content, character_count)
-    VALUES (${text.hash}, ${text.content}, ${text.characterCount}) ON CONFLICT (hash) DO NOTHING`;
+    VALUES (${text.hash}, ${text.content}, ${text.characterCount})
+    ON CONFLICT (hash) DO UPDATE SET unused_since = NULL WHERE story_texts.unused_since IS NOT NULL`;
 
-/** Two stories of one title at once take their turn, to the end of the transaction. */
+/** Serialises transactions that choose a slug, until the end of each, because two stories may have the same title. */
 export const lockSlugs = (tx: Tx): Promise<number> =>
   tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtext('talebank story slugs'))`;

@@ -5,8 +5,18 @@ import { isId, newId, type UserId } from '../../domain/ids.js';
 import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../../domain/paging.js';
 import { countCodePoints, isCleanText, sha256Hex, slugify } from '../../domain/text.js';
 import { isUniqueViolation, transact, type Tx } from '../../infra/db.js';
-import { writeAudit } from '../audit.sql.js';
-import { language, line, parseRequest, text } from '../validation.js';
+import { changed, writeAudit, type AuditDetails } from '../audit.sql.js';
+import { changesOf } from './changes.js';
+import { foldBeforeSearch, foldNow } from '../search/fold.js';
+import {
+  language,
+  line,
+  paragraphs,
+  parseRequest,
+  searchWords,
+  text,
+  webAddress,
+} from '../validation.js';
 import {
   keepText,
   lockSlugs,
@@ -20,27 +30,26 @@ export type { Story };
 
 const cursors = cursorsOf('stories', z.uuid());
 
-/** Published stories in the order in which they came into the library. */
+/** Published stories, in the order in which they were added to the library. */
 export async function listStories(
   app: App,
   args: PageArguments & { language?: string | null; search?: string | null },
 ): Promise<Page<Story>> {
   const window = windowOf(args, cursors);
-  const { language: spoken, search } = parseRequest(listing, args);
-  const rows = await readLibrary(app.db, { window, language: spoken, search });
+  const { language: spoken, search: words } = parseRequest(listing, args);
+  if (words.length > 0) await foldBeforeSearch(app, 'stories');
+  const rows = await readLibrary(app.db, { window, language: spoken, words });
   return pageOf(rows, window, cursors, (story) => story.id);
 }
 
 const listing = z.object({
   language: language.nullish().transform((tag) => tag ?? null),
-  search: line(0, 200)
-    .nullish()
-    .transform((words) => (words == null || words === '' ? null : words)),
+  search: searchWords,
 });
 
 /**
- * One story of the library. Unpublished ones are there for administrators only.
- * @throws NOT_FOUND, BAD_USER_INPUT when not exactly one of id and slug is given
+ * One story of the library. Unpublished stories are found only with `options.unpublished`.
+ * @throws NOT_FOUND; BAD_USER_INPUT unless exactly one of id and slug is given
  */
 export async function findStory(
   app: App,
@@ -56,12 +65,12 @@ export async function findStory(
   return story;
 }
 
-/** Stories by id, also deleted and unpublished ones: those who paid for them keep them. */
+/** Stories by id, including deleted and unpublished ones, because users keep the narrations that they paid for. */
 export async function storiesById(app: App, ids: readonly string[]): Promise<Map<string, Story>> {
   return new Map((await readStories(app.db, ids)).map((story) => [story.id, story]));
 }
 
-/** The words of stories by the hash of their text. */
+/** The texts of stories by their hash. */
 export async function contentsByHash(
   app: App,
   hashes: readonly string[],
@@ -93,15 +102,12 @@ const storyInput = z.object({
   title: line(1, 200),
   author: line(1, 200),
   language,
-  description: text(0, 1000)
+  description: paragraphs(0, 1000)
     .nullish()
     .transform((words) => words ?? null),
+  // Bidirectional controls are allowed, because a text in two directions may need them. They are not spoken.
   content: text(1, 200_000).refine((words) => /\S/u.test(words), 'must not be blank'),
-  coverUrl: z
-    .url({ protocol: /^https?$/, error: 'must be an http or https address' })
-    .max(2000, 'must be at most 2,000 characters')
-    .nullish()
-    .transform((address) => address ?? null),
+  coverUrl: webAddress.nullish().transform((address) => address ?? null),
   published: z
     .boolean()
     .nullish()
@@ -109,8 +115,8 @@ const storyInput = z.object({
 });
 
 /**
- * Adds a story to the library. The slug is made from the title when absent.
- * @param actorId the administrator who does it; null for the tales that come with the product
+ * Adds a story to the library. Without a slug, one is made from the title.
+ * @param actorId the administrator; null for the stories that come with the product
  * @throws BAD_USER_INPUT, also for a slug that another story has
  */
 export async function createStory(
@@ -124,14 +130,15 @@ export async function createStory(
       const slug = story.slug ?? (await freeSlug(tx, story.title));
       const data = { ...story, slug, ...(await saveText(tx, story.content)) };
       const { id } = await tx.story.create({ data: { id: newId(), ...withoutContent(data) } });
-      await recordEdit(tx, 'createStory', id, actorId);
+      await foldNow(tx, 'stories', id);
+      await recordEdit(tx, 'createStory', { id, actorId, details: changesOf(null, data) });
       return id;
     }),
   );
 }
 
 /**
- * Replaces a story. Narrations that were made of the old text stay as they are.
+ * Replaces a story. Narrations of the old text are not changed.
  * @throws BAD_USER_INPUT, NOT_FOUND
  */
 export async function updateStory(
@@ -152,36 +159,39 @@ export async function updateStory(
         ...(await saveText(tx, story.content)),
       };
       await tx.story.update({ where: { id }, data: withoutContent(data) });
-      await recordEdit(tx, 'updateStory', id, actorId);
+      await foldNow(tx, 'stories', id);
+      await recordEdit(tx, 'updateStory', { id, actorId, details: changesOf(found, data) });
       return id;
     }),
   );
 }
 
 /**
- * Takes a story out of the library. Its narrations stay with those who paid for them.
+ * Removes a story from the library. Users keep the narrations that they paid for.
  * @throws NOT_FOUND
  */
 export async function deleteStory(app: App, id: string, actorId: UserId): Promise<void> {
   if (!isId(id)) throw notFound('story');
   await transact(app.db, async (tx) => {
+    const deletedAt = new Date();
     const { count } = await tx.story.updateMany({
       where: { id, deletedAt: null },
-      data: { deletedAt: new Date() },
+      data: { deletedAt },
     });
     if (count === 0) throw notFound('story');
-    await recordEdit(tx, 'deleteStory', id, actorId);
+    const details = { deletedAt: changed(null, deletedAt) };
+    await recordEdit(tx, 'deleteStory', { id, actorId, details });
   });
 }
 
 async function recordEdit(
   tx: Tx,
   action: string,
-  target: string,
-  actorId: UserId | null,
+  edit: { id: string; actorId: UserId | null; details: AuditDetails },
 ): Promise<void> {
+  const { id: target, actorId, details } = edit;
   if (actorId === null) return;
-  await writeAudit(tx, [{ actorId, action, target, reason: null, at: new Date() }]);
+  await writeAudit(tx, [{ actorId, action, target, reason: null, details, at: new Date() }]);
 }
 
 function withoutContent<Data extends { content: string }>({
@@ -208,7 +218,7 @@ async function saveText(tx: Tx, content: string): Promise<{ textHash: string }> 
   return { textHash: hash };
 }
 
-/** The title's own slug, or with the first number that is free behind it. */
+/** The slug of the title, with the first free number behind it if it is taken. */
 async function freeSlug(tx: Tx, title: string): Promise<string> {
   await lockSlugs(tx);
   const base = slugify(title) || 'story';

@@ -2,7 +2,7 @@ import type { Db } from '../../infra/db.js';
 
 interface OfferedVoice {
   readonly id: string;
-  /** The provider's own name for it. */
+  /** The provider's name of the voice. */
   readonly voice: string;
   readonly name: string;
   /** BCP 47. */
@@ -11,7 +11,7 @@ interface OfferedVoice {
   readonly position: number;
 }
 
-/** Makes these the voices that are offered; the others stay, unavailable. Index: voices_pkey. */
+/** Stores the offered voices. All others are kept, but marked as unavailable. Index: voices_pkey. */
 export const writeVoices = (
   db: Pick<Db, '$executeRaw'>,
   provider: string,

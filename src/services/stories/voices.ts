@@ -14,7 +14,7 @@ export interface Voice {
   readonly provider: string;
 }
 
-/** The voices that can be asked for; with a language, those that speak it in any of its variants. */
+/** The available voices. With a language, those that speak it in any of its variants. */
 export async function listVoices(app: App, wanted: { language?: string | null }): Promise<Voice[]> {
   const request = parseRequest(z.object({ language: language.nullish() }), wanted);
   const voices = await app.db.voice.findMany({
@@ -27,11 +27,11 @@ export async function listVoices(app: App, wanted: { language?: string | null })
     : voices.filter((voice) => voice.languages.some((spoken) => speaks(spoken, tag)));
 }
 
-/** `en` is answered by en-GB, and `en-GB` by en. */
+/** `en` matches en-GB, and `en-GB` matches en. */
 const speaks = (spoken: string, wanted: string): boolean =>
   spoken === wanted || spoken.startsWith(`${wanted}-`) || wanted.startsWith(`${spoken}-`);
 
-/** @throws NOT_FOUND */
+/** An available voice by its id. @throws NOT_FOUND */
 export async function findVoice(app: App, id: string): Promise<Voice> {
   const voice = !isCleanText(id)
     ? null
@@ -40,13 +40,13 @@ export async function findVoice(app: App, id: string): Promise<Voice> {
   return voice;
 }
 
-/** Voices by id, also those that are no longer offered. */
+/** Voices by id, including unavailable ones. */
 export async function voicesById(app: App, ids: readonly string[]): Promise<Map<string, Voice>> {
   const rows = await app.db.voice.findMany({ where: { id: { in: [...ids] } } });
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-/** Offers the voices that are known of the speech provider, for when it cannot be asked. */
+/** Keeps offering the stored voices of the speech provider, for when the provider is unreachable. */
 export async function keepVoices(app: App): Promise<void> {
   await app.db.voice.updateMany({
     where: { available: true, provider: { not: app.speech.name } },
@@ -55,8 +55,8 @@ export async function keepVoices(app: App): Promise<void> {
 }
 
 /**
- * Writes down what the speech provider offers now. Voices that it no longer has stay, unavailable.
- * @throws SpeechError when it cannot be asked; everything is as before
+ * Stores the voices that the speech provider offers. Voices that it does not offer any more are kept as unavailable.
+ * @throws SpeechError when the provider is unreachable; then nothing is changed
  */
 export async function syncVoices(app: App): Promise<void> {
   const provider = app.speech.name;

@@ -52,7 +52,10 @@ export interface Operation {
   readonly fields: ReadonlySet<string>;
 }
 
-/** How often each is asked for: less what costs much time, or takes from others what they need. */
+/**
+ * The relative frequency of each field. Slow fields, and those that harm other operations, are rarer. Fields that are
+ * mostly refused are more frequent.
+ */
 const WEIGHTS: Readonly<Record<string, number>> = {
   runMaintenance: 2,
   deleteAccount: 3,
@@ -62,8 +65,16 @@ const WEIGHTS: Readonly<Record<string, number>> = {
   resetPassword: 3,
   synthesizeAudio: 14,
   grantCredits: 10,
+  bulkGrantCredits: 10,
+  revokeBulkGrant: 10,
+  cancelAudio: 10,
+  transaction: 10,
+  creditLiability: 16,
+  creditReport: 10,
 };
 const USUALLY = 7;
+/** Two fields that are only valid together. */
+const PRICE = ['priceMinor', 'currency'];
 
 /**
  * Writes one operation, by what it is dealt. When that is used up everything is the first of its kind, and so
@@ -273,9 +284,10 @@ class Author {
       return { is: 'name', text: this.pick(inner.getValues().map((one) => one.name)) };
     if (isInputObjectType(inner)) {
       const fields: (readonly [string, Value])[] = [];
-      const names = this.pick(['userId', 'email']);
+      const together = [this.pick(['userId', 'email'])];
+      if ('priceMinor' in inner.getFields() && this.chance(300)) together.push(...PRICE);
       for (const field of Object.values(inner.getFields())) {
-        if (this.leavesOut(field, names)) continue;
+        if (this.leavesOut(field, together)) continue;
         fields.push([field.name, this.value(field.type, field.name, inner.name)]);
       }
       if (this.hostile())
@@ -285,11 +297,11 @@ class Author {
     return this.scalar(inner.name, name, of);
   }
 
-  /** @param names which of the two it is that names an account, where either may */
-  private leavesOut(field: GraphQLInputField, names: string): boolean {
+  /** @param together the chosen fields of the groups: `userId` or `email`, and both fields of a price or neither */
+  private leavesOut(field: GraphQLInputField, together: readonly string[]): boolean {
     if (isRequiredInputField(field)) return this.hostile() && this.hostile();
-    if (field.name === 'userId' || field.name === 'email')
-      return field.name !== names && !this.hostile();
+    if (field.name === 'userId' || field.name === 'email' || PRICE.includes(field.name))
+      return !together.includes(field.name) && !this.hostile();
     return this.chance(550);
   }
 
@@ -307,7 +319,7 @@ class Author {
     const sensible = SENSIBLE[name];
     if (sensible !== undefined) return this.pick(sensible);
     if (type === 'Boolean') return bare(this.pick(['true', 'false']));
-    if (type === 'Int') return bare(this.draw(100));
+    if (type === 'Int' || type === 'SafeInt') return bare(this.draw(100));
     return text(`tale-${String(this.draw(1000))}`);
   }
 
@@ -327,7 +339,7 @@ class Author {
         list(list()),
       ]);
     if (isInputObjectType(inner)) return this.pick([object(), list(object()), text('{}')]);
-    if (inner.name === 'Int') return bare(this.pick(HOSTILE_NUMBERS));
+    if (inner.name === 'Int' || inner.name === 'SafeInt') return bare(this.pick(HOSTILE_NUMBERS));
     if (inner.name === 'DateTime') return text(this.pick(HOSTILE_INSTANTS));
     if ((name === 'after' || name === 'before') && this.chance(700))
       return this.chance(400)

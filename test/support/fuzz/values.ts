@@ -10,12 +10,14 @@ export const KNOWN = [
   'transaction',
   'session',
   'auditEntry',
+  'proposal',
   'email',
   'slug',
   'queue',
   'cursor',
   'refreshToken',
   'mailedToken',
+  'end',
 ] as const;
 export type Known = (typeof KNOWN)[number];
 
@@ -118,7 +120,7 @@ const INSTANTS_OF_CURSORS = [
 ];
 /** In the form of the server's own, with what it never put in. */
 export const FORGED_CURSORS: readonly string[] = [
-  ...['stories', 'users', 'auditLog', 'audio'].flatMap((kind) => [
+  ...['stories', 'users', 'auditLog', 'proposals', 'audio'].flatMap((kind) => [
     cursor(kind, ID.toUpperCase()),
     cursor(kind, "' OR 1=1"),
     cursor(kind, null),
@@ -208,13 +210,16 @@ export const SENSIBLE: Readonly<Record<string, readonly Value[]>> = {
   displayName: [text('Someone'), bare('null')],
   amount: [1, 2, 3, 10, 50].map(bare),
   maxCredits: [0, 1, 1, 5, 100].map(bare),
+  priceMinor: [1, 999, 1_000_000_000_000].map(bare),
+  currency: [text('EUR'), text('PLN'), text('JPY')],
   expectedRemaining: [0, 1, 2, 10].map(bare),
   first: [1, 2, 3].map(bare),
   last: [1, 2, 3].map(bare),
   days: [1, 30, 366].map(bare),
-  expiresAt: [text('2030-01-01T00:00:00Z'), text('2100-06-30T23:59:59.999+02:00'), bare('null')],
+  expiresAt: [text('2190-01-01T00:00:00Z'), text('2100-06-30T23:59:59.999+02:00'), bare('null')],
   from: [text('2020-01-01T00:00:00Z'), text('2026-01-01T00:00:00+01:00')],
-  to: [text('2026-11-22T14:00:00.000Z'), text('2040-01-01T00:00:00Z')],
+  // Months that have begun, and one that has not.
+  month: [text('2020-02'), text('2025-12'), text('2026-01'), text('2199-12')],
   at: [text('2020-01-01T00:00:00Z'), text('2026-11-22T14:00:00-05:00')],
 };
 
@@ -231,6 +236,7 @@ export const KNOWN_BY_NAME: Readonly<Record<string, Known>> = {
   before: 'cursor',
   refreshToken: 'refreshToken',
   token: 'mailedToken',
+  to: 'end',
 };
 
 /** Whose `id` it is that a field takes. */
@@ -241,5 +247,8 @@ export const KNOWN_BY_FIELD: Readonly<Record<string, Known>> = {
   user: 'user',
   audio: 'audio',
   revokeSession: 'session',
+  proposal: 'proposal',
+  approveProposal: 'proposal',
+  declineProposal: 'proposal',
 };
 export const NODES: readonly Known[] = KNOWN.slice(0, KNOWN.indexOf('email'));

@@ -62,7 +62,7 @@ function Bar(): ReactNode {
 
 /** GraphiQL learns of a tab's operation a moment after the tab was opened: the name may be another tab's. */
 function operationOf({ query, variables, operationName }: FetcherParams): RequestParams {
-  const isThere = operationName != null && new RegExp(`\\b${operationName}\\b`).test(query);
+  const isThere = operationName != null && query.split(/\W+/).includes(operationName);
   return {
     query,
     variables: variables as Record<string, unknown>,

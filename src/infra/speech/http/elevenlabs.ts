@@ -43,7 +43,7 @@ export function createElevenLabsProvider(options: ElevenLabsOptions): BareProvid
       throw new SpeechError('There is nothing to speak.', { permanent: true, kind: 'silent' });
     }
     if (signal.aborted) throw stopped();
-    // From here on the signal is not asked: what was sent is paid for, and its answer is kept.
+    // From here on the signal is ignored, because a request that was sent is paid for and its answer is kept.
     const answer = await exchange({
       url: `${baseUrl}/v1/text-to-speech/${encodeURIComponent(request.voice)}?output_format=pcm_${String(SAMPLE_RATE_HZ)}`,
       headers,
@@ -82,19 +82,42 @@ const PAGE_SIZE = 100;
 const MOST_PAGES = 10;
 const MOST_PAGE_BYTES = 4 * 1024 * 1024;
 
+/** An account with more voices than this on a page has the first of them. */
+const PAGE_VOICES_MAX = 1000;
+const VOICE_LANGUAGES_MAX = 100;
+/** Longer than any name, in which only the beginning is shown. */
+const NAME_READ_MAX = 1000;
+/** Longer than any BCP 47 tag in use. */
+const TAG_MAX = 35;
+const PAGE_TOKEN_MAX = 2000;
+
+/** The first entries of a list: those behind them are not looked at, because a page may hold millions. */
+const firstOf = <Entry extends z.ZodType>(
+  entry: Entry,
+  most: number,
+): z.ZodType<z.output<Entry>[]> =>
+  z.preprocess(
+    (list: unknown) => (Array.isArray(list) ? list.slice(0, most) : list),
+    z.array(entry),
+  );
+
 const page = z.object({
-  voices: z.array(
+  voices: firstOf(
     z.object({
       voice_id: z.string().regex(/^[\w-]{1,100}$/),
       name: z.string().nullish(),
-      labels: z.record(z.string(), z.unknown()).nullish(),
-      verified_languages: z
-        .array(z.object({ language: z.string().nullish(), locale: z.string().nullish() }))
+      labels: z
+        .object({ language: z.unknown().optional(), gender: z.unknown().optional() })
         .nullish(),
+      verified_languages: firstOf(
+        z.object({ language: z.string().nullish(), locale: z.string().nullish() }),
+        VOICE_LANGUAGES_MAX,
+      ).nullish(),
     }),
+    PAGE_VOICES_MAX,
   ),
   has_more: z.boolean().nullish(),
-  next_page_token: z.string().nullish(),
+  next_page_token: z.string().max(PAGE_TOKEN_MAX).nullish(),
 });
 
 type ListedVoice = z.infer<typeof page>['voices'][number];
@@ -147,13 +170,15 @@ function voiceOf({
   verified_languages: verified,
 }: ListedVoice): ProviderVoice {
   const known = (verified ?? []).flatMap(({ locale, language }) => [locale, language]);
-  const languages = [...known, labels?.['language']].map(tagOf).filter((tag) => tag !== null);
-  const gender = labels?.['gender'];
+  const languages = [...known, labels?.language].map(tagOf).filter((tag) => tag !== null);
+  const gender = labels?.gender;
   return {
     id,
     name:
       name
-        ?.normalize('NFC')
+        // First, because a long row of combining marks takes long to normalise.
+        ?.slice(0, NAME_READ_MAX)
+        .normalize('NFC')
         .replace(/\p{C}+/gu, ' ')
         .trim()
         .slice(0, MOST_NAME) ?? id,
@@ -165,7 +190,8 @@ function voiceOf({
 /** As BCP 47 writes it; null for what is none. */
 function tagOf(value: unknown): string | null {
   try {
-    return typeof value === 'string' ? (Intl.getCanonicalLocales(value)[0] ?? null) : null;
+    const isTag = typeof value === 'string' && value.length <= TAG_MAX;
+    return isTag ? (Intl.getCanonicalLocales(value)[0] ?? null) : null;
   } catch {
     return null;
   }

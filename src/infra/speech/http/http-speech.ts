@@ -59,10 +59,20 @@ const failure = (kind: SpeechErrorKind, message: string, cause?: unknown): Speec
 const contentTypeOf = ({ headers }: Response): string =>
   (headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
 
+const FIRST_BYTES = 65_536;
+
+/** Twice as large each time, so that every byte is copied about once more. */
+function roomFor(bytes: Buffer<ArrayBuffer>, lengthBytes: number): Buffer<ArrayBuffer> {
+  if (lengthBytes <= bytes.length) return bytes;
+  const larger = Buffer.alloc(Math.max(lengthBytes, 2 * bytes.length));
+  larger.set(bytes);
+  return larger;
+}
+
 /**
  * Reads the body to its end.
- * @param signal ends it at once. That of `fetch` does not always: it is forgotten when memory is collected
- *   behind the headers.
+ * @param signal ends it at once. The signal that `fetch` was given does not always, because it may be garbage-collected
+ *   once the headers have come.
  * @throws SpeechError for more than `mostBytes`, as soon as they are there
  */
 async function read(
@@ -76,18 +86,20 @@ async function read(
     reader.cancel().catch(() => undefined);
   };
   signal.addEventListener('abort', cut, { once: true });
-  const chunks: Uint8Array[] = [];
+  // One growing buffer, because a body in pieces of one byte would cost a hundred times its length as a list.
+  let bytes = Buffer.alloc(FIRST_BYTES);
   let lengthBytes = 0;
   try {
     for (;;) {
       const { done, value } = await reader.read();
       signal.throwIfAborted();
-      if (done) return Buffer.concat(chunks);
-      lengthBytes += value.length;
-      if (lengthBytes > mostBytes) {
+      if (done) return bytes.subarray(0, lengthBytes);
+      if (lengthBytes + value.length > mostBytes) {
         throw failure('too-long', 'The speech is longer than the text can take.');
       }
-      chunks.push(value);
+      bytes = roomFor(bytes, lengthBytes + value.length);
+      bytes.set(value, lengthBytes);
+      lengthBytes += value.length;
     }
   } finally {
     signal.removeEventListener('abort', cut);
@@ -96,8 +108,8 @@ async function read(
 }
 
 /**
- * Bad input, an unknown model or voice: it will not be otherwise tomorrow. A wrong key or an empty account
- * (401, 402, 403) is the operator's to mend, and no listener should lose a narration for it.
+ * Failures that a retry cannot cure: bad input, an unknown model or voice. A wrong key or an empty account (401, 402, 403)
+ * is not among them, because the operator can correct it and no listener should lose a narration for it.
  */
 const PERMANENT: Readonly<Record<number, SpeechErrorKind>> = {
   400: 'refused',
@@ -124,7 +136,7 @@ async function refusal(response: Response, signal: AbortSignal): Promise<SpeechE
 const MOST_ERROR_BYTES = 4096;
 const MOST_WORDS = 4;
 /** Under these names errors have codes for programs, such as `quota_exceeded`. */
-const CODES = /"(?:code|type|status|error)"\s*:\s*"([a-z][a-z0-9_.-]{2,59})"/giu;
+const CODES = /"(?:code|type|status|error)"\s*:\s*"([a-z][\w.-]{2,59})"/giu;
 
 /**
  * The codes in the body of an error. What it says in sentences is left out, because it may repeat the text
@@ -153,17 +165,17 @@ export const mostBytesFor = (text: string): number =>
 /** Nothing is said in less. */
 const SHORTEST_SECONDS = 0.02;
 
-/** @throws SpeechError, passing, for what is not speech to judge by its type */
+/** @throws SpeechError, not permanent, for an empty answer, or a content type that is not that of speech */
 export function checkContentType({ contentType, bytes }: HttpAnswer): void {
   if (bytes.length === 0) throw failure('silent', 'The answer is empty.');
-  if (contentType === '' || /^(audio\/|(application|binary)\/octet-stream$)/.test(contentType))
+  if (contentType === '' || /^(?:audio\/|(?:application|binary)\/octet-stream$)/.test(contentType))
     return;
   throw notAudio(
-    `The answer is ${/^[\w.+-]+\/[\w.+-]+$/.test(contentType) ? contentType : 'something else'}, not speech.`,
+    `The answer is ${/^[\w.+-]{1,50}\/[\w.+-]{1,50}$/.test(contentType) ? contentType : 'something else'}, not speech.`,
   );
 }
 
-/** @throws SpeechError, passing, for speech that is none or cannot be of this text */
+/** @throws SpeechError, not permanent, for speech that is too short, or too long for this text */
 export function checkLength(spoken: SpokenSentence, text: string): SpokenSentence {
   const seconds = spoken.pcm.length / spoken.sampleRateHz;
   if (seconds < SHORTEST_SECONDS) throw failure('silent', 'The answer holds no speech.');

@@ -33,7 +33,7 @@ export function createOpenAiProvider(options: OpenAiOptions): BareProvider {
       throw new SpeechError('There is nothing to speak.', { permanent: true, kind: 'silent' });
     }
     if (signal.aborted) throw stopped();
-    // From here on the signal is not asked: what was sent is paid for, and its answer is kept.
+    // From here on the signal is ignored, because a request that was sent is paid for and its answer is kept.
     const answer = await exchange({
       url: `${baseUrl}/audio/speech`,
       headers: key === null ? {} : { authorization: `Bearer ${key}` },

@@ -6,6 +6,8 @@ const SAMPLE_RATES_HZ = [8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 4
 const PCM = 1;
 const FLOAT = 3;
 const EXTENSIBLE = 0xfffe;
+/** Real files have about ten. Each takes time however short it is, and the whole answer may hold millions. */
+const CHUNKS_MAX = 100;
 /** Some writers count a header too much. */
 const FORGIVEN_BYTES = 128;
 
@@ -18,10 +20,9 @@ interface Format {
 
 /**
  * Reads a WAV file: PCM of 8, 16, 24 or 32 bits or floats, of one channel or two, which are mixed. Servers
- * that write while they speak do not know the length: one that cannot be (zero, or more seconds than
- * `mostSeconds`) means all that follows. A length that could be right and is not there is an answer that
- * was cut short.
- * @throws SpeechError: passing when this is no such file, permanent for a sample rate that MP3 lacks
+ * that stream do not know the length in advance, so that an impossible one (zero, or more seconds than `mostSeconds`) means
+ * everything that follows. If the length is possible but fewer bytes follow, the answer was cut short.
+ * @throws SpeechError: not permanent when this is no such file, permanent for a sample rate that MP3 lacks
  */
 export function readWav(file: Uint8Array, mostSeconds: number): SpokenSentence {
   const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
@@ -29,13 +30,18 @@ export function readWav(file: Uint8Array, mostSeconds: number): SpokenSentence {
     throw notAudio('The answer is not a WAV file.');
   }
   let format: Format | null = null;
+  let chunks = 0;
   for (let at = 12; at + 8 <= bytes.length;) {
+    if (++chunks > CHUNKS_MAX)
+      throw notAudio(`The WAV file has more than ${String(CHUNKS_MAX)} chunks before its data.`);
     const lengthBytes = bytes.readUInt32LE(at + 4);
     const start = at + 8;
     if (ascii(bytes, at) === 'fmt ') format = formatOf(bytes.subarray(start, start + lengthBytes));
     if (ascii(bytes, at) === 'data') {
       if (format === null) throw notAudio('The WAV file has data before its format.');
-      return decoded(dataOf(bytes, start, lengthBytes, format, mostSeconds), format);
+      const data = dataOf(bytes, start, lengthBytes, format, mostSeconds);
+      checkSeconds(data, format, mostSeconds);
+      return decoded(data, format);
     }
     // Chunks begin at even places.
     at = start + lengthBytes + (lengthBytes % 2);
@@ -90,11 +96,20 @@ function dataOf(
   }
   if (lengthBytes === 0 || lengthBytes >= there) return bytes.subarray(start);
   const end = start + lengthBytes;
-  // What was sent as several files would be heard as the first one alone.
+  // Several files are refused, because only the first one would be heard.
   if (bytes.length >= end + 4 && ascii(bytes, end) === 'RIFF') {
     throw notAudio('The answer is more than one WAV file.');
   }
   return bytes.subarray(start, end);
+}
+
+/** Before anything is decoded, because a low sample rate makes many seconds of few bytes. */
+function checkSeconds(data: Buffer, format: Format, mostSeconds: number): void {
+  if (data.length / frameBytes(format) / format.sampleRateHz <= mostSeconds) return;
+  throw new SpeechError('The speech is longer than the text can take.', {
+    permanent: false,
+    kind: 'too-long',
+  });
 }
 
 const frameBytes = ({ bits, channels }: Format): number => (bits / 8) * channels;

@@ -3,7 +3,7 @@ import type { App } from '../../../app.js';
 import { lastAdministrator, wrongPassword } from '../../../domain/errors.js';
 import { newId } from '../../../domain/ids.js';
 import { transact, type User } from '../../../infra/db.js';
-import { writeAudit } from '../../audit.sql.js';
+import { changed, writeAudit } from '../../audit.sql.js';
 import { eraseAccountQueue } from '../../queues.js';
 import { endSessions } from '../../sessions/sessions.sql.js';
 import type { Viewer } from '../../sessions/viewer.js';
@@ -14,12 +14,12 @@ import { closeAccount, lockStandings } from '../people.sql.js';
 
 const deletion = z.object({ password: z.string().max(1000, 'must be at most 1,000 characters') });
 
-/** What stands in the place of an address; nothing is ever delivered to `.invalid` (RFC 2606). */
+/** The address of a deleted account. Mail to `.invalid` is never delivered (RFC 2606). */
 const nobody = (id: string): string => `deleted-${id}@deleted.invalid`;
 
 /**
- * Deletes the viewer's account. Who they were is gone with this commit, every device is signed out, and
- * their points are closed; narrations, files and what is left of the points follow in a job.
+ * Deletes the viewer's account. This commit erases the personal data, signs every device out and closes the points. A
+ * job then erases narrations, files and remaining points.
  * @throws BAD_USER_INPUT, INVALID_CREDENTIALS, CONFLICT for the last administrator
  */
 export async function deleteAccount(
@@ -40,14 +40,15 @@ export async function deleteAccount(
 
 function erasePerson(app: App, { id, passwordHash }: Credentials): Promise<void> {
   return transact(app.db, async (tx) => {
-    // The account before the person, in the order of whoever moves points and refers to their owner.
+    // The account is locked before the user, in the lock order of commands, which lock the account and then refer to
+    // its user.
     await closeAccount(tx, id);
     const standings = await lockStandings(tx, [id]);
     const others = standings.filter((one) => one.id !== id);
     if (standings.some((one) => one.id === id && isAdministrator(one)) && others.length === 0)
       throw lastAdministrator();
     const at = new Date();
-    // Someone else may have changed the password while it was checked, or deleted the account.
+    // A concurrent request may have changed the password or deleted the account while the password was checked.
     const { count } = await tx.user.updateMany({
       where: { id, passwordHash, deletedAt: null },
       data: {
@@ -61,9 +62,11 @@ function erasePerson(app: App, { id, passwordHash }: Credentials): Promise<void>
       },
     });
     if (count === 0) throw wrongPassword();
-    await endSessions(tx, { userId: id });
+    const sessionsEnded = (await endSessions(tx, { userId: id })).length;
     await tx.emailToken.deleteMany({ where: { userId: id } });
-    await writeAudit(tx, [{ actorId: id, action: 'deleteAccount', target: id, reason: null, at }]);
+    const details = { deletedAt: changed(null, at), sessionsEnded };
+    const action = 'deleteAccount';
+    await writeAudit(tx, [{ actorId: id, action, target: id, reason: null, details, at }]);
     await app.queue.enqueue(tx, eraseAccountQueue, [{ id: newId(), payload: { userId: id } }]);
   });
 }

@@ -10,9 +10,9 @@ import type { EraseAccountPayload } from '../../queues.js';
 const AT_ONCE = 100;
 
 /**
- * Erases what a person who left has left behind: narrations in the making are stopped and given back, all
- * points are revoked, recordings that nobody else paid for are deleted, then the narrations and the devices.
- * The ledger stays. Each step can be repeated, so that a job which was interrupted goes on where it was.
+ * Erases the data of a deleted account: unfinished narrations are stopped and refunded, all points are revoked,
+ * recordings that no other account uses are deleted, and then the narrations and the devices. The ledger stays. Each
+ * step is idempotent, so that an interrupted job continues where it was.
  */
 export async function eraseAccount(
   app: App,
@@ -27,7 +27,7 @@ export async function eraseAccount(
   app.log.info({ userId }, 'account erased');
 }
 
-/** @returns how many, so that the next call sees fewer; 0 at the end */
+/** @returns the number of rows that it processed; the step is repeated until that is 0 */
 type Step = (app: App, userId: string) => Promise<number>;
 
 const stopNarrations: Step = async (app, userId) => {
@@ -62,8 +62,8 @@ const revokePoints: Step = async (app, userId) => {
 };
 
 /**
- * First a recording is marked, then its files go, then its row, then the narrations that lead to it: wherever
- * this stops, the next run finds what is left.
+ * Marks a recording, deletes its files, then its row, and then the narrations that refer to it. If this is interrupted
+ * at any point, the next run finds the rest.
  */
 const eraseRecordings: Step = async (app, userId) => {
   const used = await app.db.audio.findMany({
@@ -80,7 +80,7 @@ const eraseRecordings: Step = async (app, userId) => {
       if (begun === 'marked') await forgetFile(tx, recording);
       return begun;
     });
-    // Whoever is at it may still delete what would be made anew meanwhile.
+    // The other job may still delete files, even if the recording were remade meanwhile.
     if (erasing === 'elsewhere') throw new Error('Somebody else is erasing this recording.');
     if (erasing === 'marked') {
       await app.storage.remove([recording, storageKey(hash, 'vtt')]);
@@ -91,7 +91,7 @@ const eraseRecordings: Step = async (app, userId) => {
   return used.length;
 };
 
-/** What never became a recording. */
+/** Deletes narrations that never became a recording. */
 const eraseNarrations: Step = async (app, userId) => {
   await app.db.audioRequest.deleteMany({ where: { userId } });
   const { count } = await app.db.audio.deleteMany({ where: { userId } });

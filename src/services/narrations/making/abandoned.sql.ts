@@ -1,7 +1,7 @@
 import { FIRST_ID } from '../../../domain/ids.js';
 import { readAtLarge, type Db } from '../../../infra/db.js';
 
-/** A narration in the making that nobody makes. */
+/** An unfinished narration that no job makes. */
 export interface AbandonedRow {
   readonly userId: string;
   readonly audioId: string;
@@ -10,9 +10,9 @@ export interface AbandonedRow {
 }
 
 /**
- * Narrations in the making without a live job, neither one that makes them nor one that settles them, oldest first
- * after a place. No locks: how they stand is looked at again when they are settled. Indexes: audios_unsettled,
- * and pg-boss' own for the jobs.
+ * Unfinished narrations without a live job, neither one that makes them nor one that settles them, oldest first after a
+ * given row. No locks, because the state is read again when they are settled. Indexes: audios_unsettled, and pg-boss'
+ * own indexes of jobs.
  */
 export function readAbandoned(
   db: Db,

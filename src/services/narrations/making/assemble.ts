@@ -8,21 +8,20 @@ import type { PlannedSentence } from './plan.js';
 import { forgetMisplaced, readPlaces, type SentencePlace } from './sentences.sql.js';
 import { readSentence } from './stored-sentences.js';
 
-/** A recording whose files are in their places. */
+/** A recording whose files are stored. */
 export interface Assembled {
   readonly durationMs: number;
   readonly lengthBytes: number;
-  /** Where each sentence stands in it for the first time. */
+  /** The first place of each sentence in the MP3. */
   readonly parts: readonly SentencePlace[];
 }
 
 type PlacedSentence = PlannedSentence & { readonly place: SentencePlace };
 
 /**
- * Puts spoken sentences together: the MP3, and captions with a cue for each. Every sentence is whole MP3 frames
- * that lean on no others, so that one after the other they are a recording. Holds a few sentences in memory,
- * however long the text.
- * @throws when one of them is missing, for a later try
+ * Concatenates spoken sentences to the MP3, and writes captions with a cue for each. This works because every sentence
+ * is whole MP3 frames that depend on no others. Holds a few sentences in memory, for a text of any length.
+ * @throws when a sentence is missing, so that it is tried again
  */
 export async function assemble(
   app: App,
@@ -74,7 +73,7 @@ function timeAll(sentences: readonly PlacedSentence[]): { cues: Cue[]; durationM
   return { cues, durationMs: now() };
 }
 
-/** So many sentences are fetched while one is written. */
+/** How many sentences are read ahead of the one that is written. */
 const READ_AHEAD = 8;
 
 async function writeAll(

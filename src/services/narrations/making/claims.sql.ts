@@ -5,7 +5,7 @@ export interface ClaimRow extends Script {
   readonly claim: number;
 }
 
-/** A job's delivery of an attempt. */
+/** The delivery of a job for an attempt. */
 export interface DeliveredAttempt {
   readonly userId: string;
   readonly audioId: string;
@@ -16,9 +16,9 @@ export interface DeliveredAttempt {
 }
 
 /**
- * Takes the attempt for one delivery: from now on only this claim may write. No row: the attempt is settled, or
- * another one has begun, or the job has been taken from this delivery, which must not take the claim of the next
- * one. Indexes: audios_pkey, and pg-boss' own for the job.
+ * Claims the attempt for one delivery. From then on only this claim may write, because its number is a fencing token.
+ * No row is returned if the attempt is settled, if a newer attempt has begun, or if this delivery is stale and must not
+ * take the claim of the next one. Indexes: audios_pkey, and pg-boss' own indexes of jobs.
  */
 export async function claimNarration(tx: Tx, job: DeliveredAttempt): Promise<ClaimRow | undefined> {
   const [row] = await tx.$queryRaw<ClaimRow[]>`
@@ -35,18 +35,18 @@ export async function claimNarration(tx: Tx, job: DeliveredAttempt): Promise<Cla
   return row;
 }
 
-/** A claim that one delivery holds. */
+/** The claim of one delivery. */
 export interface Claim {
   readonly userId: string;
   readonly audioId: string;
   readonly claim: number;
 }
 
-/** Nobody writes whose claim was taken over. Index: audios_pkey. */
+/** The condition that a claim is valid. All writes of a delivery have it. Index: audios_pkey. */
 export const heldBy = ({ userId, audioId, claim }: Claim): Prisma.Sql => Prisma.sql`
   user_id = ${userId}::uuid AND id = ${audioId}::uuid AND claim = ${claim} AND status = 'PROCESSING'`;
 
-/** @returns whether the claim still held. Index: audios_pkey. */
+/** Writes the progress, 0 to 1. @returns whether the claim was valid. Index: audios_pkey. */
 export async function writeProgress(
   tx: Pick<Tx, '$executeRaw'>,
   claim: Claim,
@@ -64,7 +64,7 @@ export interface FinishedRendition {
   readonly lengthBytes: number;
 }
 
-/** READY, and the rendition is kept for whoever asks next. @returns whether the claim still held */
+/** Marks the narration READY, and keeps the rendition for later requests. @returns whether the claim was valid */
 export async function writeReady(
   tx: Tx,
   claim: Claim,

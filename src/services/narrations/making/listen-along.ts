@@ -7,18 +7,20 @@ import { readScript, type ScriptRow } from './script.sql.js';
 import { readSentence } from './stored-sentences.js';
 
 /**
- * The part of a text that can be heard before all of it is made. Until then it can be cancelled and is given back: who
- * hears more for nothing need not pay. Enough to begin with, for making is several times faster than listening.
+ * The share of a text that can be heard before all of it is made. Until then, a narration can be cancelled and
+ * refunded, so a larger share would be free to hear. It is enough to start with, because making is several times faster
+ * than listening.
  */
 const HEARD_EARLY = 1 / 4;
-/** A sentence is told of by the progress that follows it; how often it is looked for all the same. */
+/** The poll interval for the next sentence. Normally the change of progress after it is noticed first. */
 const LOOK_EVERY_MS = 1_000;
 
 /**
- * A narration from its beginning, while it is being made: the first part as it is spoken, and the rest when all is made.
- * Sentences are whole MP3 frames, so that what was sent so far can be heard. It ends when it is whole.
- * @returns when there is something to be heard; null when there is no such narration, or nothing to come of it
- * @throws in the middle, when it ends without a recording
+ * Streams a narration from its beginning while it is being made: the first part as it is spoken, and the rest when all
+ * is made. Sentences are whole MP3 frames, so that an incomplete stream can be played. The stream ends with the
+ * narration.
+ * @returns the stream once its first sentence is there; null when there is no such narration, or when it yields nothing
+ * @throws in the middle of the stream, when the narration ends without a recording
  */
 export async function listenAlong(
   app: App,
@@ -27,15 +29,15 @@ export async function listenAlong(
 ): Promise<AsyncGenerator<Uint8Array> | null> {
   const script = isId(audioId) ? await readScript(app.db, audioId) : undefined;
   if (script === undefined || hasEnded(script)) return null;
-  // Of a voice that is not spoken any more nothing will come.
+  // Throws for a voice that this process cannot speak, because such a narration will never be made.
   renditionHashOf(app, script);
   return begun(speakAlong(app, script, signal));
 }
 
-/** It has ended without a recording, or some of it is not to be had any more. */
+/** The narration has ended without a recording, or a sentence of it is missing. */
 class NothingMore extends Error {}
 
-/** @returns null when there is not even a beginning */
+/** @returns null when the narration ends before its first sentence */
 async function begun(
   sentences: AsyncGenerator<Uint8Array>,
 ): Promise<AsyncGenerator<Uint8Array> | null> {
@@ -79,7 +81,7 @@ async function* speakAlong(
   }
 }
 
-/** @returns null when nobody listens any more */
+/** @returns null when the listener has disconnected */
 async function waitForSentence(
   app: App,
   { userId, audioId: id }: ScriptRow,
@@ -87,7 +89,7 @@ async function waitForSentence(
   { follower, early }: { follower: Follower; early: boolean },
 ): Promise<SentencePlace | null> {
   for (;;) {
-    // Before the sentence is looked for: what is not there when all is made will not come.
+    // The status is read before the sentence, because a sentence that is missing after READY will not come.
     const now = await app.db.audio.findUnique({
       where: { userId_id: { userId, id } },
       select: { status: true },

@@ -21,15 +21,15 @@ import { speakSentences } from './speak-sentences.js';
 
 type Job = Delivery<NarrationJob>;
 
-/** A recording that is there, with the sentences that it was just made of. */
+/** A recording with the sentences that it was just made of. One that was found has no parts. */
 type Rendition = Assembled & { readonly hash: string };
 
-/** Someone else has taken the attempt; this delivery must not write any more. */
+/** Another delivery has claimed the attempt, or it was settled. This delivery must not write any more. */
 class ClaimLost extends Error {}
 
 /**
- * Makes the recording that a job asks for. Safe to repeat: a delivery of a settled attempt does nothing, nor does
- * one that its job was taken from, and of two at once only the newer can finish.
+ * Makes the recording of a job. Idempotent: the delivery of a settled attempt does nothing, nor does a stale delivery,
+ * and of two concurrent deliveries only the newer can finish.
  * @throws when it should be tried again
  */
 export async function makeNarration(app: App, job: Job): Promise<void> {
@@ -57,7 +57,7 @@ export async function makeNarration(app: App, job: Job): Promise<void> {
   }
 }
 
-/** A text that can never be spoken fails at once. @throws when it should be tried again */
+/** Fails the narration at once if its text can never be spoken. @throws when it should be tried again */
 async function giveUp(app: App, job: Job, task: ClaimRow, error: unknown): Promise<void> {
   const { userId, audioId, attempt } = job.payload;
   if (error instanceof ClaimLost) {
@@ -78,12 +78,13 @@ async function giveUp(app: App, job: Job, task: ClaimRow, error: unknown): Promi
   );
 }
 
-/** One that was made before, for whomever. */
+/** The same recording, if it was made before for any user. */
 async function findRendition(app: App, hash: string, claim: Claim): Promise<Rendition | null> {
   const rendition = await transact(app.db, async (tx) => {
     const held = await holdRendition(tx, claim, hash);
     if (held === 'lost') throw new ClaimLost();
-    // Not held then: whoever erases it must not take us for someone who has it.
+    // The transaction is rolled back, because the process that erases the rendition must not count this narration as a
+    // user of it.
     if (held?.erasing === true)
       throw new Error('This recording is being erased; it is made anew later.');
     return held;
@@ -112,7 +113,7 @@ async function record(
 
 const PLANNED_AT_ONCE = 50;
 
-/** A long text takes a while to split: others get their turn meanwhile. */
+/** Yields to the event loop in between, because a long text takes a while to split. */
 async function planAll(app: App, script: Script): Promise<PlannedSentence[]> {
   const sentences: PlannedSentence[] = [];
   for (const sentence of planSentences(app, script)) {
@@ -124,7 +125,7 @@ async function planAll(app: App, script: Script): Promise<PlannedSentence[]> {
 
 const REPORT_EVERY_MS = 400;
 
-/** Writes how far it is, not more often than anyone looks; notices a claim that was lost. */
+/** Writes the progress at most once in REPORT_EVERY_MS. @throws ClaimLost */
 function progressReporter(app: App, claim: Claim): (progress: number) => Promise<void> {
   let reportedAt = -Infinity;
   return async (progress) => {
@@ -134,7 +135,7 @@ function progressReporter(app: App, claim: Claim): (progress: number) => Promise
   };
 }
 
-/** READY, the sentences' new place and the job's end are one commit. */
+/** READY, the sentences' new places and the end of the job are one commit. */
 async function finish(app: App, job: Job, claim: Claim, recording: Rendition): Promise<void> {
   const { parts } = recording;
   const loose = await transact(app.db, async (tx) => {
@@ -142,7 +143,7 @@ async function finish(app: App, job: Job, claim: Claim, recording: Rendition): P
     await app.queue.complete(tx, app.synthesizeAudio.name, job);
     return parts.length === 0 ? [] : placeInRendition(tx, parts);
   });
-  // What is not removed now is swept later.
+  // A file that is not removed now is swept later.
   await app.storage.remove(loose).catch((error: unknown) => {
     app.log.warn({ err: error, files: loose.length }, 'spoken sentences were left behind');
   });

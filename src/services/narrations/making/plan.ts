@@ -3,7 +3,7 @@ import { splitSentences } from '../../../domain/sentences.js';
 import { sha256Hex } from '../../../domain/text.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
 
-/** What is to be spoken, and how. */
+/** The text of a narration, and how it is spoken. */
 export interface Script {
   readonly textHash: string;
   readonly content: string;
@@ -15,11 +15,11 @@ export interface Script {
 
 export interface PlannedSentence {
   readonly text: string;
-  /** Over everything that decides how it sounds. */
+  /** Over everything that determines the sound. */
   readonly hash: string;
 }
 
-/** Provider, voice, settings: with the words, everything that decides how it sounds. */
+/** Provider, voice and settings. Together with the words, they determine the sound. */
 const soundOf = (app: App, { provider, providerVoice, language }: Script): readonly unknown[] => [
   provider,
   app.speech.settings,
@@ -28,7 +28,7 @@ const soundOf = (app: App, { provider, providerVoice, language }: Script): reado
   app.config.synthesis.bitrateKbps,
 ];
 
-/** The same hash is the same recording. @throws SpeechError when another provider had this voice */
+/** The hash that identifies a recording. @throws SpeechError when the voice belongs to another provider */
 export function renditionHashOf(app: App, script: Script): string {
   if (script.provider !== app.speech.name)
     throw new SpeechError(`The voice was one of ${script.provider}.`, {
@@ -38,7 +38,7 @@ export function renditionHashOf(app: App, script: Script): string {
   return sha256Hex(JSON.stringify([...soundOf(app, script), script.textHash]));
 }
 
-/** The sentences in reading order, one at a time, however long the text. */
+/** The sentences in reading order. They are generated one at a time, because a text may be long. */
 export function* planSentences(app: App, script: Script): Generator<PlannedSentence> {
   const sound = soundOf(app, script);
   for (const { text } of splitSentences(script.content, script.language))

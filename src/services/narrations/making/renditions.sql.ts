@@ -1,14 +1,14 @@
 import type { Tx } from '../../../infra/db.js';
 import { heldBy, type Claim, type FinishedRendition } from './claims.sql.js';
 
-/** A recording that is there, or on its way out. */
+/** A recording, which may be in the course of deletion. */
 interface HeldRendition extends FinishedRendition {
   readonly erasing: boolean;
 }
 
 /**
- * Says that a claim will use a rendition, and reads it. The lock makes whoever would erase it wait, and then
- * see that it is used. @returns `lost` when the claim does not hold any more; undefined when there is no such
+ * Links a claimed narration to a rendition, and reads the rendition. A process that would erase it waits for the lock,
+ * and then sees that it is used. @returns `lost` when the claim is not valid any more; undefined when there is no such
  * rendition. Indexes: audios_pkey, renditions_pkey.
  */
 export async function holdRendition(
@@ -27,15 +27,15 @@ export async function holdRendition(
   return rendition;
 }
 
-/** How long the job of another person who left is believed to be erasing a rendition. */
+/** How long another account's erasure of a rendition is taken for alive. */
 const ERASING_MINUTES = 5;
 
 /**
- * Marks a rendition that nobody but this person has, and of those who left nobody is counted. A second
- * statement, after the lock, sees who has begun to use it meanwhile. Once it is marked nobody can: then it is erased
- * to the end, by one at a time.
- * @returns `marked`: its files are to be deleted; `shared`: others have it; `elsewhere`: someone is at it
- *   Indexes: renditions_pkey, audios_rendition_hash_idx
+ * Marks a rendition for deletion if no other account uses it. Deleted accounts do not count. The second statement runs
+ * after the lock, so that it sees narrations that have begun to use the rendition meanwhile. None can use it once it is
+ * marked, and one job at a time deletes it.
+ * @returns `marked`: its files must be deleted; `shared`: others use it; `elsewhere`: another job is deleting it
+ * Indexes: renditions_pkey, audios_rendition_hash_idx
  */
 export async function beginErasing(
   tx: Tx,

@@ -2,14 +2,14 @@ import type { Reader } from '../../../infra/db.js';
 import type { AudioStatus } from '../narrations.sql.js';
 import type { Script } from './plan.js';
 
-/** What a narration is to say, and how it stands. */
+/** The text of a narration, how it is spoken, and its status. */
 export interface ScriptRow extends Script {
   readonly userId: string;
   readonly audioId: string;
   readonly status: AudioStatus;
 }
 
-/** Index: audios_id_idx. */
+/** The script of a narration, of any user. Index: audios_id_idx. */
 export async function readScript(db: Reader, audioId: string): Promise<ScriptRow | undefined> {
   const [row] = await db.$queryRaw<ScriptRow[]>`
     SELECT a.user_id AS "userId", a.id AS "audioId", a.status::text, a.text_hash AS "textHash", t.content,

@@ -1,6 +1,6 @@
 import { Prisma, type Reader, type Tx } from '../../../infra/db.js';
 
-/** Where the bytes of a spoken sentence are: MP3 frames, whole ones. */
+/** The place of a spoken sentence's bytes, which are whole MP3 frames. */
 export interface SentencePlace {
   readonly hash: string;
   readonly key: string;
@@ -10,7 +10,7 @@ export interface SentencePlace {
   readonly sampleRateHz: number;
 }
 
-/** Which of these sentences have been spoken, and where they are. Index: spoken_sentences_pkey. */
+/** The places of those of these sentences that have been spoken. Index: spoken_sentences_pkey. */
 export function readPlaces(db: Reader, hashes: readonly string[]): Promise<SentencePlace[]> {
   return db.$queryRaw<SentencePlace[]>`
     SELECT hash, key, offset_bytes AS "offsetBytes", length_bytes AS "lengthBytes", samples,
@@ -20,15 +20,16 @@ export function readPlaces(db: Reader, hashes: readonly string[]): Promise<Sente
 
 type Writer = Pick<Tx, '$executeRaw'>;
 
-/** Who speaks a sentence. */
+/** The process that speaks a sentence. */
 export interface Lease {
   readonly hash: string;
   readonly leasedBy: string;
 }
 
 /**
- * Takes a sentence to speak it, for so long, unless it is spoken already or someone else is at it. By the
- * machine's clock, for it is about processes. @returns whether it is ours. Index: spoken_sentences_pkey.
+ * Leases a sentence in order to speak it, unless it has been spoken or another lease is valid. Uses the machine's clock
+ * instead of the ledger's, because a lease is about processes. @returns whether the lease was taken. Index:
+ * spoken_sentences_pkey.
  */
 export async function leaseSentence(
   db: Writer,
@@ -43,19 +44,19 @@ export async function leaseSentence(
   return taken === 1;
 }
 
-/** Keeps what is still being spoken. */
+/** Renews the lease of a sentence that is still being spoken. */
 export const keepLease = (db: Writer, { hash, leasedBy }: Lease, forMs: number): Promise<number> =>
   db.$executeRaw`
     UPDATE spoken_sentences SET leased_until = clock_timestamp() + ${forMs} * interval '1 millisecond'
     WHERE hash = ${hash} AND leased_by = ${leasedBy}::uuid AND key IS NULL`;
 
-/** Gives back what could not be spoken, so that someone else may try at once. */
+/** Releases the lease of a sentence that could not be spoken, so that another process may try at once. */
 export const releaseSentence = (db: Writer, { hash, leasedBy }: Lease): Promise<number> =>
   db.$executeRaw`
     DELETE FROM spoken_sentences
     WHERE hash = ${hash} AND leased_by = ${leasedBy}::uuid AND key IS NULL`;
 
-/** Says that a sentence is spoken, whoever holds the lease by now: it is paid for, and need not be again. */
+/** Records the place of a spoken sentence, even if the lease has been lost, because it is paid for. */
 export async function writeSpoken(db: Writer, place: SentencePlace, by: string): Promise<void> {
   await db.$executeRaw`
     INSERT INTO spoken_sentences AS s (hash, leased_by, leased_until, key, offset_bytes,
@@ -73,9 +74,9 @@ const asRows = (parts: readonly SentencePlace[]): Prisma.Sql => Prisma.sql`
     "lengthBytes" int, samples int, "sampleRateHz" int)`;
 
 /**
- * Says that sentences are parts of a recording now: those that had files of their own, and those that nobody knows a
- * place of. Locks rows in the order of their hashes, for recordings that share sentences may be finished at once.
- * @returns files of their own that nobody needs any more. Index: spoken_sentences_pkey.
+ * Records that sentences are now parts of a recording: those with a file of their own, and those without a known place.
+ * Locks rows in the order of their hashes, because recordings that share sentences may finish at the same time.
+ * @returns the sentences' own files, which are not needed any more. Index: spoken_sentences_pkey.
  */
 export async function placeInRendition(tx: Tx, parts: readonly SentencePlace[]): Promise<string[]> {
   const rows = await tx.$queryRaw<{ file: string }[]>`
@@ -90,8 +91,9 @@ export async function placeInRendition(tx: Tx, parts: readonly SentencePlace[]):
 }
 
 /**
- * Before a recording takes the place of another one: forgets those sentences of the old one that do not stand where
- * they stand in the new one. Index: spoken_sentences_key_idx.
+ * Before a recording replaces an older one: forgets the sentences of the old one that are not at the same place in the
+ * new one.
+ * Index: spoken_sentences_key_idx.
  */
 export const forgetMisplaced = (
   db: Writer,
@@ -102,6 +104,6 @@ export const forgetMisplaced = (
     SELECT FROM ${asRows(parts)}
     WHERE p.hash = s.hash AND "offsetBytes" = s.offset_bytes AND "lengthBytes" = s.length_bytes)`;
 
-/** Forgets everything in a file that goes. Index: spoken_sentences_key_idx. */
+/** Forgets the sentences in a file that is lost or will be deleted. Index: spoken_sentences_key_idx. */
 export const forgetFile = (db: Writer, key: string): Promise<number> =>
   db.$executeRaw`DELETE FROM spoken_sentences WHERE key = ${key}`;

@@ -7,40 +7,40 @@ import type { PlannedSentence, Script } from './plan.js';
 import { keepLease, leaseSentence, readPlaces, releaseSentence } from './sentences.sql.js';
 import { findSpoken, storedBefore, storeSentence } from './stored-sentences.js';
 
-/** A process that dies is believed to speak for so long; one that lives says so more often. */
+/** The lease of a sentence. It lapses when its process dies, and a living process renews it more often. */
 const LEASE_MS = 30_000;
 const KEEP_EVERY_MS = 10_000;
-/** How often sentences are looked at that someone else is speaking. */
+/** How often sentences that another process is speaking are checked. */
 const LOOK_EVERY_MS = 200;
-/** While some are spoken, one more is encoded and one is stored. */
+/** Sentences in work beyond the provider's concurrency: one that is encoded, and one that is stored. */
 const IN_OTHER_HANDS = 2;
-/** So many in a row say that the rest would fail as well. */
+/** So many consecutive failures mean that the rest would fail as well. */
 const MOST_FAILURES_IN_A_ROW = 3;
 
-/** A recording in the making. */
+/** A recording that is being made. */
 export interface Making {
   readonly script: Script;
   readonly signal: AbortSignal;
-  /** Told how far it is, 0 to 1. @throws when it is not ours to make any more */
+  /** Reports the progress, 0 to 1. @throws when the claim is lost */
   report(progress: number): Promise<void>;
 }
 
-/** How far it is, and what has gone wrong. */
+/** The progress and the failures so far. */
 interface Tally {
   done: number;
   readonly total: number;
   failuresInARow: number;
   readonly failures: unknown[];
-  /** Nothing more is begun. */
+  /** No further sentence is started. */
   over: boolean;
 }
 
 /**
- * Sees to it that every sentence has been spoken and is stored. Only what is missing is spoken, and each sentence
- * by one process at a time, so that a provider is paid for it once: what others are speaking is waited for. A
- * failure does not stop the others, unless it is fatal or the third in a row; it is thrown when everything that was
- * begun is stored, so that the next try has only what is missing to speak.
- * @throws SpeechError, or what kept a sentence from being stored
+ * Speaks every missing sentence and stores it. Each sentence is spoken by one process at a time, so that the provider
+ * is paid for it once. Sentences that other processes are speaking are waited for. A failure does not stop the others,
+ * unless it is fatal or the third in a row. It is thrown after every started sentence is stored, so that the next
+ * attempt speaks only what is missing.
+ * @throws SpeechError, or the error of storing a sentence
  */
 export async function speakSentences(
   app: App,
@@ -66,7 +66,7 @@ export async function speakSentences(
   }
 }
 
-/** @returns those that someone else is speaking */
+/** @returns the sentences that another process is speaking */
 async function speakThese(
   app: App,
   sentences: readonly PlannedSentence[],
@@ -100,7 +100,7 @@ function noteFailure(tally: Tally, error: unknown): void {
   tally.over ||= isFatal(error) || tally.failuresInARow >= MOST_FAILURES_IN_A_ROW;
 }
 
-/** What will be no better with the next sentence. */
+/** Whether the next sentence would fail for the same reason. */
 const isFatal = (error: unknown): boolean =>
   !(error instanceof SpeechError) || error.permanent || GIVEN_UP.has(error.kind);
 const GIVEN_UP: ReadonlySet<string> = new Set(['stopped', 'resting']);
@@ -128,7 +128,7 @@ async function speakSentence(
     await storeSentence(app, lease, await app.speech.speak(request, signal));
     return 'spoken';
   } catch (error) {
-    // Otherwise it lapses.
+    // If this fails, the lease lapses by itself.
     await releaseSentence(app.db, lease).catch(() => undefined);
     throw error;
   } finally {

@@ -13,7 +13,7 @@ import {
   type SentencePlace,
 } from './sentences.sql.js';
 
-/** Encodes and stores what was spoken, in a file of its own. */
+/** Encodes a spoken sentence and stores it in a file of its own. */
 export async function storeSentence(app: App, lease: Lease, speech: SpokenSentence): Promise<void> {
   const bytes = await app.encoder.encode(speech);
   const key = storageKey(lease.hash, 'part');
@@ -22,8 +22,8 @@ export async function storeSentence(app: App, lease: Lease, speech: SpokenSenten
 }
 
 /**
- * Finds what a process that ended between the two steps above has left: it was paid for.
- * @returns whether there was anything
+ * Records a sentence's file that a process has stored without recording it, because it is paid for.
+ * @returns whether there was such a file
  */
 export async function storedBefore(app: App, lease: Lease): Promise<boolean> {
   const key = storageKey(lease.hash, 'part');
@@ -40,8 +40,8 @@ async function note(app: App, { hash, leasedBy }: Lease, bytes: Uint8Array): Pro
 }
 
 /**
- * The bytes of a spoken sentence, also when it has moved into a recording meanwhile, or its recording was made anew.
- * @throws when its file is gone: then everything in it is forgotten, and is spoken anew by the next try
+ * The bytes of a spoken sentence, even if it has moved into a recording meanwhile, or its recording was remade.
+ * @throws when its file is gone. Then all sentences in the file are forgotten, and the next attempt speaks them again.
  */
 export async function readSentence(app: App, place: SentencePlace): Promise<Uint8Array> {
   const bytes = await readIfThere(app, place);
@@ -56,8 +56,8 @@ export async function readSentence(app: App, place: SentencePlace): Promise<Uint
 const LOOKS_AT_ONCE = 16;
 
 /**
- * Which of these sentences have been spoken, in files that are there. What is in recordings that are lost is
- * forgotten; a sentence's own file is looked for when it is read.
+ * Those of these sentences that have been spoken and are stored. Sentences in lost recordings are forgotten. A
+ * sentence's own file is checked only when it is read.
  */
 export async function findSpoken(app: App, hashes: readonly string[]): Promise<SentencePlace[]> {
   const places = await readPlaces(app.db, hashes);
@@ -76,13 +76,13 @@ export async function findSpoken(app: App, hashes: readonly string[]): Promise<S
   return places.filter(({ key }) => !lost.has(key));
 }
 
-/** @returns null when the file is gone, ends too early, or is another one than was written down */
+/** @returns null when the file is gone, is too short, or is not the one that was recorded */
 async function readIfThere(
   app: App,
   { key, offsetBytes, lengthBytes }: SentencePlace,
 ): Promise<Uint8Array | null> {
   const end = offsetBytes + lengthBytes - 1;
-  // Of two who spoke it at once, because one was thought dead, the later may have put theirs in its place.
+  // If two processes spoke the sentence because a lease had lapsed, the later one may have replaced the file.
   if (key.endsWith('.part') && (await app.storage.stat(key))?.lengthBytes !== lengthBytes)
     return null;
   try {

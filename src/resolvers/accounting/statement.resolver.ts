@@ -1,0 +1,54 @@
+import { Arg, Args, Ctx, FieldResolver, Query, Resolver, Root } from 'type-graphql';
+import { statementUrl } from '../../services/accounting/statement-csv.js';
+import {
+  creditStatement,
+  listStatementMovements,
+  type CreditStatement,
+} from '../../services/accounting/statement.js';
+import type { TransactionView } from '../../services/credits/credits.js';
+import { signedIn, type Context } from '../context.js';
+import { CreditTransactionConnection } from '../credits/credits.type.js';
+import { PageArgs, toConnection, type Connection } from '../paging.js';
+import { CreditStatementType } from './statement.type.js';
+
+@Resolver(() => CreditStatementType)
+export class StatementResolver {
+  @Query(() => CreditStatementType, { description: 'Your points in one month.' })
+  creditStatement(
+    @Ctx() context: Context,
+    @Arg('month', () => String, {
+      description: 'The month in UTC, for example 2026-10. It must have begun.',
+    })
+    month: string,
+  ): Promise<CreditStatement> {
+    return creditStatement(context.app, signedIn(context).userId, month);
+  }
+
+  @FieldResolver(() => CreditTransactionConnection, {
+    description:
+      'The movements of the month, newest first. An EXPIRY belongs to the month in which its lot lapsed, even if it was booked later. The movements that follow from a refund belong to the month of the refund.',
+  })
+  async movements(
+    @Root() statement: CreditStatement,
+    @Ctx() { app }: Context,
+    @Args(() => PageArgs) args: PageArgs,
+  ): Promise<Connection<TransactionView>> {
+    return toConnection(await listStatementMovements(app, statement, args));
+  }
+
+  @FieldResolver(() => String, {
+    nullable: true,
+    description:
+      'The hash of your newest movement that counts by `to`. It covers your whole history up to this movement. Null without a movement.',
+  })
+  headHash(@Root() { headHash }: CreditStatement): string | null {
+    return headHash && Buffer.from(headHash).toString('hex');
+  }
+
+  @FieldResolver(() => String, {
+    description: 'The signed address of the statement as CSV. It is valid for an hour.',
+  })
+  csvUrl(@Root() { userId, month }: CreditStatement, @Ctx() { app }: Context): string {
+    return statementUrl(app, userId, month);
+  }
+}

@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import type { App } from '../../app.js';
+import { endSoFar, parseMonth } from '../../domain/ledger/month.js';
+import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../../domain/paging.js';
+import { readSnapshot, type Reader } from '../../infra/db.js';
+import { readBalanceAt } from '../credits/past/balance-at.sql.js';
+import type { TransactionView } from '../credits/credits.sql.js';
+import { plainReader } from '../ledger/allowances.js';
+import { readLedgerClock } from '../ledger/clock.sql.js';
+import {
+  readHistoryEnd,
+  readStatementMovements,
+  readUnbookedLapses,
+  type StatementRange,
+} from './statement.sql.js';
+
+/** opening + movements − lapsedUnbooked = closing, in spendable points. */
+export interface CreditStatement extends StatementRange {
+  /** yyyy-mm. */
+  readonly month: string;
+  readonly opening: number;
+  /** Points that lapsed in the month and whose expiry is not booked yet. */
+  readonly lapsedUnbooked: number;
+  readonly closing: number;
+  /** The hash of the newest transaction that counts by the end of the statement. Null when there is none. */
+  readonly headHash: Uint8Array | null;
+}
+
+/**
+ * A user's statement of a month: after its first instant and up to that of the next month, or up to now for the running
+ * month. Everything comes from one snapshot. An allowance that is due is granted first.
+ * @throws BAD_USER_INPUT for text that is no month, and for a month that has not begun
+ */
+export async function creditStatement(
+  app: Pick<App, 'db' | 'points'>,
+  userId: string,
+  period: string,
+): Promise<CreditStatement> {
+  const wanted = parseMonth(period);
+  const { startsAt } = wanted;
+  await readBalanceAt(app.points, userId, startsAt);
+  return readSnapshot(app.db, async (tx) => {
+    const to = endSoFar(wanted, await readLedgerClock(tx));
+    const before = await readHistoryEnd(tx, userId, startsAt);
+    const end = await readHistoryEnd(tx, userId, to);
+    const range = { userId, from: startsAt, to };
+    return {
+      ...range,
+      month: period,
+      opening: await spendableAt(tx, userId, startsAt),
+      lapsedUnbooked: await readUnbookedLapses(tx, range),
+      closing: await spendableAt(tx, userId, to),
+      headHash: end.headHash,
+      // No transaction takes effect after it is recorded.
+      afterSeq: before.recordedSeq,
+      untilSeq: end.countedSeq,
+    };
+  });
+}
+
+/** @param at not in the future */
+const spendableAt = async (tx: Reader, userId: string, at: Date): Promise<number> =>
+  (await readBalanceAt(plainReader(tx), userId, at)) ?? 0;
+
+const cursors = cursorsOf('creditStatement', z.int32().positive());
+
+/** The transactions of a statement, newest first. @throws BAD_USER_INPUT */
+export async function listStatementMovements(
+  { db }: Pick<App, 'db'>,
+  range: StatementRange,
+  args: PageArguments,
+): Promise<Page<TransactionView>> {
+  const window = windowOf(args, cursors);
+  const rows = await readStatementMovements(db, range, window);
+  return pageOf(rows, window, cursors, ({ seq }) => seq);
+}

@@ -1,0 +1,117 @@
+import type { App } from '../../app.js';
+import { DomainError } from '../../domain/errors.js';
+import type { UserId } from '../../domain/ids.js';
+import { keys } from '../../domain/ledger/idempotency.js';
+import { settleGrants, type GrantOutcome, type GrantRequest } from '../ledger/grants.js';
+import { LOCKED, type Settlement } from '../ledger/group-commit.js';
+import { settleInBulk } from '../ledger/in-bulk.js';
+import { observe } from '../ledger/observed.js';
+import type { FinishOrderPayload } from '../queues.js';
+import {
+  findBulkGrant,
+  keepResult,
+  sumUp,
+  type BulkGrantOrder,
+  type BulkGrantResult,
+} from './bulk-grant-orders.js';
+import { hashGrant } from './grant-credits.js';
+import type { Recipient } from './recipients.js';
+
+const ROWS_IN_A_BATCH = 500;
+
+/** An order with its key, and the administrator who placed it. */
+export interface PlacedOrder {
+  readonly key: string;
+  readonly order: BulkGrantOrder;
+  readonly actorId: UserId;
+}
+
+/**
+ * Grants the lots of an order and keeps the result. Each batch is one commit. A grant that was made before is not
+ * repeated, so that several processes may run one order.
+ * @returns the result that is kept, which may be that of another process
+ * @throws BUSY or INTERNAL when a row could not be settled. All others are granted, and the job tries again.
+ */
+export async function runBulkGrant(
+  app: App,
+  placed: PlacedOrder,
+  options: { readonly byJob: boolean; readonly signal?: AbortSignal },
+): Promise<BulkGrantResult> {
+  const { key, order, actorId } = placed;
+  const granted = await grantAll(app, placed, options.signal);
+  const found = sumUp(granted.recipients, [...order.skipped, ...granted.skipped]);
+  const result = await keepResult(app, key, found, options);
+  app.log.info(
+    { actorId, users: result.granted, points: result.points, skipped: result.skipped.length },
+    'bulk grant done',
+  );
+  return result;
+}
+
+/** The job: finishes an order whose process has ended. A finished order is not changed. */
+export async function finishBulkGrant(
+  app: App,
+  { key }: FinishOrderPayload,
+  signal: AbortSignal,
+): Promise<void> {
+  const known = await findBulkGrant(app, key);
+  if (known?.order == null) return;
+  const { order, actorId } = known;
+  await runBulkGrant(app, { key, order, actorId }, { byJob: true, signal });
+}
+
+async function grantAll(
+  app: App,
+  placed: PlacedOrder,
+  signal: AbortSignal | undefined,
+): Promise<{ recipients: Recipient[]; skipped: BulkGrantResult['skipped'] }> {
+  const { recipients, source } = placed.order;
+  const observer = observe<GrantRequest>(app, 'bulk-grant', () => source);
+  const done: Recipient[] = [];
+  const skipped: BulkGrantResult['skipped'] = [];
+  let failure: DomainError | undefined;
+  for (let start = 0; start < recipients.length; start += ROWS_IN_A_BATCH) {
+    signal?.throwIfAborted();
+    const batch = recipients.slice(start, start + ROWS_IN_A_BATCH);
+    const requests = batch.map((recipient) => grantRequest(placed, recipient));
+    const settlements = await settleInBulk(app, settleGrants, observer, requests, {
+      patient: failure === undefined,
+    });
+    for (const [index, recipient] of batch.entries()) {
+      const settlement = settlements[index];
+      // After a failure, a LOCKED row may only be held by another transaction. It is not skipped, and the next run
+      // grants it.
+      if (settlement === LOCKED && failure !== undefined) continue;
+      const refusal = refusalOf(settlement);
+      if (refusal === null) done.push(recipient);
+      else if (typeof refusal !== 'string') failure ??= refusal;
+      else skipped.push({ row: recipient.row, reason: refusal });
+    }
+  }
+  if (failure !== undefined) throw failure;
+  return { recipients: done, skipped };
+}
+
+/** @returns why a row gets nothing; the error when it is not the row's fault, because then the row is tried again */
+function refusalOf(settlement: Settlement<GrantOutcome> | undefined): string | DomainError | null {
+  if (settlement === undefined || typeof settlement === 'symbol') return 'There is no such user.';
+  if (!(settlement instanceof DomainError)) return null;
+  if (settlement.code === 'BUSY' || settlement.code === 'INTERNAL') return settlement;
+  return settlement.message;
+}
+
+const grantRequest = (
+  { key, actorId, order: { source, priority, expiresAt, reason } }: PlacedOrder,
+  { userId, amount, priceMinor, currency }: Recipient,
+): GrantRequest => {
+  const terms = { source, priority, amount, expiresAt, priceMinor, currency };
+  return {
+    userId,
+    terms,
+    reason,
+    idempotencyKey: keys.bulkGrant(key),
+    requestHash: hashGrant(terms, reason),
+    actorId,
+    action: null,
+  };
+};

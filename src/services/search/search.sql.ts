@@ -1,0 +1,81 @@
+import { gramsOf, patternOf } from '../../domain/text.js';
+import { PLANNED_ANEW, Prisma, type Db, type Reader } from '../../infra/db.js';
+
+/** The searchable tables, and the columns that their search texts are folded from. */
+const SUBJECTS = {
+  stories: {
+    table: Prisma.raw('stories'),
+    words: Prisma.raw(`concat_ws(E'\\n', title, author, description)`),
+  },
+  users: {
+    table: Prisma.raw('users'),
+    words: Prisma.raw(`concat_ws(E'\\n', email, display_name)`),
+  },
+} as const;
+export type Subject = keyof typeof SUBJECTS;
+
+/**
+ * The condition that a search text contains each of these folded words. The index finds candidates by trigrams. Words
+ * that are all shorter than three characters are compared with each row. The statement is planned each time, because
+ * the benefit of the index depends on how many rows have the words.
+ */
+export function containing(searchText: Prisma.Sql, words: readonly string[]): Prisma.Sql {
+  const grams = gramsOf(words);
+  const indexed = Prisma.sql`AND search_grams(${searchText}) @> ${grams}::text[]`;
+  return Prisma.sql`${grams.length === 0 ? Prisma.empty : indexed} ${mentioning(searchText, words)}`;
+}
+
+/** Rows that are scanned in order before the index is used, because common words usually fill a page from these. */
+export const WALKED_ROWS = 500;
+
+/** The condition that a search text contains each of these folded words, compared row by row. */
+export const mentioning = (searchText: Prisma.Sql, words: readonly string[]): Prisma.Sql =>
+  Prisma.sql`AND ${searchText} LIKE ALL (${words.map(patternOf)}::text[]) ${PLANNED_ANEW}`;
+
+/** A row that is not folded yet. */
+interface Unfolded {
+  readonly id: string;
+  readonly words: string;
+}
+
+/**
+ * Rows that are not folded yet: a single one, or the next after a given id. No locks. Indexes: stories_unfolded,
+ * users_unfolded.
+ */
+export function readUnfolded(
+  db: Reader,
+  subject: Subject,
+  wanted: { id: string } | { after: string; limit: number },
+): Promise<Unfolded[]> {
+  const { table, words } = SUBJECTS[subject];
+  const which =
+    'id' in wanted
+      ? Prisma.sql`AND id = ${wanted.id}::uuid`
+      : Prisma.sql`AND id > ${wanted.after}::uuid ORDER BY id LIMIT ${wanted.limit}`;
+  return db.$queryRaw<Unfolded[]>`
+    SELECT id, ${words} AS words FROM ${table}
+    WHERE search_text IS NULL AND deleted_at IS NULL ${which}`;
+}
+
+/**
+ * Writes folded texts, except for rows whose words have changed meanwhile, or that another transaction has written or
+ * locked. The next search folds those.
+ * @returns the number of rows. Indexes: stories_pkey, users_pkey.
+ */
+export function writeFolded(
+  db: Pick<Db, '$executeRaw'>,
+  subject: Subject,
+  rows: readonly (Unfolded & { readonly folded: string })[],
+): Promise<number> {
+  const { table, words } = SUBJECTS[subject];
+  return db.$executeRaw`
+    WITH free AS MATERIALIZED (
+      SELECT id FROM ${table}
+      WHERE id = ANY(${rows.map(({ id }) => id)}::uuid[]) AND search_text IS NULL AND deleted_at IS NULL
+      ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+    )
+    UPDATE ${table} t SET search_text = f.folded
+    FROM free, unnest(${rows.map(({ id }) => id)}::uuid[], ${rows.map((row) => row.words)}::text[],
+      ${rows.map(({ folded }) => folded)}::text[]) AS f(id, words, folded)
+    WHERE t.id = free.id AND f.id = free.id AND ${words} = f.words`;
+}

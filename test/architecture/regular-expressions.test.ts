@@ -1,0 +1,96 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { posix } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { degreesOf, expressionsOf } from '../support/regular-expressions.js';
+
+/** The body of a request is refused when it is longer. */
+const BODY = 1024 * 1024;
+/** All headers of a request or an answer together, as Node and undici have it. */
+const HEADERS = 16 * 1024;
+
+/**
+ * Each file with regular expressions: what text they run on, and the most characters that it can have. `ours` is text
+ * that no request can lengthen: the environment, our own files, rows and messages.
+ */
+const TEXT: Readonly<Record<string, readonly [text: string, charactersMax: number | 'ours']>> = {
+  'src/config.ts': ['the name of a variable', 'ours'],
+  'src/domain/captions.ts': ['a sentence of a story', 400],
+  'src/domain/ids.ts': ['32 hexadecimal digits of a hash', 'ours'],
+  'src/domain/inboxes.ts': ['an e-mail address of at most 1,000 characters', 1_000],
+  'src/domain/ledger/idempotency.ts': ['an idempotency key as it was sent', BODY],
+  'src/domain/networks.ts': ['what a proxy calls an address', 100],
+  'src/domain/sentences.ts': ['a story: 200,000 code points', 400_000],
+  'src/domain/speakable.ts': ['a sentence; 200,000 code points for those who split none', 400_000],
+  'src/domain/text.ts': ['title, author and description of a story, decomposed', 30_000],
+  'src/http/files.ts': ['a path, a query string, If-None-Match', HEADERS],
+  'src/http/graphql/apollo-plugins.ts': ['the Accept header', HEADERS],
+  'src/http/graphql/documents.ts': ['a document', BODY],
+  'src/http/mailbox.ts': ['a mail, in development', 'ours'],
+  'src/http/requests.ts': ['an address, Authorization, Host', HEADERS],
+  'src/http/streams.ts': ['a path', HEADERS],
+  'src/infra/connections/address.ts': ['DATABASE_URL', 'ours'],
+  'src/infra/connections/reach.ts': ['the code and the message of a refused connection', 'ours'],
+  'src/infra/connections/sql-states.ts': ['five characters', 'ours'],
+  'src/infra/db.ts': ['a statement; an error of the database', 'ours'],
+  'src/infra/log-text.ts': ['an event of the log, with what was sent in it', 4 * BODY],
+  'src/infra/migrations/engine.ts': ['the address of a module; a statement; a migration', 'ours'],
+  'src/infra/speech/http/elevenlabs.ts': ['16 bytes of an answer; an id of a voice', 4 * BODY],
+  'src/infra/speech/http/http-speech.ts': ['4 KB of an answer; its Content-Type', HEADERS],
+  'src/infra/speech/http/openai.ts': ['the id of a voice in the configuration', 'ours'],
+  'src/infra/speech/rate-gate.ts': ['the Retry-After header of an answer', HEADERS],
+  'src/infra/storage/local.ts': ['the name of a file', 'ours'],
+  'src/infra/storage/private-files.ts': ['the path of a folder', 'ours'],
+  'src/infra/storage/storage.ts': ['a key of the storage', 'ours'],
+  'src/places.ts': ['the path of a folder', 'ours'],
+  'src/resolvers/format-error.ts': ['the start of a message of GraphQL', 400],
+  'src/resolvers/scalars.ts': ['an instant as it was sent', BODY],
+  'src/services/anchors/statement.ts': [
+    'a statement that was signed, as an operator has it',
+    'ours',
+  ],
+  'src/services/narrations/file-names.ts': ['a title of 200 code points', 10_000],
+  'src/services/seed.ts': ['a tale of the library', 'ours'],
+  'src/services/stories/stories.ts': ['a slug as it was sent; a story', BODY],
+  'src/services/validation.ts': ['text of a bounded number of code points', 1_200_000],
+  'src/variables.ts': ['the environment', 'ours'],
+  'src/variables/buckets.ts': ['the environment', 'ours'],
+  'src/variables/kinds.ts': ['the environment', 'ours'],
+  'src/variables/speech.ts': ['the environment', 'ours'],
+};
+
+/**
+ * Expressions that are put together with `RegExp`, of constants: `domain/long-text` runs them on texts that would hold
+ * up a slow one. How many there are in each file.
+ */
+const MEASURED: Readonly<Record<string, number>> = { 'src/domain/speakable.ts': 2 };
+
+const PATHS = (await readdir('src', { recursive: true }))
+  .map((path) => posix.join('src', path))
+  .filter((path) => path.endsWith('.ts') && !path.startsWith('src/generated/'))
+  .sort();
+const FILES = await Promise.all(
+  PATHS.map(async (path) => ({ path, ...expressionsOf(path, await readFile(path, 'utf8')) })),
+);
+
+test('it is written down for each file with regular expressions what text they run on', () => {
+  const expressive = FILES.filter(({ literal, made }) => literal.length + made > 0);
+  expect(Object.keys(TEXT)).toEqual(expressive.map(({ path }) => path));
+});
+
+test('the time of each regular expression grows no faster than the text', async () => {
+  // None may be made of what is not known before.
+  const made = FILES.filter((file) => file.made > 0).map((file) => [file.path, file.made]);
+  expect(Object.fromEntries(made)).toEqual(MEASURED);
+  const expressions = FILES.flatMap(({ literal }) => literal);
+  expect(expressions.length).toBeGreaterThan(80);
+  const degrees = await degreesOf(expressions);
+  const slow = expressions
+    .filter((_expression, at) => degrees[at] !== 1)
+    .map(({ path, source, flags }) => `${path} /${source}/${flags}`);
+  expect(slow).toEqual([]);
+});
+
+test('an expression that text can hold up is found', async () => {
+  const planted = 'export const planted = [/(\\w+\\s?)*$/, /\\/+$/, /^-+|-+$/g];';
+  expect(await degreesOf(expressionsOf('planted.ts', planted).literal)).toEqual([null, 2, 2]);
+});
