@@ -126,23 +126,32 @@ test('an ampersand is read aloud', async () => {
 test('when its process dies, the sentence in hand fails for now and the next is spoken', async () => {
   const provider = open();
   await hear(provider, 'Hello.');
-  const long = provider.speak(
-    { text: 'word '.repeat(5000), voice: 'en-gb', language: 'en' },
-    never,
-  );
-  const failed = expect(long).rejects.toMatchObject({ name: 'SpeechError', permanent: false });
-  process.kill(await onlyChild(), 'SIGKILL');
+  const child = await onlyChild();
+  // A process that is stopped has the sentence in hand until it dies, however fast the machine is.
+  process.kill(child, 'SIGSTOP');
+  const request = { text: 'Hello.', voice: 'en-gb', language: 'en' };
+  const failed = expect(provider.speak(request, never)).rejects.toMatchObject({
+    name: 'SpeechError',
+    permanent: false,
+    kind: 'died',
+  });
+  process.kill(child, 'SIGKILL');
   await failed;
   expect((await hear(provider, 'Hello again.')).peak).toBeGreaterThan(3000);
 });
 
 test('a sentence that takes too long fails for now, and the next is spoken', async () => {
-  const provider = open({ timeoutMs: 1500 });
+  // The limit is long, because the start of a process counts too, and a slow machine takes seconds for it.
+  const provider = open({ timeoutMs: 15_000 });
   await hear(provider, 'Hello.');
-  const startedAt = performance.now();
-  const request = { text: 'word '.repeat(20_000), voice: 'en-gb', language: 'en' };
-  await expect(provider.speak(request, never)).rejects.toMatchObject({ permanent: false });
-  expect(performance.now() - startedAt).toBeLessThan(5000);
+  const child = await onlyChild();
+  process.kill(child, 'SIGSTOP');
+  const request = { text: 'Hello.', voice: 'en-gb', language: 'en' };
+  await expect(provider.speak(request, never)).rejects.toMatchObject({
+    permanent: false,
+    kind: 'timeout',
+  });
+  await expectEnded(child);
   expect((await hear(provider, 'Hello again.')).peak).toBeGreaterThan(3000);
 });
 
