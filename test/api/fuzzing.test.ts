@@ -28,7 +28,7 @@ const MOST_AT_ONCE = 31;
 const BATCHES = Math.ceil(RUNS / 14);
 const MISSING_MAX = Math.ceil(130_000 / RUNS);
 const SHRINKING_MS = 240_000;
-const TIMEOUT_MS = 120_000 + RUNS * 40 + SHRINKING_MS;
+const TIMEOUT_MS = 600_000 + RUNS * 200 + SHRINKING_MS;
 /** What is known is looked up again after so many batches. */
 const REFRESH_EVERY = 8;
 
@@ -137,7 +137,7 @@ async function lookUp(): Promise<void> {
 
 /** Of stack traces, of the database and of this machine. */
 const INSIDES =
-  /prisma|postgres|pgboss|SELECT |INSERT INTO|node_modules|file:\/\/|\.[jt]s:\d+|\n? {4}at |\\n {4}at |\/(?:home|usr|tmp|var|root|work|dist|src)\/|P20\d\d|\[object Object\]/i;
+  /prisma|postgres|pgboss|SELECT |INSERT INTO|node_modules|file:\/\/|\.[jt]s:\d+|\n? {4}at |\\n {4}at |\/(?:home|usr|tmp|var|root|work|dist|src)\/|(?<![\w-])P20\d\d(?![\w-])|\[object Object\]/i;
 
 interface Body {
   readonly data?: Record<string, unknown> | null;

@@ -34,7 +34,9 @@ const statusFor = (
 ): Promise<number> =>
   new Promise((resolve, reject) => {
     const { hostname, port } = new URL(at);
-    const request = httpRequest({ hostname, port, path, headers }, (response) => {
+    // The port of the metrics closes an idle connection after five seconds.
+    const options = { hostname, port, path, headers, agent: false };
+    const request = httpRequest(options, (response) => {
       response.resume();
       resolve(response.statusCode ?? 0);
     });

@@ -18,6 +18,7 @@ import {
   startSpeechServer,
   toneFor,
   wavOf,
+  type Answerer,
   type SpeechServer,
 } from '../support/speech-server.js';
 import { startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
@@ -36,6 +37,8 @@ const PROVIDED = (): Record<string, string> => ({
   OPENAI_TTS_VOICES: 'alloy,nova',
   SYNTHESIS_RETRY_DELAY_SECONDS: '0',
   SYNTHESIS_RETRIES: '4',
+  // What is held is not asked for again.
+  SPEECH_TIMEOUT_SECONDS: '300',
 });
 
 beforeAll(async () => {
@@ -68,6 +71,21 @@ const tell = (parts: readonly string[]): ReturnType<typeof newStory> =>
 const counts = (): Record<string, number> => Object.fromEntries(provider.countByText());
 const once = (parts: readonly string[]): Record<string, number> =>
   Object.fromEntries(parts.map((part) => [part, 1]));
+
+/** From now on the provider answers no more than so many requests, until what is returned is called. */
+function hold(after: number): () => void {
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const before = provider.requests.length;
+  const answer: Answerer = async () => {
+    if (provider.requests.length > before + after) await released;
+    return 'good';
+  };
+  provider.behave(answer);
+  return release;
+}
 
 test('every sentence of a story is asked for once, also one that comes again', async () => {
   const person = await newListener(url);
@@ -166,17 +184,21 @@ test('a provider that refuses for good costs nothing but the question', async ()
 test('a narration that is cancelled and asked for again goes on where it was', async () => {
   const person = await newListener(url);
   const parts = sentences(30);
-  provider.delayMs = 60;
+  const release = hold(8);
   const story = await tell(parts);
   const { audioId } = await narrate(url, person, story.id, VOICE);
   await until('some of it is spoken', () => provider.requests.length > 8);
   await ask(url, CancelAudio, { id: audioId }, person.token);
+  // A worker looks whether it was stopped at most every 400 ms, when it has a sentence.
+  provider.delayMs = 500;
+  release();
   await until('nothing more is asked for', async () => {
     const before = provider.requests.length;
     await new Promise((resolve) => setTimeout(resolve, 800));
     return provider.requests.length === before && provider.inHand() === 0;
   });
   expect(provider.requests.length).toBeLessThan(parts.length);
+  provider.delayMs = 0;
   await narrate(url, person, story.id, VOICE);
   await waitForAudio(url, person, audioId, ['READY']);
   expect(counts()).toEqual(once(parts));
@@ -260,13 +282,14 @@ describe('a recording that is lost', () => {
 
   test('is not given back while it is made once more, for it could be heard', async () => {
     const { person, storyId, audioId } = await lose(sentences(3), 'url');
-    provider.delayMs = 500;
+    const release = hold(0);
     await narrate(url, person, storyId, VOICE);
     const cancelled = await execute(url, CancelAudio, { id: audioId }, { token: person.token });
     expect(cancelled.errors[0]).toMatchObject({
       message: expect.stringContaining('was lost'),
       extensions: { code: 'CONFLICT' },
     });
+    release();
     const audio = await waitForAudio(url, person, audioId, ['READY']);
     expect(audio.transactions.map(({ type }) => type)).toEqual(['DEBIT']);
   });

@@ -13,7 +13,7 @@ import { follow, stopFollowing } from '../support/events.js';
 import { until } from '../support/faults.js';
 import { expectSoundLedger } from '../support/invariants.js';
 import { mailTo } from '../support/mail.js';
-import { timeOf } from '../support/measure.js';
+import { expectBelow, timeOf } from '../support/measure.js';
 import { SetMonthlyCredits, SuspendUser, VerifyEmail } from '../support/operations.js';
 import {
   administrator,
@@ -30,6 +30,8 @@ import { startTalebank, type ServerProcess, type Talebank } from '../support/tal
 const MONTHLY = 5;
 /** One second after midnight on the 1st, in UTC. */
 const FIRST = '2031-06-01T00:00:01.000Z';
+/** A read that a slow machine kept for this long may have gone on without the grant. */
+const WAITED_MS = 900;
 const LOT = { period: '2031-06', granted: MONTHLY, expires_at: new Date('2031-07-01T00:00:00Z') };
 
 let talebank: Talebank;
@@ -107,12 +109,18 @@ const movementsOf = async (userId: string | undefined): Promise<string[]> => {
 
 const BALANCE = '{ me { credits { balance } } }';
 
+/** A read goes on without the grant after a second, which a process may stand still for. Then the next one counts. */
+async function readInTime<Result>(read: () => Promise<Result>): Promise<Result> {
+  for (;;) {
+    const startedAt = performance.now();
+    const result = await read();
+    if (performance.now() - startedAt < WAITED_MS) return result;
+  }
+}
+
 async function balanceOf(person: Person, at = url): Promise<unknown> {
-  const { data, errors } = await send<{ me: { credits: { balance: number } } }>(
-    at,
-    BALANCE,
-    {},
-    person,
+  const { data, errors } = await readInTime(() =>
+    send<{ me: { credits: { balance: number } } }>(at, BALANCE, {}, person),
   );
   expect(errors).toEqual([]);
   return data?.me.credits.balance;
@@ -172,7 +180,7 @@ test.each(READS)(
   'the first read of a month grants the allowance: %s',
   async (_name, query, answer) => {
     const person = await verified();
-    const { data, errors } = await send(url, query, {}, person);
+    const { data, errors } = await readInTime(() => send(url, query, {}, person));
     expect(errors).toEqual([]);
     expect(data).toEqual(answer);
     expect(await allowancesOf(person.id)).toEqual([LOT]);
@@ -185,9 +193,9 @@ test('the other ways to look at points grant it, too: a quote, an instant, an ad
   expect((await send(url, quote, {}, quoting)).data).toEqual({
     quoteAudio: { balance: 15, allocations: [{ lot: { source: 'MONTHLY' }, amount: 3 }] },
   });
-  const at = talebank.database.ledgerTime(-60_000).toISOString();
+  const at = '2031-05-31T23:59:59.000Z';
   const past = `{ me { credits { balanceAt(at: "${at}") } } }`;
-  // A minute ago it was another month.
+  // A moment ago it was another month.
   expect((await send(url, past, {}, looking)).data).toEqual({ me: { credits: { balanceAt: 0 } } });
   expect(await allowancesOf(looking.id)).toEqual([LOT]);
   const user = `{ user(id: "${seen.id}") { credits { balance } } }`;
@@ -276,12 +284,10 @@ test('reads, debits and the job at once make one grant, and all of them see it',
     sessionId: userId,
     role: 'USER',
   });
-  /** A read that a slow machine kept for this long may have gone on without the grant. */
-  const waitedMs = 900;
   const inTime = async <Result>(read: () => Promise<Result>): Promise<Result | null> => {
     const startedAt = performance.now();
     const result = await read();
-    return performance.now() - startedAt < waitedMs ? result : null;
+    return performance.now() - startedAt < WAITED_MS ? result : null;
   };
   const race = async (userId: UserId): Promise<void> => {
     const [first, second] = apps;
@@ -311,7 +317,8 @@ test('a read does not wait for an account that is locked, and a debit does', asy
   await client.query('BEGIN');
   await client.query('SELECT FROM credit_accounts WHERE user_id = $1 FOR UPDATE', [userId]);
   const read = (): Promise<unknown> => credits.balancesBySource(apps[0], [userId]);
-  expect(await timeOf(read)).toBeLessThan(2_500);
+  // Less than the five seconds for which a lock is waited for.
+  await expectBelow(2_500, () => timeOf(read));
   const viewer = { userId, sessionId: '', role: 'USER' } as const;
   const debit = synthesizeAudio(apps[1], viewer, { storyId, voiceId });
   await read();
@@ -368,7 +375,7 @@ test('those who follow their points are told of the allowance when the month beg
   await balanceOf(person);
   const shorter = await newStory(url, admin, { length: 450 });
   await narrate(url, person, shorter.id, voiceId);
-  await talebank.database.startClock('2031-06-30T23:59:58.000Z');
+  await talebank.database.startClock('2031-06-30T12:00:00.000Z');
   const events = await follow<{ creditsUpdated: { balance: number } }>(
     url,
     'subscription { creditsUpdated { balance } }',
@@ -376,5 +383,8 @@ test('those who follow their points are told of the allowance when the month beg
     person,
   );
   await events.until(({ creditsUpdated }) => creditsUpdated.balance === 10);
-  await events.until(({ creditsUpdated }) => creditsUpdated.balance === 15, 10_000);
+  await talebank.database.startClock('2031-06-30T23:59:58.000Z');
+  // The server looks at the clock when something may have changed.
+  await talebank.database.sql(`SELECT pg_notify('talebank_live', 'credits ' || $1)`, [person.id]);
+  await events.until(({ creditsUpdated }) => creditsUpdated.balance === 15);
 });

@@ -349,13 +349,13 @@ test('the day begins at midnight UTC', async () => {
   const [proposer, listener] = [await newProposer(), await newListener(url)];
   const { id: userId } = listener;
   const now = talebank.database.ledgerTime().getTime();
-  // Moves to a minute before midnight.
-  await advance(DAY_MS - (now % DAY_MS) - 60_000);
+  // Moves to an hour before midnight.
+  await advance(DAY_MS - (now % DAY_MS) - HOUR_MS);
   expect(outcomeOf(await sendGrant(url, proposer, { userId, amount: ABOVE }))).toBe('done');
   expect(outcomeOf(await sendGrant(url, proposer, { userId, amount: 1 }))).toBe(
     'APPROVAL_REQUIRED',
   );
-  await advance(60_000);
+  await advance(HOUR_MS);
   expect(outcomeOf(await sendGrant(url, proposer, { userId, amount: ABOVE }))).toBe('done');
 });
 

@@ -209,7 +209,7 @@ test('checks beside movements and beside each other find nothing, and keep nothi
      WHERE (c.last_seq, c.head_hash) IS DISTINCT FROM (a.last_seq, a.head_hash)`,
   );
   expect(wrong).toEqual([]);
-}, 120_000);
+});
 
 test('a checkpoint that the lots do not fit is not believed, and made anew', async () => {
   const [userId] = (await accounts(1)) as [UserId];

@@ -294,11 +294,13 @@ test('a month is closed once it is over and its lapses are booked, once, and its
 test('a movement that is being written when its month is closed is in the journal', async () => {
   const [one, two] = users as [UserId, UserId];
   await database.startClock('2031-05-31T23:59:00.000Z');
-  // Holds a movement up in the middle of the statement that writes it.
+  // Holds a movement up in the middle of the statement that writes it, until closing waits for it.
   await database.sql(`
-    CREATE TABLE held (released boolean);
     CREATE FUNCTION hold_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-      WHILE NOT EXISTS (SELECT FROM held WHERE released) LOOP PERFORM pg_sleep(0.01); END LOOP;
+      WHILE NOT EXISTS (
+        SELECT FROM pg_locks WHERE NOT granted AND relation = 'credit_transactions'::regclass
+          AND mode = 'ShareRowExclusiveLock'
+      ) LOOP PERFORM pg_sleep(0.01); END LOOP;
       RETURN NEW;
     END $$;
     CREATE TRIGGER hold_up BEFORE INSERT ON credit_lots FOR EACH ROW EXECUTE FUNCTION hold_up()`);
@@ -311,16 +313,10 @@ test('a movement that is being written when its month is closed is in the journa
   });
   await database.startClock(CLOSABLE);
   const closing = outcome(closeMonth(app, MONTH));
-  await until('closing waits for it', async () => {
-    const found = await database.sql(
-      `SELECT FROM pg_locks WHERE NOT granted AND relation = 'credit_transactions'::regclass
-         AND mode = 'ShareRowExclusiveLock'`,
-    );
-    return found.length > 0;
-  });
-  await database.sql('INSERT INTO held VALUES (true)');
+  // It ends only after closing has waited for it.
   await writing;
   const closed = await closing;
+  await database.sql('DROP TRIGGER hold_up ON credit_lots');
   const later = await grant(app, two, { amount: 3 });
   expect(closed).toMatchObject({ period: MONTH });
   const { lines, root } = await journal();
@@ -334,7 +330,8 @@ test('a movement that is being written when its month is closed is in the journa
 test('movements of several processes go on around the closing of a month, and none falls into it afterwards', async () => {
   const other = await openTestApp(database);
   await database.startClock('2031-05-31T23:59:59.000Z');
-  for (const userId of users) await grant(app, userId, { amount: 1_000 });
+  // More than they can spend, however long it takes.
+  for (const userId of users) await grant(app, userId, { amount: 1_000_000 });
   let going = true;
   const spend = async (from: OpenApp, userId: UserId): Promise<void> => {
     while (going) await debit(from, userId, 1);

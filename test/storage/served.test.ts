@@ -9,6 +9,8 @@ import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import type * as ConfigModule from '../../src/config.js';
 import { createDatabase, type TestDatabase } from '../support/cluster.js';
 import { compiled } from '../support/compiled.js';
+import { until } from '../support/faults.js';
+import { expectBelow, timeOf } from '../support/measure.js';
 import {
   administrator,
   englishVoice,
@@ -62,9 +64,10 @@ test('who asks for what is there is answered also while the bucket is silent', a
   const { audioId } = await narrate(url, listener, story.id, voiceId);
   await waitForAudio(url, listener, audioId, ['READY']);
   s3.interfere(() => true);
-  const startedAt = performance.now();
-  expect(await narrate(url, listener, story.id, voiceId)).toMatchObject({ charged: false });
-  expect(performance.now() - startedAt).toBeLessThan(5_000);
+  const ask = async (): Promise<void> => {
+    expect(await narrate(url, listener, story.id, voiceId)).toMatchObject({ charged: false });
+  };
+  await expectBelow(5_000, () => timeOf(ask));
   expect(await waitForAudio(url, listener, audioId)).toMatchObject({ status: 'READY' });
 });
 
@@ -85,7 +88,9 @@ test('HEAD tells the length and type, and reads nothing', async () => {
   expect(head.headers.get('content-length')).toBe(String(whole.length));
   expect(head.headers.get('content-type')).toBe('audio/mpeg');
   expect((await bytesOf(head)).length).toBe(0);
-  expect(s3.requests.slice(before)).toEqual([expect.stringMatching(/^HEAD /)]);
+  // The server may still be putting away what it has made, or asking once more for another file.
+  const ofFile = s3.requests.slice(before).filter((request) => request.includes(key));
+  expect(ofFile).toEqual([expect.stringMatching(/^HEAD /)]);
 });
 
 test.each([
@@ -157,15 +162,17 @@ test('a file that goes between the look and the reading is 404, without what was
 });
 
 test('a file that breaks off on the way ends the connection, not the file', async () => {
+  let breakOff = (): unknown => undefined;
   s3.interfere(({ method }, response) => {
     if (method !== 'GET') return false;
     response.writeHead(206, { 'content-length': whole.length });
     response.write(whole.subarray(0, 5_000));
-    setTimeout(() => response.destroy(), 100);
+    breakOff = () => response.destroy();
     return true;
   });
   const answer = await get({});
   expect(answer.status).toBe(200);
+  breakOff();
   await expect(answer.arrayBuffer()).rejects.toThrow(/terminated/);
 });
 
@@ -183,16 +190,17 @@ test('a file that breaks off before its first byte is an error without the lengt
 });
 
 test('readyz says when the storage is away, and when it is back', async () => {
-  const ready = async (): Promise<unknown> => {
+  const ready = async (): Promise<[number, boolean]> => {
     const answer = await fetch(`${talebank.url}/readyz`);
     const { storage } = (await answer.json()) as { storage: boolean };
     return [answer.status, storage];
   };
-  expect(await ready()).toEqual([200, true]);
+  const isReady = async (): Promise<boolean> => (await ready()).join() === '200,true';
+  await until('it is ready', isReady);
   await s3.stop();
   expect(await ready()).toEqual([503, false]);
   await s3.restart();
-  expect(await ready()).toEqual([200, true]);
+  await until('it is ready again', isReady);
   expect((await get({})).status).toBe(200);
 });
 
@@ -220,7 +228,7 @@ async function refusal(environment: Environment): Promise<string> {
     },
     stdio: ['ignore', 'ignore', 'pipe'],
     // One that starts after all.
-    timeout: 20_000,
+    timeout: 240_000,
   });
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => {

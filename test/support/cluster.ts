@@ -37,11 +37,21 @@ async function asAdministrator(work: (client: pg.Client) => Promise<unknown>): P
   await work(client).finally(() => client.end());
 }
 
+/** A session ends a moment after it was told to, and a pool would give it out until then. */
+async function untilGone(client: pg.Client, pids: readonly number[]): Promise<void> {
+  for (;;) {
+    const query = 'SELECT FROM pg_stat_activity WHERE pid = ANY($1)';
+    if ((await client.query(query, [pids])).rows.length === 0) return;
+    await sleep(10);
+  }
+}
+
 /** What an operator can do with a database, wherever it is. */
 export function operate(url: string): Omit<TestDatabase, 'setReachable' | 'drop'> & {
   readonly close: () => Promise<void>;
 } {
-  const pool = new pg.Pool({ connectionString: url, max: 4 });
+  // Idle connections are kept, because a new one would have the settings that a test has given the database meanwhile.
+  const pool = new pg.Pool({ connectionString: url, max: 4, idleTimeoutMillis: 0 });
   pool.on('error', () => undefined);
   let startedAheadMs = 0;
   let movedMs = 0;
@@ -104,9 +114,13 @@ export async function createDatabase({
     setReachable: (reachable) =>
       asAdministrator(async (client) => {
         await client.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS ${String(reachable)}`);
-        await client.query(
-          'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1',
+        const ended = await client.query<{ pid: number }>(
+          'SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1',
           [name],
+        );
+        await untilGone(
+          client,
+          ended.rows.map(({ pid }) => pid),
         );
       }),
     drop: async () => {
