@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { ask, execute, send } from '../support/client.js';
 import { until } from '../support/faults.js';
+import { expectBelow, timeOf } from '../support/measure.js';
 import {
   AuditLog,
   ChangePassword,
@@ -22,7 +23,8 @@ import { administrator, newListener, newStory, type Person } from '../support/pe
 import { ADMIN, startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
 
 const PASSWORD = 'a good password';
-const WITHIN_MS = 1000;
+/** Half of the time for which a process believes what it knows, if no notice tells it of a change. */
+const WITHIN_MS = 30_000;
 
 let talebank: Talebank;
 let url: string;
@@ -52,13 +54,20 @@ const standing = async (at: string, token: string): Promise<string | undefined> 
   return errors[0]?.extensions.code ?? data?.me.id;
 };
 
-/** Both processes come to say this to a token within a second. */
+/** Both processes come to say this to a token. */
 const everywhere = async (token: string, said: string): Promise<unknown> =>
   Promise.all(
     [url, other.url].map((at) =>
       until(`it is ${said}`, async () => (await standing(at, token)) === said, WITHIN_MS),
     ),
   );
+
+const CUT = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+  WHERE application_name = 'talebank-notices' AND datname = current_database()`;
+const HEARING = `SELECT FROM pg_stat_activity WHERE application_name = 'talebank-notices'
+  AND datname = current_database() AND query LIKE '%pg_listening_channels%'`;
+const bothHear = (): Promise<void> =>
+  until('both hear', async () => (await talebank.database.sql(HEARING)).length === 2);
 
 const codeOf = async (
   answer: Promise<{ errors: readonly { extensions: { code: string } }[] }>,
@@ -72,7 +81,7 @@ const audited = async (target: string): Promise<string[]> => {
   return rows.map(({ action, reason }) => `${action}: ${reason ?? ''}`);
 };
 
-test('one device is signed out by another, everywhere within a second; a stranger’s is not found', async () => {
+test('one device is signed out by another, everywhere; a stranger’s is not found', async () => {
   const [person, stranger] = await Promise.all([newListener(url), newListener(url)]);
   const attic = await signIn(person);
   expect(await standing(other.url, attic.token)).toBe(person.id);
@@ -101,22 +110,63 @@ test('one device is signed out by another, everywhere within a second; a strange
   expect(await audited(id)).toEqual(['revokeSession: ']);
 });
 
+test.each<[what: string, sql: string, told: (token: string) => Promise<unknown>]>([
+  [
+    'a session that ends',
+    'UPDATE sessions SET revoked_at = now() WHERE user_id = $1',
+    (token) => everywhere(token, 'UNAUTHENTICATED'),
+  ],
+  [
+    'a suspension',
+    'UPDATE users SET suspended_at = now() WHERE id = $1',
+    (token) => everywhere(token, 'ACCOUNT_SUSPENDED'),
+  ],
+  ['a role', `UPDATE users SET role = 'AUDITOR' WHERE id = $1`, (token) => seesEverywhere(token)],
+])('%s is known everywhere within a second', (_what, sql, told) =>
+  expectBelow(1_000, async () => {
+    const { id, token } = await newListener(url);
+    for (const at of [url, other.url]) expect(await standing(at, token)).toBe(id);
+    await talebank.database.sql(sql, [id]);
+    return timeOf(() => told(token));
+  }),
+);
+
+test('what is told while nobody can hear holds nevertheless', async () => {
+  // No connection for notices opens while this is there.
+  await talebank.database.sql(`
+    CREATE FUNCTION refuse_notices() RETURNS event_trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      IF current_setting('application_name') = 'talebank-notices' THEN RAISE EXCEPTION 'deaf'; END IF;
+    END $$;
+    CREATE EVENT TRIGGER deaf ON login EXECUTE FUNCTION refuse_notices();
+    ALTER EVENT TRIGGER deaf ENABLE ALWAYS`);
+  try {
+    const person = await newListener(url);
+    for (const at of [url, other.url]) expect(await standing(at, person.token)).toBe(person.id);
+    expect(await talebank.database.sql(CUT)).toHaveLength(2);
+    await talebank.database.sql('UPDATE sessions SET revoked_at = now() WHERE user_id = $1', [
+      person.id,
+    ]);
+    await everywhere(person.token, 'UNAUTHENTICATED');
+    expect(await talebank.database.sql(HEARING)).toEqual([]);
+  } finally {
+    await talebank.database.sql('DROP EVENT TRIGGER deaf; DROP FUNCTION refuse_notices');
+  }
+  await bothHear();
+});
+
 test('what is told while nobody hears it is not missed', async () => {
-  const cut = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE application_name = 'talebank-notices' AND datname = current_database()`;
-  const hearing = `SELECT FROM pg_stat_activity WHERE application_name = 'talebank-notices'
-    AND datname = current_database() AND query LIKE '%pg_listening_channels%'`;
   for (const pauseMs of [0, 20, 300, 900]) {
     const person = await newListener(url);
     for (const at of [url, other.url]) expect(await standing(at, person.token)).toBe(person.id);
-    expect(await talebank.database.sql(cut)).toHaveLength(2);
+    expect(await talebank.database.sql(CUT)).toHaveLength(2);
     await sleep(pauseMs);
     // As another process would, of which these hear nothing.
     await talebank.database.sql('UPDATE sessions SET revoked_at = now() WHERE user_id = $1', [
       person.id,
     ]);
     await everywhere(person.token, 'UNAUTHENTICATED');
-    await until('both hear again', async () => (await talebank.database.sql(hearing)).length === 2);
+    await bothHear();
   }
 });
 
@@ -182,7 +232,7 @@ test('nobody stays signed in with a password that was changed at the same moment
   expect(both).toBeGreaterThan(0);
 });
 
-test('whoever is suspended is refused everywhere within a second, and let in again when reinstated', async () => {
+test('whoever is suspended is refused everywhere, and let in again when reinstated', async () => {
   const person = await newListener(url);
   const { id: userId, email, token } = person;
   expect(await standing(other.url, token)).toBe(userId);
@@ -210,7 +260,7 @@ test('whoever is suspended is refused everywhere within a second, and let in aga
   ]);
 });
 
-/** Both processes come to let somebody read what administrators and auditors read, or not to, within a second. */
+/** Both processes come to let somebody read what administrators and auditors read, or not to. */
 const seesEverywhere = async (token: string, said?: 'FORBIDDEN'): Promise<unknown> =>
   Promise.all(
     [url, other.url].map((at) => {
@@ -221,7 +271,7 @@ const seesEverywhere = async (token: string, said?: 'FORBIDDEN'): Promise<unknow
   );
 
 test.each(['ADMIN', 'AUDITOR'] as const)(
-  'the role %s holds everywhere within a second, given and taken',
+  'the role %s holds everywhere, given and taken',
   async (role) => {
     const person = await newListener(url);
     const { id: userId, token } = person;
@@ -299,8 +349,14 @@ test('whoever is no administrator any more when it is their turn administers nob
     await client.query(`UPDATE users SET role = 'USER' WHERE id = $1`, [deputy.id]);
     const suspend = { userId, reason: 'A last deed' };
     const waiting = codeOf(execute(url, SuspendUser, suspend, { token: deputy.token }));
-    await sleep(300);
-    await client.query('COMMIT');
+    // Postgres itself commits as soon as somebody waits, because nobody waits for a lock longer than five seconds.
+    await client.query(`
+      DO $$ BEGIN
+        WHILE NOT EXISTS (
+          SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))
+        ) LOOP PERFORM pg_sleep(0.01); END LOOP;
+      END $$;
+      COMMIT`);
     expect(await waiting).toBe('FORBIDDEN');
   } finally {
     await client.end();

@@ -17,6 +17,7 @@ import {
 import { ask, send } from '../support/client.js';
 import { createDatabase } from '../support/cluster.js';
 import { until } from '../support/faults.js';
+import { expectBelow, timeOf } from '../support/measure.js';
 import { Refresh } from '../support/operations.js';
 import { newListener, type Person } from '../support/people.js';
 import {
@@ -28,8 +29,8 @@ import {
 } from '../support/talebank.js';
 
 const KEYS = fileURLToPath(new URL('../../dist/cli/keys.js', import.meta.url));
-/** A process looks at the keys every ten seconds. */
-const KNOWN_MS = 11_000;
+/** A process looks at the keys every ten seconds. A slow machine takes longer. */
+const KNOWN_MS = 60_000;
 
 let talebank: Talebank;
 let other: ServerProcess;
@@ -190,17 +191,22 @@ test('a key that not every process can know yet does not sign', async () => {
 });
 
 test('the tokens of keys that leaked are refused within seconds, and everybody refreshes', async () => {
-  const person = await newListener(talebank.url);
-  expect(await standing(other.url, person.token)).toBe(person.id);
-  expect((await keys('replace')).code).toBe(0);
-  expect(await audited('keys replace')).toContain(kidOf(person.token));
-  const refused = (url: string) => async (): Promise<boolean> =>
-    (await standing(url, person.token)) === 'UNAUTHENTICATED';
-  await Promise.all(
-    [talebank.url, other.url].map((url) => until('it is refused', refused(url), KNOWN_MS)),
-  );
-  const { token } = await refreshed(talebank.url, person);
-  for (const url of [talebank.url, other.url]) expect(await standing(url, token)).toBe(person.id);
+  await expectBelow(12_000, async () => {
+    const person = await newListener(talebank.url);
+    expect(await standing(other.url, person.token)).toBe(person.id);
+    expect((await keys('replace')).code).toBe(0);
+    expect(await audited('keys replace')).toContain(kidOf(person.token));
+    const refused = (url: string) => async (): Promise<boolean> =>
+      (await standing(url, person.token)) === 'UNAUTHENTICATED';
+    const refusedInMs = await timeOf(() =>
+      Promise.all(
+        [talebank.url, other.url].map((url) => until('it is refused', refused(url), KNOWN_MS)),
+      ),
+    );
+    const { token } = await refreshed(talebank.url, person);
+    for (const url of [talebank.url, other.url]) expect(await standing(url, token)).toBe(person.id);
+    return refusedInMs;
+  });
 });
 
 test('no token but ours is believed, whatever its header says', async () => {
@@ -230,10 +236,16 @@ test('no token but ours is believed, whatever its header says', async () => {
   expect(await standing(talebank.url, await sign(ours))).toBe(id);
 
   const now = (): number => Math.floor(Date.now() / 1000);
-  const exp = now() + 2;
-  const brief = await sign(ours, { claims: { exp } });
-  while (now() < exp - 1) await sleep(20);
-  expect(await standing(talebank.url, brief)).toBe(id);
+  let [brief, exp, lifetime] = ['', 0, 2];
+  for (let answer: string | undefined; answer === undefined; lifetime *= 2) {
+    exp = now() + lifetime;
+    brief = await sign(ours, { claims: { exp } });
+    while (now() < exp - lifetime / 2) await sleep(20);
+    answer = await standing(talebank.url, brief);
+    // On a slow machine the answer may come when it is over: then one that lives longer is tried.
+    if (now() >= exp) answer = undefined;
+    else expect(answer).toBe(id);
+  }
   while (now() < exp) await sleep(20);
   // Also by whoever has just believed it.
   for (const url of [talebank.url, other.url])

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { ask, execute, send, type Answer } from '../support/client.js';
+import { until } from '../support/faults.js';
 import {
   Login,
   Refresh,
@@ -72,9 +72,12 @@ async function letThrough(
   count: number,
   one: (at: string, index: number) => Promise<Outcome>,
 ): Promise<number> {
-  const outcomes = await Promise.all(
-    Array.from({ length: count }, (_, index) => one(index % 2 === 0 ? url : other.url, index)),
-  );
+  const asked = async (index: number): Promise<Outcome> => {
+    const outcome = await one(index % 2 === 0 ? url : other.url, index);
+    // As a client does it: what could not be counted in time on a slow machine is asked again.
+    return outcome.code === 'BUSY' ? asked(index) : outcome;
+  };
+  const outcomes = await Promise.all(Array.from({ length: count }, (_, index) => asked(index)));
   const refused = outcomes.filter(({ code }) => code === 'RATE_LIMITED');
   for (const { status, retryAfter } of refused) {
     expect(status).toBe(429);
@@ -197,6 +200,11 @@ test('refreshes of an account are limited to 30, from wherever they are asked, a
   ).toBe(40);
   const good = data?.login.refreshToken ?? '';
   expect(await refresh(() => good)(url)).toMatchObject({ code: undefined });
+  // Two who share a token have ten seconds, and a slow machine may take longer.
+  await talebank.database.sql(
+    `UPDATE refresh_tokens SET replaced_at = replaced_at + interval '1 hour' WHERE user_id = $1`,
+    [id],
+  );
   expect(
     await letThrough(
       50,
@@ -213,10 +221,18 @@ test('refreshes of an account are limited to 30, from wherever they are asked, a
   expect(tokens).toHaveLength(3);
 });
 
+/** Somebody new who is an administrator at every process. */
+async function newAdministrator(): Promise<Person> {
+  const person = await signUp();
+  await talebank.database.sql(`UPDATE users SET role = 'ADMIN' WHERE id = $1`, [person.id]);
+  const isKnown = async (at: string): Promise<boolean> =>
+    (await send(at, '{ auditLog(first: 1) { nodes { id } } }', {}, person)).errors.length === 0;
+  for (const at of [url, other.url]) await until('the role holds', () => isKnown(at));
+  return person;
+}
+
 test('administrators write sixty times a minute', async () => {
-  const { id, token } = await signUp();
-  await talebank.database.sql(`UPDATE users SET role = 'ADMIN' WHERE id = $1`, [id]);
-  await sleep(100);
+  const { token } = await newAdministrator();
   const suspend = async (at: string): Promise<Outcome> =>
     outcomeOf(await execute(at, SuspendUser, { userId: 'nobody', reason: 'A test' }, { token }));
   expect(await letThrough(80, suspend)).toBe(60);
@@ -298,9 +314,7 @@ test('reads that are left out of a query do not count, and of those counted at o
 });
 
 test('what is asked of many people in one field counts once', async () => {
-  const { id, token } = await signUp();
-  await talebank.database.sql(`UPDATE users SET role = 'ADMIN' WHERE id = $1`, [id]);
-  await sleep(100);
+  const { token } = await newAdministrator();
   const list = '{ users(first: 100) { nodes { credits { balance } } } }';
   for (let round = 0; round < 10; round += 1)
     expect((await send(url, list, {}, { token })).errors).toEqual([]);
@@ -381,22 +395,35 @@ test('a forwarded address is believed from a trusted proxy alone', async () => {
 test('each limit can be set, and a factor multiplies them all', async () => {
   const apart = await startTalebank({
     ROLE: 'api',
-    RATE_LIMIT_LOGIN: '2/3',
+    RATE_LIMIT_LOGIN: '2/900',
+    RATE_LIMIT_RESET: '1/2',
     RATE_LIMIT_FACTOR: '2',
   });
   try {
-    const tries = async (): Promise<(string | undefined)[]> => {
-      const codes: (string | undefined)[] = [];
-      for (let index = 0; index < 6; index += 1) {
-        const input = { email: `n${String(index)}@example.com`, password: 'guess guess' };
-        codes.push((await execute(apart.url, Login, { input })).errors[0]?.extensions.code);
-      }
-      return codes;
+    const outcomes: Outcome[] = [];
+    for (let index = 0; index < 6; index += 1) {
+      const input = { email: `n${String(index)}@example.com`, password: 'guess guess' };
+      outcomes.push(outcomeOf(await execute(apart.url, Login, { input })));
+    }
+    expect(outcomes.map(({ code }) => code)).toEqual([
+      ...Array<string>(4).fill('INVALID_CREDENTIALS'),
+      ...Array<string>(2).fill('RATE_LIMITED'),
+    ]);
+    const waitSeconds = Number(outcomes[4]?.retryAfter);
+    expect(waitSeconds).toBeGreaterThan(600);
+    expect(waitSeconds).toBeLessThanOrEqual(900);
+    // After its time a limit counts anew.
+    let resets = 0;
+    const isRefused = async (): Promise<boolean> => {
+      const email = `n${String((resets += 1))}@example.com`;
+      const { errors } = await execute(apart.url, RequestPasswordReset, { email });
+      return errors[0]?.extensions.code === 'RATE_LIMITED';
     };
-    const allowed = Array<string>(4).fill('INVALID_CREDENTIALS');
-    expect(await tries()).toEqual([...allowed, 'RATE_LIMITED', 'RATE_LIMITED']);
-    await sleep(3100);
-    expect((await tries()).slice(0, 4)).toEqual(allowed);
+    await until('it is refused', async () => {
+      const answers = await Promise.all(Array.from({ length: 6 }, isRefused));
+      return answers.includes(true);
+    });
+    await until('it is let through again', async () => !(await isRefused()));
   } finally {
     await apart.close();
   }
@@ -426,9 +453,7 @@ test('while nobody can count, nobody signs in, and whoever is signed in reads on
 });
 
 test('what somebody holds is not waited for, and pruned next time', async () => {
-  const { id, token } = await signUp();
-  await talebank.database.sql(`UPDATE users SET role = 'ADMIN' WHERE id = $1`, [id]);
-  await sleep(100);
+  const { id, token } = await newAdministrator();
   await ask(url, RunMaintenance, { task: 'PRUNE_SESSIONS' }, token);
   await talebank.database.sql(
     `INSERT INTO sessions (user_id, id, created_at, last_used_at, absolute_expires_at, expires_at)
@@ -480,8 +505,7 @@ test('refusals are counted, and what has lapsed is pruned', async () => {
      SELECT id, gen_random_uuid(), now() - interval '99 days', now() - interval '99 days', now(), now() - interval '1 minute'
      FROM users LIMIT 3`,
   );
-  const { id, token } = await signUp();
-  await talebank.database.sql(`UPDATE users SET role = 'ADMIN' WHERE id = $1`, [id]);
+  const { token } = await newAdministrator();
   const { runMaintenance } = await ask(url, RunMaintenance, { task: 'PRUNE_SESSIONS' }, token);
   // Those who asked meanwhile are counted anew.
   expect(runMaintenance.changed).toBeGreaterThanOrEqual(keys.length);

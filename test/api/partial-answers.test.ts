@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { randomUUID as uuid } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeJwt, decodeProtectedHeader, importJWK, SignJWT, type JWK } from 'jose';
@@ -240,9 +239,11 @@ test('a request that comes while the server stops is BUSY, and says when to come
   const socket = connect(Number(port), hostname);
   let answer = '';
   socket.on('data', (chunk: Buffer) => (answer += chunk.toString('latin1')));
-  // One that has begun keeps its connection while idle ones are closed.
-  socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\n');
-  await sleep(200);
+  // One that has begun keeps its connection while idle ones are closed. With the answer to the first it has been read.
+  const begun = 'GET /healthz HTTP/1.1\r\nhost: x\r\n';
+  socket.write(`${begun}\r\n${begun}`);
+  await until('the first is answered', () => answer.includes('200 OK') && answer.endsWith('}'));
+  answer = '';
   const stopped = other.stop();
   await until('it takes no more connections', () => isRefused(hostname, Number(port)));
   socket.write('\r\n');

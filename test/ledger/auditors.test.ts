@@ -58,7 +58,7 @@ beforeAll(async () => {
     [userId],
   );
   auditor = await connectAs(database);
-}, 60_000);
+});
 afterAll(async () => {
   await auditor.end();
   await app.close(1000);

@@ -9,7 +9,7 @@ import { until } from '../support/faults.js';
 import { startTalebank, type Talebank } from '../support/talebank.js';
 
 const { createClient, createPool } = await compiled<typeof Session>('infra/connections/session.js');
-const OPTIONS = { purpose: 'lost', connectTimeoutMs: 5_000 };
+const OPTIONS = { purpose: 'lost', connectTimeoutMs: 60_000 };
 
 let talebank: Talebank;
 beforeAll(async () => {
@@ -73,8 +73,17 @@ test('a server that lets a client in and then answers nothing is given up', asyn
   }).listen(0, '127.0.0.1');
   await once(door, 'listening');
   address.port = String((door.address() as AddressInfo).port);
-  const client = createClient(address.href, { purpose: 'frozen', connectTimeoutMs: 3_000 });
-  await expect(client.connect()).rejects.toThrow('Query read timeout');
+  const refusalWithin = async (connectTimeoutMs: number): Promise<string> => {
+    const client = createClient(address.href, { purpose: 'frozen', connectTimeoutMs });
+    return client.connect().then(
+      () => 'none',
+      (error: unknown) => String(error),
+    );
+  };
+  let refusal = await refusalWithin(3_000);
+  // On a slow machine it was not even let in.
+  if (refusal.includes('timeout expired')) refusal = await refusalWithin(60_000);
+  expect(refusal).toContain('Query read timeout');
   for (const socket of sockets) socket.destroy();
   door.close();
 });
@@ -87,7 +96,11 @@ test('a server whose sessions are all lost again and again goes on, and logs not
   }
   await until('it is ready', async () => (await fetch(`${url}/readyz`)).ok);
   expect(server.child.exitCode).toBeNull();
-  const errors = server.logs().filter((line) => 'err' in line);
-  expect(errors.map(({ msg }) => msg)).toContain('database connection lost');
+  const errorsSoFar = (): Record<string, unknown>[] =>
+    server.logs().filter((line) => 'err' in line);
+  await until('it is logged', () =>
+    errorsSoFar().some(({ msg }) => msg === 'database connection lost'),
+  );
+  const errors = errorsSoFar();
   expect(errors.filter(({ err }) => 'client' in (err as object))).toEqual([]);
 });

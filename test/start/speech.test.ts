@@ -68,7 +68,6 @@ describe('the voices of an account', () => {
     SPEECH_PROVIDER: 'elevenlabs',
     ELEVENLABS_API_KEY: KEY,
     ELEVENLABS_BASE_URL: `${server.url}/`,
-    SPEECH_TIMEOUT_SECONDS: '2',
     // Every process reads them, and a worker starts sooner.
     ROLE: 'worker',
   });
@@ -142,11 +141,17 @@ test('a provider narrates, each sentence once; when it keeps failing, readyz say
 
     server.behave(answerWith(401));
     await narrate(url, listener, story.id, 'openai-nova');
-    await until('it rests', async () => (await fetch(`${url}/readyz`)).status === 503);
-    const ready = (await (await fetch(`${url}/readyz`)).json()) as object;
+    // Both at once, because it rests for ten seconds only.
+    let ready: unknown;
+    await until('it rests, and tells so', async () => {
+      const [readiness, metrics] = await Promise.all(
+        ['readyz', 'metrics'].map((path) => fetch(`${url}/${path}`)),
+      );
+      ready = await readiness?.json();
+      const gauge = 'talebank_speech_provider_resting{provider="openai"} 1';
+      return readiness?.status === 503 && ((await metrics?.text()) ?? '').includes(gauge);
+    });
     expect(ready).toMatchObject({ status: 'not ready', provider: false, database: true });
-    const metrics = await (await fetch(`${url}/metrics`)).text();
-    expect(metrics).toContain('talebank_speech_provider_resting{provider="openai"} 1');
     const line = talebank.server.logs().find(({ what }) => what === 'provider');
     expect(line?.['reason']).toMatch(/^The speech provider openai keeps failing/);
     expect(talebank.server.output()).not.toMatch(/a-key-that|hares|owls/);

@@ -142,7 +142,7 @@ test('Ctrl-C in the terminal, which every process hears, stops all of them in or
   child.stdout.on('data', (chunk: Buffer) => {
     said += chunk.toString();
   });
-  await until('it is ready', () => said.includes('Stop with Ctrl-C'));
+  await until('it is ready', () => said.includes('Stop with Ctrl-C'), 120_000);
   expect(said).toMatch(/GraphQL {4}http:\/\/127\.0\.0\.1:\d+\/graphql/);
   expect(said).toMatch(/GraphiQL {3}http:/);
   expect(said).toMatch(/listener@talebank\.local +password: once upon a time/);
