@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
@@ -163,24 +162,14 @@ test('what was escaped can be read, and the frames of a stack have lines of thei
   expect(output.split('\n').filter((line) => /^ {8,}at /.test(line)).length).toBeGreaterThan(2);
 });
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 test('a server with LOG_FORMAT=pretty writes one event for an error, whatever its message says', async () => {
   const talebank = await startTalebank({ ROLE: 'api' });
-  const port = await freePort();
   const child = spawn(process.execPath, [MAIN], {
     env: {
       PATH: process.env['PATH'] ?? '',
       DATABASE_URL: talebank.database.url,
       DATA_DIR: talebank.dataDir,
-      PORT: String(port),
+      PORT: '0',
       ROLE: 'api',
       SEED: 'false',
       LOG_FORMAT: 'pretty',
@@ -191,13 +180,10 @@ test('a server with LOG_FORMAT=pretty writes one event for an error, whatever it
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
   try {
-    const url = `http://127.0.0.1:${String(port)}`;
-    await until('it listens', () =>
-      fetch(`${url}/health`).then(
-        () => true,
-        () => false,
-      ),
-    );
+    // What is written at the start, for people, has this as its first address.
+    const address = /^ +GraphQL +(\S+)\/graphql$/m;
+    await until('it is ready', () => address.test(output));
+    const url = address.exec(output)?.[1] ?? '';
     const listener = await newListener(url);
     const beforeLength = output.length;
     for (const forgery of FORGERIES.map((text) => text.replaceAll('\0', ''))) {

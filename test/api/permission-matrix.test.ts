@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import {
   buildSchema,
@@ -163,9 +162,15 @@ beforeAll(async () => {
   await ask(url, UpdateProfile, { displayName: 'The Librarian' }, admin.token);
   await ask(url, SetUserRole, { userId: auditor.id, role: 'AUDITOR', reason: REASON }, admin.token);
   await ask(url, SuspendUser, { userId: suspended.id, reason: REASON }, admin.token);
-  const deadline = Date.now() + 5000;
-  while ((await standing('suspended')) !== 'ACCOUNT_SUSPENDED' && Date.now() < deadline)
-    await sleep(20);
+  await until(
+    'the suspension is known',
+    async () => (await standing('suspended')) === 'ACCOUNT_SUSPENDED',
+  );
+  await until(
+    'the role is known',
+    async () =>
+      (await send(url, '{ jobQueues { name } }', {}, { token: auditor.token })).errors.length === 0,
+  );
 });
 afterAll(() => talebank.close());
 

@@ -69,11 +69,16 @@ test('what was given up is put back to work, once, and does its work', async () 
   const worker = await talebank.join({ ROLE: 'worker' });
   await mailTo(url, email, /^Confirm/);
   await worker.stop();
-  const { auditLog } = await ask(url, AuditLog, { first: 1 }, admin.token);
-  expect(auditLog.nodes[0]).toMatchObject({ action: 'redriveJobs', target: 'send-mail' });
+  const { auditLog } = await ask(url, AuditLog, { first: 100 }, admin.token);
+  // A worker may have written others meanwhile.
+  expect(auditLog.nodes.find(({ action }) => action === 'redriveJobs')).toMatchObject({
+    target: 'send-mail',
+  });
 });
 
 test('of a task that waits once, one of many that were given up waits again', async () => {
+  // What the schedule of another test's worker has left would be the one that waits.
+  await talebank.database.sql(`DELETE FROM pgboss.job WHERE name = 'prune'`);
   await talebank.database.sql(
     `INSERT INTO pgboss.job (id, name, data, state, policy, retry_limit, completed_on)
      SELECT gen_random_uuid(), 'prune', '{}', 'failed', 'stately', 3, now() FROM generate_series(1, 5)`,
@@ -96,14 +101,21 @@ test('a queue that is not there is not found, and listeners see none', async () 
 });
 
 test('short jobs that wait are done one after the other, without a pause between them', async () => {
-  for (let count = 0; count < 30; count += 1) await newListener(url);
+  const ids: string[] = [];
+  while (ids.length < 30) ids.push((await newListener(url)).id);
   const worker = await talebank.join({ ROLE: 'worker' });
-  const startedAt = performance.now();
   await until('all is sent', async () => {
     const { queued, active } = (await queue('send-mail')) ?? {};
     return queued === 0 && active === 0;
   });
-  // Two at once, and a second's pause after each, would be fifteen seconds.
-  expect(performance.now() - startedAt).toBeLessThan(10_000);
   await worker.stop();
+  // Two at once, and a second's pause after each: then each would begin a second after the last but one. A machine that
+  // stands still delays two each time.
+  const [paused] = await talebank.database.sql<{ pauses: number }>(
+    `SELECT count(*) FILTER (WHERE started_on - before >= interval '0.9 seconds')::int AS pauses
+     FROM (SELECT started_on, lag(started_on, 2) OVER (ORDER BY started_on) AS before FROM pgboss.job
+       WHERE name = 'send-mail' AND data->>'userId' = ANY($1)) jobs`,
+    [ids],
+  );
+  expect(paused?.pauses).toBeLessThan(14);
 });

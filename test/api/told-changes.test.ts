@@ -56,7 +56,7 @@ const noted = (topic: string): string => `INSERT INTO live_changes (topic) VALUE
 async function told(): Promise<string[]> {
   const end = `end ${crypto.randomUUID()}`;
   await database.sql(`NOTIFY ${CHANNEL}, '${end}'`);
-  await until('the notices have come', () => heard.includes(end), 5_000);
+  await until('the notices have come', () => heard.includes(end));
   return heard.filter((topic) => !topic.startsWith('end '));
 }
 

@@ -3,12 +3,12 @@ import { truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { send } from '../support/client.js';
 import { until } from '../support/faults.js';
 import {
   administrator,
   englishVoice,
   grantTo,
-  narrate,
   newListener,
   newStory,
   waitForAudio,
@@ -34,10 +34,16 @@ beforeAll(async () => {
   const listener = await newListener(url);
   await grantTo(url, admin, listener, { amount: 1000 });
   const story = await newStory(url, admin, { length: 15_000 });
-  const { audioId } = await narrate(url, listener, story.id, await englishVoice(url));
-  const begun = await waitForAudio(url, listener, audioId, ['QUEUED', 'PROCESSING']);
-  narration = new URL(begun.streamUrl ?? '');
-  const made = await waitForAudio(url, listener, audioId, ['READY'], 120_000);
+  // Told with the answer, because it has a stream only while it is made.
+  const { data } = await send<{ synthesizeAudio: { audio: { id: string; streamUrl: string } } }>(
+    url,
+    'mutation ($input: SynthesizeAudioInput!) { synthesizeAudio(input: $input) { audio { id streamUrl } } }',
+    { input: { storyId: story.id, voiceId: await englishVoice(url) } },
+    { token: listener.token },
+  );
+  const begun = data?.synthesizeAudio.audio;
+  narration = new URL(begun?.streamUrl ?? '');
+  const made = await waitForAudio(url, listener, begun?.id ?? '', ['READY'], 240_000);
   recording = new URL(made.url ?? '');
   const key = recording.pathname.split('/').at(-1) ?? '';
   // A sparse file: what is added are zeros, and the narration's sentences stay where they are.

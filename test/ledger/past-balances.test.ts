@@ -295,4 +295,4 @@ test('a part of a history is what is left of the whole, with late sweeps, grace 
     { numRuns: 12, endOnFailure: true },
   );
   expect(found).toBeGreaterThan(200);
-}, 120_000);
+});

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PATIENCE_MS } from './faults.js';
 import type { TypedDocumentString } from './generated/graphql.js';
 
 export interface GraphqlError {
@@ -51,14 +53,22 @@ export const execute = <Data, Variables extends object>(
   options: Options = {},
 ): Promise<Answer<Data>> => send<Data>(url, document.toString(), variables, options);
 
-/** The data of an operation that must succeed. */
+/**
+ * The data of an operation that must succeed. It is repeated while it is BUSY, as every client should do it: the server
+ * waits only a few seconds for the database, and a slow machine may stand still for longer.
+ */
 export async function ask<Data, Variables extends object>(
   url: string,
   document: TypedDocumentString<Data, Variables>,
   variables: Variables,
   token?: string,
 ): Promise<Data> {
-  const { data, errors } = await execute(url, document, variables, { token });
-  if (data === null || errors.length > 0) throw new Error(JSON.stringify(errors));
-  return data;
+  const deadline = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const { data, errors } = await execute(url, document, variables, { token });
+    if (data !== null && errors.length === 0) return data;
+    const isBusy = errors.some(({ extensions }) => extensions.code === 'BUSY');
+    if (!isBusy || Date.now() > deadline) throw new Error(JSON.stringify(errors));
+    await sleep(200);
+  }
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { OpenApp } from '../../src/app.js';
 import type { DomainError } from '../../src/domain/errors.js';
 import type { LotId, UserId } from '../../src/domain/ids.js';
@@ -106,6 +107,21 @@ export function revokePart(
     reason: 'A test',
     actorId,
   });
+}
+
+/**
+ * Repeats a command for as long as it is BUSY, as clients do: an account that others hold is waited for only some
+ * seconds, and a slow machine may hold it for longer.
+ */
+export async function patiently<Result>(command: () => Promise<Result>): Promise<Result> {
+  for (;;) {
+    try {
+      return await command();
+    } catch (error) {
+      if ((error as Partial<DomainError>).code !== 'BUSY') throw error;
+    }
+    await sleep(100);
+  }
 }
 
 /** What a command came to: its result, or the code of its refusal. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GraphqlError } from './client.js';
+import { PATIENCE_MS } from './faults.js';
 import type { TypedDocumentString } from './generated/graphql.js';
 
 export interface SeenEvent<Data> {
@@ -81,7 +82,7 @@ export async function follow<Data = Record<string, never>>(
     events,
     completed: () => state.completed,
     isOver: () => state.over,
-    until: async (isSo, timeoutMs = 60_000) => {
+    until: async (isSo, timeoutMs = PATIENCE_MS) => {
       const deadline = performance.now() + timeoutMs;
       for (;;) {
         const found = events.find(({ data }) => data !== null && isSo(data));

@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** Long, because it costs nothing when all is well, and a slow machine may stand still for many seconds. */
+export const PATIENCE_MS = 120_000;
+
 /** Waits until something is so. @throws when it never is */
 export async function until(
   what: string,
   isSo: () => Promise<boolean> | boolean,
-  timeoutMs = 120_000,
+  timeoutMs = PATIENCE_MS,
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await isSo())) {

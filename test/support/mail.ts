@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { PATIENCE_MS } from './faults.js';
 
 export interface SeenMail {
   readonly to: string;
@@ -42,7 +43,7 @@ export async function mailTo(
   subject: RegExp,
   count = 1,
 ): Promise<SeenMail> {
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + PATIENCE_MS;
   for (;;) {
     const mails = (await readMail(url)).filter(
       (mail) => mail.to === address && subject.test(mail.subject),

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ask } from './client.js';
+import { PATIENCE_MS } from './faults.js';
 import { AudioById, CreateStory, Login, Narrate, Register, Voices } from './operations.js';
 import { ADMIN } from './talebank.js';
 import type { AudioByIdQuery, GrantCreditsInput, StoryInput } from './generated/graphql.js';
@@ -121,7 +122,7 @@ export async function waitForAudio(
   person: Person,
   audioId: string,
   statuses: readonly Audio['status'][] = ['READY', 'FAILED', 'CANCELLED'],
-  timeoutMs = 120_000,
+  timeoutMs = PATIENCE_MS,
 ): Promise<Audio> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
