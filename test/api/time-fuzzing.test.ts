@@ -31,33 +31,11 @@ let url: string;
 beforeAll(async () => {
   talebank = await startTalebank({ ROLE: 'api' });
   url = talebank.url;
-  slowness = Math.max(1, (await leastCost()) / USUAL_MS);
 });
 afterAll(() => talebank.close());
 
-/** How many times slower than usual the processor of this machine is: 1, or more. */
-let slowness = 1;
-
 const limitOf = ({ query, variables }: HostileRequest): number =>
-  slowness *
-  (SMALL_MS + (PER_MEGABYTE_MS * (query.length + JSON.stringify(variables).length)) / 1_000_000);
-
-const SMALLEST = {
-  door: 'query',
-  query: '{ __typename }',
-  operationName: null,
-  variables: {},
-} as const;
-/** More than the smallest request takes on a usual machine. */
-const USUAL_MS = 25;
-
-/** The least that the smallest request takes. */
-async function leastCost(): Promise<number> {
-  let least = Infinity;
-  for (let tries = 0; tries < 20; tries += 1)
-    least = Math.min(least, await processorTimeOf(url, () => ask(SMALLEST)));
-  return least;
-}
+  SMALL_MS + (PER_MEGABYTE_MS * (query.length + JSON.stringify(variables).length)) / 1_000_000;
 
 /** Sends a request and reads its answer; a subscription that opens is closed. */
 async function ask(request: HostileRequest): Promise<number> {

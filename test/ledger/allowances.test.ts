@@ -7,7 +7,7 @@ import type * as Maintenance from '../../src/services/maintenance/run-maintenanc
 import type * as Narrations from '../../src/services/narrations/request-narration.js';
 import { makeAccounts, openTestApp } from '../support/app.js';
 import { ask, send } from '../support/client.js';
-import { outcome } from '../support/commands.js';
+import { outcome, patiently } from '../support/commands.js';
 import { compiled } from '../support/compiled.js';
 import { follow, stopFollowing } from '../support/events.js';
 import { until } from '../support/faults.js';
@@ -286,7 +286,7 @@ test('reads, debits and the job at once make one grant, and all of them see it',
   });
   const inTime = async <Result>(read: () => Promise<Result>): Promise<Result | null> => {
     const startedAt = performance.now();
-    const result = await read();
+    const result = await patiently(read);
     return performance.now() - startedAt < WAITED_MS ? result : null;
   };
   const race = async (userId: UserId): Promise<void> => {
@@ -294,7 +294,7 @@ test('reads, debits and the job at once make one grant, and all of them see it',
     const [before, lots, , after] = await Promise.all([
       inTime(() => credits.balancesBySource(first, [userId])),
       inTime(() => credits.listLots(second, userId, {})),
-      synthesizeAudio(first, viewer(userId), { storyId, voiceId }),
+      patiently(() => synthesizeAudio(first, viewer(userId), { storyId, voiceId })),
       inTime(() => credits.listHistory(second, userId, { first: 1 })),
     ]);
     if (before !== null)
