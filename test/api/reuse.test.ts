@@ -18,7 +18,7 @@ import {
   startSpeechServer,
   toneFor,
   wavOf,
-  type Answerer,
+  type Misbehaviour,
   type SpeechServer,
 } from '../support/speech-server.js';
 import { startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
@@ -79,11 +79,10 @@ function hold(after: number): () => void {
     release = resolve;
   });
   const before = provider.requests.length;
-  const answer: Answerer = async () => {
+  provider.behave(async (): Promise<Misbehaviour> => {
     if (provider.requests.length > before + after) await released;
     return 'good';
-  };
-  provider.behave(answer);
+  });
   return release;
 }
 

@@ -136,12 +136,7 @@ test.each(Object.entries(KINDS))(
       const startedAt = performance.now();
       // Asked for in one breath, they are one batch.
       const asked = everyone.map((one) => outcome(narrate(one)));
-      let othersMs = Infinity;
-      try {
-        othersMs = await timeOf(() => Promise.all(asked.slice(2)));
-      } finally {
-        await release();
-      }
+      const othersMs = await timeOf(() => Promise.all(asked.slice(2))).finally(release);
       const heldMs = performance.now() - startedAt;
       for (const [index, answer] of (await Promise.all(asked)).entries())
         // What was held for too long may be BUSY.
