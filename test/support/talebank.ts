@@ -9,7 +9,7 @@ import { expectSoundLedger } from './invariants.js';
 import { machineClock, V8_FLAGS } from './machine.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
-const START_TIMEOUT_MS = 120_000;
+const START_TIMEOUT_MS = 240_000;
 
 /** A process of the server, started as an operator would. */
 export interface ServerProcess {
