@@ -110,7 +110,7 @@ async function openUnread(
 ): Promise<Pick<Looked, 'resident' | 'used'>> {
   // What is loaded with the first stream does not count.
   ask(server, address);
-  await until('it waits', async () => (await look(server)).unsent > 0, 60_000);
+  await until('it waits', async () => (await look(server)).unsent > 0, 200_000);
   const before = await look(server);
   for (let count = 1; count < streams; count += 1) ask(server, address);
   // One that still waited for its turn to send would be cut off with nothing unsent.
@@ -149,10 +149,10 @@ test('two hundred unread streams of a recording take little memory, and are cut 
   const server = await startFresh('short-silence.mjs');
   const grown = await openUnread(server, 200, recording);
   expect(grown.resident).toBeLessThan(RESIDENT_GROWTH_BYTES_MAX);
-});
+}, 600_000);
 
 test('as many unread streams of a narration as a person may have take little memory, and are cut off', async () => {
   const server = await startFresh('short-silence-collected.mjs');
   const grown = await openUnread(server, 100, narration);
   expect(grown.used).toBeLessThan(GROWTH_BYTES_MAX);
-});
+}, 600_000);
