@@ -81,7 +81,7 @@ export async function follow<Data = Record<string, never>>(
     events,
     completed: () => state.completed,
     isOver: () => state.over,
-    until: async (isSo, timeoutMs = 15_000) => {
+    until: async (isSo, timeoutMs = 60_000) => {
       const deadline = performance.now() + timeoutMs;
       for (;;) {
         const found = events.find(({ data }) => data !== null && isSo(data));

@@ -42,7 +42,7 @@ export async function mailTo(
   subject: RegExp,
   count = 1,
 ): Promise<SeenMail> {
-  const deadline = Date.now() + 15_000;
+  const deadline = Date.now() + 60_000;
   for (;;) {
     const mails = (await readMail(url)).filter(
       (mail) => mail.to === address && subject.test(mail.subject),

@@ -121,7 +121,7 @@ export async function waitForAudio(
   person: Person,
   audioId: string,
   statuses: readonly Audio['status'][] = ['READY', 'FAILED', 'CANCELLED'],
-  timeoutMs = 30_000,
+  timeoutMs = 60_000,
 ): Promise<Audio> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
