@@ -45,7 +45,6 @@ test('a listener signs up, narrates a story, hears it, and sees what it cost', a
   });
   expect(quoteAudio.allocations).toMatchObject([{ amount: 1, lot: { source: 'FREE' } }]);
 
-  const askedAt = Date.now();
   const { synthesizeAudio } = await ask(
     url,
     Narrate,
@@ -65,7 +64,6 @@ test('a listener signs up, narrates a story, hears it, and sees what it cost', a
     creditsCharged: 1,
     failureReason: null,
   });
-  expect(Date.now() - askedAt).toBeLessThan(15_000);
   // An id is the same however its digits are written.
   const node = `{ node(id: "${audio.id.toUpperCase()}") { __typename id } }`;
   const { data } = await send(url, node, {}, { token: listener.token });

@@ -163,7 +163,7 @@ describe('reconcile', () => {
       await change('A test');
     }
     expect((await ledger('reconcile')).stdout).toMatch(/^Sound: .* of which 150\d came after/m);
-  }, 60_000);
+  });
 });
 
 test('show prints the balance, the lots and the newest movements', async () => {

@@ -685,4 +685,4 @@ test('a history longer than a window is checked to its end, and a fault in any w
   );
   // Every other test looks at all there is.
   await forget({ userId });
-});
+}, 1_200_000);

@@ -28,6 +28,7 @@ afterAll(async () => {
 
 async function ready(environment: Environment): Promise<ServerProcess> {
   const other = await startServer(environment);
+  await until('it is ready', async () => (await fetch(`${other.url}/readyz`)).ok);
   expect(await (await fetch(`${other.url}/readyz`)).json()).toMatchObject({ status: 'ready' });
   return other;
 }

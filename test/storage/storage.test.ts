@@ -102,7 +102,9 @@ describe.each([
     const found = await storage.stat(KEY);
     expect(found?.lengthBytes).toBe(bytes.length);
     // S3 tells whole seconds.
-    expect(Math.abs((found?.modifiedAt.getTime() ?? 0) - before)).toBeLessThan(5_000);
+    const modifiedMs = found?.modifiedAt.getTime() ?? 0;
+    expect(modifiedMs).toBeGreaterThan(before - 2_000);
+    expect(modifiedMs).toBeLessThan(Date.now() + 2_000);
   });
 
   test('a file of many parts comes back as it was', async () => {
@@ -227,7 +229,7 @@ describe.each([
     expect(found.map(({ key }) => key).sort()).toEqual([...keys].sort());
     for (const { key, lengthBytes, modifiedAt } of found) {
       expect(lengthBytes).toBe(keys.indexOf(key));
-      expect(Date.now() - modifiedAt.getTime()).toBeLessThan(60_000);
+      expect(Date.now() - modifiedAt.getTime()).toBeLessThan(300_000);
     }
   });
 
