@@ -20,7 +20,13 @@ import {
 import { compiled } from '../support/compiled.js';
 import { until } from '../support/faults.js';
 import { violations } from '../support/invariants.js';
-import { ModelAccount, type Grace, type Movement } from '../support/model.js';
+import {
+  APPROVAL_ABOVE,
+  ModelOrders,
+  orderArbitrary,
+  type Order,
+} from '../support/model-orders.js';
+import { ModelAccount, type ModelPair } from '../support/model.js';
 
 /**
  * Random commands against the real ledger and against the model, on a clock that only the test moves.
@@ -44,6 +50,7 @@ let checkLedger: typeof Reconcile.checkLedger;
 let reconcileCredits: typeof Reconcile.reconcileCredits;
 let runMaintenance: typeof Maintenance.runMaintenance;
 let admin: UserId;
+let orders: ModelOrders;
 let clock = Date.parse('2027-01-10T00:00:00.000Z');
 let steps = 0;
 
@@ -54,7 +61,10 @@ beforeAll(async () => {
   await database.sql(`
     CREATE OR REPLACE FUNCTION ledger_now() RETURNS timestamptz LANGUAGE sql VOLATILE
     AS 'SELECT now FROM test_clock'`);
-  app = await openTestApp(database, { MONTHLY_CREDITS: String(MONTHLY) });
+  app = await openTestApp(database, {
+    MONTHLY_CREDITS: String(MONTHLY),
+    APPROVAL_ABOVE: String(APPROVAL_ABOVE),
+  });
   ({ runMaintenance } = await compiled<typeof Maintenance>(
     'services/maintenance/run-maintenance.js',
   ));
@@ -64,6 +74,9 @@ beforeAll(async () => {
   ));
   [admin = admin] = await makeAccounts(database, 1);
   await database.sql('UPDATE users SET suspended_at = now() WHERE id = $1', [admin]);
+  const administrators = await makeAccounts(database, 2, { monthlyCredits: 0 });
+  await database.sql(`UPDATE users SET role = 'ADMIN' WHERE id = ANY ($1)`, [administrators]);
+  orders = await ModelOrders.open(app, database, administrators);
 });
 afterAll(async () => {
   await app.close(1000);
@@ -123,6 +136,7 @@ const round = fc.record({
   task: fc.option(fc.constantFrom('EXPIRE_CREDITS' as const, 'GRANT_MONTHLY_CREDITS' as const), {
     freq: 3,
   }),
+  order: fc.option(orderArbitrary, { freq: 3 }),
   waves: fc.array(fc.array(command, { minLength: ACCOUNTS, maxLength: ACCOUNTS }), {
     minLength: WAVES,
     maxLength: WAVES,
@@ -130,16 +144,10 @@ const round = fc.record({
 });
 type Command = typeof command extends fc.Arbitrary<infer Value> ? Value : never;
 
-/** A real account beside its model. */
-interface Pair {
-  readonly userId: UserId;
+interface Pair extends ModelPair {
   readonly allowance: number | null;
-  readonly model: ModelAccount;
   readonly months: Set<string>;
   readonly keys: Map<string, { seq: number; hash: string }>;
-  seq: number;
-  /** What the model says must be in the history since it was last compared. */
-  expected: (Movement | { readonly grace: Grace; readonly source: string })[];
 }
 
 const sourceOf = (pair: Pair, lotId: string): string => pair.model.lots.get(lotId)?.source ?? '';
@@ -191,6 +199,7 @@ async function stepGrant(pair: Pair, command: Extract<Command, { kind: 'grant' }
       grantedAt: clock,
       expiresAt,
       parent: null,
+      price: null,
     }),
   );
 }
@@ -280,6 +289,11 @@ async function stepRevokePart(
   pair.expected.push(movement);
 }
 
+async function carryOut(order: Order, pairs: readonly Pair[]): Promise<void> {
+  steps += 1;
+  await orders.carryOut(order, pairs, clock);
+}
+
 async function runTask(
   pairs: readonly Pair[],
   task: 'EXPIRE_CREDITS' | 'GRANT_MONTHLY_CREDITS',
@@ -330,6 +344,7 @@ async function expectAllowance(pair: Pair): Promise<boolean> {
       grantedAt: clock,
       expiresAt: Date.UTC(year, month),
       parent: null,
+      price: null,
     }),
   );
   return true;
@@ -377,8 +392,9 @@ async function compare(pair: Pair): Promise<void> {
     }
     const { parent, amount, expiresAt } = movement.grace;
     const [[id] = ['']] = entry?.parts ?? [];
-    const { source, priority } = model.lots.get(parent) ?? { source: '', priority: 0 };
-    const lot = { id, source, priority, granted: amount, grantedAt: clock, expiresAt, parent };
+    const { source, priority } = model.lot(parent);
+    const terms = { source, priority, granted: amount, grantedAt: clock, expiresAt };
+    const lot = { id, ...terms, parent, price: null };
     expect(stored).toEqual(model.grant(lot));
   });
   pair.expected = [];
@@ -387,16 +403,30 @@ async function compare(pair: Pair): Promise<void> {
     remaining: number;
     parent: string | null;
     expires_at: Date | null;
+    price: string | null;
   }>(
-    'SELECT id, remaining, parent_lot_id AS parent, expires_at FROM credit_lots WHERE user_id = $1 ORDER BY id',
+    `SELECT id, remaining, parent_lot_id AS parent, expires_at, price_minor || ' ' || currency AS price
+     FROM credit_lots WHERE user_id = $1 ORDER BY id`,
     [userId],
   );
   expect(
-    lots.map((lot) => [lot.id, lot.remaining, lot.parent, lot.expires_at?.getTime() ?? null]),
+    lots.map(({ id, remaining, parent, expires_at: expiresAt, price }) => [
+      id,
+      remaining,
+      parent,
+      expiresAt?.getTime() ?? null,
+      price,
+    ]),
   ).toEqual(
     [...model.lots.values()]
       .sort((a, b) => (a.id < b.id ? -1 : 1))
-      .map((lot) => [lot.id, lot.remaining, lot.parent, lot.expiresAt]),
+      .map(({ id, remaining, parent, expiresAt, price }) => [
+        id,
+        remaining,
+        parent,
+        expiresAt,
+        price === null ? null : `${String(price.priceMinor)} ${price.currency}`,
+      ]),
   );
   expect(sources.reduce((sum, { balance }) => sum + balance, 0)).toBe(model.balance(clock));
   const total = [...model.lots.values()].reduce((sum, { remaining }) => sum + remaining, 0);
@@ -440,9 +470,10 @@ test('random commands come to what the model comes to, whatever the order and th
     fc.array(round, { minLength: ROUNDS, maxLength: ROUNDS }),
     async (rounds) => {
       const pairs = await newPairs();
-      for (const [index, { halfHours, task, waves }] of rounds.entries()) {
+      for (const [index, { halfHours, task, order, waves }] of rounds.entries()) {
         if (halfHours > 0) await moveClockBy(halfHours);
         if (task !== null) await runTask(pairs, task);
+        if (order !== null) await carryOut(order, pairs);
         for (const wave of waves) {
           const moves = pairs.map((pair, index) =>
             step(pair, wave[index] ?? { kind: 'debit', price: 1 }),
@@ -453,7 +484,10 @@ test('random commands come to what the model comes to, whatever the order and th
         if (index % 4 === 0) await checkFromCheckpoints();
       }
       // Others' lots must not lapse in the middle of the next run's histories.
-      await database.sql('UPDATE users SET suspended_at = now() WHERE suspended_at IS NULL');
+      await database.sql(
+        `UPDATE users SET suspended_at = now() WHERE suspended_at IS NULL AND role <> 'ADMIN'`,
+      );
+      orders.forget();
     },
   );
   await fc.assert(property, {

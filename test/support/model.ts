@@ -1,3 +1,5 @@
+import type { UserId } from '../../src/domain/ids.js';
+
 /**
  * The rules of the ledger once more, as simply as they can be said, for one account. Shares no code with
  * the server: what the two come to must be the same.
@@ -10,7 +12,12 @@ export interface ModelLot {
   readonly grantedAt: number;
   readonly expiresAt: number | null;
   readonly parent: string | null;
+  readonly price: { readonly priceMinor: number; readonly currency: string } | null;
   remaining: number;
+  /** Points that lapsed on it. What a refund brings to a lapsed lot stays spent. */
+  lapsed: number;
+  /** Points that revocations took, without those that a refund brought. */
+  takenBack: number;
   /** Its lapse was booked, whatever the clock says since. */
   swept: boolean;
   /** Revoked before it could lapse: then it is that which it died of. */
@@ -18,6 +25,11 @@ export interface ModelLot {
   /** An administrator has said so, too late or not. */
   revoked: boolean;
 }
+
+type NewModelLot = Omit<
+  ModelLot,
+  'remaining' | 'lapsed' | 'takenBack' | 'swept' | 'revoked' | 'forfeited'
+>;
 
 export interface Movement {
   readonly type: string;
@@ -32,25 +44,34 @@ export interface Grace {
   readonly expiresAt: number;
 }
 
+/** A real account beside its model. */
+export interface ModelPair {
+  readonly userId: UserId;
+  readonly model: ModelAccount;
+  seq: number;
+  /** What the model says must be in the history since it was last compared. */
+  expected: (Movement | { readonly grace: Grace; readonly source: string })[];
+}
+
 const DAY_MS = 86_400_000;
 
 export class ModelAccount {
   readonly lots = new Map<string, ModelLot>();
   readonly debits = new Map<number, { at: number; parts: [string, number][]; open: boolean }>();
 
-  private lot(id: string): ModelLot {
+  lot(id: string): ModelLot {
     const lot = this.lots.get(id);
     if (lot === undefined) throw new Error(`There is no lot ${id}.`);
     return lot;
   }
 
-  private lapsed(lot: ModelLot, at: number): boolean {
+  private hasLapsed(lot: ModelLot, at: number): boolean {
     return lot.expiresAt !== null && (lot.swept || lot.expiresAt <= at);
   }
 
   private spendable(at: number): ModelLot[] {
     return [...this.lots.values()]
-      .filter((lot) => lot.remaining > 0 && !lot.revoked && !this.lapsed(lot, at))
+      .filter((lot) => lot.remaining > 0 && !lot.revoked && !this.hasLapsed(lot, at))
       .sort((a, b) => {
         const key = (lot: ModelLot): [number, number, number] => [
           lot.priority,
@@ -69,10 +90,12 @@ export class ModelAccount {
     return this.spendable(at).reduce((sum, lot) => sum + lot.remaining, 0);
   }
 
-  grant(lot: Omit<ModelLot, 'remaining' | 'swept' | 'revoked' | 'forfeited'>): Movement {
+  grant(lot: NewModelLot): Movement {
     this.lots.set(lot.id, {
       ...lot,
       remaining: lot.granted,
+      lapsed: 0,
+      takenBack: 0,
       swept: false,
       revoked: false,
       forfeited: false,
@@ -108,7 +131,7 @@ export class ModelAccount {
       const lot = this.lot(id);
       const parts: [string, number][] = [[id, -amount]];
       if (lot.forfeited) movements.push({ type: 'REVOCATION', parts, effectiveAt: at });
-      else if (this.lapsed(lot, at) && lot.expiresAt !== null) {
+      else if (this.hasLapsed(lot, at) && lot.expiresAt !== null) {
         lot.swept = true;
         movements.push({ type: 'EXPIRY', parts, effectiveAt: lot.expiresAt });
         const left = Math.min(7 * DAY_MS, Math.max(DAY_MS, lot.expiresAt - debit.at));
@@ -121,8 +144,9 @@ export class ModelAccount {
   /** What the sweep books for a lot; null when there is nothing to book. */
   expire(id: string, at: number): Movement | null {
     const lot = this.lot(id);
-    if (lot.remaining === 0 || lot.revoked || !this.lapsed(lot, at)) return null;
+    if (lot.remaining === 0 || lot.revoked || !this.hasLapsed(lot, at)) return null;
     const parts: [string, number][] = [[id, -lot.remaining]];
+    lot.lapsed += lot.remaining;
     lot.remaining = 0;
     lot.swept = true;
     return { type: 'EXPIRY', parts, effectiveAt: lot.expiresAt ?? at };
@@ -133,10 +157,11 @@ export class ModelAccount {
     if (lot.revoked) return [];
     const lapse = this.expire(id, at);
     lot.revoked = true;
-    lot.forfeited = !this.lapsed(lot, at);
+    lot.forfeited = !this.hasLapsed(lot, at);
     if (lapse !== null) return [lapse];
     if (lot.remaining === 0) return [];
     const parts: [string, number][] = [[id, -lot.remaining]];
+    lot.takenBack += lot.remaining;
     lot.remaining = 0;
     return [{ type: 'REVOCATION', parts, effectiveAt: at }];
   }
@@ -144,8 +169,9 @@ export class ModelAccount {
   /** Null when less is left. */
   revokePart(id: string, amount: number, at: number): Movement | null {
     const lot = this.lot(id);
-    if (lot.revoked || this.lapsed(lot, at) || lot.remaining < amount) return null;
+    if (lot.revoked || this.hasLapsed(lot, at) || lot.remaining < amount) return null;
     lot.remaining -= amount;
+    lot.takenBack += amount;
     return { type: 'REVOCATION', parts: [[id, -amount]], effectiveAt: at };
   }
 }

@@ -104,9 +104,8 @@ function isExpected(
         promised.expiresAt === stored.expires_at?.getTime());
     const { id, source, priority, granted, parent } = stored;
     const [grantedAt, expiresAt] = [at, stored.expires_at?.getTime() ?? null];
-    return (
-      kept && matches(model.grant({ id, source, priority, granted, parent, grantedAt, expiresAt }))
-    );
+    const lot = { id, source, priority, granted, parent, grantedAt, expiresAt, price: null };
+    return kept && matches(model.grant(lot));
   }
   if (entry.type === 'DEBIT') return matches(model.debit(entry.seq, -entry.amount, at));
   if (entry.type === 'REFUND') {
