@@ -29,13 +29,12 @@ import {
   narrate,
   newListener,
   newStory,
-  waitForAudio,
+  PASSWORD,
   type Person,
+  waitForAudio,
 } from '../support/people.js';
 import { startSpeechServer } from '../support/speech-server.js';
 import { startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
-
-const PASSWORD = 'a good password';
 
 let talebank: Talebank;
 let url: string;

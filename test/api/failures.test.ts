@@ -41,6 +41,12 @@ function startOnce(environment: Environment = {}, options: { clockAt?: string } 
   afterAll(() => talebank.close());
 }
 
+/** The lines about tries that failed, which may come a moment after the answer. */
+const failuresOf = (server: ServerProcess, audioId: string): Record<string, unknown>[] =>
+  server
+    .logs()
+    .filter((line) => line['msg'] === 'a try to narrate failed' && line['audioId'] === audioId);
+
 /** The speaking processes of a server. */
 async function speakersOf(server: ServerProcess): Promise<number[]> {
   const { stdout } = await run('ps', ['-eo', 'pid=,ppid=,args=']);
@@ -138,10 +144,8 @@ describe('a server that tries again at once', () => {
       creditsCharged: 0,
       transactions: [{ type: 'DEBIT' }, { type: 'REFUND' }],
     });
-    const tries = talebank.server
-      .logs()
-      .filter((line) => line['msg'] === 'a try to narrate failed' && line['audioId'] === audioId);
-    expect(tries.length).toBe(3);
+    await until('each try is logged', () => failuresOf(talebank.server, audioId).length >= 3);
+    expect(failuresOf(talebank.server, audioId)).toHaveLength(3);
 
     // And when the storage is back, asking again makes it.
     await rm(join(dataDir, 'audio'));
@@ -283,8 +287,9 @@ describe('a server of the API whose workers try again at once', () => {
         failureReason: 'The recording could not be made.',
         transactions: [{ type: 'DEBIT' }, { type: 'REFUND', amount: 2 }],
       });
-      const failures = cramped.logs().filter((line) => line['msg'] === 'a try to narrate failed');
-      expect(failures.length).toBe(3);
+      await until('each try is logged', () => failuresOf(cramped, audioId).length >= 3);
+      const failures = failuresOf(cramped, audioId);
+      expect(failures).toHaveLength(3);
       expect(JSON.stringify(failures[0])).toContain('ENOSPC');
       await cramped.stop();
 

@@ -11,10 +11,8 @@ import {
   RunMaintenance,
   SuspendUser,
 } from '../support/operations.js';
-import { administrator, newListener, newStory, type Person } from '../support/people.js';
+import { administrator, newListener, newStory, PASSWORD, type Person } from '../support/people.js';
 import { startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
-
-const PASSWORD = 'a good password';
 
 let talebank: Talebank;
 let url: string;

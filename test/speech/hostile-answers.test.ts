@@ -3,7 +3,7 @@ import type * as ElevenLabs from '../../src/infra/speech/http/elevenlabs.js';
 import type * as Exchange from '../../src/infra/speech/http/http-speech.js';
 import type * as Wav from '../../src/infra/speech/http/wav.js';
 import { compiled } from '../support/compiled.js';
-import { expectBelow, ownProcessorTimeOf, timeOf } from '../support/measure.js';
+import { expectBelow, ownProcessorTimeOf } from '../support/measure.js';
 import { answerWith, startSpeechServer, type SpeechServer } from '../support/speech-server.js';
 
 const { readWav } = await compiled<typeof Wav>('infra/speech/http/wav.js');
@@ -42,7 +42,7 @@ describe('a WAV file', () => {
   ])('of 4 MB of %s is refused at once', async (_what, chunk) => {
     const file = riff(format(), repeated(chunk, 4 * MEGABYTE), data(Buffer.alloc(4800)));
     await expectBelow(50, () =>
-      timeOf(() => {
+      ownProcessorTimeOf(() => {
         expect(() => readWav(file, 30)).toThrow(/more than 100 chunks/);
         return Promise.resolve();
       }),

@@ -1,4 +1,4 @@
-import { ask, execute, type Answer } from './client.js';
+import { ask, execute, executePatiently, type Answer } from './client.js';
 import type {
   BulkGrantInput,
   GrantCreditsInput,
@@ -44,7 +44,7 @@ export const sendGrant = (
   { token }: Person,
   input: Partial<GrantCreditsInput> & { userId: string; amount: number },
 ): Sent<unknown> =>
-  execute(
+  executePatiently(
     url,
     Grant,
     { input: { source: 'ADD_ON', reason: 'Thanks', idempotencyKey: newKey(), ...input } },
@@ -56,7 +56,7 @@ export const sendBulk = (
   { token }: Person,
   input: Partial<BulkGrantInput> & Pick<BulkGrantInput, 'rows'>,
 ): Sent<unknown> =>
-  execute(
+  executePatiently(
     url,
     BulkGrant,
     { input: { source: 'REFERRAL', reason: 'For all', idempotencyKey: newKey(), ...input } },
@@ -69,7 +69,7 @@ export const sendAllowance = (
   userId: string,
   amount: number | null,
 ): Sent<unknown> =>
-  execute(url, SetMonthlyCredits, { userId, amount, reason: 'A friend' }, { token });
+  executePatiently(url, SetMonthlyCredits, { userId, amount, reason: 'A friend' }, { token });
 
 /** `done`, or the code of the first error. */
 export const outcomeOf = ({ data, errors }: Answer<unknown>): string =>
@@ -86,7 +86,7 @@ export function proposalOf(answer: Answer<unknown>): string {
 const deciding =
   <Data>(document: TypedDocumentString<Data, { id: string; reason: string }>) =>
   (url: string, { token }: Person, id: string, reason = 'Agreed'): Sent<Data> =>
-    execute(url, document, { id, reason }, { token });
+    executePatiently(url, document, { id, reason }, { token });
 
 export const sendApproval = deciding(ApproveProposal);
 export const sendDecline = deciding(DeclineProposal);

@@ -54,21 +54,29 @@ export const execute = <Data, Variables extends object>(
 ): Promise<Answer<Data>> => send<Data>(url, document.toString(), variables, options);
 
 /**
- * The data of an operation that must succeed. It is repeated while it is BUSY, as every client should do it: the server
- * waits only a few seconds for the database, and a slow machine may stand still for longer.
+ * Sends an operation, and repeats it while it is BUSY, as every client should: the server waits only a few seconds for
+ * the database, and a slow machine may stand still for longer.
  */
+export async function executePatiently<Data, Variables extends object>(
+  ...request: Parameters<typeof execute<Data, Variables>>
+): Promise<Answer<Data>> {
+  const deadline = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const answer = await execute<Data, Variables>(...request);
+    const isBusy = answer.errors.some(({ extensions }) => extensions.code === 'BUSY');
+    if (!isBusy || Date.now() > deadline) return answer;
+    await sleep(200);
+  }
+}
+
+/** The data of an operation that must succeed. It is repeated while it is BUSY. */
 export async function ask<Data, Variables extends object>(
   url: string,
   document: TypedDocumentString<Data, Variables>,
   variables: Variables,
   token?: string,
 ): Promise<Data> {
-  const deadline = Date.now() + PATIENCE_MS;
-  for (;;) {
-    const { data, errors } = await execute(url, document, variables, { token });
-    if (data !== null && errors.length === 0) return data;
-    const isBusy = errors.some(({ extensions }) => extensions.code === 'BUSY');
-    if (!isBusy || Date.now() > deadline) throw new Error(JSON.stringify(errors));
-    await sleep(200);
-  }
+  const { data, errors } = await executePatiently(url, document, variables, { token });
+  if (data === null || errors.length > 0) throw new Error(JSON.stringify(errors));
+  return data;
 }

@@ -14,10 +14,13 @@ export interface Person {
   readonly refreshToken: string;
 }
 
+/** The password of those who sign up. */
+export const PASSWORD = 'a good password';
+
 /** Someone who has just signed up, with the 10 points for that. */
 export async function newListener(url: string): Promise<Person> {
   const email = `listener-${randomBytes(6).toString('hex')}@example.com`;
-  const { register } = await ask(url, Register, { input: { email, password: 'a good password' } });
+  const { register } = await ask(url, Register, { input: { email, password: PASSWORD } });
   return {
     id: register.user.id,
     email,
