@@ -7,13 +7,16 @@ import { CreditLiabilityType } from './liability.type.js';
 export class LiabilityResolver {
   @Query(() => CreditLiabilityType, {
     description:
-      'The points owed to users at the beginning and at the end of a past period, by source, and the months in which they lapse. Administrators and auditors only.',
+      'The points owed to users at the start and at the end of a past period, by source, and the months in which they expire. BUSY if too many reports are waiting. Administrators and auditors only.',
   })
   creditLiability(
     @Ctx() { app }: Context,
-    @Arg('from', () => Date, { description: 'The period begins after this instant.' }) from: Date,
+    @Arg('from', () => Date, {
+      description: 'The start of the period, exclusive. Must not be after `to`.',
+    })
+    from: Date,
     @Arg('to', () => Date, {
-      description: 'The period ends with this instant, which is not in the future.',
+      description: 'The end of the period, inclusive. Must not be in the future.',
     })
     to: Date,
   ): Promise<CreditLiability> {

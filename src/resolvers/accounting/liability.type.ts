@@ -9,11 +9,11 @@ type Part = Row['paid'];
 type Lapse = CreditLiability['lapses'][number];
 type Revenue = CreditLiability['deferredRevenue'][number];
 
-const OPENING = 'Points that users could spend at `from`.';
-const CLOSING = 'Points that users could spend at `to`.';
+const OPENING = 'The number of points that users could spend at `from`.';
+const CLOSING = 'The number of points that users could spend at `to`.';
 
 @ObjectType('CreditLiabilityPart', {
-  description: 'The paid points of one source, or the free ones.',
+  description: 'The paid points or the free points of one source.',
 })
 class CreditLiabilityPart extends CreditMovements implements Part {
   @Field(() => SafeIntScalar, { description: OPENING })
@@ -24,7 +24,7 @@ class CreditLiabilityPart extends CreditMovements implements Part {
 }
 
 @ObjectType('CreditLiabilityRow', {
-  description: 'The points of one source that were owed, and their movements.',
+  description: 'The points of one source that were owed to users, and their changes in the period.',
 })
 class CreditLiabilityRowType extends CreditFlows implements Row {
   @Field(() => SafeIntScalar, { description: OPENING })
@@ -35,20 +35,22 @@ class CreditLiabilityRowType extends CreditFlows implements Row {
 
   @Field(() => CreditLiabilityPart, {
     description:
-      'The part with a price: the points of lots with a price, and of the grace lots that descend from them.',
+      'The paid points: the points of lots with a price, and of the grace lots that replaced points of such lots.',
   })
   paid!: Part;
 
-  @Field(() => CreditLiabilityPart, { description: 'The part without a price: all other points.' })
+  @Field(() => CreditLiabilityPart, {
+    description: 'The free points: all points that are not paid points.',
+  })
   free!: Part;
 }
 
-@ObjectType('CreditLapse', { description: 'Points of one source that lapse in the same month.' })
+@ObjectType('CreditLapse', { description: 'Points of one source that expire in the same month.' })
 class CreditLapseType implements Lapse {
   @Field(() => String, {
     nullable: true,
     description:
-      'The month in UTC, for example 2026-10. Null for points that never lapse. Points that lapse at the first instant of a month belong to the month before.',
+      'The month in UTC, as YYYY-MM, for example 2026-10. Null for points that never expire. Points that expire at the first instant of a month belong to the previous month.',
   })
   month!: string | null;
 
@@ -67,7 +69,7 @@ class CreditLapseType implements Lapse {
 
 @ObjectType('CreditDeferredRevenue', {
   description:
-    'The deferred revenue in one currency, in its minor units: opening + sold − spent − lapsed − revoked = closing. The value of points of a lot is price × points ÷ points granted, rounded down.',
+    'The deferred revenue in one currency. All values are in minor units of the currency: opening + sold − spent − lapsed − revoked = closing. The value of a number of points of a lot is price × points ÷ points granted, rounded down.',
 })
 class CreditDeferredRevenueType implements Revenue {
   @Field(() => String, { description: 'The ISO 4217 code of the currency, for example EUR.' })
@@ -78,17 +80,18 @@ class CreditDeferredRevenueType implements Revenue {
   })
   opening!: number;
 
-  @Field(() => SafeIntScalar, { description: 'The prices of the lots that were granted.' })
+  @Field(() => SafeIntScalar, { description: 'The total price of the lots that were granted.' })
   sold!: number;
 
   @Field(() => SafeIntScalar, {
     description:
-      'The value of the points that narrations cost, minus refunds. It includes the rounding differences.',
+      'The value of the points that were spent on narrations, minus refunds. It includes the rounding differences.',
   })
   spent!: number;
 
   @Field(() => SafeIntScalar, {
-    description: 'The value of the points that lapsed, minus that of grace lots.',
+    description:
+      'The value of the points that expired, minus the value of the points that were added to grace lots.',
   })
   lapsed!: number;
 
@@ -96,39 +99,51 @@ class CreditDeferredRevenueType implements Revenue {
   revoked!: number;
 
   @Field(() => SafeIntScalar, {
-    description: 'The value of the points that users could spend at `to`: revenue not yet earned.',
+    description:
+      'The value of the points that users could spend at `to`, which is revenue that is not earned yet.',
   })
   closing!: number;
 }
 
 @ObjectType('CreditLiability', {
   description:
-    'The points owed to users at `from` and at `to`, and the movements after `from` and up to `to`. For each source: opening + granted + grace − debited + refunded − expired − revoked = closing.',
+    'The points owed to users at `from` and at `to`, and their changes after `from` and up to `to`. For each source: opening + granted + grace − debited + refunded − expired − revoked = closing.',
 })
 export class CreditLiabilityType implements CreditLiability {
-  @Field(() => Date, { description: 'Movements at this very instant belong to the period before.' })
+  @Field(() => Date, {
+    description:
+      'The start of the period, exclusive: a transaction at exactly this instant belongs to the previous period.',
+  })
   from!: Date;
 
-  @Field(() => Date, { description: 'Movements at this very instant belong to the period.' })
+  @Field(() => Date, {
+    description:
+      'The end of the period, inclusive: a transaction at exactly this instant belongs to this period.',
+  })
   to!: Date;
 
-  @Field(() => SafeIntScalar, { description: 'Points that users could spend at `from`.' })
+  @Field(() => SafeIntScalar, {
+    description: 'The number of points that users could spend at `from`.',
+  })
   opening!: number;
 
-  @Field(() => SafeIntScalar, { description: 'Points that users could spend at `to`.' })
+  @Field(() => SafeIntScalar, {
+    description: 'The number of points that users could spend at `to`.',
+  })
   closing!: number;
 
-  @Field(() => [CreditLiabilityRowType], { description: 'A row for each source.' })
+  @Field(() => [CreditLiabilityRowType], { description: 'One row for each source.' })
   rows!: CreditLiability['rows'];
 
   @Field(() => [CreditLapseType], {
     description:
-      'The points owed at `to`, by the month in which they lapse. Soonest first; points that never lapse come last.',
+      'The points owed at `to`, by source and by the month in which they expire, soonest first. Points that never expire come last.',
   })
   lapses!: Lapse[];
 
   @Field(() => [CreditDeferredRevenueType], {
-    description: 'The deferred revenue of paid points, a row for each currency.',
+    description:
+      'The deferred revenue of paid points, one row for each currency, sorted by its code.',
   })
   deferredRevenue!: Revenue[];
 }

@@ -13,11 +13,11 @@ import { CreditStatementType } from './statement.type.js';
 
 @Resolver(() => CreditStatementType)
 export class StatementResolver {
-  @Query(() => CreditStatementType, { description: 'Your points in one month.' })
+  @Query(() => CreditStatementType, { description: 'Your statement for one month.' })
   creditStatement(
     @Ctx() context: Context,
     @Arg('month', () => String, {
-      description: 'The month in UTC, for example 2026-10. It must have begun.',
+      description: 'The month in UTC, as YYYY-MM, for example 2026-10. It must have begun.',
     })
     month: string,
   ): Promise<CreditStatement> {
@@ -26,7 +26,7 @@ export class StatementResolver {
 
   @FieldResolver(() => CreditTransactionConnection, {
     description:
-      'The movements of the month, newest first. An EXPIRY belongs to the month in which its lot lapsed, even if it was booked later. The movements that follow from a refund belong to the month of the refund.',
+      'The transactions of the month, newest first. An EXPIRY belongs to the month of its `effectiveAt`, which is normally when its lot expired, even if it was recorded later. Transactions that result from a refund belong to the month of the refund.',
   })
   async movements(
     @Root() statement: CreditStatement,
@@ -39,14 +39,15 @@ export class StatementResolver {
   @FieldResolver(() => String, {
     nullable: true,
     description:
-      'The hash of your newest movement that counts by `to`. It covers your whole history up to this movement. Null without a movement.',
+      'The SHA-256 hash, in hexadecimal, of your newest transaction up to `to`. It covers your whole history up to this transaction. Null if there is none.',
   })
   headHash(@Root() { headHash }: CreditStatement): string | null {
     return headHash && Buffer.from(headHash).toString('hex');
   }
 
   @FieldResolver(() => String, {
-    description: 'The signed address of the statement as CSV. It is valid for an hour.',
+    description:
+      'The signed URL of the statement as a CSV file. It needs no access token. It expires after `URL_TTL_SECONDS`, which is one hour by default.',
   })
   csvUrl(@Root() { userId, month }: CreditStatement, @Ctx() { app }: Context): string {
     return statementUrl(app, userId, month);

@@ -3,33 +3,34 @@ import type { CreditStatement } from '../../services/accounting/statement.js';
 
 @ObjectType('CreditStatement', {
   description:
-    'Your points in one month: after its first instant and up to the first instant of the next month, in UTC, or up to now while the month lasts. opening + all movements − lapsedUnbooked = closing.',
+    'Your points in one month (UTC). The period begins after the first instant of the month, and ends at the first instant of the next month, or now for the current month. opening + the amounts of all movements − lapsedUnbooked = closing.',
 })
 export class CreditStatementType implements Omit<CreditStatement, 'headHash'> {
-  @Field(() => String, { description: 'The month, for example 2026-10.' })
+  @Field(() => String, { description: 'The month, as YYYY-MM, for example 2026-10.' })
   month!: string;
 
   @Field(() => Date, {
-    description: 'Movements at this very instant belong to the month before.',
+    description:
+      'The start of the period, exclusive: a transaction at exactly this instant belongs to the previous month.',
   })
   from!: Date;
 
   @Field(() => Date, {
     description:
-      'Movements at this very instant belong to the statement. Now, while the month lasts.',
+      'The end of the period, inclusive: a transaction at exactly this instant belongs to this statement. For the current month, this is the current time.',
   })
   to!: Date;
 
-  @Field(() => Int, { description: 'Points that could be spent at `from`.' })
+  @Field(() => Int, { description: 'The number of points that could be spent at `from`.' })
   opening!: number;
 
   @Field(() => Int, {
     description:
-      'Points that lapsed in the month, but whose EXPIRY is not among the movements yet, because the sweep has not booked it. It is 0 a few minutes after the month.',
+      'The number of points that expired in the month, but whose EXPIRY is not in `movements` because it has not been recorded yet. A job records expiries every five minutes, so that this is 0 a few minutes after the month ends.',
   })
   lapsedUnbooked!: number;
 
-  @Field(() => Int, { description: 'Points that could be spent at `to`.' })
+  @Field(() => Int, { description: 'The number of points that could be spent at `to`.' })
   closing!: number;
 
   userId!: string;

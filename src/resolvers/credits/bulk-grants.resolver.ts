@@ -13,18 +13,24 @@ import { CreditSource } from '../enums.js';
 import { SafeIntScalar } from '../scalars.js';
 import { CURRENCY, PRICE_MINOR } from './credits.input.js';
 
-@InputType('BulkGrantRow', { description: 'A user, by id or by e-mail address, and points.' })
+@InputType('BulkGrantRow', {
+  description: 'A grant to one user, who is identified by id or by e-mail address.',
+})
 class BulkGrantRow {
-  @Field(() => ID, { nullable: true, description: 'The user, if `email` is not given.' })
+  @Field(() => ID, {
+    nullable: true,
+    description:
+      'The id of the user. Required if `email` is not given. If both are given, they must identify the same user.',
+  })
   userId?: string | null;
 
   @Field(() => String, {
     nullable: true,
-    description: 'The e-mail address of the user, if `userId` is not given.',
+    description: 'The e-mail address of the user. Required if `userId` is not given.',
   })
   email?: string | null;
 
-  @Field(() => Int, { description: '1 to 1,000,000 points.' })
+  @Field(() => Int, { description: 'The number of points, 1 to 1,000,000.' })
   amount!: number;
 
   @Field(() => SafeIntScalar, { nullable: true, description: PRICE_MINOR })
@@ -34,100 +40,117 @@ class BulkGrantRow {
   currency?: string | null;
 }
 
-@InputType('BulkGrantInput', { description: 'Points for many users at once.' })
+@InputType('BulkGrantInput', { description: 'A grant of points to many users.' })
 class BulkGrantInputType implements BulkGrantInput {
-  @Field(() => CreditSource, { description: 'The source, which decides when they burn.' })
+  @Field(() => CreditSource, {
+    description: 'The source of the points. It determines the spending priority of the lots.',
+  })
   source!: BulkGrantInput['source'];
 
   @Field(() => Date, {
     nullable: true,
-    description: 'In the future. Required for EVENT and MONTHLY; otherwise null means never.',
+    description:
+      'When the points expire. Must be in the future, and not after 2200-01-01T00:00:00Z. Required for EVENT and MONTHLY. For other sources, null means that the points never expire.',
   })
   expiresAt?: Date | null;
 
   @Field(() => String, {
-    description: 'The reason, which each history shows. 1 to 500 characters.',
+    description: 'The reason, 1 to 500 characters. It is shown in the history of each user.',
   })
   reason!: string;
 
   @Field(() => String, {
     description:
-      'The key of the whole bulk grant, 1 to 255 visible ASCII characters. Idempotent: the same key with the same request grants only once. A repeated request or a job finishes an interrupted bulk grant.',
+      'A unique key for the whole bulk grant, 1 to 255 visible ASCII characters. A repeated request with the same key returns the first result and grants nothing again. If the bulk grant was interrupted, a repeated request or a job finishes it. A different request with the same key gets IDEMPOTENCY_KEY_REUSED.',
   })
   idempotencyKey!: string;
 
   @Field(() => Boolean, {
     nullable: true,
     defaultValue: false,
-    description: 'Only returns the expected result. Changes nothing, and does not use the key.',
+    description:
+      'If true, only returns the expected result: nothing is changed, and the key is not used. Default false.',
   })
   dryRun?: boolean | null;
 
-  @Field(() => [BulkGrantRow], { description: 'At most 10,000.' })
+  @Field(() => [BulkGrantRow], {
+    description: 'The grants, 1 to 10,000 rows with at most 2,000,000,000 points in total.',
+  })
   rows!: BulkGrantRow[];
 }
 
 @ObjectType('BulkGrantSkip', { description: 'A row that was skipped.' })
 class BulkGrantSkip {
-  @Field(() => Int, { description: 'Its index in `rows`, from 0.' })
+  @Field(() => Int, { description: 'The index of the row in `rows`, starting at 0.' })
   row!: number;
 
-  @Field(() => String, { description: 'The reason, as text for users.' })
+  @Field(() => String, { description: 'The reason why the row was skipped, as text for display.' })
   reason!: string;
 }
 
 @ObjectType('BulkGrantPayload', { description: 'The result of a bulk grant.' })
 export class BulkGrantPayload implements BulkGrantOutcome {
-  @Field(() => Int, { description: 'How many users got points, or would get them in a dry run.' })
+  @Field(() => Int, {
+    description:
+      'The number of users who received points. In a dry run, the number who would receive them.',
+  })
   granted!: number;
 
-  @Field(() => Int, { description: 'How many points they got together.' })
+  @Field(() => Int, {
+    description:
+      'The total number of points that these users received. In a dry run, the number that they would receive.',
+  })
   points!: number;
 
-  @Field(() => [BulkGrantSkip], { description: 'The rows that were skipped, in their order.' })
+  @Field(() => [BulkGrantSkip], {
+    description: 'The rows that were skipped, in the order of `rows`.',
+  })
   skipped!: BulkGrantSkip[];
 
-  @Field(() => Boolean, { description: 'Nothing was granted: this is what would happen.' })
+  @Field(() => Boolean, { description: 'Whether the request was a dry run, which grants nothing.' })
   dryRun!: boolean;
 
   @Field(() => Boolean, {
-    description: 'The key was known: this is the first result, and nothing was granted again.',
+    description:
+      'Whether the bulk grant with this key was already complete. If so, this is the first result, and nothing was granted again.',
   })
   replayed!: boolean;
 }
 
 @ObjectType('RevokeBulkGrantPayload', {
   description:
-    'What became of the points of a bulk grant: `granted` = `revoked` + `spent` + `lapsed` + `revokedOtherwise`.',
+    'The result of revoking a bulk grant. `granted` = `revoked` + `spent` + `lapsed` + `revokedOtherwise`.',
 })
 export class RevokeBulkGrantPayload implements BulkRevocationOutcome {
-  @Field(() => Int, { description: 'How many accounts the grant gave points to.' })
+  @Field(() => Int, {
+    description: 'The number of accounts that received points from the bulk grant.',
+  })
   accounts!: number;
 
-  @Field(() => Int, { description: 'How many points they got together.' })
+  @Field(() => Int, { description: 'The total number of points that these accounts received.' })
   granted!: number;
 
-  @Field(() => Int, { description: 'How many points this has taken back.' })
+  @Field(() => Int, { description: 'The number of points that this revocation removed.' })
   revoked!: number;
 
   @Field(() => Int, {
     description:
-      'How many points had been spent. What is refunded later is forfeited, and stays counted here.',
+      'The number of points that had been spent. Points that are refunded later are forfeited, and are still counted here.',
   })
   spent!: number;
 
-  @Field(() => Int, { description: 'How many points had lapsed.' })
+  @Field(() => Int, { description: 'The number of points that had expired.' })
   lapsed!: number;
 
   @Field(() => Int, {
     description:
-      'How many points were taken back by `revokeCreditLot`, or because the account was deleted.',
+      'The number of points that were revoked by `revokeCreditLot`, or because the account was deleted.',
   })
   revokedOtherwise!: number;
 
   @Field(() => Boolean, {
     description:
-      'The grant had been taken back: this is the first result, and nothing was taken back again.',
+      'Whether the bulk grant had already been revoked. If so, this is the first result, and nothing was revoked again.',
   })
   replayed!: boolean;
 }
@@ -136,11 +159,11 @@ export class RevokeBulkGrantPayload implements BulkRevocationOutcome {
 export class BulkGrantResolver {
   @Mutation(() => BulkGrantPayload, {
     description:
-      'Grants points to many users, as a new lot for each. Rows that name no user, or a user a second time, are skipped. APPROVAL_REQUIRED when another administrator must approve the whole bulk grant. Administrators only.',
+      'Grants points to many users, as one new lot for each user. A row is skipped if its user is not found, if an earlier row has the same user, or if the grant to the user is refused. APPROVAL_REQUIRED if another administrator must approve the whole bulk grant, because it exceeds the daily limit for one administrator. CONFLICT if the proposal with this key was declined or has lapsed. Administrators only.',
   })
   bulkGrantCredits(
     @Ctx() context: Context,
-    @Arg('input', () => BulkGrantInputType, { description: 'The grants.' })
+    @Arg('input', () => BulkGrantInputType, { description: 'The bulk grant.' })
     input: BulkGrantInputType,
   ): Promise<BulkGrantPayload> {
     return bulkGrantCredits(context.app, input, signedIn(context).userId);
@@ -148,14 +171,14 @@ export class BulkGrantResolver {
 
   @Mutation(() => RevokeBulkGrantPayload, {
     description:
-      'Revokes every lot of a `bulkGrantCredits`: what is left is forfeited, debits already taken stay, and later refunds to these lots are forfeited. Idempotent: a repeated request answers with the first result and keeps the first reason. An interrupted revocation is finished by a job or by a repeated request. CONFLICT while the grant is unfinished. Administrators only.',
+      'Revokes every lot of a bulk grant. The remaining points and later refunds to these lots are forfeited. Points that were already spent are not affected. Idempotent: a repeated request returns the first result and keeps the first reason. If the revocation was interrupted, a repeated request or a job finishes it. CONFLICT if the bulk grant is not finished. Administrators only.',
   })
   revokeBulkGrant(
     @Ctx() context: Context,
-    @Arg('idempotencyKey', () => String, { description: 'The key of the grant.' })
+    @Arg('idempotencyKey', () => String, { description: 'The idempotency key of the bulk grant.' })
     idempotencyKey: string,
     @Arg('reason', () => String, {
-      description: 'The reason, which each history shows. 1 to 500 characters.',
+      description: 'The reason, 1 to 500 characters. It is shown in the history of each user.',
     })
     reason: string,
   ): Promise<RevokeBulkGrantPayload> {

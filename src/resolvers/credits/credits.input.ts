@@ -7,21 +7,23 @@ import { SafeIntScalar } from '../scalars.js';
 
 /** The descriptions of a price, for a grant and for a row of a bulk grant. */
 export const PRICE_MINOR =
-  'The price of all these points together, in minor units of the currency: 1 to 1,000,000,000,000, where 999 is 9.99 EUR. Null for free points. Not allowed for MONTHLY, because the monthly allowance is not sold.';
+  'The total price of these points, in minor units of the currency, 1 to 1,000,000,000,000. For example, 999 is 9.99 EUR. Null for free points. Not allowed for MONTHLY, because the monthly allowance is not sold.';
 export const CURRENCY =
-  'The ISO 4217 code of the currency, for example EUR. Required with `priceMinor`, and only allowed with it.';
+  'The ISO 4217 code of the currency in capital letters, for example EUR. Required if `priceMinor` is given, and not allowed without it.';
 
 @ArgsType()
 export class CreditLotsArgs extends PageArgs implements LotFilter {
   @Field(() => [CreditLotStatus], {
     nullable: true,
-    description: 'Only lots of these statuses. A status that is repeated counts once.',
+    description:
+      'Only lots with one of these statuses. Null for all lots. Duplicate values are ignored.',
   })
   status?: LotFilter['status'];
 
   @Field(() => [CreditSource], {
     nullable: true,
-    description: 'Only lots of these sources. A source that is repeated counts once.',
+    description:
+      'Only lots with one of these sources. Null for all lots. Duplicate values are ignored.',
   })
   source?: LotFilter['source'];
 }
@@ -30,47 +32,55 @@ export class CreditLotsArgs extends PageArgs implements LotFilter {
 export class CreditHistoryArgs extends PageArgs implements HistoryFilter {
   @Field(() => [CreditTransactionType], {
     nullable: true,
-    description: 'Only movements of these types. A type that is repeated counts once.',
+    description:
+      'Only transactions of one of these types. Null for all transactions. Duplicate values are ignored.',
   })
   type?: HistoryFilter['type'];
 
   @Field(() => [CreditSource], {
     nullable: true,
     description:
-      'Only movements that fell on a lot of one of these sources. A source that is repeated counts once.',
+      'Only transactions that changed a lot with one of these sources. Null for all transactions. Duplicate values are ignored.',
   })
   source?: HistoryFilter['source'];
 
-  @Field(() => ID, { nullable: true, description: 'Only movements of this narration.' })
+  @Field(() => ID, {
+    nullable: true,
+    description: 'Only transactions of the narration with this id.',
+  })
   audioId?: string | null;
 
   @Field(() => Date, {
     nullable: true,
-    description: 'Only movements that took effect at or after this instant.',
+    description: 'Only transactions with an `effectiveAt` at or after this instant.',
   })
   from?: Date | null;
 
   @Field(() => Date, {
     nullable: true,
-    description: 'Only movements that took effect before this instant.',
+    description:
+      'Only transactions with an `effectiveAt` before this instant. Must not be before `from`.',
   })
   to?: Date | null;
 }
 
-@InputType('GrantCreditsInput', { description: 'Points for a user.' })
+@InputType('GrantCreditsInput', { description: 'A grant of points to one user.' })
 export class GrantCreditsInputType implements GrantCreditsInput {
-  @Field(() => ID, { description: 'The user who gets the points.' })
+  @Field(() => ID, { description: 'The id of the user who receives the points.' })
   userId!: string;
 
-  @Field(() => Int, { description: '1 to 1,000,000 points.' })
+  @Field(() => Int, { description: 'The number of points, 1 to 1,000,000.' })
   amount!: number;
 
-  @Field(() => CreditSource, { description: 'The source, which decides when they burn.' })
+  @Field(() => CreditSource, {
+    description: 'The source of the points. It determines the spending priority of the lot.',
+  })
   source!: GrantCreditsInput['source'];
 
   @Field(() => Date, {
     nullable: true,
-    description: 'In the future. Required for EVENT and MONTHLY; otherwise null means never.',
+    description:
+      'When the points expire. Must be in the future, and not after 2200-01-01T00:00:00Z. Required for EVENT and MONTHLY. For other sources, null means that the points never expire.',
   })
   expiresAt?: Date | null;
 
@@ -81,13 +91,13 @@ export class GrantCreditsInputType implements GrantCreditsInput {
   currency?: string | null;
 
   @Field(() => String, {
-    description: 'The reason, which the history shows. 1 to 500 characters.',
+    description: 'The reason, 1 to 500 characters. It is shown in the user’s history.',
   })
   reason!: string;
 
   @Field(() => String, {
     description:
-      '1 to 255 visible ASCII characters. Idempotent: the same key with the same request grants only once.',
+      'A unique key for this grant, 1 to 255 visible ASCII characters. A repeated request with the same key returns the first result and grants nothing again. A different request with the same key gets IDEMPOTENCY_KEY_REUSED.',
   })
   idempotencyKey!: string;
 }

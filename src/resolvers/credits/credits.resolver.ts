@@ -37,7 +37,7 @@ import {
 @Resolver(() => CreditsType)
 export class CreditsResolver {
   @Query(() => CreditLotConnection, {
-    description: 'Your own lots, newest first: the same as `me { creditLots }`.',
+    description: 'Your own lots, newest first. The same as `me { creditLots }`.',
   })
   async creditLots(
     @Ctx() context: Context,
@@ -47,7 +47,7 @@ export class CreditsResolver {
   }
 
   @Query(() => CreditTransactionConnection, {
-    description: 'Every movement of your points, newest first: the same as `me { creditHistory }`.',
+    description: 'Your own transactions, newest first. The same as `me { creditHistory }`.',
   })
   async creditHistory(
     @Ctx() context: Context,
@@ -59,34 +59,40 @@ export class CreditsResolver {
   @Query(() => CreditTransactionType, {
     nullable: true,
     description:
-      'One of your own movements; for administrators and auditors, anybody’s. NOT_FOUND for any other.',
+      'A transaction by its id. You can read your own transactions. Administrators and auditors can read the transactions of all users. NOT_FOUND for any other id.',
   })
   transaction(
     @Ctx() context: Context,
-    @Arg('id', () => ID, { description: 'Its id.' }) id: string,
+    @Arg('id', () => ID, { description: 'The id of the transaction.' }) id: string,
   ): Promise<TransactionView> {
     return findTransaction(context.app, signedIn(context), id);
   }
 
   @FieldResolver(() => Int, {
-    description: 'Points that can be spent at this moment. Never counts an expired or revoked lot.',
+    description:
+      'The number of points that can be spent now. It does not include expired or revoked lots.',
   })
   async balance(@Root() { userId }: CreditsType, @Ctx() { loaders }: Context): Promise<number> {
     return spendablePoints((await loaders.balances.load(userId)) ?? []);
   }
 
-  @FieldResolver(() => String, { description: 'What a point is called.' })
+  @FieldResolver(() => String, {
+    description: 'The configured display name of the points. The default is “Story Points”.',
+  })
   unitLabel(@Ctx() { app }: Context): string {
     return app.config.credits.unitLabel;
   }
 
-  @FieldResolver(() => Int, { description: 'Code points of text that one point pays for.' })
+  @FieldResolver(() => Int, {
+    description:
+      'The number of Unicode code points of text that one point pays for. The price of a narration is rounded up to a whole point.',
+  })
   unitSize(@Ctx() { app }: Context): number {
     return app.config.credits.unitSize;
   }
 
   @FieldResolver(() => [CreditsBySource], {
-    description: 'The balance by source; sources without points are left out.',
+    description: 'The balance by source. Sources without points that can be spent are omitted.',
   })
   async bySource(
     @Root() { userId }: CreditsType,
@@ -96,7 +102,7 @@ export class CreditsResolver {
   }
 
   @FieldResolver(() => [ExpiringCredits], {
-    description: 'The next points to lapse, soonest first.',
+    description: 'The points that expire within the given number of days, soonest first.',
   })
   expiring(
     @Root() { userId }: CreditsType,
@@ -104,18 +110,20 @@ export class CreditsResolver {
     @Arg('days', () => Int, {
       nullable: true,
       defaultValue: 30,
-      description: 'How many days to look ahead, 1 to 3,660.',
+      description: 'The number of days to look ahead, 1 to 3,660. Default 30.',
     })
     days: number | null,
   ): Promise<ExpiringCredits[]> {
     return expiringCredits(app, userId, days);
   }
 
-  @FieldResolver(() => Int, { description: 'The spendable balance as it was.' })
+  @FieldResolver(() => Int, {
+    description: 'The number of points that could be spent at a past instant.',
+  })
   balanceAt(
     @Root() { userId }: CreditsType,
     @Ctx() { app }: Context,
-    @Arg('at', () => Date, { description: 'An instant that is not in the future.' }) at: Date,
+    @Arg('at', () => Date, { description: 'The instant. Must not be in the future.' }) at: Date,
   ): Promise<number> {
     return balanceAt(app, userId, at);
   }
@@ -125,14 +133,15 @@ export class CreditsResolver {
 export class CreditLotResolver {
   @FieldResolver(() => CreditLotType, {
     nullable: true,
-    description: 'The lapsed lot that this one makes good for.',
+    description:
+      'For a grace lot, the expired lot that it replaces: its points were refunded after that lot had expired. Null for other lots.',
   })
   parent(@Root() lot: LotView, @Ctx() { loaders }: Context): Promise<LotView | null> {
     return loaders.optional(loaders.lots, ledgerKeyOrNull(lot.userId, lot.parentLotId));
   }
 
   @FieldResolver(() => CreditTransactionConnection, {
-    description: 'Every movement of this lot, newest first.',
+    description: 'The transactions of this lot, newest first.',
   })
   async transactions(
     @Root() lot: LotView,
@@ -146,7 +155,8 @@ export class CreditLotResolver {
 @Resolver(() => CreditTransactionType)
 export class CreditTransactionResolver {
   @FieldResolver(() => [CreditAllocation], {
-    description: 'Which lots it fell on, in the order in which they were taken.',
+    description:
+      'The part of the transaction for each lot, in the order in which the lots were used.',
   })
   async allocations(
     @Root() entry: TransactionView,
@@ -155,14 +165,19 @@ export class CreditTransactionResolver {
     return must(loaders.allocations.load(ledgerKey(entry.userId, entry.seq)));
   }
 
-  @FieldResolver(() => StoryType, { nullable: true, description: 'The story that was narrated.' })
+  @FieldResolver(() => StoryType, {
+    nullable: true,
+    description:
+      'The story of the narration. Null if the transaction does not belong to a narration.',
+  })
   story(@Root() entry: TransactionView, @Ctx() { loaders }: Context): Promise<Story | null> {
     return loaders.optional(loaders.stories, entry.storyId);
   }
 
   @FieldResolver(() => AudioType, {
     nullable: true,
-    description: 'The narration that was paid for or given back.',
+    description:
+      'The narration that was paid for or refunded. Null if the transaction does not belong to a narration, or if the narration was erased with its account.',
   })
   audio(@Root() entry: TransactionView, @Ctx() { loaders }: Context): Promise<AudioView | null> {
     return loaders.optional(loaders.audios, ledgerKeyOrNull(entry.userId, entry.audioId));
@@ -170,7 +185,7 @@ export class CreditTransactionResolver {
 
   @FieldResolver(() => CreditTransactionType, {
     nullable: true,
-    description: 'For a REFUND, the debit that it gives back.',
+    description: 'For a REFUND, the DEBIT that it refunds. Null for other types.',
   })
   debit(
     @Root() entry: TransactionView,
@@ -181,14 +196,16 @@ export class CreditTransactionResolver {
 
   @FieldResolver(() => UserType, {
     nullable: true,
-    description: 'The administrator who did it, if one did.',
+    description:
+      'The administrator who caused the transaction. Null if it was not caused by an administrator.',
   })
   actor(@Root() entry: TransactionView, @Ctx() { loaders }: Context): Promise<UserView | null> {
     return loaders.optional(loaders.users, entry.actorId);
   }
 
   @FieldResolver(() => String, {
-    description: 'Hex SHA-256 that chains this movement to the one before.',
+    description:
+      'The SHA-256 hash of the transaction, in hexadecimal. It includes the hash of the previous transaction, so that the history is a hash chain.',
   })
   hash(@Root() entry: TransactionView): string {
     return Buffer.from(entry.hash).toString('hex');

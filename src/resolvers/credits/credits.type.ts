@@ -11,50 +11,60 @@ import { SafeIntScalar } from '../scalars.js';
 
 @ObjectType('CreditLot', {
   implements: Node,
-  description: 'Points that came in together: one source, one expiry.',
+  description: 'Points that were granted together, with one source and one expiry.',
 })
 export class CreditLotType implements LotView {
   id!: string;
 
-  @Field(() => CreditSource, { description: 'Where the points came from.' })
+  @Field(() => CreditSource, { description: 'The source of the points.' })
   source!: LotView['source'];
 
-  @Field(() => CreditLotStatus, { description: 'What has become of the lot at this moment.' })
+  @Field(() => CreditLotStatus, { description: 'The current status of the lot.' })
   status!: LotView['status'];
 
-  @Field(() => Int, { description: 'Points it began with.' })
+  @Field(() => Int, { description: 'The number of points that were granted.' })
   granted!: number;
 
-  @Field(() => Int, { description: 'Points left in the lot, spendable or not.' })
+  @Field(() => Int, {
+    description:
+      'The number of points left in the lot, including points that can no longer be spent.',
+  })
   remaining!: number;
 
   @Field(() => Int, {
-    description: 'Lower burns first. Copied from the source when the lot was granted.',
+    description:
+      'The spending priority: lots with a lower number are spent first. It is set when the lot is granted, from the configured priority of the source. A grace lot has the priority of its `parent`.',
   })
   priority!: number;
 
-  @Field(() => Date, { description: 'When the points came in.' })
+  @Field(() => Date, { description: 'When the lot was granted.' })
   grantedAt!: Date;
 
   @Field(() => Date, {
     nullable: true,
-    description: 'From this instant on it cannot be spent; null: never lapses.',
+    description:
+      'When the lot expires. From this instant on, its points cannot be spent. Null if it never expires.',
   })
   expiresAt!: Date | null;
 
-  @Field(() => Date, { nullable: true, description: 'When an administrator took it back.' })
+  @Field(() => Date, {
+    nullable: true,
+    description:
+      'When the whole lot was revoked, by an administrator or because the account was deleted. Null otherwise. Revoking a part of the lot does not set it.',
+  })
   revokedAt!: Date | null;
 
   @Field(() => SafeIntScalar, {
     nullable: true,
     description:
-      'The price of all points of the lot together, in minor units of the currency. Null for free points, and for points that were refunded after the paid lot had lapsed.',
+      'The total price of the lot, in minor units of the currency. Null for free points, and for grace lots, which hold points that were refunded after their original lot had expired.',
   })
   priceMinor!: number | null;
 
   @Field(() => String, {
     nullable: true,
-    description: 'The ISO 4217 code of the currency, for example EUR. Null without a price.',
+    description:
+      'The ISO 4217 code of the currency, for example EUR. Null if `priceMinor` is null.',
   })
   currency!: string | null;
 
@@ -65,33 +75,44 @@ export class CreditLotType implements LotView {
 
 @ObjectType('CreditTransaction', {
   implements: Node,
-  description: 'One movement of points. It never changes and is never deleted.',
+  description: 'A change of a user’s points. Transactions are immutable and are never deleted.',
 })
 export class CreditTransactionType implements Omit<TransactionView, 'hash'> {
   id!: string;
 
-  @Field(() => Int, { description: '1, 2, 3 … without gaps, for each user.' })
+  @Field(() => Int, {
+    description: 'The number of the transaction in the user’s history: 1, 2, 3 …, without gaps.',
+  })
   seq!: number;
 
-  @Field(() => TransactionKind, { description: 'Why points moved.' })
+  @Field(() => TransactionKind, { description: 'The type of the transaction.' })
   type!: TransactionView['type'];
 
-  @Field(() => Int, { description: 'Signed: what was added to (+) or taken from (-) the lots.' })
+  @Field(() => Int, {
+    description:
+      'The number of points: positive if they were added, negative if they were removed.',
+  })
   amount!: number;
 
-  @Field(() => Int, { description: 'Sum of all lots’ remaining points after this movement.' })
+  @Field(() => Int, {
+    description:
+      'The sum of `remaining` over all lots of the user after this transaction. It includes expired points whose EXPIRY has not been recorded yet.',
+  })
   balanceAfter!: number;
 
-  @Field(() => String, { nullable: true, description: 'Why, in words.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'The reason, as text. Null if the transaction has none.',
+  })
   reason!: string | null;
 
   @Field(() => Date, {
     description:
-      'When it took effect; for an expiry, the lot’s expiry instant, unless the books of that month were closed before it was written down.',
+      'When the transaction took effect. For an EXPIRY, this is when the lot expired, or `recordedAt` if the books of that month were closed before the expiry was recorded.',
   })
   effectiveAt!: Date;
 
-  @Field(() => Date, { description: 'When it was written down.' })
+  @Field(() => Date, { description: 'When the transaction was recorded.' })
   recordedAt!: Date;
 
   userId!: string;
@@ -101,9 +122,11 @@ export class CreditTransactionType implements Omit<TransactionView, 'hash'> {
   actorId!: string | null;
 }
 
-@ObjectType('CreditAllocation', { description: 'How much of a movement fell on one lot.' })
+@ObjectType('CreditAllocation', {
+  description: 'The part of a transaction that applies to one lot.',
+})
 export class CreditAllocation {
-  @Field(() => Int, { description: 'Points, signed like the movement.' })
+  @Field(() => Int, { description: 'The number of points, with the sign of the transaction.' })
   amount!: number;
 
   userId!: string;
@@ -116,25 +139,27 @@ export const CreditTransactionConnection = connectionOf(
   () => CreditTransactionType,
 );
 
-@ObjectType('CreditsBySource', { description: 'Spendable points of one source.' })
+@ObjectType('CreditsBySource', { description: 'The points of one source that can be spent now.' })
 export class CreditsBySource {
-  @Field(() => CreditSource, { description: 'Where they came from.' })
+  @Field(() => CreditSource, { description: 'The source of the points.' })
   source!: LotView['source'];
 
-  @Field(() => Int, { description: 'Points that can be spent now.' })
+  @Field(() => Int, { description: 'The number of points.' })
   balance!: number;
 }
 
-@ObjectType('ExpiringCredits', { description: 'Points that lapse together.' })
+@ObjectType('ExpiringCredits', { description: 'Points that expire at the same instant.' })
 export class ExpiringCredits {
-  @Field(() => Date, { description: 'The first instant at which they cannot be spent any more.' })
+  @Field(() => Date, {
+    description: 'When the points expire. From this instant on, they cannot be spent.',
+  })
   at!: Date;
 
-  @Field(() => Int, { description: 'How many.' })
+  @Field(() => Int, { description: 'The number of points.' })
   points!: number;
 }
 
-@ObjectType('Credits', { description: 'A wallet at this moment.' })
+@ObjectType('Credits', { description: 'The current points of a user.' })
 export class CreditsType {
   userId!: string;
 }

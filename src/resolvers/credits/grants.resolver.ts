@@ -8,10 +8,11 @@ import { must } from '../loaders.js';
 import { GrantCreditsInputType } from './credits.input.js';
 import { CreditLotType, CreditTransactionType } from './credits.type.js';
 
-@ObjectType('GrantCreditsPayload', { description: 'The points that were given.' })
+@ObjectType('GrantCreditsPayload', { description: 'The result of a grant.' })
 export class GrantCreditsPayload {
   @Field(() => Boolean, {
-    description: 'The key was known: this is the first result, and nothing was granted again.',
+    description:
+      'Whether the idempotency key was already used for this grant. If so, this is the first result, and nothing was granted again.',
   })
   replayed!: boolean;
 
@@ -24,7 +25,7 @@ export class GrantCreditsPayload {
 export class GrantCreditsResolver {
   @Mutation(() => GrantCreditsPayload, {
     description:
-      'Grants points to a user, as a new lot. APPROVAL_REQUIRED when another administrator must approve the grant. Administrators only.',
+      'Grants points to a user, as a new lot. APPROVAL_REQUIRED if another administrator must approve the grant, because it exceeds the daily limit for one administrator. CONFLICT if the proposal with this key was declined or has lapsed. Administrators only.',
   })
   grantCredits(
     @Ctx() context: Context,
@@ -34,7 +35,9 @@ export class GrantCreditsResolver {
     return grantCredits(context.app, input, signedIn(context).userId);
   }
 
-  @FieldResolver(() => CreditTransactionType, { description: 'The GRANT in the user’s history.' })
+  @FieldResolver(() => CreditTransactionType, {
+    description: 'The GRANT transaction in the user’s history.',
+  })
   transaction(
     @Root() { userId, seq }: GrantCreditsPayload,
     @Ctx() { loaders }: Context,
@@ -50,7 +53,7 @@ export class GrantCreditsResolver {
     return must(loaders.lots.load(ledgerKey(userId, lotId)));
   }
 
-  @FieldResolver(() => UserType, { description: 'Who got them.' })
+  @FieldResolver(() => UserType, { description: 'The user who received the points.' })
   user(@Root() { userId }: GrantCreditsPayload, @Ctx() { loaders }: Context): Promise<UserView> {
     return must(loaders.users.load(userId));
   }

@@ -39,17 +39,21 @@ import {
 class ProposalsArgs extends PageArgs implements GrantProposalFilter {
   @Field(() => [GrantProposalState], {
     nullable: true,
-    description: 'Only proposals in these states. A state that is repeated counts once.',
+    description:
+      'Only proposals in one of these states. Null for all proposals. Duplicate values are ignored.',
   })
   state?: GrantProposalFilter['state'];
 }
 
 @ArgsType()
 class DecideArgs implements DecideInput {
-  @Field(() => ID, { description: 'The proposal.' })
+  @Field(() => ID, { description: 'The id of the proposal.' })
   id!: string;
 
-  @Field(() => String, { description: 'The reason, for the audit log. 1 to 500 characters.' })
+  @Field(() => String, {
+    description:
+      'The reason for the decision, 1 to 500 characters. It is recorded in the audit log.',
+  })
   reason!: string;
 }
 
@@ -66,18 +70,19 @@ export class ProposalResolver {
   }
 
   @Query(() => GrantProposalType, {
-    description: 'A proposal by its id. Administrators and auditors only.',
+    description:
+      'A proposal by its id. NOT_FOUND if it does not exist. Administrators and auditors only.',
   })
   proposal(
     @Ctx() { app }: Context,
-    @Arg('id', () => ID, { description: 'The proposal.' }) id: string,
+    @Arg('id', () => ID, { description: 'The id of the proposal.' }) id: string,
   ): Promise<GrantProposal> {
     return requireProposal(app, id);
   }
 
   @Mutation(() => ProposalDecisionPayload, {
     description:
-      'Approves a proposal of another administrator, and carries it out with its own key. If it cannot be carried out any more, the error is that of the mutation itself, and the proposal stays pending. Idempotent: a repeated request keeps the first decision and finishes an interrupted bulk grant. Administrators except the proposer only.',
+      'Approves another administrator’s proposal, and carries out the proposed mutation with its original idempotency key. If the mutation is refused, its error is returned, and the proposal stays pending. CONFLICT if the proposal was declined or has lapsed, if its proposer is no longer an active administrator, or if the allowance has changed since the proposal. FORBIDDEN for the proposer. Idempotent: a repeated request keeps the first decision, and finishes a bulk grant that was interrupted. Administrators only.',
   })
   approveProposal(
     @Ctx() context: Context,
@@ -88,7 +93,7 @@ export class ProposalResolver {
 
   @Mutation(() => ProposalDecisionPayload, {
     description:
-      'Declines a proposal of another administrator. This is final. Idempotent: a repeated request keeps the first decision. Administrators except the proposer only.',
+      'Declines another administrator’s proposal. This is final. CONFLICT if the proposal was approved or has lapsed. FORBIDDEN for the proposer. Idempotent: a repeated request keeps the first decision. Administrators only.',
   })
   declineProposal(
     @Ctx() context: Context,
@@ -99,14 +104,14 @@ export class ProposalResolver {
 
   @FieldResolver(() => UserType, {
     nullable: true,
-    description: 'The user who gets the points. Null for a bulk grant.',
+    description: 'The user who receives the points. Null for a bulk grant.',
   })
   user(@Root() { userId }: GrantProposal, @Ctx() { loaders }: Context): Promise<UserView | null> {
     return loaders.optional(loaders.users, userId);
   }
 
   @FieldResolver(() => [ProposedRecipientType], {
-    description: 'Who gets how many points: the 100 largest amounts, largest first.',
+    description: 'The recipients with the 100 largest amounts, largest first.',
   })
   recipients(
     @Root() { id }: GrantProposal,
@@ -115,14 +120,15 @@ export class ProposalResolver {
     return must(loaders.recipients.load(id));
   }
 
-  @FieldResolver(() => UserType, { description: 'The administrator who proposed it.' })
+  @FieldResolver(() => UserType, { description: 'The administrator who made the proposal.' })
   proposer(@Root() { proposerId }: GrantProposal, @Ctx() { loaders }: Context): Promise<UserView> {
     return must(loaders.users.load(proposerId));
   }
 
   @FieldResolver(() => UserType, {
     nullable: true,
-    description: 'The administrator who approved or declined it.',
+    description:
+      'The administrator who approved or declined the proposal. Null if it was not decided.',
   })
   decider(
     @Root() { deciderId }: GrantProposal,

@@ -8,7 +8,7 @@ import { SafeIntScalar } from '../scalars.js';
 @ObjectType('GrantProposal', {
   implements: Node,
   description:
-    'A grant or a monthly allowance that another administrator must approve, because it is above the limit for one administrator.',
+    'A grant or an increase of a monthly allowance that another administrator must approve, because it exceeds the daily limit for one administrator.',
 })
 export class GrantProposalType implements Omit<GrantProposal, 'proposerId' | 'deciderId'> {
   id!: string;
@@ -16,16 +16,17 @@ export class GrantProposalType implements Omit<GrantProposal, 'proposerId' | 'de
   @Field(() => GrantCommand, { description: 'The proposed mutation.' })
   command!: GrantProposal['command'];
 
-  @Field(() => GrantProposalState, { description: 'Its present state.' })
+  @Field(() => GrantProposalState, { description: 'The current state of the proposal.' })
   state!: GrantProposal['state'];
 
   @Field(() => Int, {
-    description: 'The points of all recipients together. For a monthly allowance, its new value.',
+    description:
+      'The total number of points for all recipients. For a monthly allowance, its new value.',
   })
   points!: number;
 
   @Field(() => Int, {
-    description: 'The limit, in points, for one administrator when it was proposed.',
+    description: 'The daily limit for one administrator when the proposal was made, in points.',
   })
   above!: number;
 
@@ -34,7 +35,7 @@ export class GrantProposalType implements Omit<GrantProposal, 'proposerId' | 'de
 
   @Field(() => Date, {
     nullable: true,
-    description: 'When the points lapse. Null for never, and for a monthly allowance.',
+    description: 'When the points expire. Null if they never expire, and for a monthly allowance.',
   })
   expiresAt!: Date | null;
 
@@ -43,25 +44,32 @@ export class GrantProposalType implements Omit<GrantProposal, 'proposerId' | 'de
 
   @Field(() => String, {
     nullable: true,
-    description: 'The key of the request, which an approval uses too. Null for an allowance.',
+    description:
+      'The idempotency key of the request. The approval uses the same key. Null for a monthly allowance.',
   })
   idempotencyKey!: string | null;
 
-  @Field(() => Int, { description: 'The number of users who get points.' })
+  @Field(() => Int, { description: 'The number of users who receive points.' })
   recipientCount!: number;
 
-  @Field(() => Date, { description: 'When it was proposed.' })
+  @Field(() => Date, { description: 'When the proposal was made.' })
   proposedAt!: Date;
 
-  @Field(() => Date, { description: 'From this instant on it cannot be decided.' })
+  @Field(() => Date, {
+    description:
+      'When the proposal lapses, seven days after it was made. From this instant on, it cannot be approved or declined.',
+  })
   lapsesAt!: Date;
 
-  @Field(() => Date, { nullable: true, description: 'When it was approved or declined.' })
+  @Field(() => Date, {
+    nullable: true,
+    description: 'When the proposal was approved or declined. Null if it was not decided.',
+  })
   decidedAt!: Date | null;
 
   @Field(() => String, {
     nullable: true,
-    description: 'The reason of the decision.',
+    description: 'The reason for the decision. Null if the proposal was not decided.',
   })
   decisionReason!: string | null;
 
@@ -70,37 +78,39 @@ export class GrantProposalType implements Omit<GrantProposal, 'proposerId' | 'de
   deciderId!: string | null;
 }
 
-@ObjectType('ProposedRecipient', { description: 'A user who would get points.' })
+@ObjectType('ProposedRecipient', { description: 'A recipient of a proposed grant.' })
 export class ProposedRecipientType {
   @Field(() => ID, { description: 'The id of the user.' })
   userId!: string;
 
-  @Field(() => Int, { description: 'The points of this user.' })
+  @Field(() => Int, { description: 'The number of points for this user.' })
   amount!: number;
 
   @Field(() => SafeIntScalar, {
     nullable: true,
-    description: 'The price of these points, in minor units of the currency. Null for free points.',
+    description:
+      'The total price of these points, in minor units of the currency. Null for free points.',
   })
   priceMinor!: number | null;
 
   @Field(() => String, {
     nullable: true,
-    description: 'The ISO 4217 code of the currency, for example EUR. Null without a price.',
+    description:
+      'The ISO 4217 code of the currency, for example EUR. Null if `priceMinor` is null.',
   })
   currency!: string | null;
 }
 
 export const GrantProposalConnection = connectionOf('GrantProposal', () => GrantProposalType);
 
-@ObjectType('ProposalDecisionPayload', { description: 'The proposal after the decision.' })
+@ObjectType('ProposalDecisionPayload', { description: 'The result of a decision on a proposal.' })
 export class ProposalDecisionPayload {
-  @Field(() => GrantProposalType, { description: 'The proposal as it is now.' })
+  @Field(() => GrantProposalType, { description: 'The proposal in its current state.' })
   proposal!: GrantProposal;
 
   @Field(() => Boolean, {
     description:
-      'The same decision was made before: this is the first one. The repeated request has only finished an interrupted bulk grant, if there was one.',
+      'Whether the same decision had already been made. If so, the first decision is kept, and the repeated request only finishes a bulk grant that was interrupted.',
   })
   replayed!: boolean;
 }

@@ -21,19 +21,22 @@ import {
 export class ReportsResolver {
   @Query(() => CreditReportType, {
     description:
-      'What came in, what went out and what is owed, by source. Administrators and auditors only.',
+      'The points that were granted, spent, refunded, expired and revoked in a period, and the outstanding points at its end, by source. BUSY if too many reports are waiting. Administrators and auditors only.',
   })
   creditReport(
     @Ctx() { app }: Context,
-    @Arg('from', () => Date, { description: 'The period begins after this instant.' }) from: Date,
-    @Arg('to', () => Date, { description: 'The period ends with this instant.' }) to: Date,
+    @Arg('from', () => Date, {
+      description: 'The start of the period, exclusive. Must not be after `to`.',
+    })
+    from: Date,
+    @Arg('to', () => Date, { description: 'The end of the period, inclusive.' }) to: Date,
   ): Promise<CreditReport> {
     return creditReport(app, from, to);
   }
 
   @Query(() => LedgerHealthType, {
     description:
-      'Whether every rule that the ledger must keep is kept: a small ledger is checked at once, of a large one this is what the last check has found. `runMaintenance(task: RECONCILE_CREDITS)` checks it anew. Administrators and auditors only.',
+      'The result of checking all invariants of the ledger. A ledger with at most 50,000 transactions is checked during the request. For a larger ledger, this is the result of the last check, which runs every night. `runMaintenance(task: RECONCILE_CREDITS)` runs a new check. Administrators and auditors only.',
   })
   ledgerHealth(@Ctx() { app }: Context): Promise<KnownHealth> {
     return ledgerHealth(app);
@@ -41,7 +44,7 @@ export class ReportsResolver {
 
   @FieldResolver(() => [UnfinishedBulkGrantType], {
     description:
-      'Grants to many that are being made or were interrupted, oldest first, at most 100. They are no violation: what is granted is granted, and the rest follows.',
+      'Bulk grants that are in progress or were interrupted, oldest first, at most 100. They are not violations, because the points granted so far are kept and the rest is granted later.',
   })
   unfinishedBulkGrants(@Ctx() { app }: Context): Promise<UnfinishedBulkGrant[]> {
     return listUnfinishedBulkGrants(app);
@@ -49,7 +52,7 @@ export class ReportsResolver {
 
   @FieldResolver(() => [UnfinishedBulkRevocationType], {
     description:
-      'Revocations of bulk grants that are being made or were interrupted, oldest first, at most 100. They are not violations, because each lot that has been revoked stays revoked, and the others follow.',
+      'Revocations of bulk grants that are in progress or were interrupted, oldest first, at most 100. They are not violations, because the lots revoked so far stay revoked and the rest is revoked later.',
   })
   unfinishedBulkRevocations(@Ctx() { app }: Context): Promise<UnfinishedBulkRevocation[]> {
     return listUnfinishedBulkRevocations(app);

@@ -15,196 +15,216 @@ type Movements = Omit<FlowRow, 'source'>;
 @ObjectType()
 export abstract class CreditMovements implements Movements {
   @Field(() => SafeIntScalar, {
-    description: 'Points that were granted. Those of grace lots are counted by `grace`.',
+    description:
+      'The number of points granted, without the points of grace lots, which are counted in `grace`.',
   })
   granted!: number;
 
   @Field(() => SafeIntScalar, {
     description:
-      'Points that came into grace lots: a refund gave them back after their lot had lapsed, so they are counted by `refunded` and `expired`, too.',
+      'The number of points added to grace lots, because they were refunded after their original lot had expired. They are also counted in `refunded` and `expired`.',
   })
   grace!: number;
 
-  @Field(() => SafeIntScalar, { description: 'Points that paid for narrations.' })
+  @Field(() => SafeIntScalar, { description: 'The number of points spent on narrations.' })
   debited!: number;
 
-  @Field(() => SafeIntScalar, { description: 'Points that were given back.' })
+  @Field(() => SafeIntScalar, { description: 'The number of points refunded.' })
   refunded!: number;
 
   @Field(() => SafeIntScalar, {
-    description: 'Points that lapsed, counted when they lapsed, booked or not.',
+    description:
+      'The number of points that expired. They are counted when they expired, even if the EXPIRY is recorded later.',
   })
   expired!: number;
 
-  @Field(() => SafeIntScalar, { description: 'Points that administrators took back.' })
+  @Field(() => SafeIntScalar, {
+    description:
+      'The number of points revoked by administrators, or because the account was deleted.',
+  })
   revoked!: number;
 }
 
 /** The flows of the points of one source. */
 @ObjectType()
 export abstract class CreditFlows extends CreditMovements implements FlowRow {
-  @Field(() => CreditSource, { description: 'Where the points came from.' })
+  @Field(() => CreditSource, { description: 'The source of the points.' })
   source!: FlowRow['source'];
 }
 
-@ObjectType('CreditReportRow', { description: 'What happened to the points of one source.' })
+@ObjectType('CreditReportRow', {
+  description: 'The points of one source in the period of a report.',
+})
 class CreditReportRowType extends CreditFlows implements ReportRow {
-  @Field(() => SafeIntScalar, { description: 'Points that users could spend at `to`.' })
+  @Field(() => SafeIntScalar, {
+    description: 'The number of points that users could spend at `to`.',
+  })
   outstanding!: number;
 }
 
-@ObjectType('CreditRunOff', { description: 'Points that lapse on the same day.' })
+@ObjectType('CreditRunOff', { description: 'Points that expire on the same day.' })
 class CreditRunOffType {
   @Field(() => String, {
     nullable: true,
-    description: 'The day in UTC, as 2026-11-30; null: they never lapse.',
+    description:
+      'The day of the expiry in UTC, as an ISO 8601 date, for example 2026-11-30. Null for points that never expire.',
   })
   day!: string | null;
 
-  @Field(() => SafeIntScalar, { description: 'How many.' })
+  @Field(() => SafeIntScalar, { description: 'The number of points.' })
   points!: number;
 }
 
 @ObjectType('CreditReport', {
   description:
-    'A period, after `from` and up to `to`. For each source: outstanding at `from` + granted + grace − debited + refunded − expired − revoked = outstanding at `to`.',
+    'The points of all users in the period after `from` and up to `to`. For each source: outstanding at `from` + granted + grace − debited + refunded − expired − revoked = outstanding at `to`.',
 })
 export class CreditReportType implements CreditReport {
-  @Field(() => Date, { description: 'Movements at this very instant belong to the period before.' })
+  @Field(() => Date, {
+    description:
+      'The start of the period, exclusive: a transaction at exactly this instant belongs to the previous period.',
+  })
   from!: Date;
 
-  @Field(() => Date, { description: 'Movements at this very instant belong to the period.' })
+  @Field(() => Date, {
+    description:
+      'The end of the period, inclusive: a transaction at exactly this instant belongs to this period.',
+  })
   to!: Date;
 
   @Field(() => SafeIntScalar, {
-    description: 'Points that users could spend at `to`: what the business still owes.',
+    description:
+      'The number of points that users could spend at `to`, and that the business therefore still owes.',
   })
   outstanding!: number;
 
-  @Field(() => [CreditReportRowType], { description: 'A row for each source.' })
+  @Field(() => [CreditReportRowType], { description: 'One row for each source.' })
   rows!: CreditReport['rows'];
 
   @Field(() => [CreditRunOffType], {
-    description: 'Outstanding points by the day on which they lapse, soonest first, never last.',
+    description:
+      'The outstanding points by the day on which they expire, soonest first. Points that never expire come last.',
   })
   runOff!: CreditReport['runOff'];
 }
 
-@ObjectType('LedgerCheck', { description: 'One rule that the ledger must keep.' })
+@ObjectType('LedgerCheck', { description: 'The result of checking one invariant of the ledger.' })
 class LedgerCheckType implements LedgerCheck {
-  @Field(() => String, { description: 'Its number, as in the documentation.' })
+  @Field(() => String, { description: 'The number of the invariant in the documentation.' })
   invariant!: string;
 
-  @Field(() => String, { description: 'What must be true.' })
+  @Field(() => String, { description: 'The condition that must be true.' })
   description!: string;
 
   @Field(() => SafeIntScalar, {
-    description: 'How many violations were found. 0 when all is well.',
+    description: 'The number of violations that were found.',
   })
   violations!: number;
 
   @Field(() => [String], {
-    description: 'The first few violations, with the ids of user, lot, movement and narration.',
+    description:
+      'The first violations, at most 10, with the ids of the user, lot, transaction, narration or audit entry.',
   })
   sample!: string[];
 }
 
 @ObjectType('UnfinishedBulkGrant', {
   description:
-    'A `bulkGrantCredits` that is being made, or was interrupted. A job finishes what was interrupted, within a minute or so while a worker runs; the same request with its key finishes it, too.',
+    'A bulk grant that is in progress or was interrupted. A job finishes an interrupted bulk grant, usually within about a minute if a worker is running. A repeated request with the same key also finishes it.',
 })
 export class UnfinishedBulkGrantType implements UnfinishedBulkGrant {
-  @Field(() => String, { description: 'Its key.' })
+  @Field(() => String, { description: 'The idempotency key of the bulk grant.' })
   idempotencyKey!: string;
 
-  @Field(() => Date, { description: 'When it was ordered.' })
+  @Field(() => Date, { description: 'When it was requested.' })
   placedAt!: Date;
 
-  @Field(() => ID, { description: 'The administrator who ordered it.' })
+  @Field(() => ID, { description: 'The id of the administrator who requested it.' })
   actorId!: string;
 
   @Field(() => String, {
     nullable: true,
     description:
-      'Why, in words; null for an order of an earlier release, which only the same request with its key can finish.',
+      'The reason. Null for a request to an earlier release of the server, which only a repeated request with the same key can finish.',
   })
   reason!: string | null;
 
   @Field(() => Int, {
     nullable: true,
-    description: 'How many users are to get points; null for an order of an earlier release.',
+    description:
+      'The number of users who receive points. Null for a request to an earlier release of the server.',
   })
   recipients!: number | null;
 }
 
 @ObjectType('UnfinishedBulkRevocation', {
   description:
-    'A `revokeBulkGrant` that is being made, or was interrupted. A job finishes what was interrupted, within a minute or so while a worker runs; the same request finishes it, too.',
+    'A revocation of a bulk grant that is in progress or was interrupted. A job finishes an interrupted revocation, usually within about a minute if a worker is running. A repeated request also finishes it.',
 })
 export class UnfinishedBulkRevocationType implements UnfinishedBulkRevocation {
-  @Field(() => String, { description: 'The key of the grant.' })
+  @Field(() => String, { description: 'The idempotency key of the bulk grant.' })
   idempotencyKey!: string;
 
-  @Field(() => Date, { description: 'When it was ordered.' })
+  @Field(() => Date, { description: 'When it was requested.' })
   placedAt!: Date;
 
-  @Field(() => ID, { description: 'The administrator who ordered it.' })
+  @Field(() => ID, { description: 'The id of the administrator who requested it.' })
   actorId!: string;
 
-  @Field(() => String, { description: 'Why, in words.' })
+  @Field(() => String, { description: 'The reason.' })
   reason!: string;
 }
 
-@ObjectType('LedgerHealth', { description: 'Whether the whole ledger is sound.' })
+@ObjectType('LedgerHealth', { description: 'The result of the last check of the whole ledger.' })
 export class LedgerHealthType implements KnownHealth {
   @Field(() => Boolean, {
     description:
-      'No rule was violated. False as well when the ledger was never checked: then `checks` is empty and `checkedSecondsAgo` is null.',
+      'Whether no invariant was violated. Also false if the ledger was never checked. Then `checks` is empty and `checkedSecondsAgo` is null.',
   })
   ok!: boolean;
 
   @Field(() => Date, {
     description:
-      'When it was checked: now for a small ledger, else by the last check of the whole. When it was never checked: now.',
+      'When the ledger was checked. This is the current time if the ledger was checked during this request, or if it was never checked.',
   })
   checkedAt!: Date;
 
   @Field(() => Float, {
     nullable: true,
-    description: 'How many seconds ago it was checked; null when it never was.',
+    description: 'The time since the check, in seconds. Null if the ledger was never checked.',
   })
   checkedSecondsAgo!: number | null;
 
   @Field(() => Boolean, {
     description:
-      'A check of the whole ledger waits for a worker, or runs. One is started when this is asked of a ledger that was never checked.',
+      'Whether a check of the whole ledger is running or is waiting for a worker. If a large ledger was never checked, the query starts a check.',
   })
   isChecking!: boolean;
 
-  @Field(() => Int, { description: 'How many accounts were checked.' })
+  @Field(() => Int, { description: 'The number of accounts that were checked.' })
   accounts!: number;
 
-  @Field(() => SafeIntScalar, { description: 'How many transactions these accounts have.' })
+  @Field(() => SafeIntScalar, { description: 'The number of transactions of these accounts.' })
   transactions!: number;
 
   @Field(() => SafeIntScalar, {
     description:
-      'How many of the transactions were read. The others lie before checkpoints: an earlier check found nothing wrong with them, and their accounts still have the hash of the checkpoint.',
+      'The number of transactions that were read. Transactions before a checkpoint are not read again, because an earlier check found no violations in them and the hash of the checkpoint still matches.',
   })
   transactionsRead!: number;
 
-  @Field(() => Boolean, { description: 'All transactions were read.' })
+  @Field(() => Boolean, { description: 'Whether all transactions were read.' })
   isFull!: boolean;
 
   @Field(() => Float, {
     nullable: true,
     description:
-      'How many seconds ago all transactions were last read, which happens once a week; null when that never was.',
+      'The time since the last check that read all transactions, in seconds. Such a check runs once a week. Null if there was none.',
   })
   fullyCheckedSecondsAgo!: number | null;
 
   @Field(() => [LedgerCheckType], {
-    description: 'All rules that were checked, violated or not.',
+    description: 'The result for each invariant, whether it was violated or not.',
   })
   checks!: LedgerCheck[];
 }

@@ -18,40 +18,41 @@ import { must } from '../loaders.js';
 import { CreditLotType, CreditTransactionType } from './credits.type.js';
 
 @InputType('RevokeCreditLotInput', {
-  description: 'A lot to take back, or a part of one.',
+  description: 'A lot to revoke, as a whole or in part.',
 })
 class RevokeCreditLotInputType implements RevokeCreditLotInput {
-  @Field(() => ID, { description: 'The lot.' })
+  @Field(() => ID, { description: 'The id of the lot.' })
   lotId!: string;
 
   @Field(() => String, {
-    description: 'Why, in words; stands in the history. 1 to 500 characters.',
+    description: 'The reason, 1 to 500 characters. It is shown in the user’s history.',
   })
   reason!: string;
 
   @Field(() => Int, {
     nullable: true,
-    description: 'Refuses with CONFLICT when the lot now holds a different number of points.',
+    description:
+      'The number of points that the lot is expected to hold. CONFLICT if it holds a different number. Null for no check.',
   })
   expectedRemaining?: number | null;
 
   @Field(() => Int, {
     nullable: true,
     description:
-      'Takes back only so many points, 1 or more, and leaves the lot alive with the rest. Refuses with CONFLICT when less is left. Null takes back all that is left and ends the lot.',
+      'The number of points to revoke, 1 to 2,000,000,000. The rest of the lot can still be spent. CONFLICT if fewer points are left. Null revokes the whole lot.',
   })
   amount?: number | null;
 
   @Field(() => String, {
     nullable: true,
     description:
-      '1 to 255 visible ASCII characters, required with `amount` and refused without it. The same key with the same request takes back once, for ever.',
+      'A unique key for this partial revocation, 1 to 255 visible ASCII characters. Required if `amount` is given, and not allowed without it. A repeated request with the same key returns the first result and revokes nothing again. Keys do not expire. A different request with the same key gets IDEMPOTENCY_KEY_REUSED.',
   })
   idempotencyKey?: string | null;
 }
 
 @ObjectType('RevokeCreditLotPayload', {
-  description: 'The lot that was taken back, or a part of it.',
+  description: 'The result of revoking a lot or a part of it.',
 })
 export class RevokeCreditLotPayload {
   userId!: string;
@@ -60,7 +61,7 @@ export class RevokeCreditLotPayload {
 
   @Field(() => Boolean, {
     description:
-      'The lot had been taken back, or the key was known: this is the first result, and nothing was taken back again.',
+      'Whether the lot had already been revoked, or the idempotency key was already used. If so, this is the first result, and nothing was revoked again.',
   })
   replayed!: boolean;
 }
@@ -69,11 +70,11 @@ export class RevokeCreditLotPayload {
 export class RevokeCreditLotResolver {
   @Mutation(() => RevokeCreditLotPayload, {
     description:
-      'Forfeits what is left of a lot, or a part of it; debits already taken stay. A later refund to the lot is forfeited if the whole lot was revoked, and can be spent if only a part was. Idempotent. Administrators only.',
+      'Revokes a lot or a part of it: the remaining points, or the given number of them, are forfeited. Points that were already spent are not affected. A later refund to the lot is forfeited if the whole lot was revoked, but can be spent if only a part was revoked. Idempotent. Administrators only.',
   })
   revokeCreditLot(
     @Ctx() context: Context,
-    @Arg('input', () => RevokeCreditLotInputType, { description: 'The lot and why.' })
+    @Arg('input', () => RevokeCreditLotInputType, { description: 'The lot and the reason.' })
     input: RevokeCreditLotInputType,
   ): Promise<RevokeCreditLotPayload> {
     return revokeCreditLot(context.app, input, signedIn(context).userId);
@@ -81,7 +82,7 @@ export class RevokeCreditLotResolver {
 
   @FieldResolver(() => CreditTransactionType, {
     nullable: true,
-    description: 'The REVOCATION; null when there was nothing left to forfeit.',
+    description: 'The REVOCATION transaction. Null if there were no points left to forfeit.',
   })
   transaction(
     @Root() { userId, seq }: RevokeCreditLotPayload,
@@ -90,7 +91,7 @@ export class RevokeCreditLotResolver {
     return loaders.transactionOf(userId, seq);
   }
 
-  @FieldResolver(() => CreditLotType, { description: 'The lot as it is now.' })
+  @FieldResolver(() => CreditLotType, { description: 'The lot in its current state.' })
   lot(
     @Root() { userId, lotId }: RevokeCreditLotPayload,
     @Ctx() { loaders }: Context,

@@ -7,7 +7,7 @@ import { CreditsType } from './credits.type.js';
 export class CreditsUpdatesResolver {
   @Subscription(() => CreditsType, {
     description:
-      'Your points each time they change or some of them lapse, beginning with their current state.',
+      'Your current points, and an update each time they change, for example because a lot expires. At most ten events a second.',
     subscribe: ({ context }: { context: Context }) =>
       followCredits(context.app, subscriberOf(context)),
   })

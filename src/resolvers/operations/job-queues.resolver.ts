@@ -6,25 +6,28 @@ import {
 } from '../../services/maintenance/job-queues.js';
 import { signedIn, type Context } from '../context.js';
 
-@ObjectType('JobQueue', { description: 'A queue of work that is done in the background.' })
+@ObjectType('JobQueue', { description: 'A queue of background jobs.' })
 export class JobQueueType implements JobQueueView {
-  @Field(() => String, { description: 'Its name, as `redriveJobs` takes it.' })
+  @Field(() => String, { description: 'The name of the queue, for `redriveJobs`.' })
   name!: string;
 
   @Field(() => Int, {
-    description: 'Jobs that wait, including those that wait for their next try.',
+    description: 'The number of waiting jobs, including jobs that wait for a retry.',
   })
   queued!: number;
 
-  @Field(() => Int, { description: 'Jobs that are being done.' })
+  @Field(() => Int, { description: 'The number of running jobs.' })
   active!: number;
 
-  @Field(() => Int, { description: 'Jobs that were given up and are still kept.' })
+  @Field(() => Int, {
+    description:
+      'The number of jobs that failed and have no retries left. Failed jobs are deleted after a while.',
+  })
   failed!: number;
 
   @Field(() => Float, {
     nullable: true,
-    description: 'How long the oldest job that could be taken has waited. Null when none waits.',
+    description: 'How long the oldest due job has been waiting, in seconds. Null if no job is due.',
   })
   oldestQueuedSeconds!: number | null;
 }
@@ -32,7 +35,7 @@ export class JobQueueType implements JobQueueView {
 @Resolver()
 export class JobQueueResolver {
   @Query(() => [JobQueueType], {
-    description: 'Every queue and what is in it, by name. Administrators and auditors only.',
+    description: 'All job queues, sorted by name. Administrators and auditors only.',
   })
   jobQueues(@Ctx() { app }: Context): Promise<JobQueueView[]> {
     return listJobQueues(app);
@@ -40,7 +43,7 @@ export class JobQueueResolver {
 
   @Mutation(() => Int, {
     description:
-      'Gives each job of a queue that was given up one more try. Returns how many. Administrators only.',
+      'Gives each failed job of a queue one more attempt. Returns the number of these jobs. NOT_FOUND if there is no such queue. Administrators only.',
   })
   redriveJobs(
     @Ctx() context: Context,

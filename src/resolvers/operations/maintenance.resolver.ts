@@ -10,18 +10,20 @@ import { UserType } from '../accounts/user.type.js';
 import { signedIn, type Context } from '../context.js';
 import { MaintenanceTask as MaintenanceTaskEnum } from '../enums.js';
 
-@ObjectType('MaintenanceResult', { description: 'What a task did.' })
+@ObjectType('MaintenanceResult', { description: 'The result of a maintenance task.' })
 export class MaintenanceResultType implements MaintenanceResult {
   @Field(() => MaintenanceTaskEnum, { description: 'The task.' })
   task!: MaintenanceTask;
 
-  @Field(() => Int, { description: 'Lots, users, narrations, … that it looked at.' })
+  @Field(() => Int, {
+    description: 'The number of items that the task checked, such as lots, users or narrations.',
+  })
   processed!: number;
 
-  @Field(() => Int, { description: 'Of these, how many it changed.' })
+  @Field(() => Int, { description: 'The number of these items that the task changed.' })
   changed!: number;
 
-  @Field(() => Int, { description: 'How long it took, in milliseconds.' })
+  @Field(() => Int, { description: 'The duration of the task, in milliseconds.' })
   durationMs!: number;
 }
 
@@ -29,28 +31,31 @@ export class MaintenanceResultType implements MaintenanceResult {
 export class MaintenanceResolver {
   @Mutation(() => MaintenanceResultType, {
     description:
-      'Runs a task to its end now, instead of waiting for the clock. Administrators only.',
+      'Runs a maintenance task now instead of at its scheduled time, and returns when the task has finished. Administrators only.',
   })
   runMaintenance(
     @Ctx() context: Context,
-    @Arg('task', () => MaintenanceTaskEnum, { description: 'Which one.' }) task: MaintenanceTask,
+    @Arg('task', () => MaintenanceTaskEnum, { description: 'The task.' }) task: MaintenanceTask,
   ): Promise<MaintenanceResult> {
     return requestMaintenance(context.app, task, signedIn(context).userId);
   }
 
   @Mutation(() => UserType, {
     description:
-      'Sets a user’s own monthly allowance, from the next one on. APPROVAL_REQUIRED when another administrator must approve the rise. Administrators only.',
+      'Sets the monthly allowance of a user, starting with the next monthly grant. APPROVAL_REQUIRED if another administrator must approve an increase, because it exceeds the daily limit for one administrator. Administrators only.',
   })
   setMonthlyCredits(
     @Ctx() context: Context,
-    @Arg('userId', () => ID, { description: 'Whose.' }) userId: string,
+    @Arg('userId', () => ID, { description: 'The id of the user.' }) userId: string,
     @Arg('amount', () => Int, {
       nullable: true,
-      description: '0 to 1,000,000 points a month; null, or left out, for the configured default.',
+      description:
+        'The allowance in points per month, 0 to 1,000,000. Null or omitted for the configured default (`MONTHLY_CREDITS`).',
     })
     amount: number | null,
-    @Arg('reason', () => String, { description: 'Why, for the audit log. 1 to 500 characters.' })
+    @Arg('reason', () => String, {
+      description: 'The reason, 1 to 500 characters. It is recorded in the audit log.',
+    })
     reason: string,
   ): Promise<UserView> {
     return setMonthlyCredits(context.app, { userId, amount, reason }, signedIn(context).userId);
