@@ -26,81 +26,92 @@ function declare<const Names extends string>(
   return declared;
 }
 
-export const Role = declare('Role', 'What a person may do.', {
-  USER: 'Listens to stories and has a wallet.',
-  ADMIN: 'Also looks after the library, the listeners and their points.',
-  AUDITOR: 'Sees what administrators see, and changes nothing but their own account.',
+export const Role = declare('Role', 'The role of a user, which determines their permissions.', {
+  USER: 'A listener, with points of their own.',
+  ADMIN: 'A listener who also manages the library, the listeners and their points.',
+  AUDITOR: 'Can read what administrators can read, and can change only their own account.',
 });
 
 export const TokenTransport = declare(
   'TokenTransport',
-  'How the refresh token reaches the client.',
+  'How the refresh token is delivered to the client.',
   {
-    BODY: 'In the payload, for native and API clients.',
-    COOKIE: 'Only in an HttpOnly cookie, for browsers.',
+    BODY: 'In the field `refreshToken` of the payload, for native and API clients.',
+    COOKIE:
+      'Only in an HttpOnly cookie, for browsers. BAD_USER_INPUT on a page of another site than the API, because browsers do not keep the cookie there.',
   },
 );
 
-export const AudioStatus = declare('AudioStatus', 'How far a narration is.', {
+export const AudioStatus = declare('AudioStatus', 'The status of a narration.', {
   QUEUED: 'Paid for and waiting for a worker.',
-  PROCESSING: 'Being spoken right now; see `progress`.',
-  READY: 'Done: `url` plays it.',
-  FAILED: 'Could not be made; the points were given back.',
-  CANCELLED: 'Stopped on request; the points were given back.',
+  PROCESSING: 'Being made. `progress` has the finished fraction.',
+  READY: 'Finished. `url` plays it.',
+  FAILED: 'Could not be made. The points were refunded.',
+  CANCELLED: 'Cancelled on request. The points were refunded.',
 });
 
 export const CreditSource = declare(
   'CreditSource',
-  'Where points came from. By default they are spent in the order EVENT, MONTHLY, REFERRAL, ADD_ON, FREE; `CreditLot.priority` has the order of each lot.',
+  'The source of points. The default spending order is EVENT, MONTHLY, REFERRAL, ADD_ON, FREE. The order of a lot is its `CreditLot.priority`.',
   {
-    EVENT: 'Given on an occasion. Always lapses.',
-    MONTHLY: 'The monthly allowance. Lapses at the end of the month.',
-    REFERRAL: 'Thanks for bringing someone along.',
-    ADD_ON: 'Bought in addition.',
+    EVENT: 'Granted for an event. Always has an expiry.',
+    MONTHLY: 'The monthly allowance. Expires at the end of the month (UTC).',
+    REFERRAL: 'A reward for referring a new user.',
+    ADD_ON: 'Bought in addition to the allowance.',
     FREE: 'A gift, for example for signing up.',
   },
 );
 
-export const CreditLotStatus = declare('CreditLotStatus', 'The state of a lot at this moment.', {
-  ACTIVE: 'Holds points that can be spent.',
-  EXHAUSTED: 'Nothing is left: the points were spent, or revoked in parts.',
-  EXPIRED: 'Its expiry has passed; what was left cannot be spent.',
-  REVOKED: 'Taken back by an administrator.',
+export const CreditLotStatus = declare('CreditLotStatus', 'The current status of a lot.', {
+  ACTIVE: 'Has points that can be spent.',
+  EXHAUSTED: 'No points remain, because they were spent, or revoked in parts.',
+  EXPIRED: 'Past its expiry. Remaining points cannot be spent.',
+  REVOKED: 'Revoked by an administrator, or because the account was deleted.',
 });
 
-export const CreditTransactionType = declare('CreditTransactionType', 'Why points moved.', {
-  GRANT: 'Points came in, as a new lot.',
-  DEBIT: 'Points paid for a narration.',
-  REFUND: 'A debit was given back.',
-  EXPIRY: 'What was left in a lapsed lot went out of the books.',
-  REVOCATION: 'An administrator took back what was left in a lot, or a part of it.',
-});
+export const CreditTransactionType = declare(
+  'CreditTransactionType',
+  'The type of a movement of points.',
+  {
+    GRANT: 'Points were granted as a new lot.',
+    DEBIT: 'Points were spent on a narration.',
+    REFUND: 'Points of a debit were refunded.',
+    EXPIRY: 'The remaining points of an expired lot were written off.',
+    REVOCATION:
+      'The remaining points of a lot, or a part of them, were revoked by an administrator or because the account was deleted.',
+  },
+);
 
-export const GrantCommand = declare('GrantCommand', 'A mutation that gives points.', {
-  GRANT_CREDITS: '`grantCredits`.',
-  BULK_GRANT_CREDITS: '`bulkGrantCredits`.',
-  SET_MONTHLY_CREDITS: '`setMonthlyCredits`.',
-});
+export const GrantCommand = declare(
+  'GrantCommand',
+  'A mutation that grants points or sets an allowance.',
+  {
+    GRANT_CREDITS: 'The mutation `grantCredits`.',
+    BULK_GRANT_CREDITS: 'The mutation `bulkGrantCredits`.',
+    SET_MONTHLY_CREDITS: 'The mutation `setMonthlyCredits`.',
+  },
+);
 
 export const GrantProposalState = declare('GrantProposalState', 'The state of a proposal.', {
-  PENDING: 'Needs the decision of another administrator.',
+  PENDING: 'Waiting for the decision of another administrator.',
   APPROVED: 'Approved and carried out.',
   DECLINED: 'Declined. This is final.',
-  LAPSED: 'Was not decided within a week.',
+  LAPSED: 'Not decided within seven days.',
 });
 
 export const MaintenanceTask = declare(
   'MaintenanceTask',
-  'Tasks that run by the clock and can be run by hand.',
+  'A scheduled task, which `runMaintenance` can also run at any time. Times are in UTC.',
   {
-    EXPIRE_CREDITS: 'Books what lapsed lots still hold. Every five minutes.',
+    EXPIRE_CREDITS:
+      'Books the expiry of lots that expired with points left. Runs every five minutes.',
     GRANT_MONTHLY_CREDITS:
-      'Gives every active, verified user who has none the allowance of this month. Every day.',
+      'Grants the allowance of this month to every active, verified user who has not received it. Runs every day at 00:05.',
     RECONCILE_CREDITS:
-      'Checks the whole ledger against its rules, and makes a signed statement over all accounts. Every night.',
+      'Checks the whole ledger against its rules, and makes a signed statement of all accounts. Runs every day at 03:30.',
     REAP_STUCK_AUDIO:
-      'Settles narrations whose job is gone, and gives their points back. Every minute.',
+      'Fails unfinished narrations that have lost their job, and refunds their points. Runs every minute.',
     PRUNE_SESSIONS:
-      'Deletes sessions, mailed links and counters that have lapsed, and files that nobody needs. Every night.',
+      'Deletes expired sessions, mailed links and rate-limit counters, old checks of the ledger, and unused texts and files. Runs every day at 04:00.',
   },
 );

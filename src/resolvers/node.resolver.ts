@@ -8,11 +8,11 @@ export class NodeResolver {
   @Query(() => Node, {
     nullable: true,
     description:
-      'Anything public or your own, by its id; NOT_FOUND for anything else. Administrators and auditors also find people, movements, audit entries, proposals and stories that are not published. Devices are found for as long as they are kept, even when they are signed out.',
+      'The object with this id, if it is public or your own. Administrators and auditors can also read all users, movements, audit entries, proposals and unpublished stories. A device that is signed out can be read until its record is deleted. NOT_FOUND for any other id.',
   })
   node(
     @Ctx() context: Context,
-    @Arg('id', () => ID, { description: 'Its id.' }) id: string,
+    @Arg('id', () => ID, { description: 'The id of the object.' }) id: string,
   ): Promise<Node> {
     return findAsViewer(context, findNode(context.app, context.viewer, id));
   }

@@ -2,10 +2,10 @@ import { Field, ID, InterfaceType } from 'type-graphql';
 import type { FoundNode } from '../services/nodes.js';
 
 @InterfaceType('Node', {
-  description: 'Anything that has an id of its own.',
+  description: 'An object with a globally unique id.',
   resolveType: (node: FoundNode) => node.kind,
 })
 export abstract class Node {
-  @Field(() => ID, { description: 'Unique and unchanging.' })
+  @Field(() => ID, { description: 'The globally unique id. It never changes.' })
   id!: string;
 }

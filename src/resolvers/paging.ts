@@ -1,29 +1,29 @@
 import { ArgsType, Field, Int, ObjectType, type ClassType } from 'type-graphql';
 import type { Page, PageArguments } from '../domain/paging.js';
 
-@ObjectType({ description: 'Where a page stands in its list.' })
+@ObjectType({ description: 'The position of a page in its list.' })
 export class PageInfo {
   @Field(() => Boolean, {
     description:
-      'Whether there are more items after `endCursor`. When paging with `last`, this is only whether `before` was given.',
+      'Whether there are more items after `endCursor`. With `last`, it only says whether `before` was given.',
   })
   hasNextPage!: boolean;
 
   @Field(() => Boolean, {
     description:
-      'Whether there are more items before `startCursor`. Unless paging with `last`, this is only whether `after` was given.',
+      'Whether there are more items before `startCursor`. Without `last`, it only says whether `after` was given.',
   })
   hasPreviousPage!: boolean;
 
   @Field(() => String, {
     nullable: true,
-    description: 'Cursor of the first edge; null on an empty page.',
+    description: 'The cursor of the first item of the page. Null when the page is empty.',
   })
   startCursor!: string | null;
 
   @Field(() => String, {
     nullable: true,
-    description: 'Cursor of the last edge; null on an empty page.',
+    description: 'The cursor of the last item of the page. Null when the page is empty.',
   })
   endCursor!: string | null;
 }
@@ -32,20 +32,27 @@ export class PageInfo {
 export class PageArgs implements PageArguments {
   @Field(() => Int, {
     nullable: true,
-    description: 'How many from the beginning, 1 to 100. Default 20.',
+    description:
+      'The number of items from the beginning, 1 to 100. Default 20, unless `last` is given.',
   })
   first?: number | null;
 
-  @Field(() => String, { nullable: true, description: 'Only what comes after this cursor.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'Only items after this cursor, which must be of the same list.',
+  })
   after?: string | null;
 
   @Field(() => Int, {
     nullable: true,
-    description: 'How many from the end, 1 to 100. Not together with `first`.',
+    description: 'The number of items from the end, 1 to 100. Cannot be combined with `first`.',
   })
   last?: number | null;
 
-  @Field(() => String, { nullable: true, description: 'Only what comes before this cursor.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'Only items before this cursor, which must be of the same list.',
+  })
   before?: string | null;
 }
 
@@ -65,24 +72,28 @@ export function connectionOf<Node extends object>(
   name: string,
   node: () => ClassType<Node>,
 ): ClassType<Connection<Node>> {
-  @ObjectType(`${name}Edge`, { description: `One ${name} in a list, with its place there.` })
+  @ObjectType(`${name}Edge`, { description: `One ${name} and its cursor.` })
   class EdgeType implements Edge<Node> {
-    @Field(() => String, { description: 'The place in the list, for `after` and `before`.' })
+    @Field(() => String, {
+      description: 'The opaque cursor of this item, for `after` and `before`.',
+    })
     cursor!: string;
 
     @Field(node, { description: `The ${name}.` })
     node!: Node;
   }
 
-  @ObjectType(`${name}Connection`, { description: `A page of a list of ${name}.` })
+  @ObjectType(`${name}Connection`, { description: `A page of a list of ${name} objects.` })
   class ConnectionType implements Connection<Node> {
-    @Field(() => [EdgeType], { description: 'The page, each node with its cursor.' })
+    @Field(() => [EdgeType], { description: 'The items of the page, each with its cursor.' })
     edges!: EdgeType[];
 
-    @Field(() => [node()], { description: 'The page without cursors.' })
+    @Field(() => [node()], { description: 'The items of the page, without cursors.' })
     nodes!: Node[];
 
-    @Field(() => PageInfo, { description: 'What is before and behind this page.' })
+    @Field(() => PageInfo, {
+      description: 'The cursors of the page, and whether there are items before and after it.',
+    })
     pageInfo!: PageInfo;
   }
   return ConnectionType;

@@ -41,7 +41,7 @@ function parseInstant(value: unknown): Date {
 export const DateTimeScalar = new GraphQLScalarType<Date, string>({
   name: 'DateTime',
   description:
-    'An instant as RFC 3339 writes it. Input carries an offset (`Z` or `±hh:mm`); output is UTC with milliseconds, for example `2026-11-22T14:00:00.000Z`.',
+    'An instant in RFC 3339 format, in the years 0001 to 9999. Input must have an offset (`Z` or `±hh:mm`); digits beyond milliseconds are cut off. Output is in UTC with milliseconds, for example `2026-11-22T14:00:00.000Z`.',
   specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc3339',
   serialize: (value) => {
     if (!(value instanceof Date)) throw new TypeError('A Date is expected.');
@@ -58,5 +58,5 @@ export const DateTimeScalar = new GraphQLScalarType<Date, string>({
 export const SafeIntScalar = new GraphQLScalarType({
   ...GraphQLSafeInt.toConfig(),
   description:
-    'A whole number from -(2^53 - 1) to 2^53 - 1, written as a JSON number, for totals over all accounts and for prices. It may pass the 32 bits of `Int`: read it into a 64-bit integer or a double, both of which hold it exactly.',
+    'A whole number from -(2^53 - 1) to 2^53 - 1, as a JSON number. Totals over all accounts and prices have this type, because they may exceed the 32 bits of `Int`. Read it into a 64-bit integer or a double: both represent it exactly.',
 });

@@ -102,12 +102,12 @@ const NOBODY = {
 /** What the decorators have no place for. */
 const ABOUT = {
   schema:
-    'Stories, narrated for Story Points. Sign in with `login`, send the access token as `Authorization: Bearer …`, ask for a price with `quoteAudio` and for the narration with `synthesizeAudio`. What a schema cannot say, error codes and limits above all, is in docs/api.md.',
-  query: 'What can be read. Changes nothing.',
+    'Stories, and narrations of them that cost Story Points. Sign in with `login`, and send the access token in the header `Authorization: Bearer <token>`. `quoteAudio` returns the price of a narration, and `synthesizeAudio` requests it. docs/api.md has what a schema cannot express, above all error codes and limits.',
+  query: 'The operations that read data.',
   mutation:
-    'What can be changed. Mutations run one after the other, each completely or not at all.',
+    'The operations that change data. The mutations of a request run one after the other, in their order. Each is committed completely or not at all, except those that work in batches, such as bulk grants and maintenance tasks.',
   subscription:
-    'What can be followed, as server-sent events: ask with `Accept: text/event-stream`. Begins with the current state, and ends when the session does.',
+    'The operations that follow changes, as server-sent events: send `Accept: text/event-stream`. The first event has the current state. A subscription ends when the session ends.',
 };
 
 /** The schema behind the shield, then the audit and the limits, so that what is not allowed is neither audited nor counted. */

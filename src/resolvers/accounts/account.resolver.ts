@@ -6,10 +6,15 @@ import { signedIn, type Context } from '../context.js';
 
 @ArgsType()
 class ResetPasswordArgs {
-  @Field(() => String, { description: 'The token in the link that was mailed.' })
+  @Field(() => String, {
+    description:
+      'The token from the mailed link `/reset?token=…`. It is single-use and expires after one hour.',
+  })
   token!: string;
 
-  @Field(() => String, { description: 'The new password: 8 to 256 characters.' })
+  @Field(() => String, {
+    description: 'The new password, 8 to 256 characters. The most common passwords are refused.',
+  })
   newPassword!: string;
 }
 
@@ -17,18 +22,22 @@ class ResetPasswordArgs {
 export class AccountResolver {
   @Mutation(() => Boolean, {
     description:
-      'Mails a link to `/reset?token=…`, good once, for an hour. Always returns true, whether or not the address is known.',
+      'Mails a link that sets a new password: `/reset?token=…`. The link is single-use and expires after one hour. Returns true whether or not the address has an account, because the answer must not reveal accounts.',
   })
   async requestPasswordReset(
     @Ctx() { app }: Context,
-    @Arg('email', () => String, { description: 'The address of the account.' }) email: string,
+    @Arg('email', () => String, {
+      description: 'The e-mail address of the account. Case is ignored.',
+    })
+    email: string,
   ): Promise<boolean> {
     await requestPasswordReset(app, { email });
     return true;
   }
 
   @Mutation(() => Boolean, {
-    description: 'Sets a new password with a mailed token. Every device is signed out.',
+    description:
+      'Sets a new password with the token from a mailed link, and confirms the e-mail address. All devices are signed out. Returns true. TOKEN_INVALID when the token is invalid, used or expired.',
   })
   async resetPassword(
     @Ctx() { app }: Context,
@@ -39,12 +48,14 @@ export class AccountResolver {
   }
 
   @Mutation(() => Boolean, {
-    description: 'Confirms your address with the token that was mailed to it when you signed up.',
+    description:
+      'Confirms an e-mail address with the token from a mailed link. Returns true. TOKEN_INVALID when the token is invalid, used or expired.',
   })
   async verifyEmail(
     @Ctx() { app }: Context,
     @Arg('token', () => String, {
-      description: 'The token in the link to `/verify?token=…`, good once, for 24 hours.',
+      description:
+        'The token from the mailed link `/verify?token=…`. It is single-use and expires after 24 hours.',
     })
     token: string,
   ): Promise<boolean> {
@@ -53,7 +64,8 @@ export class AccountResolver {
   }
 
   @Mutation(() => Boolean, {
-    description: 'Mails the link that confirms your address once more, unless it is confirmed.',
+    description:
+      'Mails another link that confirms your e-mail address. Does nothing if the address is already confirmed. Returns true in both cases.',
   })
   async resendVerification(@Ctx() context: Context): Promise<boolean> {
     await resendVerification(context.app, signedIn(context).userId);
@@ -62,11 +74,11 @@ export class AccountResolver {
 
   @Mutation(() => Boolean, {
     description:
-      'Deletes your account for good: you are signed out everywhere, your points are forfeited, your narrations are erased.',
+      'Deletes your account permanently. All devices are signed out, your points are forfeited, and your narrations are erased. Returns true. INVALID_CREDENTIALS when the password is wrong. CONFLICT for the last administrator.',
   })
   async deleteAccount(
     @Ctx() context: Context,
-    @Arg('password', () => String, { description: 'Your password, to be sure it is you.' })
+    @Arg('password', () => String, { description: 'Your current password, as confirmation.' })
     password: string,
   ): Promise<boolean> {
     await deleteAccount(context.app, signedIn(context), { password });

@@ -28,10 +28,10 @@ import { UserType } from './user.type.js';
 
 @ArgsType()
 class AdministerArgs implements AdministerInput {
-  @Field(() => ID, { description: 'Whom.' })
+  @Field(() => ID, { description: 'The id of the user.' })
   userId!: string;
 
-  @Field(() => String, { description: 'Why, for the audit log. 1 to 500 characters.' })
+  @Field(() => String, { description: 'The reason, for the audit log. 1 to 500 characters.' })
   reason!: string;
 }
 
@@ -43,56 +43,66 @@ class SetUserRoleArgs extends AdministerArgs {
 
 @ArgsType()
 class AuditLogArgs extends PageArgs implements AuditFilter {
-  @Field(() => ID, { nullable: true, description: 'Only what this user did.' })
+  @Field(() => ID, { nullable: true, description: 'Only actions of the user with this id.' })
   actorId?: string | null;
 
   @Field(() => [String], {
     nullable: true,
     description:
-      'Only these mutations or commands, by their names. A name that is repeated counts once.',
+      'Only entries with these names; `AuditEntry.action` lists them. Repeated names count once.',
   })
   action?: string[] | null;
 
-  @Field(() => ID, { nullable: true, description: 'Only what was done to what has this id.' })
+  @Field(() => ID, {
+    nullable: true,
+    description: 'Only actions on this target: see `AuditEntry.target`.',
+  })
   target?: string | null;
 
   @Field(() => Date, {
     nullable: true,
-    description: 'Only what was done at or after this instant.',
+    description: 'Only entries at or after this instant.',
   })
   from?: Date | null;
 
-  @Field(() => Date, { nullable: true, description: 'Only what was done before this instant.' })
+  @Field(() => Date, { nullable: true, description: 'Only entries before this instant.' })
   to?: Date | null;
 }
 
 @ObjectType('AuditEntry', {
   implements: Node,
   description:
-    'Something that an administrator did, or that touched someone’s security. Nothing can change it.',
+    'An entry of the audit log: an action of an administrator or of the operator, an action that concerns the security of an account, or a read of another user’s private data by an administrator or an auditor. Entries are never changed or deleted.',
 })
 export class AuditEntryType implements Omit<AuditEntry, 'actorId'> {
   id!: string;
 
-  @Field(() => Date, { description: 'When.' })
+  @Field(() => Date, { description: 'When the action was performed.' })
   at!: Date;
 
-  @Field(() => String, { description: 'The name of the mutation or command.' })
+  @Field(() => String, {
+    description:
+      'The name of the action. Mutations of administrators: `approveProposal`, `bulkGrantCredits`, `createStory`, `declineProposal`, `deleteStory`, `grantCredits`, `redriveJobs`, `refundAudio`, `reinstateUser`, `revokeBulkGrant`, `revokeCreditLot`, `runMaintenance`, `setMonthlyCredits`, `setUserRole`, `suspendUser`, `updateStory`. Mutations of users on their own account: `changePassword`, `deleteAccount`, `resetPassword`, `revokeOtherSessions`, `revokeSession`, `verifyEmail`. Events: `proposeGrant` (a grant was stored as a proposal), `readUser` (private data was read), `refreshTokenReused` (a device was signed out), `createAdministrator` (the first administrator was created), `anchor` (a signed statement of the ledger was made), `ANCHOR_PRIVATE_KEYS` (a stored anchor key was retired, because this variable is set). Commands of the operator: `keys replace`, `keys rotate`, `keys rotate-anchor`, `ledger close-month`, `ledger journal` (the journal of a closed month was made), `ledger verify --repair`.',
+  })
   action!: string;
 
-  @Field(() => String, { nullable: true, description: 'The id of what it was done to.' })
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'The target of the action, usually the id of a user, device, story, narration, lot or proposal. Otherwise: the idempotency key of a bulk grant, the queue of `redriveJobs`, the task of `runMaintenance`, the month of `ledger close-month` and `ledger journal`, or the id of a key or an anchor.',
+  })
   target!: string | null;
 
   @Field(() => String, {
     nullable: true,
-    description: 'Why, in their words; null where nobody is asked for it.',
+    description: 'The reason for the action. Null for actions that take no reason.',
   })
   reason!: string | null;
 
   @Field(() => GraphQLJSONObject, {
     nullable: true,
     description:
-      'What changed: `from` and `to` of a changed value, or amounts, counts and ids; null where nothing changed, and for entries of before this was noted.',
+      'The changes: `from` and `to` of a changed value, or amounts, counts and ids. Null when nothing changed, when the result was not known yet (`runMaintenance`), and in entries of releases that did not record changes.',
   })
   details!: AuditEntry['details'];
 
@@ -105,7 +115,7 @@ const AuditEntryConnection = connectionOf('AuditEntry', () => AuditEntryType);
 export class AdministrationResolver {
   @Mutation(() => UserType, {
     description:
-      'Locks someone out, on every server within a second. Their points stay. Administrators only.',
+      'Suspends a user: they cannot sign in, and their access tokens are refused on every server within a second. Their points and narrations are kept. CONFLICT for the last administrator. Administrators only.',
   })
   suspendUser(
     @Ctx() context: Context,
@@ -115,7 +125,8 @@ export class AdministrationResolver {
   }
 
   @Mutation(() => UserType, {
-    description: 'Lets someone in again who was suspended. Administrators only.',
+    description:
+      'Lifts the suspension of a user. Devices that were signed in before can be used again. Administrators only.',
   })
   reinstateUser(
     @Ctx() context: Context,
@@ -126,7 +137,7 @@ export class AdministrationResolver {
 
   @Mutation(() => UserType, {
     description:
-      'Makes someone an administrator or an auditor, or takes that role away; the last administrator keeps it. Administrators only.',
+      'Sets the role of a user. CONFLICT when it would leave no administrator who is not suspended. Administrators only.',
   })
   setUserRole(
     @Ctx() context: Context,
@@ -136,8 +147,7 @@ export class AdministrationResolver {
   }
 
   @Query(() => AuditEntryConnection, {
-    description:
-      'What administrators did and what touched people’s security, newest first. Administrators and auditors only.',
+    description: 'The audit log, newest entries first. Administrators and auditors only.',
   })
   async auditLog(
     @Ctx() { app }: Context,
@@ -151,7 +161,8 @@ export class AdministrationResolver {
 export class AuditEntryResolver {
   @FieldResolver(() => UserType, {
     nullable: true,
-    description: 'Who did it; null for the command line. A deleted account has no name any more.',
+    description:
+      'The user who performed the action. Null for commands of the operator and for the server itself. The `displayName` of a deleted account is null.',
   })
   actor(@Root() { actorId }: AuditEntry, @Ctx() { loaders }: Context): Promise<UserView | null> {
     return loaders.optional(loaders.users, actorId);

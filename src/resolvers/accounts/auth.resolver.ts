@@ -18,20 +18,25 @@ import { SessionType, UserType } from './user.type.js';
 @Resolver(() => AuthPayload)
 export class AuthResolver {
   @Mutation(() => AuthPayload, {
-    description: 'Creates an account, with points to begin with, and signs this device in.',
+    description:
+      'Creates an account with the initial points, signs this device in, and mails a link that confirms the e-mail address. EMAIL_TAKEN when the address already has an account.',
   })
   async register(
     @Ctx() context: Context,
-    @Arg('input', () => RegisterInput, { description: 'The account.' }) input: RegisterInput,
+    @Arg('input', () => RegisterInput, { description: 'The new account.' }) input: RegisterInput,
   ): Promise<AuthPayload> {
     const device = signingIn(context, input.transport);
     return deliver(context, await register(context.app, input, device));
   }
 
-  @Mutation(() => AuthPayload, { description: 'Signs this device in.' })
+  @Mutation(() => AuthPayload, {
+    description:
+      'Signs this device in. INVALID_CREDENTIALS when the address or the password is wrong. ACCOUNT_SUSPENDED when the account is suspended.',
+  })
   async login(
     @Ctx() context: Context,
-    @Arg('input', () => LoginInput, { description: 'Who signs in.' }) input: LoginInput,
+    @Arg('input', () => LoginInput, { description: 'The credentials and the device.' })
+    input: LoginInput,
   ): Promise<AuthPayload> {
     const device = signingIn(context, input.transport);
     return deliver(context, await signIn(context.app, input, device));
@@ -39,13 +44,13 @@ export class AuthResolver {
 
   @Mutation(() => AuthPayload, {
     description:
-      'Replaces the refresh token and gives a fresh access token. The old refresh token gets the same answer for ten seconds; using it later counts as theft, and the device is signed out: REFRESH_TOKEN_REUSED. The new token comes the same way as when the device signed in.',
+      'Exchanges the refresh token for a new one and a new access token. For ten seconds the replaced token returns the same new one, as long as the new one is unused. Any other use of a replaced token is treated as theft: the device is signed out, and the error is REFRESH_TOKEN_REUSED. REFRESH_TOKEN_INVALID when the token is invalid or expired, or the device is signed out. The transport stays the one chosen at sign-in.',
   })
   async refreshSession(
     @Ctx() context: Context,
     @Arg('refreshToken', () => String, {
       nullable: true,
-      description: 'Without it, the cookie is used.',
+      description: 'The current refresh token. By default the one in the cookie.',
     })
     refreshToken?: string | null,
   ): Promise<AuthPayload> {
@@ -54,7 +59,7 @@ export class AuthResolver {
 
   @Mutation(() => Boolean, {
     description:
-      'Signs this device out: that of the access token or, when it has expired, that of the cookie.',
+      'Signs this device out and removes the cookie. The device is identified by the access token or the cookie; the cookie is sufficient when the access token has expired. Returns true.',
   })
   async logout(@Ctx() context: Context): Promise<boolean> {
     const { app, viewer, refreshCookie } = context;
@@ -65,18 +70,19 @@ export class AuthResolver {
 
   @Mutation(() => Boolean, {
     description:
-      'Signs one of your devices out, on every server within a second. Returns true; NOT_FOUND when it was not signed in.',
+      'Signs out one of your devices. Its access token is refused on every server within a second. Returns true. NOT_FOUND when the device is not signed in.',
   })
   async revokeSession(
     @Ctx() context: Context,
-    @Arg('id', () => ID, { description: 'The device, from `me { sessions { id } }`.' }) id: string,
+    @Arg('id', () => ID, { description: 'The id of the device, from `me { sessions { id } }`.' })
+    id: string,
   ): Promise<boolean> {
     await revokeSession(context.app, signedIn(context), id);
     return true;
   }
 
   @Mutation(() => Int, {
-    description: 'Signs all your other devices out. Returns how many.',
+    description: 'Signs out all your other devices. Returns the number of devices signed out.',
   })
   revokeOtherSessions(@Ctx() context: Context): Promise<number> {
     return revokeOtherSessions(context.app, signedIn(context));
@@ -84,7 +90,7 @@ export class AuthResolver {
 
   @Mutation(() => AuthPayload, {
     description:
-      'Changes your password. Every device is signed out, and this one is signed in anew: use the tokens that come back.',
+      'Changes your password and signs out all devices. This device gets a new session, so use the returned tokens from then on. INVALID_CREDENTIALS when the current password is wrong.',
   })
   async changePassword(
     @Ctx() context: Context,
@@ -94,12 +100,12 @@ export class AuthResolver {
     return deliver(context, await changePassword(app, signedIn(context), args, device));
   }
 
-  @FieldResolver(() => UserType, { description: 'Who signed in.' })
+  @FieldResolver(() => UserType, { description: 'The user who signed in.' })
   user(@Root() payload: AuthPayload, @Ctx() { loaders }: Context): Promise<UserView> {
     return must(loaders.users.load(payload.userId));
   }
 
-  @FieldResolver(() => SessionType, { description: 'The device.' })
+  @FieldResolver(() => SessionType, { description: 'The device that signed in.' })
   session(@Root() payload: AuthPayload, @Ctx() { loaders }: Context): Promise<SessionView> {
     return must(loaders.sessions.load(ledgerKey(payload.userId, payload.sessionId)));
   }

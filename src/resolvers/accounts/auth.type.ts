@@ -4,32 +4,38 @@ import { TokenTransport } from '../enums.js';
 
 @InputType('RegisterInput', { description: 'A new account.' })
 export class RegisterInput {
-  @Field(() => String, { description: 'Compared without regard to case.' })
+  @Field(() => String, { description: 'The e-mail address. Case is ignored.' })
   email!: string;
 
-  @Field(() => String, { description: '8 to 256 characters, any characters.' })
+  @Field(() => String, {
+    description: 'The password, 8 to 256 characters. The most common passwords are refused.',
+  })
   password!: string;
 
-  @Field(() => String, { nullable: true, description: 'Up to 100 characters.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'The name shown to others, up to 100 characters. None by default.',
+  })
   displayName?: string | null;
 
   @Field(() => String, {
     nullable: true,
-    description: 'What this device is called in the list of devices.',
+    description:
+      'The name of this device in the list of devices, up to 100 characters. None by default.',
   })
   deviceName?: string | null;
 
   @Field(() => TokenTransport, {
     nullable: true,
     defaultValue: 'BODY',
-    description: 'How the refresh token should come.',
+    description: 'How the refresh token is delivered. BODY by default.',
   })
   transport?: SignedIn['transport'] | null;
 }
 
-@InputType('LoginInput', { description: 'Who signs in.' })
+@InputType('LoginInput', { description: 'The credentials of a user and the device that signs in.' })
 export class LoginInput {
-  @Field(() => String, { description: 'Compared without regard to case.' })
+  @Field(() => String, { description: 'The e-mail address. Case is ignored.' })
   email!: string;
 
   @Field(() => String, { description: 'The password.' })
@@ -37,34 +43,43 @@ export class LoginInput {
 
   @Field(() => String, {
     nullable: true,
-    description: 'What this device is called in the list of devices.',
+    description:
+      'The name of this device in the list of devices, up to 100 characters. None by default.',
   })
   deviceName?: string | null;
 
   @Field(() => TokenTransport, {
     nullable: true,
     defaultValue: 'BODY',
-    description: 'How the refresh token should come.',
+    description: 'How the refresh token is delivered. BODY by default.',
   })
   transport?: SignedIn['transport'] | null;
 }
 
-@ObjectType('AuthPayload', { description: 'A device that is signed in now, and its tokens.' })
+@ObjectType('AuthPayload', {
+  description: 'The tokens of a device that has signed in or refreshed its tokens.',
+})
 export class AuthPayload {
-  @Field(() => String, { description: 'Send it as `Authorization: Bearer …`.' })
+  @Field(() => String, {
+    description: 'The access token, for the request header `Authorization: Bearer <token>`.',
+  })
   accessToken!: string;
 
-  @Field(() => Date, { description: 'Refresh before this instant.' })
+  @Field(() => Date, {
+    description: 'When the access token expires. Call `refreshSession` before then.',
+  })
   accessTokenExpiresAt!: Date;
 
   @Field(() => String, {
     nullable: true,
-    description: 'For `refreshSession`, once. Null when the transport is COOKIE.',
+    description:
+      'The single-use refresh token for `refreshSession`. Null when the transport is COOKIE, because the cookie has the token.',
   })
   refreshToken!: string | null;
 
   @Field(() => Date, {
-    description: 'The device is signed out at this time unless the token is used before.',
+    description:
+      'When the refresh token expires and the device is signed out. The token must be used before then.',
   })
   refreshTokenExpiresAt!: Date;
 
@@ -77,6 +92,8 @@ export class ChangePasswordArgs {
   @Field(() => String, { description: 'The current password.' })
   currentPassword!: string;
 
-  @Field(() => String, { description: 'The new password: 8 to 256 characters.' })
+  @Field(() => String, {
+    description: 'The new password, 8 to 256 characters. The most common passwords are refused.',
+  })
   newPassword!: string;
 }

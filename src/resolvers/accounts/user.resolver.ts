@@ -40,17 +40,23 @@ import { SessionType, UserConnection, UserType } from './user.type.js';
 class AudioArgs extends PageArgs {
   @Field(() => [AudioStatusEnum], {
     nullable: true,
-    description: 'Only narrations of these statuses. A status that is repeated counts once.',
+    description: 'Only narrations with these statuses. Repeated statuses count once.',
   })
   status?: readonly AudioStatus[] | null;
 }
 
 @ArgsType()
 class UserArgs {
-  @Field(() => ID, { nullable: true, description: 'Their id, or …' })
+  @Field(() => ID, {
+    nullable: true,
+    description: 'The id of the user. Give either `id` or `email`.',
+  })
   id?: string | null;
 
-  @Field(() => String, { nullable: true, description: '… their e-mail address: one of the two.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'The e-mail address of the user. Case is ignored. Give either `id` or `email`.',
+  })
   email?: string | null;
 }
 
@@ -59,7 +65,7 @@ class UsersArgs extends PageArgs {
   @Field(() => String, {
     nullable: true,
     description:
-      'Only users whose e-mail address and name have all these words or parts of words, whatever their order, case and marks.',
+      'Only users with all of these words in their e-mail address and display name taken together. A word also matches a part of a longer word. Order, case and diacritics are ignored. Up to 200 characters.',
   })
   search?: string | null;
 }
@@ -69,7 +75,7 @@ class ProfileArgs {
   @Field(() => String, {
     nullable: true,
     description:
-      'Your display name, up to 100 characters; null removes it. When left out, it stays as it is.',
+      'Your display name, up to 100 characters. Null removes it. It is unchanged when left out.',
   })
   displayName?: string | null;
 }
@@ -78,7 +84,8 @@ class ProfileArgs {
 export class UserResolver {
   @Query(() => UserType, {
     nullable: true,
-    description: 'The signed-in user; null when nobody is signed in.',
+    description:
+      'The signed-in user. Null without an access token. UNAUTHENTICATED when the access token is invalid or expired.',
   })
   me(@Ctx() { viewer, loaders }: Context): Promise<UserView | null> {
     return loaders.optional(loaders.users, viewer?.userId ?? null);
@@ -86,14 +93,15 @@ export class UserResolver {
 
   @Query(() => UserType, {
     nullable: true,
-    description: 'Anyone, by their id or their e-mail address. Administrators and auditors only.',
+    description:
+      'A user, by id or e-mail address. NOT_FOUND when there is none. Administrators and auditors only.',
   })
   user(@Ctx() { app }: Context, @Args(() => UserArgs) args: UserArgs): Promise<UserView> {
     return findUser(app, args);
   }
 
   @Query(() => UserConnection, {
-    description: 'Everyone, newest first. Administrators and auditors only.',
+    description: 'All users, newest first. Administrators and auditors only.',
   })
   async users(
     @Ctx() { app }: Context,
@@ -110,23 +118,26 @@ export class UserResolver {
     return updateProfile(context.app, signedIn(context).userId, args);
   }
 
-  @FieldResolver(() => Boolean, { description: 'Whether the address was confirmed.' })
+  @FieldResolver(() => Boolean, {
+    description: 'Whether the user has confirmed the e-mail address.',
+  })
   emailVerified(@Root() user: UserView): boolean {
     return user.emailVerifiedAt !== null;
   }
 
-  @FieldResolver(() => Boolean, { description: 'Whether an administrator has locked them out.' })
+  @FieldResolver(() => Boolean, { description: 'Whether an administrator has suspended the user.' })
   suspended(@Root() user: UserView): boolean {
     return user.suspendedAt !== null;
   }
 
-  @FieldResolver(() => CreditsType, { description: 'The wallet.' })
+  @FieldResolver(() => CreditsType, { description: 'The points of the user at this moment.' })
   credits(@Root() user: UserView): CreditsType {
     return { userId: user.id };
   }
 
   @FieldResolver(() => CreditLotConnection, {
-    description: 'Newest first. Every lot the user ever had.',
+    description:
+      'All lots of the user, newest first, including exhausted, expired and revoked ones.',
   })
   async creditLots(
     @Root() user: UserView,
@@ -137,7 +148,7 @@ export class UserResolver {
   }
 
   @FieldResolver(() => CreditTransactionConnection, {
-    description: 'Newest first. Every movement of the user’s points.',
+    description: 'All movements of the user’s points, newest first.',
   })
   async creditHistory(
     @Root() user: UserView,
@@ -148,7 +159,7 @@ export class UserResolver {
   }
 
   @FieldResolver(() => AudioConnection, {
-    description: 'Newest first. Every narration the user asked for.',
+    description: 'All narrations that the user requested, newest first.',
   })
   async audio(
     @Root() user: UserView,
@@ -159,7 +170,7 @@ export class UserResolver {
   }
 
   @FieldResolver(() => [SessionType], {
-    description: 'The devices that are signed in, most recently used first.',
+    description: 'The signed-in devices, most recently used first. At most 100.',
   })
   sessions(@Root() user: UserView, @Ctx() { app }: Context): Promise<SessionView[]> {
     return listSessions(app, user.id);
@@ -168,7 +179,9 @@ export class UserResolver {
 
 @Resolver(() => SessionType)
 export class SessionResolver {
-  @FieldResolver(() => Boolean, { description: 'Whether this is the device that asks.' })
+  @FieldResolver(() => Boolean, {
+    description: 'Whether this is the device that sent the request.',
+  })
   current(@Root() session: SessionView, @Ctx() context: Context): boolean {
     return isCurrentSession(context, session);
   }

@@ -8,59 +8,67 @@ import { connectionOf } from '../paging.js';
 @ObjectType('User', {
   implements: Node,
   description:
-    'A person. What is private is shown to that person, to administrators and to auditors only.',
+    'A user. Private fields can be read by the user, by administrators and by auditors. They are FORBIDDEN for others.',
 })
 export class UserType implements Omit<UserView, 'emailVerifiedAt' | 'suspendedAt'> {
   id!: string;
 
-  @Field(() => String, { description: 'In lower case.' })
+  @Field(() => String, { description: 'The e-mail address, in lower case.' })
   email!: string;
 
-  @Field(() => String, { nullable: true, description: 'What others may call them.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'The name shown to others. Null when there is none.',
+  })
   displayName!: string | null;
 
-  @Field(() => Role, { description: 'What they may do.' })
+  @Field(() => Role, { description: 'The role, which determines the user’s permissions.' })
   role!: UserView['role'];
 
-  @Field(() => Date, { description: 'When they signed up.' })
+  @Field(() => Date, { description: 'When the account was created.' })
   createdAt!: Date;
 
   @Field(() => Int, {
     nullable: true,
-    description: 'Monthly allowance of this user; null means the configured default.',
+    description:
+      'The monthly allowance of this user, in points. Null means the configured default.',
   })
   monthlyCredits!: number | null;
 }
 
-@ObjectType('Session', { implements: Node, description: 'A device that is signed in.' })
+@ObjectType('Session', { implements: Node, description: 'A device that has signed in.' })
 export class SessionType implements Omit<SessionView, 'userId'> {
   id!: string;
 
   @Field(() => String, {
     nullable: true,
-    description: 'What the device called itself when it signed in.',
+    description: 'The name that the device gave when it signed in. Null when it gave none.',
   })
   deviceName!: string | null;
 
   @Field(() => String, {
     nullable: true,
-    description: 'The browser or program, as of its last sign-in or refresh.',
+    description:
+      'The `User-Agent` header of the last sign-in or refresh. Null when there was none.',
   })
   userAgent!: string | null;
 
   @Field(() => String, {
     nullable: true,
-    description: 'The address it signed in or last refreshed from.',
+    description: 'The IP address of the last sign-in or refresh. Null when it is unknown.',
   })
   ipAddress!: string | null;
 
-  @Field(() => Date, { description: 'When it signed in.' })
+  @Field(() => Date, { description: 'When the device signed in.' })
   createdAt!: Date;
 
-  @Field(() => Date, { description: 'When it signed in or last refreshed its tokens.' })
+  @Field(() => Date, { description: 'When the device signed in or last refreshed its tokens.' })
   lastUsedAt!: Date;
 
-  @Field(() => Date, { description: 'When it is signed out, unless it is used before.' })
+  @Field(() => Date, {
+    description:
+      'When the device is signed out. Each refresh postpones this, up to the maximum lifetime of a session.',
+  })
   expiresAt!: Date;
 
   userId!: string;

@@ -44,45 +44,57 @@ import {
 
 @Resolver(() => AudioType)
 export class AudioResolver {
-  @Query(() => AudioType, { nullable: true, description: 'One of your own narrations.' })
+  @Query(() => AudioType, {
+    nullable: true,
+    description: 'One of your own narrations. NOT_FOUND for any other id.',
+  })
   audio(
     @Ctx() context: Context,
-    @Arg('id', () => ID, { description: 'Its id.' }) id: string,
+    @Arg('id', () => ID, { description: 'The id of the narration.' }) id: string,
   ): Promise<AudioView> {
     return findAudio(context.app, signedIn(context).userId, id);
   }
 
   @Mutation(() => SynthesizeAudioPayload, {
     description:
-      'Narrates a story. Points are debited and the work is queued together; a narration that is there already is free.',
+      'Requests the narration of a story. The debit and the job are committed together. A narration that is READY or in progress is returned without a charge. INSUFFICIENT_CREDITS when you have too few points. PRICE_CHANGED when the price is above `maxCredits`. FORBIDDEN for auditors.',
   })
   synthesizeAudio(
     @Ctx() context: Context,
-    @Arg('input', () => SynthesizeAudioInputType, { description: 'What to narrate.' })
+    @Arg('input', () => SynthesizeAudioInputType, {
+      description: 'The story, the voice and the highest price.',
+    })
     input: SynthesizeAudioInputType,
   ): Promise<SynthesizeAudioPayload> {
     return synthesizeAudio(context.app, signedIn(context), input);
   }
 
-  @FieldResolver(() => StoryType, { description: 'The story, even when it has left the library.' })
+  @FieldResolver(() => StoryType, {
+    description: 'The story. It is also returned after the story was unpublished or deleted.',
+  })
   story(@Root() audio: AudioView, @Ctx() { loaders }: Context): Promise<Story> {
     return must(loaders.stories.load(audio.storyId));
   }
 
-  @FieldResolver(() => VoiceType, { description: 'The voice.' })
+  @FieldResolver(() => VoiceType, {
+    description: 'The voice. It is also returned when the voice is no longer available.',
+  })
   voice(@Root() audio: AudioView, @Ctx() { loaders }: Context): Promise<Voice> {
     return must(loaders.voices.load(audio.voiceId));
   }
 
   @FieldResolver(() => Float, {
     nullable: true,
-    description: 'How long it plays. Null unless READY.',
+    description: 'The playing time in seconds. Null unless READY.',
   })
   durationSeconds(@Root() audio: AudioView): number | null {
     return durationSeconds(audio);
   }
 
-  @FieldResolver(() => Int, { nullable: true, description: 'Bytes of the MP3. Null unless READY.' })
+  @FieldResolver(() => Int, {
+    nullable: true,
+    description: 'The size of the MP3 in bytes. Null unless READY.',
+  })
   byteSize(@Root() audio: AudioView): number | null {
     return readyLength(audio);
   }
@@ -90,7 +102,7 @@ export class AudioResolver {
   @FieldResolver(() => String, {
     nullable: true,
     description:
-      'Plays the MP3 without a token, for an hour; answers Range requests. Null unless READY.',
+      'The URL of the MP3. It needs no access token and is valid for one hour by default. It supports Range requests. Null unless READY.',
   })
   url(@Root() audio: AudioView, @Ctx() { app, loaders }: Context): Promise<string | null> {
     return signedUrl(app, audio, 'mp3', () => must(loaders.stories.load(audio.storyId)));
@@ -98,7 +110,8 @@ export class AudioResolver {
 
   @FieldResolver(() => String, {
     nullable: true,
-    description: 'WebVTT with one cue a sentence, for reading along. Null unless READY.',
+    description:
+      'The URL of the captions in WebVTT, with one cue for each sentence. It needs no access token and is valid for one hour by default. Null unless READY.',
   })
   captionsUrl(@Root() audio: AudioView, @Ctx() { app, loaders }: Context): Promise<string | null> {
     return signedUrl(app, audio, 'vtt', () => must(loaders.stories.load(audio.storyId)));
@@ -107,13 +120,13 @@ export class AudioResolver {
   @FieldResolver(() => String, {
     nullable: true,
     description:
-      'Plays the MP3 from the start and without a token: the first quarter while it is being made, the rest once all of it is made. Seeking is not possible; with `url` it is. Null unless QUEUED or PROCESSING.',
+      'The URL of a stream of the MP3 from the start. It sends the first quarter while the narration is being made, and the rest when all of it is made, because until then the narration can be cancelled for a refund. Seeking is not possible. It needs no access token and is valid for one hour by default. Null unless QUEUED or PROCESSING.',
   })
   streamUrl(@Root() audio: AudioView, @Ctx() { app, loaders }: Context): Promise<string | null> {
     return streamUrl(app, audio, () => must(loaders.stories.load(audio.storyId)));
   }
 
-  @FieldResolver(() => Int, { description: 'Points charged and not refunded.' })
+  @FieldResolver(() => Int, { description: 'Points charged for this narration and not refunded.' })
   async creditsCharged(@Root() audio: AudioView, @Ctx() { loaders }: Context): Promise<number> {
     return chargedPoints(
       (await loaders.audioTransactions.load(ledgerKey(audio.userId, audio.id))) ?? [],
@@ -121,7 +134,7 @@ export class AudioResolver {
   }
 
   @FieldResolver(() => [CreditTransactionType], {
-    description: 'The debit and any refund of it, oldest first.',
+    description: 'The debits of this narration and their refunds, oldest first.',
   })
   async transactions(
     @Root() audio: AudioView,
@@ -140,7 +153,7 @@ export class SynthesizeAudioPayloadResolver {
 
   @FieldResolver(() => CreditTransactionType, {
     nullable: true,
-    description: 'The debit; null when an existing narration is returned without a charge.',
+    description: 'The debit. Null when an existing narration is returned without a charge.',
   })
   async charge(
     @Root() payload: SynthesizeAudioPayload,
@@ -153,19 +166,21 @@ export class SynthesizeAudioPayloadResolver {
 @Resolver(() => AudioQuote)
 export class AudioQuoteResolver {
   @Query(() => AudioQuote, {
-    description: 'What narrating would cost now and which lots would pay. Changes nothing.',
+    description:
+      'The current price of a narration, and the lots that would pay for it. No points are debited.',
   })
   quoteAudio(
     @Ctx() context: Context,
-    @Arg('storyId', () => ID, { description: 'A story of the library.' }) storyId: string,
-    @Arg('voiceId', () => ID, { description: 'One of `voices`.' }) voiceId: string,
+    @Arg('storyId', () => ID, { description: 'The id of a story in the library.' }) storyId: string,
+    @Arg('voiceId', () => ID, { description: 'The id of a voice from `voices`.' }) voiceId: string,
   ): Promise<Quote> {
     return quoteNarration(context.app, signedIn(context), { storyId, voiceId });
   }
 
   @FieldResolver(() => AudioType, {
     nullable: true,
-    description: 'Your existing narration, when asking again would be free.',
+    description:
+      'Your existing narration, which `synthesizeAudio` would return without a charge. Null when there is none.',
   })
   existing(@Root() quote: Quote): AudioView | null {
     return quote.existing;
@@ -174,7 +189,7 @@ export class AudioQuoteResolver {
 
 @Resolver(() => QuotedAllocation)
 export class QuotedAllocationResolver {
-  @FieldResolver(() => CreditLotType, { description: 'The lot.' })
+  @FieldResolver(() => CreditLotType, { description: 'The lot that would pay.' })
   lot(@Root() allocation: QuotedAllocation, @Ctx() { loaders }: Context): Promise<LotView> {
     return must(loaders.lots.load(allocation.lotKey));
   }

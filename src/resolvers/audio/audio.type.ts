@@ -11,25 +11,30 @@ import { connectionOf } from '../paging.js';
 export class AudioType implements AudioView {
   id!: string;
 
-  @Field(() => AudioStatus, { description: 'How far it is.' })
+  @Field(() => AudioStatus, { description: 'The status of the narration.' })
   status!: AudioView['status'];
 
-  @Field(() => Float, { description: '0 to 1; moves as sentences are spoken.' })
+  @Field(() => Float, {
+    description: 'The finished fraction, 0 to 1. It changes as sentences are spoken.',
+  })
   progress!: number;
 
   @Field(() => String, {
     nullable: true,
-    description: 'Why it failed, for people. Null unless FAILED.',
+    description: 'The reason for the failure, as text for users. Null unless FAILED.',
   })
   failureReason!: string | null;
 
-  @Field(() => Date, { description: 'When it was first asked for.' })
+  @Field(() => Date, { description: 'When the narration was first requested.' })
   createdAt!: Date;
 
-  @Field(() => Date, { description: 'When its status or progress last changed.' })
+  @Field(() => Date, { description: 'When `status` or `progress` last changed.' })
   updatedAt!: Date;
 
-  @Field(() => Date, { nullable: true, description: 'When it became READY.' })
+  @Field(() => Date, {
+    nullable: true,
+    description: 'When the narration became READY. Null unless READY.',
+  })
   readyAt!: Date | null;
 
   userId!: string;

@@ -21,7 +21,7 @@ import { CreditTransactionType } from '../credits/credits.type.js';
 import { must } from '../loaders.js';
 import { AudioType } from './audio.type.js';
 
-@ObjectType('CancelAudioPayload', { description: 'The narration and what came back.' })
+@ObjectType('CancelAudioPayload', { description: 'The narration and its refund.' })
 export class CancelAudioPayload {
   userId!: string;
   audioId!: string;
@@ -31,16 +31,16 @@ export class CancelAudioPayload {
 export class CancelAudioResolver {
   @Mutation(() => CancelAudioPayload, {
     description:
-      'Stops one of your narrations that is not READY and gives the points back. Repeating it changes nothing. CONFLICT when the narration is READY, or was and is made once more because its recording was lost.',
+      'Cancels one of your narrations that is not READY, and refunds the points. Repeating it changes nothing. CONFLICT when the narration is READY, or was READY and is being made again because its recording was lost. FORBIDDEN for auditors.',
   })
   cancelAudio(
     @Ctx() context: Context,
-    @Arg('id', () => ID, { description: 'The narration.' }) id: string,
+    @Arg('id', () => ID, { description: 'The id of the narration.' }) id: string,
   ): Promise<CancelAudioPayload> {
     return cancelAudio(context.app, signedIn(context), id);
   }
 
-  @FieldResolver(() => AudioType, { description: 'The narration as it is now.' })
+  @FieldResolver(() => AudioType, { description: 'The narration in its current state.' })
   audio(
     @Root() { userId, audioId }: CancelAudioPayload,
     @Ctx() { loaders }: Context,
@@ -50,7 +50,8 @@ export class CancelAudioResolver {
 
   @FieldResolver(() => CreditTransactionType, {
     nullable: true,
-    description: 'The REFUND, the same when it is cancelled again.',
+    description:
+      'The REFUND movement. Cancelling again returns the same one. Null when there is none.',
   })
   async refund(
     @Root() { userId, audioId }: CancelAudioPayload,
@@ -59,7 +60,7 @@ export class CancelAudioResolver {
     return lastRefund((await loaders.audioTransactions.load(ledgerKey(userId, audioId))) ?? []);
   }
 
-  @FieldResolver(() => Int, { description: 'Points that can be spent afterwards.' })
+  @FieldResolver(() => Int, { description: 'Spendable points after the cancellation.' })
   async balance(
     @Root() { userId }: CancelAudioPayload,
     @Ctx() { loaders }: Context,

@@ -18,18 +18,18 @@ import { CreditTransactionType } from '../credits/credits.type.js';
 import { must } from '../loaders.js';
 import { AudioType } from './audio.type.js';
 
-@InputType('RefundAudioInput', { description: 'A narration whose points are to be given back.' })
+@InputType('RefundAudioInput', { description: 'The narration to refund, and the reason.' })
 class RefundAudioInput {
-  @Field(() => ID, { description: 'The narration.' })
+  @Field(() => ID, { description: 'The id of the narration.' })
   audioId!: string;
 
   @Field(() => String, {
-    description: 'Why, in words; stands in the history. 1 to 500 characters.',
+    description: 'The reason, which the history shows. 1 to 500 characters.',
   })
   reason!: string;
 }
 
-@ObjectType('RefundAudioPayload', { description: 'The narration and what was given back.' })
+@ObjectType('RefundAudioPayload', { description: 'The narration and its refund.' })
 export class RefundAudioPayload {
   userId!: string;
   audioId!: string;
@@ -40,17 +40,17 @@ export class RefundAudioPayload {
 export class RefundAudioResolver {
   @Mutation(() => RefundAudioPayload, {
     description:
-      'Gives back what a narration cost, as goodwill: the recording stays. Administrators only.',
+      'Refunds the points of a narration as goodwill. The recording is kept. Points that were already refunded are not refunded again. Administrators only.',
   })
   refundAudio(
     @Ctx() context: Context,
-    @Arg('input', () => RefundAudioInput, { description: 'The narration and why.' })
+    @Arg('input', () => RefundAudioInput, { description: 'The narration and the reason.' })
     input: RefundAudioInput,
   ): Promise<RefundAudioPayload> {
     return refundAudio(context.app, input, signedIn(context).userId);
   }
 
-  @FieldResolver(() => AudioType, { description: 'The narration as it is now.' })
+  @FieldResolver(() => AudioType, { description: 'The narration in its current state.' })
   audio(
     @Root() { userId, audioId }: RefundAudioPayload,
     @Ctx() { loaders }: Context,
@@ -60,7 +60,7 @@ export class RefundAudioResolver {
 
   @FieldResolver(() => CreditTransactionType, {
     nullable: true,
-    description: 'The REFUND; null when everything had been given back before.',
+    description: 'The REFUND movement. Null when all points had already been refunded.',
   })
   refund(
     @Root() { userId, seq }: RefundAudioPayload,

@@ -1,34 +1,37 @@
 import { Field, ID, InputType, Int, ObjectType } from 'type-graphql';
 import type { Quote, SynthesizeAudioInput } from '../../services/narrations/request-narration.js';
 
-@InputType('SynthesizeAudioInput', { description: 'What to narrate, and at which price at most.' })
+@InputType('SynthesizeAudioInput', {
+  description: 'The story and the voice of a narration, and the highest price.',
+})
 export class SynthesizeAudioInputType implements SynthesizeAudioInput {
-  @Field(() => ID, { description: 'A story of the library.' })
+  @Field(() => ID, { description: 'The id of a story in the library.' })
   storyId!: string;
 
   @Field(() => ID, {
     description:
-      'One of `voices`. Those that speak the language of the story are in `voices(language: …)`; others read it with an accent.',
+      'The id of a voice from `voices`. `voices(language: …)` lists the voices that speak the language of the story. Other voices read it with an accent.',
   })
   voiceId!: string;
 
   @Field(() => Int, {
     nullable: true,
-    description: 'Refuses instead of charging more points than this.',
+    description:
+      'The highest acceptable price in points, 0 to 2,147,483,647. A higher price is PRICE_CHANGED, and nothing is charged. No limit by default.',
   })
   maxCredits?: number | null;
 
   @Field(() => String, {
     nullable: true,
     description:
-      '1 to 255 visible ASCII characters. Asking again with the same key gives the first answer again.',
+      'The idempotency key, 1 to 255 visible ASCII characters. A repeated request with the same key returns the same narration and charge. IDEMPOTENCY_KEY_REUSED when the key was used for another request. None by default.',
   })
   idempotencyKey?: string | null;
 }
 
-@ObjectType('SynthesizeAudioPayload', { description: 'The narration and what it cost.' })
+@ObjectType('SynthesizeAudioPayload', { description: 'The narration and its charge.' })
 export class SynthesizeAudioPayload {
-  @Field(() => Int, { description: 'Points that can be spent afterwards.' })
+  @Field(() => Int, { description: 'Spendable points after the request.' })
   balance!: number;
 
   userId!: string;
@@ -36,33 +39,32 @@ export class SynthesizeAudioPayload {
   debitSeq!: number | null;
 }
 
-@ObjectType('QuotedAllocation', { description: 'How much one lot would pay.' })
+@ObjectType('QuotedAllocation', { description: 'The points that one lot would pay.' })
 export class QuotedAllocation {
-  @Field(() => Int, { description: 'Points.' })
+  @Field(() => Int, { description: 'The number of points.' })
   amount!: number;
 
   lotKey!: string;
 }
 
 @ObjectType('AudioQuote', {
-  description: 'What narrating would cost now and which lots would pay. Changes nothing.',
+  description: 'The current price of a narration, and the lots that would pay for it.',
 })
 export class AudioQuote implements Omit<Quote, 'existing'> {
-  @Field(() => Int, { description: 'The price, in points.' })
+  @Field(() => Int, { description: 'The price in points.' })
   requiredCredits!: number;
 
   @Field(() => Int, { description: 'Points that can be spent now.' })
   balance!: number;
 
-  @Field(() => Boolean, { description: 'Whether the balance is enough.' })
+  @Field(() => Boolean, { description: 'Whether the balance covers the price.' })
   affordable!: boolean;
 
-  @Field(() => Int, { description: 'Points missing; 0 when affordable.' })
+  @Field(() => Int, { description: 'The number of missing points. 0 when `affordable`.' })
   shortfall!: number;
 
   @Field(() => [QuotedAllocation], {
-    description:
-      'Which lots would pay, in the order in which they burn. Empty when not affordable.',
+    description: 'The lots that would pay, in spending order. Empty unless `affordable`.',
   })
   allocations!: readonly QuotedAllocation[];
 

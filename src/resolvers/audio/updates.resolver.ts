@@ -8,13 +8,13 @@ import { AudioType } from './audio.type.js';
 export class AudioUpdatesResolver {
   @Subscription(() => AudioType, {
     description:
-      'One of your narrations, each time its status or progress changes, beginning with its current state.',
+      'One of your narrations. The first event has its current state, and each further event the state after a change of `status` or `progress`. NOT_FOUND for any other id.',
     subscribe: ({ args, context }: { args: { id: string }; context: Context }) =>
       followAudio(context.app, subscriberOf(context), args.id),
   })
   audioUpdated(
     @Root() audio: AudioView,
-    @Arg('id', () => ID, { description: 'The narration.' }) _id: string,
+    @Arg('id', () => ID, { description: 'The id of the narration.' }) _id: string,
   ): AudioView {
     return audio;
   }

@@ -6,58 +6,74 @@ import { PageArgs } from '../paging.js';
 export class StoriesArgs extends PageArgs {
   @Field(() => String, {
     nullable: true,
-    description: 'Only stories in this language; `en` also finds `en-GB`.',
+    description: 'Only stories in this language, a BCP 47 tag. `en` also matches `en-GB`.',
   })
   language?: string | null;
 
   @Field(() => String, {
     nullable: true,
     description:
-      'Only stories whose title, author and description have all these words or parts of words, whatever their order, case and marks.',
+      'Only stories with all of these words in their title, author and description taken together. A word also matches a part of a longer word. Order, case and diacritics are ignored. Up to 200 characters.',
   })
   search?: string | null;
 }
 
 @ArgsType()
 export class StoryArgs {
-  @Field(() => ID, { nullable: true, description: 'Its id, or …' })
+  @Field(() => ID, {
+    nullable: true,
+    description: 'The id of the story. Give either `id` or `slug`.',
+  })
   id?: string | null;
 
-  @Field(() => String, { nullable: true, description: '… its slug: one of the two.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'The slug of the story. Give either `id` or `slug`.',
+  })
   slug?: string | null;
 }
 
-@InputType('StoryInput', { description: 'A story as an administrator writes it.' })
+@InputType('StoryInput', { description: 'The content and the properties of a story.' })
 export class StoryInputType implements StoryInput {
   @Field(() => String, {
     nullable: true,
     description:
-      'Lower-case letters, digits and hyphens. When absent: made from the title when created, kept when updated.',
+      'The name of the story in URLs: lower-case letters and digits between single hyphens, up to 100 characters. By default, `createStory` makes one from the title, and `updateStory` keeps the current one.',
   })
   slug?: string | null;
 
-  @Field(() => String, { description: 'One line, up to 200 characters.' })
+  @Field(() => String, { description: 'The title: one line of 1 to 200 characters.' })
   title!: string;
 
-  @Field(() => String, { description: 'One line, up to 200 characters.' })
+  @Field(() => String, { description: 'The author: one line of 1 to 200 characters.' })
   author!: string;
 
-  @Field(() => String, { description: 'BCP 47 tag, for example `en` or `pl`.' })
+  @Field(() => String, {
+    description: 'The language of the story, as a BCP 47 tag, for example `en` or `pl`.',
+  })
   language!: string;
 
-  @Field(() => String, { nullable: true, description: 'Up to 1,000 characters.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'A short description, up to 1,000 characters. None by default.',
+  })
   description?: string | null;
 
-  @Field(() => String, { description: 'The words, 1 to 200,000 code points. Kept in NFC.' })
+  @Field(() => String, {
+    description: 'The text of the story, 1 to 200,000 Unicode code points. It is stored in NFC.',
+  })
   content!: string;
 
-  @Field(() => String, { nullable: true, description: 'An http or https address.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'The http or https URL of a cover image, up to 2,000 characters. None by default.',
+  })
   coverUrl?: string | null;
 
   @Field(() => Boolean, {
     nullable: true,
     defaultValue: false,
-    description: 'Whether listeners can see it.',
+    description: 'Whether listeners can see the story. False by default.',
   })
   published?: boolean | null;
 }

@@ -32,7 +32,9 @@ import { StoryConnection, StoryType, VoiceType } from './story.type.js';
 
 @Resolver(() => StoryType)
 export class StoryResolver {
-  @Query(() => StoryConnection, { description: 'Published stories, in library order. Public.' })
+  @Query(() => StoryConnection, {
+    description: 'The published stories, in the order in which they were added. Public.',
+  })
   async stories(
     @Ctx() { app }: Context,
     @Args(() => StoriesArgs) args: StoriesArgs,
@@ -42,44 +44,48 @@ export class StoryResolver {
 
   @Query(() => StoryType, {
     nullable: true,
-    description: 'One story, by its id or its slug. Public.',
+    description:
+      'A published story, by id or slug. Public. NOT_FOUND when there is none. Administrators and auditors can also read unpublished stories.',
   })
   story(@Ctx() context: Context, @Args(() => StoryArgs) args: StoryArgs): Promise<Story> {
     const unpublished = seesEverybody(context.viewer);
     return findAsViewer(context, findStory(context.app, args, { unpublished }));
   }
 
-  @Query(() => [VoiceType], { description: 'The voices that can narrate. Public.' })
+  @Query(() => [VoiceType], {
+    description: 'The voices that are available for narrations. Public.',
+  })
   voices(
     @Ctx() { app }: Context,
     @Arg('language', () => String, {
       nullable: true,
-      description: 'Only voices that speak this language.',
+      description:
+        'Only voices that speak this language, a BCP 47 tag. `en` also matches `en-GB`, and `en-GB` also matches `en`.',
     })
     language?: string | null,
   ): Promise<Voice[]> {
     return listVoices(app, { language: language ?? null });
   }
 
-  @FieldResolver(() => String, { description: 'The words.' })
+  @FieldResolver(() => String, { description: 'The full text of the story.' })
   content(@Root() story: Story, @Ctx() { answerSize, loaders }: Context): Promise<string> {
     reserveCharacters(answerSize, story.characterCount);
     return must(loaders.contents.load(story.textHash));
   }
 
-  @FieldResolver(() => Int, { description: 'What narrating this story costs, in points.' })
+  @FieldResolver(() => Int, { description: 'The price of a narration of this story, in points.' })
   requiredCredits(@Root() story: Story, @Ctx() { app }: Context): number {
     return priceOfStory(app, story);
   }
 
   @FieldResolver(() => [AudioType], {
     description:
-      'Your own narrations of this story, newest first. Empty without an access token; one that is not valid is UNAUTHENTICATED.',
+      'Your own narrations of this story, newest first. Empty without an access token. UNAUTHENTICATED when the access token is invalid or expired.',
   })
   audio(
     @Root() story: Story,
     @Ctx() context: Context,
-    @Arg('voiceId', () => ID, { nullable: true, description: 'Only those in this voice.' })
+    @Arg('voiceId', () => ID, { nullable: true, description: 'Only narrations in this voice.' })
     voiceId?: string | null,
   ): Promise<AudioType[]> {
     const { storyAudios } = context.loaders;
@@ -96,12 +102,14 @@ export class StoryResolver {
 
   @Mutation(() => StoryType, {
     description:
-      'Replaces a story. Narrations made of the old text stay as they are. Administrators only.',
+      'Replaces a story. Existing narrations of the old text are unchanged. Administrators only.',
   })
   updateStory(
     @Ctx() context: Context,
-    @Arg('id', () => ID, { description: 'Which story.' }) id: string,
-    @Arg('input', () => StoryInputType, { description: 'The whole story as it should be.' })
+    @Arg('id', () => ID, { description: 'The id of the story.' }) id: string,
+    @Arg('input', () => StoryInputType, {
+      description: 'The complete story. Fields that are left out get their defaults.',
+    })
     input: StoryInputType,
   ): Promise<Story> {
     return updateStory(context.app, id, input, signedIn(context).userId);
@@ -109,11 +117,11 @@ export class StoryResolver {
 
   @Mutation(() => Boolean, {
     description:
-      'Takes a story out of the library. Narrations of it stay with those who paid. Administrators only.',
+      'Removes a story from the library. Users keep the narrations that they paid for. Returns true. Administrators only.',
   })
   async deleteStory(
     @Ctx() context: Context,
-    @Arg('id', () => ID, { description: 'Which story.' }) id: string,
+    @Arg('id', () => ID, { description: 'The id of the story.' }) id: string,
   ): Promise<boolean> {
     await deleteStory(context.app, id, signedIn(context).userId);
     return true;

@@ -5,43 +5,52 @@ import { Node } from '../node.js';
 
 @ObjectType('Story', {
   implements: Node,
-  description: 'A tale of the library, to read and to have narrated.',
+  description: 'A story in the library, to read and to have narrated.',
 })
 export class StoryType implements Story {
   id!: string;
 
   @Field(() => String, {
-    description: 'The name of the story in an address, unique in the library.',
+    description: 'The name of the story in URLs, unique in the library.',
   })
   slug!: string;
 
   @Field(() => String, { description: 'The title.' })
   title!: string;
 
-  @Field(() => String, { description: 'Who wrote it.' })
+  @Field(() => String, { description: 'The author.' })
   author!: string;
 
   @Field(() => String, {
-    description: 'The language it is written in, as a BCP 47 tag, for example `en` or `pl`.',
+    description: 'The language of the story, as a BCP 47 tag, for example `en` or `pl`.',
   })
   language!: string;
 
-  @Field(() => String, { nullable: true, description: 'A sentence or two for the library card.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'A short description. Null when there is none.',
+  })
   description!: string | null;
 
-  @Field(() => Int, { description: 'Unicode code points of the content: an emoji counts as one.' })
+  @Field(() => Int, {
+    description:
+      'The length of `content` in Unicode code points, which determines the price of a narration.',
+  })
   characterCount!: number;
 
-  @Field(() => String, { nullable: true, description: 'A picture; null when there is none.' })
+  @Field(() => String, {
+    nullable: true,
+    description: 'The URL of the cover image. Null when there is none.',
+  })
   coverUrl!: string | null;
 
-  @Field(() => Boolean, { description: 'Whether listeners can see it in the library.' })
+  @Field(() => Boolean, { description: 'Whether listeners can see the story in the library.' })
   published!: boolean;
 
-  @Field(() => Date, { description: 'When it came into the library.' })
+  @Field(() => Date, { description: 'When the story was added to the library.' })
   createdAt!: Date;
 
-  @Field(() => Date, { description: 'When it was last edited.' })
+  @Field(() => Date, { description: 'When the story was last edited.' })
   updatedAt!: Date;
 
   textHash!: string;
@@ -49,22 +58,23 @@ export class StoryType implements Story {
 
 export const StoryConnection = connectionOf('Story', () => StoryType);
 
-@ObjectType('Voice', { implements: Node, description: 'A voice that can narrate.' })
+@ObjectType('Voice', { implements: Node, description: 'A voice that can narrate stories.' })
 export class VoiceType {
   id!: string;
 
-  @Field(() => String, { description: 'What people call it.' })
+  @Field(() => String, { description: 'The display name of the voice.' })
   name!: string;
 
-  @Field(() => [String], { description: 'The languages it speaks, as BCP 47 tags.' })
+  @Field(() => [String], { description: 'The languages that the voice speaks, as BCP 47 tags.' })
   languages!: readonly string[];
 
   @Field(() => String, {
     nullable: true,
-    description: 'How it sounds, where the provider says so.',
+    description:
+      'The gender of the voice, `female` or `male`. Null when the speech provider does not state it.',
   })
   gender!: string | null;
 
-  @Field(() => String, { description: 'The speech engine behind it.' })
+  @Field(() => String, { description: 'The name of the speech provider.' })
   provider!: string;
 }
