@@ -71,7 +71,7 @@ export const CreditLotStatus = declare('CreditLotStatus', 'The current status of
 
 export const CreditTransactionType = declare(
   'CreditTransactionType',
-  'The type of a movement of points.',
+  'The type of a transaction.',
   {
     GRANT: 'Points were granted as a new lot.',
     DEBIT: 'Points were spent on a narration.',

@@ -8,7 +8,7 @@ export class NodeResolver {
   @Query(() => Node, {
     nullable: true,
     description:
-      'The object with this id, if it is public or your own. Administrators and auditors can also read all users, movements, audit entries, proposals and unpublished stories. A device that is signed out can be read until its record is deleted. NOT_FOUND for any other id.',
+      'The object with this id, if it is public or your own. Administrators and auditors can also read all users, transactions, audit entries, proposals and unpublished stories. A device that is signed out can be read until its record is deleted. NOT_FOUND for any other id.',
   })
   node(
     @Ctx() context: Context,

@@ -105,7 +105,7 @@ const ABOUT = {
     'Stories, and narrations of them that cost Story Points. Sign in with `login`, and send the access token in the header `Authorization: Bearer <token>`. `quoteAudio` returns the price of a narration, and `synthesizeAudio` requests it. docs/api.md has what a schema cannot express, above all error codes and limits.',
   query: 'The operations that read data.',
   mutation:
-    'The operations that change data. The mutations of a request run one after the other, in their order. Each is committed completely or not at all, except those that work in batches, such as bulk grants and maintenance tasks.',
+    'The operations that change data. The mutations of a request run one after the other, in their order. Each is committed completely or not at all, except those that work in batches, such as bulk grants and maintenance tasks. If a mutation fails, those before it stay committed.',
   subscription:
     'The operations that follow changes, as server-sent events: send `Accept: text/event-stream`. The first event has the current state. A subscription ends when the session ends.',
 };

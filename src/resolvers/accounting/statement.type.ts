@@ -3,7 +3,7 @@ import type { CreditStatement } from '../../services/accounting/statement.js';
 
 @ObjectType('CreditStatement', {
   description:
-    'Your points in one month (UTC). The period begins after the first instant of the month, and ends at the first instant of the next month, or now for the current month. opening + the amounts of all movements − lapsedUnbooked = closing.',
+    'Your points in one month (UTC). The period begins after the first instant of the month, and ends at the first instant of the next month, or now for the current month. opening + the amounts of all `movements` − lapsedUnbooked = closing.',
 })
 export class CreditStatementType implements Omit<CreditStatement, 'headHash'> {
   @Field(() => String, { description: 'The month, as YYYY-MM, for example 2026-10.' })
@@ -26,7 +26,7 @@ export class CreditStatementType implements Omit<CreditStatement, 'headHash'> {
 
   @Field(() => Int, {
     description:
-      'The number of points that expired in the month, but whose EXPIRY is not in `movements` because it has not been recorded yet. A job records expiries every five minutes, so that this is 0 a few minutes after the month ends.',
+      'The number of points that expired in the month, but whose EXPIRY is not in `movements` because it has not been recorded yet. A job records expiries every five minutes, so this is 0 a few minutes after the month ends.',
   })
   lapsedUnbooked!: number;
 

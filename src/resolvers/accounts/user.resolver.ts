@@ -148,7 +148,7 @@ export class UserResolver {
   }
 
   @FieldResolver(() => CreditTransactionConnection, {
-    description: 'All movements of the user’s points, newest first.',
+    description: 'All transactions of the user’s points, newest first.',
   })
   async creditHistory(
     @Root() user: UserView,

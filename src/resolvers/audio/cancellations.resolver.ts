@@ -51,7 +51,7 @@ export class CancelAudioResolver {
   @FieldResolver(() => CreditTransactionType, {
     nullable: true,
     description:
-      'The REFUND movement. Cancelling again returns the same one. Null when there is none.',
+      'The REFUND transaction. Cancelling again returns the same one. Null when there is none.',
   })
   async refund(
     @Root() { userId, audioId }: CancelAudioPayload,

@@ -60,7 +60,7 @@ export class RefundAudioResolver {
 
   @FieldResolver(() => CreditTransactionType, {
     nullable: true,
-    description: 'The REFUND movement. Null when all points had already been refunded.',
+    description: 'The REFUND transaction. Null when all points had already been refunded.',
   })
   refund(
     @Root() { userId, seq }: RefundAudioPayload,

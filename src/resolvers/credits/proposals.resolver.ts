@@ -82,7 +82,7 @@ export class ProposalResolver {
 
   @Mutation(() => ProposalDecisionPayload, {
     description:
-      'Approves another administrator’s proposal, and carries out the proposed mutation with its original idempotency key. If the mutation is refused, its error is returned, and the proposal stays pending. CONFLICT if the proposal was declined or has lapsed, if its proposer is no longer an active administrator, or if the allowance has changed since the proposal. FORBIDDEN for the proposer. Idempotent: a repeated request keeps the first decision, and finishes a bulk grant that was interrupted. Administrators only.',
+      'Approves another administrator’s proposal, and carries out the proposed mutation with its original idempotency key. If the mutation is refused, its error is returned, and the proposal stays pending; only BUSY can also mean that a bulk grant is approved, and that a job grants the rest. CONFLICT if the proposal was declined or has lapsed, if its proposer is no longer an active administrator, or if the allowance has changed since the proposal. FORBIDDEN for the proposer. Idempotent: a repeated request keeps the first decision, and finishes a bulk grant that was interrupted. Administrators only.',
   })
   approveProposal(
     @Ctx() context: Context,
