@@ -193,7 +193,7 @@ test('a proxy that is believed may have as many connections as there are', async
   });
   const many = Array.from({ length: 30 }, () => open(ALIVE, { at }));
   let answered = 0;
-  for (const socket of many) socket.once('data', () => (answered += 1));
+  for (const socket of many) socket.once('data', () => (answered += 1)).resume();
   await until('all are answered', () => answered === 30);
   expect(many.every(({ destroyed }) => !destroyed)).toBe(true);
   expect((await fetch(`${at}/healthz`)).status).toBe(200);
