@@ -228,7 +228,8 @@ test(
       ...(PATH === undefined ? {} : { path: PATH }),
     });
     if (PATH === undefined) {
-      expect(sent).toBeGreaterThanOrEqual(RUNS);
+      // Their number is random: the mean is about RUNS × 16 / 14, and this is five standard deviations below it.
+      expect(sent).toBeGreaterThanOrEqual(RUNS * 0.75);
       // Chance leaves out some that seldom succeed, with all fields of their payloads, and more so in a short run.
       const missing = fieldsOf(schema).filter((field) => !answered.has(field));
       expect(missing.length > MISSING_MAX ? missing : []).toEqual([]);
