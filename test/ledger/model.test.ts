@@ -136,7 +136,7 @@ const round = fc.record({
   task: fc.option(fc.constantFrom('EXPIRE_CREDITS' as const, 'GRANT_MONTHLY_CREDITS' as const), {
     freq: 3,
   }),
-  order: fc.option(orderArbitrary, { freq: 3 }),
+  orders: fc.array(orderArbitrary, { maxLength: 3 }),
   waves: fc.array(fc.array(command, { minLength: ACCOUNTS, maxLength: ACCOUNTS }), {
     minLength: WAVES,
     maxLength: WAVES,
@@ -470,10 +470,10 @@ test('random commands come to what the model comes to, whatever the order and th
     fc.array(round, { minLength: ROUNDS, maxLength: ROUNDS }),
     async (rounds) => {
       const pairs = await newPairs();
-      for (const [index, { halfHours, task, order, waves }] of rounds.entries()) {
+      for (const [index, { halfHours, task, orders: asked, waves }] of rounds.entries()) {
         if (halfHours > 0) await moveClockBy(halfHours);
         if (task !== null) await runTask(pairs, task);
-        if (order !== null) await carryOut(order, pairs);
+        for (const order of asked) await carryOut(order, pairs);
         for (const wave of waves) {
           const moves = pairs.map((pair, index) =>
             step(pair, wave[index] ?? { kind: 'debit', price: 1 }),
