@@ -221,7 +221,7 @@ test('a proof that is signed with another key, or with one of access tokens, is 
     new CompactSign(payload).setProtectedHeader({ alg: 'EdDSA', typ, kid }).sign(privateKey);
   const statement = await sign('talebank-anchor+jwt');
   const lines = withProof(() => ({ statement, key: { ...publicJwk, kid } }));
-  // By itself it is a proof of somebody.
+  // Alone, it proves the history of some account.
   expect((await verified(lines)).stdout).toContain(`by the key ${kid}`);
   const ours = await fileOf('ours.json', JSON.stringify(proofOf(proved).key));
   // In a set, a key of access tokens has another name.

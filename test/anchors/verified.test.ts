@@ -392,7 +392,7 @@ test('a key that was kept outside decides, whatever the database says', async ()
   const alone = await fileOf('key.json', JSON.stringify(publicJwk));
   const set = await fileOf('jwks.json', JSON.stringify({ keys: [...tokenKeys, ...published] }));
   for (const path of [alone, set]) expect((await verify(file, '--key', path)).code).toBe(0);
-  // Whoever has the database can put a key of their own into it.
+  // An attacker who can write to the database can add a key of their own.
   const { privateKey } = await generateKeyPair('EdDSA', { extractable: true });
   const by = await exportJWK(privateKey);
   const { d: _other, ...forged } = by;

@@ -19,10 +19,9 @@ import {
   UpdateProfile,
   Users,
 } from '../support/operations.js';
-import { administrator, newListener, newStory, type Person } from '../support/people.js';
+import { administrator, newListener, newStory, PASSWORD, type Person } from '../support/people.js';
 import { ADMIN, startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
 
-const PASSWORD = 'a good password';
 /** Half of the time for which a process believes what it knows, if no notice tells it of a change. */
 const WITHIN_MS = 30_000;
 
@@ -131,7 +130,7 @@ test.each<[what: string, sql: string, told: (token: string) => Promise<unknown>]
   }),
 );
 
-test('what is told while nobody can hear holds nevertheless', async () => {
+test('a change holds even while no process can receive notices', async () => {
   // No connection for notices opens while this is there.
   await talebank.database.sql(`
     CREATE FUNCTION refuse_notices() RETURNS event_trigger LANGUAGE plpgsql AS $$
@@ -232,7 +231,7 @@ test('nobody stays signed in with a password that was changed at the same moment
   expect(both).toBeGreaterThan(0);
 });
 
-test('whoever is suspended is refused everywhere, and let in again when reinstated', async () => {
+test('a suspended user is refused everywhere, and is let in again when reinstated', async () => {
   const person = await newListener(url);
   const { id: userId, email, token } = person;
   expect(await standing(other.url, token)).toBe(userId);
@@ -260,7 +259,7 @@ test('whoever is suspended is refused everywhere, and let in again when reinstat
   ]);
 });
 
-/** Both processes come to let somebody read what administrators and auditors read, or not to. */
+/** Waits until both processes let this user read what administrators and auditors read, or refuse it with `said`. */
 const seesEverywhere = async (token: string, said?: 'FORBIDDEN'): Promise<unknown> =>
   Promise.all(
     [url, other.url].map((at) => {

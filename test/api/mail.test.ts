@@ -16,10 +16,9 @@ import {
   ResetPassword,
   VerifyEmail,
 } from '../support/operations.js';
-import { newListener, type Person } from '../support/people.js';
+import { newListener, PASSWORD, type Person } from '../support/people.js';
 import { startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
 
-const PASSWORD = 'a good password';
 const VERIFY = /^Confirm/;
 const RESET = /^Choose a new/;
 

@@ -29,6 +29,7 @@ import {
   narrate,
   newListener,
   newStory,
+  PASSWORD,
   type Person,
 } from '../support/people.js';
 import { ADMIN, startTalebank, type Talebank } from '../support/talebank.js';
@@ -53,7 +54,6 @@ type Data = Record<string, unknown>;
 type Field = GraphQLField<unknown, unknown>;
 type Kind = 'query' | 'mutation' | 'subscription';
 
-const PASSWORD = 'a good password';
 const REASON = 'For the matrix';
 const NEVER = '00000000-0000-7000-8000-000000000000';
 

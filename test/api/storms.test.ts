@@ -5,11 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { execute, send } from '../support/client.js';
 import { Login, Refresh } from '../support/operations.js';
-import { newListener, type Person } from '../support/people.js';
+import { newListener, PASSWORD, type Person } from '../support/people.js';
 import { startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
 import { expectBelow, timeOf } from '../support/measure.js';
-
-const PASSWORD = 'a good password';
 
 let talebank: Talebank;
 let url: string;

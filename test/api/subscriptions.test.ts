@@ -7,7 +7,7 @@ import { openTestApp } from '../support/app.js';
 import { ask, send } from '../support/client.js';
 import { grant } from '../support/commands.js';
 import { follow, followTyped, stopFollowing, type Following } from '../support/events.js';
-import { until } from '../support/faults.js';
+import { holdNarrations, until } from '../support/faults.js';
 import {
   AudioUpdated,
   CreditsUpdated,
@@ -51,28 +51,12 @@ const credits = (person: Person): Promise<Following<CreditsUpdatedSubscription>>
 const balances = ({ events }: Following<CreditsUpdatedSubscription>): (number | undefined)[] =>
   events.map(({ data }) => data?.creditsUpdated.balance);
 
-/** Lets no narration begin that is ordered from now on. @returns what lets them begin */
-async function holdNarrations(): Promise<() => Promise<unknown>> {
-  await talebank.database.sql(`
-    CREATE FUNCTION hold_narration() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-      IF NEW.name = 'synthesize-audio' THEN NEW.start_after := now() + interval '1 hour'; END IF;
-      RETURN NEW;
-    END $$;
-    CREATE TRIGGER hold_narration BEFORE INSERT ON pgboss.job FOR EACH ROW EXECUTE FUNCTION hold_narration()`);
-  return () =>
-    talebank.database.sql(`
-      DROP TRIGGER hold_narration ON pgboss.job;
-      DROP FUNCTION hold_narration;
-      UPDATE pgboss.job SET start_after = now() WHERE name = 'synthesize-audio' AND state = 'created'`);
-}
-
 test('a narration is followed to its end, from another process than the one that makes it', async () => {
   const person = await newListener(url);
   await grantTo(url, admin, person, { amount: 20 });
   // So long that it is told of more than once in between on a fast machine, too.
   const story = await newStory(url, admin, { length: 20_000 });
-  const begin = await holdNarrations();
+  const begin = await holdNarrations(talebank.database);
   const { audioId } = await narrate(elsewhere.url, person, story.id, voiceId);
   const following = await followTyped(url, AudioUpdated, { id: audioId }, person.token);
   await until('it is followed', () => following.events.length > 0);
@@ -470,7 +454,7 @@ test('one person has only so many, and everybody else has theirs', async () => {
   expect([await read(), await read()]).toEqual([200, 429]);
   // Listening to what is being made counts as well.
   const story = await newStory(url, admin, { length: 2000 });
-  const begin = await holdNarrations();
+  const begin = await holdNarrations(talebank.database);
   const { audioId } = await narrate(server.url, greedy, story.id, voiceId);
   const query = `{ audio(id: "${audioId}") { streamUrl } }`;
   const { data } = await send<{ audio: { streamUrl: string } }>(server.url, query, {}, greedy);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ask, execute } from '../support/client.js';
 import { MID_MONTH } from '../support/cluster.js';
-import { until } from '../support/faults.js';
+import { holdNarrations, until } from '../support/faults.js';
 import {
   BulkGrant,
   CancelAudio,
@@ -21,8 +21,9 @@ import {
   narrate,
   newListener,
   newStory,
-  waitForAudio,
+  PASSWORD,
   type Person,
+  waitForAudio,
 } from '../support/people.js';
 import { startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
 
@@ -31,7 +32,6 @@ import { startTalebank, type ServerProcess, type Talebank } from '../support/tal
  * process, with the command that made it, and the counters of all processes come to what the rows say.
  */
 const DAY_MS = 86_400_000;
-const PASSWORD = 'a good password';
 
 let talebank: Talebank;
 let url: string;
@@ -131,22 +131,6 @@ async function seenOf({ id }: Pick<Person, 'id'>): Promise<string[]> {
 const confirm = ({ id }: Person): Promise<unknown> =>
   talebank.database.sql('UPDATE users SET email_verified_at = now() WHERE id = $1', [id]);
 
-/** No worker begins what is asked for until what is returned is called. */
-async function holdNarrations(): Promise<() => Promise<unknown>> {
-  const { database } = talebank;
-  await database.sql(`
-    CREATE FUNCTION hold_narrations() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-      NEW.start_after := now() + interval '1 hour';
-      RETURN NEW;
-    END $$;
-    CREATE TRIGGER hold_narrations BEFORE INSERT ON pgboss.job FOR EACH ROW
-      WHEN (NEW.name = 'synthesize-audio') EXECUTE FUNCTION hold_narrations()`);
-  return () =>
-    database.sql(
-      'DROP TRIGGER hold_narrations ON pgboss.job; DROP FUNCTION hold_narrations() CASCADE',
-    );
-}
-
 const CAUSES: readonly [
   cause: string,
   work: () => Promise<Pick<Person, 'id'>>,
@@ -216,7 +200,7 @@ const CAUSES: readonly [
     async () => {
       const person = await newListener(url);
       const story = await newStory(url, admin, { length: 9000 });
-      const letGo = await holdNarrations();
+      const letGo = await holdNarrations(talebank.database);
       const { audioId } = await narrate(url, person, story.id, voiceId);
       await ask(url, CancelAudio, { id: audioId }, person.token);
       await letGo();

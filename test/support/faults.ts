@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { TestDatabase } from './cluster.js';
 
 /** Long, because it costs nothing when all is well, and a slow machine may stand still for many seconds. */
 export const PATIENCE_MS = 120_000;
@@ -31,4 +32,23 @@ export function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** Keeps narrations that are ordered from now on from being begun. @returns what lets them begin */
+export async function holdNarrations({
+  sql,
+}: Pick<TestDatabase, 'sql'>): Promise<() => Promise<unknown>> {
+  await sql(`
+    CREATE FUNCTION hold_narration() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      NEW.start_after := now() + interval '1 hour';
+      RETURN NEW;
+    END $$;
+    CREATE TRIGGER hold_narration BEFORE INSERT ON pgboss.job FOR EACH ROW
+      WHEN (NEW.name = 'synthesize-audio') EXECUTE FUNCTION hold_narration()`);
+  return () =>
+    sql(`
+      DROP TRIGGER hold_narration ON pgboss.job;
+      DROP FUNCTION hold_narration;
+      UPDATE pgboss.job SET start_after = now() WHERE name = 'synthesize-audio' AND state = 'created'`);
 }

@@ -105,7 +105,7 @@ export interface Expected {
 }
 
 /**
- * Checks what an earlier start, or somebody else, has left. A mode that is only too open for reading, or that of a
+ * Checks what an earlier start, or another program, has left. A mode that is only too open for reading, or that of a
  * new mount, is set to what it must be. A symbolic link of this account or of root is followed, and what it leads to is checked.
  * @returns the mode that was found; null when there is nothing
  * @throws StartError when it belongs to another user, or when other users may have written to it
