@@ -7,6 +7,7 @@ export const LIMITS = [
   'resend',
   'mailedTokens',
   'synthesize',
+  'listening',
   'creditReads',
   'adminWrites',
   'deleteAccount',

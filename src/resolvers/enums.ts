@@ -50,6 +50,24 @@ export const AudioStatus = declare('AudioStatus', 'The status of a narration.', 
   CANCELLED: 'Cancelled on request. The points were refunded.',
 });
 
+export const AudioFailureCode = declare(
+  'AudioFailureCode',
+  'The cause of a failure. More causes may be added.',
+  {
+    SPEECH_UNAVAILABLE: 'The speech provider could not be reached, or did not answer in time.',
+    SPEECH_REFUSED: 'The speech provider cannot speak this text in this voice.',
+    NOTHING_TO_SPEAK: 'The text has no words.',
+    STORAGE: 'The recording could not be stored.',
+    INTERNAL: 'Any other cause.',
+  },
+);
+
+export const StoryState = declare('StoryState', 'Where a story is in its life.', {
+  DRAFT: 'Not published. Only administrators and auditors can see it.',
+  PUBLISHED: 'In the library.',
+  REMOVED: 'Deleted. Users keep the narrations that they paid for.',
+});
+
 export const CreditSource = declare(
   'CreditSource',
   'The source of points. The default spending order is EVENT, MONTHLY, REFERRAL, ADD_ON, FREE. The order of a lot is its `CreditLot.priority`.',

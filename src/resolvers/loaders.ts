@@ -12,9 +12,12 @@ import {
   transactionsByKey,
   type TransactionView,
 } from '../services/credits/credits.js';
+import { bookmarksByKey } from '../services/listening/bookmarks.js';
+import { favouritesByKey } from '../services/listening/favourites.js';
+import { listeningsByKey } from '../services/listening/listening.js';
 import { audiosByKey, audiosByStory } from '../services/narrations/audios.js';
 import { sessionsByKey } from '../services/sessions/devices.js';
-import { contentsByHash, storiesById } from '../services/stories/stories.js';
+import { contentsByHash, storiesById, textLengthsByHash } from '../services/stories/stories.js';
 import { voicesById } from '../services/stories/voices.js';
 
 /** Bounds the statement that a batch becomes. */
@@ -41,12 +44,16 @@ export function createLoaders(app: App) {
     users: loaderOf(app, usersById),
     stories: loaderOf(app, storiesById),
     contents: loaderOf(app, contentsByHash),
+    textLengths: loaderOf(app, textLengthsByHash),
     voices: loaderOf(app, voicesById),
     recipients: loaderOf(app, recipientsByProposal),
     // The keys of these are `ledgerKey(userId, …)`.
     sessions: loaderOf(app, sessionsByKey),
     audios: loaderOf(app, audiosByKey),
     storyAudios: loaderOf(app, audiosByStory),
+    listenings: loaderOf(app, listeningsByKey),
+    bookmarks: loaderOf(app, bookmarksByKey),
+    favourites: loaderOf(app, favouritesByKey),
     lots: loaderOf(app, lotsByKey),
     transactions: loaderOf(app, transactionsByKey),
     allocations: loaderOf(app, allocationsByKey),

@@ -15,6 +15,7 @@ import {
   SynthesizeAudioPayloadResolver,
 } from './audio/audio.resolver.js';
 import { CancelAudioResolver } from './audio/cancellations.resolver.js';
+import { NarratedTextResolver } from './audio/narrated.resolver.js';
 import { AudioUpdatesResolver } from './audio/updates.resolver.js';
 import { RefundAudioResolver } from './audio/refunds.resolver.js';
 import { BulkGrantResolver } from './credits/bulk-grants.resolver.js';
@@ -32,6 +33,11 @@ import { RevokeCreditLotResolver } from './credits/revocations.resolver.js';
 import { JobQueueResolver } from './operations/job-queues.resolver.js';
 import { audits } from './accounts/audits.js';
 import { limits, limitsOfAnswers } from './limits.js';
+import { AudioBookmarksResolver, BookmarkResolver } from './listening/bookmarks.resolver.js';
+import { FavouriteResolver } from './listening/favourites.resolver.js';
+import { AudioListeningResolver, ListeningResolver } from './listening/listening.resolver.js';
+import { ChangesResolver } from './live/changes.resolver.js';
+import { SettingsResolver } from './settings/settings.resolver.js';
 import { MaintenanceResolver } from './operations/maintenance.resolver.js';
 import { NodeResolver } from './node.resolver.js';
 import { refuseLongEnumValues } from './documents/enum-values.js';
@@ -64,6 +70,14 @@ export function buildTypes(): GraphQLSchema {
       RevokeCreditLotResolver,
       ProposalResolver,
       AudioUpdatesResolver,
+      NarratedTextResolver,
+      AudioListeningResolver,
+      ListeningResolver,
+      BookmarkResolver,
+      AudioBookmarksResolver,
+      FavouriteResolver,
+      ChangesResolver,
+      SettingsResolver,
       CancelAudioResolver,
       RefundAudioResolver,
       ReportsResolver,

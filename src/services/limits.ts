@@ -11,10 +11,11 @@ export interface Counted {
 }
 
 /**
- * These limits let requests pass while counting fails, because they only protect reads and actions of administrators.
+ * These limits let requests pass while counting fails, because they only protect reads, actions of administrators and
+ * small writes.
  * The others refuse requests, because passwords could otherwise be guessed meanwhile.
  */
-const UNCOUNTED_ALLOWED: readonly Limit[] = ['creditReads', 'adminWrites'];
+const UNCOUNTED_ALLOWED: readonly Limit[] = ['creditReads', 'adminWrites', 'listening'];
 
 /** The result of counting several requests at once. */
 export interface Tally {

@@ -141,11 +141,14 @@ export const email = z
     if (fault !== null) context.addIssue({ code: 'custom', message: fault });
   });
 
+/** In Unicode code points. */
+export const PASSWORD_LENGTH_MIN = 8;
+
 /** The rule for all passwords, including those of the configuration. */
-export const passwordText = writing(8, 256).refine(
+export const passwordText = writing(PASSWORD_LENGTH_MIN, 256).refine(
   (value) => {
     const count = countCodePoints(value);
-    return count >= 8 && count <= 256;
+    return count >= PASSWORD_LENGTH_MIN && count <= 256;
   },
   { error: 'must be 8 to 256 characters', abort: true },
 );

@@ -78,7 +78,12 @@ async function makeAsked(count: number): Promise<Asked[]> {
       await grant(app, userId, { amount: 10 });
       const asked = { userId, storyId: randomUUID(), key: randomUUID() };
       const { audioId } = await narrate({ ...asked, key: randomUUID() });
-      await failNarration(app, { userId, audioId, attempt: 1 }, 'A test', null);
+      await failNarration(
+        app,
+        { userId, audioId, attempt: 1 },
+        { reason: 'A test', code: 'INTERNAL' },
+        null,
+      );
       return asked;
     }),
   );

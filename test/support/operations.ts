@@ -832,3 +832,33 @@ export const DeclineProposal = graphql(`
     }
   }
 `);
+
+export const ReportListening = graphql(`
+  mutation ReportListening($input: ListeningInput!) {
+    reportListening(input: $input) {
+      positionMs
+      finished
+      rate
+      updatedAt
+      device {
+        deviceName
+      }
+    }
+  }
+`);
+
+export const AddBookmark = graphql(`
+  mutation AddBookmark($audioId: ID!, $positionMs: Int!, $note: String) {
+    addBookmark(audioId: $audioId, positionMs: $positionMs, note: $note) {
+      id
+    }
+  }
+`);
+
+export const SetFavourite = graphql(`
+  mutation SetFavourite($storyId: ID!, $favourite: Boolean!) {
+    setFavourite(storyId: $storyId, favourite: $favourite) {
+      favourite
+    }
+  }
+`);

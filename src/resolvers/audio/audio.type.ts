@@ -41,6 +41,7 @@ export class AudioType implements AudioView {
   storyId!: string;
   voiceId!: string;
   textHash!: string;
+  failureCode!: string | null;
   renditionHash!: string | null;
   durationMs!: number | null;
   lengthBytes!: number | null;

@@ -15,6 +15,7 @@ const LIST_LENGTH = 3;
 const LIST_LENGTHS: Readonly<Record<string, number>> = {
   'Query.voices': 100,
   'User.sessions': 100,
+  'Settings.languages': 100,
   'GrantProposal.recipients': 100,
 };
 

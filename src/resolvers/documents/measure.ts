@@ -48,9 +48,11 @@ const NOTHING: Measure = {
   characters: 0,
 };
 /** Expensive leaf fields. The bound of the cost allows the texts of one page of stories. */
-const HEAVY: Readonly<Record<string, number>> = { 'Story.content': 90 };
+const HEAVY: Readonly<Record<string, number>> = { 'Story.content': 90, 'Audio.content': 90 };
 /** How long a leaf may be: the longest text that is accepted for it, or enough for an id, a date or a name. */
 const LENGTHS: Readonly<Record<string, number>> = {
+  'Audio.content': 200_000,
+  'Bookmark.note': 500,
   'Story.content': 200_000,
   'Story.coverUrl': 2000,
   'Story.description': 1000,

@@ -1,5 +1,6 @@
 import { Field, Int, ObjectType } from 'type-graphql';
 import type { Story } from '../../services/stories/stories.js';
+import { StoryState } from '../enums.js';
 import { connectionOf } from '../paging.js';
 import { Node } from '../node.js';
 
@@ -46,6 +47,11 @@ export class StoryType implements Story {
 
   @Field(() => Boolean, { description: 'Whether listeners can see the story in the library.' })
   published!: boolean;
+
+  @Field(() => StoryState, {
+    description: 'Whether the story is a draft, is published, or was deleted.',
+  })
+  state!: Story['state'];
 
   @Field(() => Date, { description: 'When the story was added to the library.' })
   createdAt!: Date;

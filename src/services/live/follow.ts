@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '../../app.js';
 import { readCreditsVersion } from '../credits/credits.sql.js';
-import { findAudio, type AudioView } from '../narrations/audios.js';
+import { findAudio, versionOf, type AudioView } from '../narrations/audios.js';
 import { countAgainstLimit } from '../limits.js';
 import { requireSession, type Viewer } from '../sessions/viewer.js';
 import { topics, type Follower } from './followers.js';
@@ -22,7 +22,7 @@ interface State<Value> {
 }
 
 /** At most ten events a second for each subscription. Changes in between are combined. */
-const BETWEEN_MS = 100;
+export const BETWEEN_MS = 100;
 
 /**
  * One of the viewer's narrations, first in its present state and then whenever its status or progress changes.
@@ -36,8 +36,7 @@ export function followAudio(
   const { userId } = subscriber.viewer;
   return follow(app, subscriber, topics.audio(userId, audioId), async () => {
     const value = await findAudio(app, userId, audioId);
-    const version = `${value.status} ${String(value.progress)} ${value.updatedAt.toISOString()}`;
-    return { value, version, goodForMs: Infinity };
+    return { value, version: versionOf(value), goodForMs: Infinity };
   });
 }
 
@@ -69,7 +68,7 @@ async function follow<Value>(
   const follower = app.followers.follow(viewer.userId, [topic, standing]);
   signal.addEventListener('abort', follower.stop, { once: true });
   try {
-    return tellStates(app, viewer, follower, { topic, read, first: await read() });
+    return tellStates(app, viewer, follower, { read, first: await read() });
   } catch (error) {
     follower.stop();
     throw error;
@@ -80,7 +79,7 @@ async function* tellStates<Value>(
   app: App,
   viewer: Viewer,
   follower: Follower,
-  { topic, read, first }: { topic: string; read: () => Promise<State<Value>>; first: State<Value> },
+  { read, first }: { read: () => Promise<State<Value>>; first: State<Value> },
 ): AsyncGenerator<Value> {
   try {
     let told = '';
@@ -90,7 +89,7 @@ async function* tellStates<Value>(
       told = state.version;
       await sleep(BETWEEN_MS);
       const goodUntil = performance.now() + state.goodForMs - BETWEEN_MS;
-      if (!(await waitForChange(app, viewer, follower, { topic, goodUntil }))) return;
+      if ((await waitForTopics(app, viewer, follower, goodUntil)) === null) return;
     }
   } finally {
     follower.stop();
@@ -98,20 +97,25 @@ async function* tellStates<Value>(
 }
 
 /**
- * @returns whether there may be a new state; false when the subscription has ended. @throws when the session has ended
+ * Waits until something that is followed has changed, or until `goodUntil`, a time of `performance.now()`. Changes of
+ * the session are checked, and not returned.
+ * @returns the topics that have changed, none after `goodUntil`; null when the subscription has ended
+ * @throws when the session has ended
  */
-async function waitForChange(
+export async function waitForTopics(
   app: App,
   viewer: Viewer,
   follower: Follower,
-  { topic, goodUntil }: { topic: string; goodUntil: number },
-): Promise<boolean> {
-  for (let changed = false; ;) {
+  goodUntil: number,
+): Promise<ReadonlySet<string> | null> {
+  const standing = topics.standing(viewer.userId);
+  for (let changed: ReadonlySet<string> | undefined; ;) {
     // The session is checked before each event. This needs no query unless a change was noticed.
     const { endsInMs } = await requireSession(app, viewer);
-    if (changed) return true;
+    if (changed !== undefined) return changed;
     const heard = await follower.changes(Math.min(endsInMs, goodUntil - performance.now()));
-    if (heard === null) return false;
-    changed = heard.has(topic) || performance.now() >= goodUntil;
+    if (heard === null) return null;
+    const others = new Set([...heard].filter((topic) => topic !== standing));
+    if (others.size > 0 || performance.now() >= goodUntil) changed = others;
   }
 }

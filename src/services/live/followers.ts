@@ -5,12 +5,21 @@ import type { Listener } from '../../infra/notices.js';
 export const LIVE_CHANNEL = 'talebank_live';
 
 /**
- * The topics. The database's triggers write the first two, and `standing` is a user's sessions, role and suspension.
+ * The topics. The database's triggers write the first two. `audios` are all narrations of a user, and `standing` is a
+ * user's sessions, role and suspension.
  */
 export const topics = {
   audio: (userId: string, audioId: string): string => `audio ${userId} ${audioId}`,
   credits: (userId: string): string => `credits ${userId}`,
+  audios: (userId: string): string => `audios ${userId}`,
   standing: (userId: string): string => `standing ${userId}`,
+  /** The narration that a topic is about, and its user. Null for a topic of something else. */
+  audioOf: (topic: string): { userId: string; audioId: string } | null => {
+    const [kind, userId, audioId] = topic.split(' ');
+    return kind === 'audio' && userId !== undefined && audioId !== undefined
+      ? { userId, audioId }
+      : null;
+  },
 };
 
 /** A client that waits for changes. Changes between two calls are kept, each topic once. */
@@ -62,6 +71,10 @@ export function createFollowers(mostOfOne: number): Followers {
 
   const tell = (topic: string): void => {
     for (const hear of byTopic.get(topic) ?? []) hear(topic);
+    // Those who follow all narrations of a user hear which one has changed.
+    const audio = topics.audioOf(topic);
+    if (audio === null) return;
+    for (const hear of byTopic.get(topics.audios(audio.userId)) ?? []) hear(topic);
   };
 
   function follow(whose: string, wanted: readonly string[]): Follower {

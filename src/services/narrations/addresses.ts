@@ -38,11 +38,19 @@ export async function signedUrl(
  * @param about the title, which names the file when it is saved
  */
 export function signed(app: App, path: string, key: string, { title }: { title: string }): string {
-  const expires = String(Math.floor(Date.now() / 1000) + app.config.tokens.urlTtlSeconds);
+  const expires = String(expiryOf(app));
   const name = fileNameOf(title);
   const signature = sign(app, { key, expires, name }).toString('base64url');
   return `${app.publicUrl()}${path}?expires=${expires}&name=${encodeURIComponent(name)}&signature=${signature}`;
 }
+
+/** Until when the addresses of a narration are valid that are signed now. Null when it has none. */
+export const addressesExpireAt = (app: App, { status }: Pick<AudioView, 'status'>): Date | null =>
+  status === 'FAILED' || status === 'CANCELLED' ? null : new Date(expiryOf(app) * 1000);
+
+/** In seconds since 1970. */
+const expiryOf = ({ config }: App): number =>
+  Math.floor(Date.now() / 1000) + config.tokens.urlTtlSeconds;
 
 /** The path of signed addresses of narrations that are being made. */
 export const STREAMS_PATH = '/streams';

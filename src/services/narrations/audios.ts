@@ -4,6 +4,7 @@ import { notFound } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
 import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../../domain/paging.js';
 import { ledgerKey, splitLedgerKey } from '../credits/credits.js';
+import type { AudioFailureCode } from './failure-code.js';
 import type { AudioStatus, NarrationKey } from './narrations.sql.js';
 
 export type { AudioStatus };
@@ -22,6 +23,8 @@ export interface AudioView {
   readonly durationMs: number | null;
   readonly lengthBytes: number | null;
   readonly failureReason: string | null;
+  /** An AudioFailureCode. Null for narrations that failed before there were codes. */
+  readonly failureCode: string | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
   readonly readyAt: Date | null;
@@ -59,6 +62,20 @@ export async function findAudio(app: App, userId: string, id: string): Promise<A
   if (audio === null) throw notFound('audio');
   return audio;
 }
+
+/** The user's narrations that are being made, oldest first. A user has few, because each one costs points. */
+export const audiosUnderWay = (app: App, userId: string): Promise<AudioView[]> =>
+  app.db.audio.findMany({
+    where: { userId, status: { in: ['QUEUED', 'PROCESSING'] } },
+    orderBy: { id: 'asc' },
+    take: UNDER_WAY_MAX,
+  });
+
+const UNDER_WAY_MAX = 100;
+
+/** Changes whenever what clients follow changes. */
+export const versionOf = ({ status, progress, updatedAt }: AudioView): string =>
+  `${status} ${String(progress)} ${updatedAt.toISOString()}`;
 
 /** The user's narration of a text in a voice, in any state. */
 export function findNarration(app: App, key: NarrationKey): Promise<AudioView | null> {
@@ -117,6 +134,22 @@ export async function audiosOfStory(
     viewer === null ? [] : ((await loader.load(ledgerKey(viewer.userId, story.id))) ?? []);
   return voiceId === null ? audios : audios.filter((audio) => audio.voiceId === voiceId);
 }
+
+/**
+ * The narration of a story to show on its card: the newest READY one of the present text, or else the newest.
+ * @param audios newest first
+ */
+export const currentOf = (
+  audios: readonly AudioView[],
+  { textHash }: { textHash: string },
+): AudioView | null =>
+  audios.find((audio) => audio.status === 'READY' && audio.textHash === textHash) ??
+  audios[0] ??
+  null;
+
+/** Why it failed, for programs. Null unless FAILED. */
+export const failureCode = ({ status, failureCode: code }: AudioView): AudioFailureCode | null =>
+  status === 'FAILED' ? ((code as AudioFailureCode | null) ?? 'INTERNAL') : null;
 
 /** The playing time in seconds. Null unless READY. */
 export const durationSeconds = ({ status, durationMs }: AudioView): number | null =>

@@ -1,4 +1,5 @@
 import { Prisma, type Tx } from '../../infra/db.js';
+import type { AudioFailureCode } from './failure-code.js';
 
 export type AudioStatus = 'QUEUED' | 'PROCESSING' | 'READY' | 'FAILED' | 'CANCELLED';
 
@@ -110,7 +111,7 @@ export async function writeNarrations(
       "textHash" text, "voiceId" text, attempt int, "jobId" uuid, "debitSeq" int, now timestamptz)
     ON CONFLICT (user_id, story_id, text_hash, voice_id) DO UPDATE
     SET status = 'QUEUED', attempt = excluded.attempt, job_id = excluded.job_id,
-        debit_seq = excluded.debit_seq, progress = 0, failure_reason = NULL,
+        debit_seq = excluded.debit_seq, progress = 0, failure_reason = NULL, failure_code = NULL,
         updated_at = excluded.updated_at`;
 }
 
@@ -139,6 +140,8 @@ export type Ending =
       readonly status: 'FAILED';
       /** Shown to users. */
       readonly reason: string;
+      /** Null for the code of the last try. */
+      readonly code: AudioFailureCode | null;
     }
   | { readonly status: 'CANCELLED' };
 
@@ -153,9 +156,10 @@ export async function writeEnding(
   job: { userId: string; audioId: string; attempt: number; claim?: number },
   ending: Ending,
 ): Promise<number | undefined> {
-  const reason = ending.status === 'FAILED' ? ending.reason : null;
+  const { reason, code } = ending.status === 'FAILED' ? ending : { reason: null, code: null };
   const [row] = await tx.$queryRaw<{ debitSeq: number }[]>`
     UPDATE audios SET status = ${ending.status}::audio_status, failure_reason = ${reason},
+      failure_code = ${code === null ? Prisma.sql`failure_code` : Prisma.sql`${code}`},
       claim = claim + 1, remade = false, updated_at = ledger_now()
     WHERE user_id = ${job.userId}::uuid AND id = ${job.audioId}::uuid AND attempt = ${job.attempt}
       AND status IN ('QUEUED', 'PROCESSING')

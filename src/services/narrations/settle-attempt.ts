@@ -10,6 +10,9 @@ import { postRefunds, type RefundOutcome, type RefundRequest } from '../ledger/r
 import { failAudioQueue, type NarrationJob } from '../queues.js';
 import { writeEnding, type Ending } from './narrations.sql.js';
 
+/** Why an attempt failed. */
+export type Failure = Omit<Extract<Ending, { status: 'FAILED' }>, 'status'>;
+
 /** The job that is completed in the same transaction. */
 interface SettledJob {
   readonly queueName: string;
@@ -19,17 +22,16 @@ interface SettledJob {
 /**
  * Marks an attempt FAILED and refunds it, in one commit with the end of the job. Idempotent, because an attempt that is
  * settled already is not changed. With `claim`, it does so only while that claim is valid.
- * @param reason the failure reason that users see
  * @param job null when another delivery has the job; that delivery will find the attempt settled
  * @returns whether there was an attempt to settle
  */
 export function failNarration(
   app: App,
   attempt: NarrationJob & { readonly claim?: number },
-  reason: string,
+  { reason, code }: Failure,
   job: SettledJob | null,
 ): Promise<boolean> {
-  const ending = { status: 'FAILED', reason } as const;
+  const ending = { status: 'FAILED', reason, code } as const;
   return endAttempt(app, attempt, ending, async (tx) => {
     const debitSeq = await writeEnding(tx, attempt, ending);
     if (job !== null) await app.queue.complete(tx, job.queueName, job.delivery);
@@ -37,8 +39,11 @@ export function failNarration(
   });
 }
 
-/** The failure reason when nothing more specific is known. */
-export const COULD_NOT_BE_MADE = 'The recording could not be made.';
+/** The failure when nothing more specific is known. It keeps the code of the last try. */
+export const COULD_NOT_BE_MADE: Failure = {
+  reason: 'The recording could not be made.',
+  code: null,
+};
 
 /** Settles an attempt whose job has used up its retries. @throws when it should be tried again */
 export async function failGivenUp(app: App, delivery: Delivery<NarrationJob>): Promise<void> {

@@ -107,6 +107,23 @@ export async function isOfLiveSession(
   return rows.length > 0;
 }
 
+/**
+ * The device that the newest refresh token of a live session belongs to. Indexes: refresh_tokens_pkey, sessions_pkey,
+ * users_pkey.
+ */
+export async function readDeviceOfToken(
+  db: Reader,
+  token: { userId: string; hash: Uint8Array<ArrayBuffer> },
+): Promise<(Omit<SessionState, 'endsInMs'> & { sessionId: string }) | undefined> {
+  const [row] = await db.$queryRaw<[Omit<SessionState, 'endsInMs'> & { sessionId: string }]>`
+    SELECT s.id AS "sessionId", u.role::text, u.suspended_at IS NOT NULL AS suspended
+    FROM refresh_tokens t JOIN sessions s ON s.user_id = t.user_id AND s.id = t.session_id
+    JOIN users u ON u.id = s.user_id
+    WHERE t.user_id = ${token.userId}::uuid AND t.hash = ${token.hash} AND t.replaced_at IS NULL
+      AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp()`;
+  return row;
+}
+
 export interface SessionState {
   readonly role: UserView['role'];
   readonly suspended: boolean;

@@ -2,6 +2,9 @@ import type { Window } from '../../domain/paging.js';
 import { Prisma, type Reader, type Tx } from '../../infra/db.js';
 import { containing, mentioning, WALKED_ROWS } from '../search/search.sql.js';
 
+/** DRAFT before it is published, and REMOVED after it was deleted. */
+export type StoryState = 'DRAFT' | 'PUBLISHED' | 'REMOVED';
+
 /** A story without its text, which is read only on demand. */
 export interface Story {
   readonly id: string;
@@ -17,12 +20,14 @@ export interface Story {
   readonly characterCount: number;
   readonly createdAt: Date;
   readonly updatedAt: Date;
+  readonly state: StoryState;
 }
 
 const STORIES = Prisma.sql`
   SELECT s.id, s.slug, s.title, s.author, s.language, s.description, s.cover_url AS "coverUrl", s.published,
          s.text_hash AS "textHash", t.character_count AS "characterCount", s.created_at AS "createdAt",
-         s.updated_at AS "updatedAt"
+         s.updated_at AS "updatedAt",
+         CASE WHEN s.deleted_at IS NOT NULL THEN 'REMOVED' WHEN s.published THEN 'PUBLISHED' ELSE 'DRAFT' END AS state
   FROM stories s JOIN story_texts t ON t.hash = s.text_hash`;
 
 /** `en` matches en and en-GB; `en-GB` matches only itself. */

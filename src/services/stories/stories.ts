@@ -24,9 +24,10 @@ import {
   readStories,
   readStory,
   type Story,
+  type StoryState,
 } from './stories.sql.js';
 
-export type { Story };
+export type { Story, StoryState };
 
 const cursors = cursorsOf('stories', z.uuid());
 
@@ -77,6 +78,18 @@ export async function contentsByHash(
 ): Promise<Map<string, string>> {
   const rows = await app.db.storyText.findMany({ where: { hash: { in: [...hashes] } } });
   return new Map(rows.map(({ hash, content }) => [hash, content]));
+}
+
+/** The lengths of texts in Unicode code points, by their hash. */
+export async function textLengthsByHash(
+  app: App,
+  hashes: readonly string[],
+): Promise<Map<string, number>> {
+  const rows = await app.db.storyText.findMany({
+    where: { hash: { in: [...hashes] } },
+    select: { hash: true, characterCount: true },
+  });
+  return new Map(rows.map(({ hash, characterCount }) => [hash, characterCount]));
 }
 
 export interface StoryInput {

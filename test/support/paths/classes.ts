@@ -17,7 +17,7 @@ const edge: Rows = { self: 'cursor node' };
 /** Every field of every object type, by the name of the type. */
 const CLASSES: Readonly<Record<string, Rows>> = {
   Audio: {
-    self: 'byteSize captionsUrl createdAt creditsCharged durationSeconds failureReason id progress readyAt status story streamUrl transactions updatedAt url voice',
+    self: 'addressesExpireAt bookmarks byteSize captionsUrl content createdAt creditsCharged durationSeconds failureCode failureReason id listening outdated progress readyAt status story streamUrl transactions updatedAt url voice',
   },
   AudioConnection: connection,
   AudioEdge: edge,
@@ -28,6 +28,7 @@ const CLASSES: Readonly<Record<string, Rows>> = {
   AuthPayload: {
     viewer: 'accessToken accessTokenExpiresAt refreshToken refreshTokenExpiresAt session user',
   },
+  Bookmark: { self: 'audio createdAt id note positionMs' },
   BulkGrantPayload: { admin: 'dryRun granted points replayed skipped' },
   BulkGrantSkip: { admin: 'reason row' },
   CancelAudioPayload: { viewer: 'audio balance refund' },
@@ -74,6 +75,8 @@ const CLASSES: Readonly<Record<string, Rows>> = {
     admin:
       'accounts checkedAt checkedSecondsAgo checks fullyCheckedSecondsAgo isChecking isFull ok transactions transactionsRead unfinishedBulkGrants unfinishedBulkRevocations',
   },
+  LanguageCount: { public: 'language stories' },
+  Listening: { self: 'device finished positionMs rate updatedAt' },
   MaintenanceResult: { admin: 'changed durationMs processed task' },
   PageInfo: { self: 'endCursor hasNextPage hasPreviousPage startCursor' },
   ProposalDecisionPayload: { admin: 'proposal replayed' },
@@ -85,10 +88,13 @@ const CLASSES: Readonly<Record<string, Rows>> = {
   },
   RevokeCreditLotPayload: { admin: 'lot replayed transaction' },
   Session: { self: 'createdAt current deviceName expiresAt id ipAddress lastUsedAt userAgent' },
+  Settings: {
+    public: 'languages passwordMinLength purchases unitLabel unitSize welcomePoints',
+  },
   Story: {
     public:
-      'author characterCount content coverUrl createdAt description id language published requiredCredits slug title updatedAt',
-    viewer: 'audio',
+      'author characterCount content coverUrl createdAt description id language published requiredCredits slug state title updatedAt favourite',
+    viewer: 'audio currentAudio',
   },
   StoryConnection: { public: 'edges nodes pageInfo' },
   StoryEdge: { public: 'cursor node' },

@@ -21,6 +21,7 @@ export async function ownersOf({ talebank: { database } }: World): Promise<Owner
     SELECT id::text, id::text AS owner FROM users
     UNION ALL SELECT id::text, user_id::text FROM sessions
     UNION ALL SELECT id::text, user_id::text FROM audios
+    UNION ALL SELECT id::text, user_id::text FROM bookmarks
     UNION ALL SELECT id::text, user_id::text FROM credit_lots
     UNION ALL SELECT id::text, user_id::text FROM credit_transactions
     UNION ALL SELECT id::text, '${ADMINISTRATORS}' FROM audit_entries

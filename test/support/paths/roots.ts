@@ -148,6 +148,8 @@ function queries(world: World): Root[] {
       { storyId: freshStoryId, voiceId },
       { label: 'Query.quoteAudio of a story that was never narrated' },
     ),
+    root('Query.continueListening', 'viewer', signedIn('value'), { first: 6 }, { hopsMax: 2 }),
+    root('Query.settings', 'public', everyone('value')),
     root('Query.creditLots', 'viewer', signedIn('value'), { first: 6 }),
     root('Query.creditHistory', 'viewer', signedIn('value'), { first: 6 }),
     root('Query.creditStatement', 'viewer', signedIn('value'), { month: now.slice(0, 7) }),
@@ -250,6 +252,22 @@ function mutations(world: World): Root[] {
         short,
       ),
     ]),
+    ...ofBoth((owner) => [
+      root(
+        'Mutation.reportListening',
+        'viewer',
+        ownerAlone(owner),
+        { input: { audioId: things[owner].Audio, positionMs: 0, at: '2020-01-01T00:00:00Z' } },
+        { hopsMax: 1 },
+      ),
+    ]),
+    root(
+      'Mutation.setFavourite',
+      'viewer',
+      signedIn('value'),
+      { storyId, favourite: true },
+      { hopsMax: 1 },
+    ),
     root(
       'Mutation.grantCredits',
       'admin',
@@ -329,8 +347,10 @@ function mutations(world: World): Root[] {
 
 /** Root fields that are not asked for, because another one gives the same payload without harm. */
 export const SAME_AS: Readonly<Record<string, string>> = {
+  'Mutation.addBookmark': 'Query.audio',
   'Mutation.changePassword': 'Mutation.login',
   'Mutation.refreshSession': 'Mutation.login',
+  'Subscription.changes': 'Subscription.audioUpdated',
 };
 
 /** Queries and subscriptions first: what they show is not to change while they are asked. */

@@ -25,6 +25,7 @@ const ROWS = `
   UNION ALL SELECT user_id, jsonb_build_object('id', id, 'amount', amount, 'balance', balance_after, 'reason', reason,
     'key', idempotency_key, 'hash', encode(hash, 'hex')) FROM credit_transactions
   UNION ALL SELECT user_id, jsonb_build_object('id', id, 'job', job_id) FROM audios
+  UNION ALL SELECT user_id, jsonb_build_object('id', id, 'note', note) FROM bookmarks
   UNION ALL SELECT NULL, jsonb_build_object('id', id) FROM audit_entries
   UNION ALL SELECT NULL, jsonb_build_object('id', id, 'key', idempotency_key, 'reason', reason,
     'decision', decision_reason) FROM grant_proposals

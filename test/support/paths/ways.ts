@@ -110,6 +110,7 @@ const DOCUMENT_MAX = {
 /** Lists without pages that the server counts as longer than three. */
 const LIST_LENGTHS: Readonly<Record<string, number>> = {
   sessions: 100,
+  languages: 100,
   voices: 100,
   recipients: 100,
 };
@@ -117,6 +118,7 @@ const LEAF_COSTS: Readonly<Record<string, number>> = { content: 90 };
 const LEAF_CHARACTERS: Readonly<Record<string, number>> = {
   content: 200_000,
   coverUrl: 2000,
+  note: 500,
   description: 1000,
 };
 

@@ -1,5 +1,15 @@
 import { ask, execute } from '../client.js';
-import { CancelAudio, Login, Narrate, RefundAudio, Register, SuspendUser } from '../operations.js';
+import {
+  AddBookmark,
+  CancelAudio,
+  Login,
+  Narrate,
+  RefundAudio,
+  Register,
+  ReportListening,
+  SetFavourite,
+  SuspendUser,
+} from '../operations.js';
 import {
   administrator,
   englishVoice,
@@ -139,6 +149,11 @@ async function thingsOf(
   const { url, database } = talebank;
   await narrate(talebank, person, kept, voiceId);
   const Audio = await narrate(talebank, person, refunded, voiceId);
+  const at = database.ledgerTime().toISOString();
+  await ask(url, ReportListening, { input: { audioId: Audio, positionMs: 1, at } }, person.token);
+  const note = `A note of ${person.email}`;
+  await ask(url, AddBookmark, { audioId: Audio, positionMs: 1, note }, person.token);
+  await ask(url, SetFavourite, { storyId: kept, favourite: true }, person.token);
   const reason = `A reason of ${person.email}`;
   await ask(url, RefundAudio, { input: { audioId: Audio, reason } }, admin.token);
   const { me } = await ask(url, SignedInDevices, {}, person.token);

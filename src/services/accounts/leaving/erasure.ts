@@ -30,6 +30,8 @@ export async function eraseAccount(
 /** @returns the number of rows that it processed; the step is repeated until that is 0 */
 type Step = (app: App, userId: string) => Promise<number>;
 
+const ACCOUNT_DELETED = { reason: 'The account was deleted.', code: 'INTERNAL' } as const;
+
 const stopNarrations: Step = async (app, userId) => {
   const underWay = await app.db.audio.findMany({
     where: { userId, status: { in: ['QUEUED', 'PROCESSING'] } },
@@ -37,7 +39,7 @@ const stopNarrations: Step = async (app, userId) => {
     take: AT_ONCE,
   });
   for (const { id: audioId, attempt } of underWay)
-    await failNarration(app, { userId, audioId, attempt }, 'The account was deleted.', null);
+    await failNarration(app, { userId, audioId, attempt }, ACCOUNT_DELETED, null);
   return underWay.length;
 };
 
@@ -91,9 +93,10 @@ const eraseRecordings: Step = async (app, userId) => {
   return used.length;
 };
 
-/** Deletes narrations that never became a recording. */
+/** Deletes narrations that never became a recording, and the favourites. Positions and bookmarks go with narrations. */
 const eraseNarrations: Step = async (app, userId) => {
   await app.db.audioRequest.deleteMany({ where: { userId } });
+  await app.db.favourite.deleteMany({ where: { userId } });
   const { count } = await app.db.audio.deleteMany({ where: { userId } });
   return count;
 };

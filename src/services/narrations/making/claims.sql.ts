@@ -1,4 +1,5 @@
 import { Prisma, type Tx } from '../../../infra/db.js';
+import type { AudioFailureCode } from '../failure-code.js';
 import type { Script } from './plan.js';
 
 export interface ClaimRow extends Script {
@@ -58,6 +59,17 @@ export async function writeProgress(
   return written === 1;
 }
 
+/**
+ * Keeps why a try failed, for the case that no other try follows. Does nothing when the claim is not valid any more.
+ * Index: audios_pkey.
+ */
+export const writeFailureCode = (
+  tx: Pick<Tx, '$executeRaw'>,
+  claim: Claim,
+  code: AudioFailureCode,
+): Promise<number> =>
+  tx.$executeRaw`UPDATE audios SET failure_code = ${code} WHERE ${heldBy(claim)}`;
+
 export interface FinishedRendition {
   readonly hash: string;
   readonly durationMs: number;
@@ -77,7 +89,7 @@ export async function writeReady(
       ON CONFLICT (hash) DO UPDATE SET duration_ms = excluded.duration_ms, length_bytes = excluded.length_bytes
     )
     UPDATE audios SET status = 'READY', progress = 1, rendition_hash = ${rendition.hash},
-      duration_ms = ${rendition.durationMs}, length_bytes = ${rendition.lengthBytes},
+      duration_ms = ${rendition.durationMs}, length_bytes = ${rendition.lengthBytes}, failure_code = NULL,
       ready_at = ledger_now(), updated_at = ledger_now()
     WHERE ${heldBy(claim)}`;
   return written === 1;

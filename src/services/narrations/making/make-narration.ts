@@ -5,10 +5,12 @@ import type { Delivery } from '../../../infra/queue.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
 import type { NarrationJob } from '../../queues.js';
 import { isStored } from '../files.js';
+import { failureCodeOf } from '../failure-code.js';
 import { failNarration } from '../settle-attempt.js';
 import { assemble, type Assembled } from './assemble.js';
 import {
   claimNarration,
+  writeFailureCode,
   writeProgress,
   writeReady,
   type Claim,
@@ -69,11 +71,15 @@ async function giveUp(app: App, job: Job, task: ClaimRow, error: unknown): Promi
   }
   const { retryCount } = job;
   app.log.warn({ userId, audioId, attempt, retryCount, err: error }, 'a try to narrate failed');
-  if (!(error instanceof SpeechError) || !error.permanent) throw error;
+  const code = failureCodeOf(error);
+  if (!(error instanceof SpeechError) || !error.permanent) {
+    await writeFailureCode(app.db, { userId, audioId, claim: task.claim }, code);
+    throw error;
+  }
   await failNarration(
     app,
     { ...job.payload, claim: task.claim },
-    'This text cannot be spoken in this voice.',
+    { reason: 'This text cannot be spoken in this voice.', code },
     { queueName: app.synthesizeAudio.name, delivery: job },
   );
 }

@@ -1,0 +1,25 @@
+import { createUnionType, Resolver, Root, Subscription } from 'type-graphql';
+import { followChanges, type Change } from '../../services/live/changes.js';
+import { AudioType } from '../audio/audio.type.js';
+import { subscriberOf, type Context } from '../context.js';
+import { CreditsType } from '../credits/credits.type.js';
+
+const ChangeType = createUnionType({
+  name: 'Change',
+  description: 'Something of yours that has changed, in its new state.',
+  types: () => [AudioType, CreditsType] as const,
+  resolveType: (change) => ('kind' in change && change.kind === 'Audio' ? 'Audio' : 'Credits'),
+});
+
+@Resolver()
+export class ChangesResolver {
+  @Subscription(() => ChangeType, {
+    description:
+      'Everything that changes for you in one stream, because browsers open few connections to a server: your narrations when their `status` or `progress` changes, and your points. The first events are your points and the narrations that are being made. At most ten times a second.',
+    subscribe: ({ context }: { context: Context }) =>
+      followChanges(context.app, subscriberOf(context)),
+  })
+  changes(@Root() change: Change): Change {
+    return change;
+  }
+}

@@ -1,0 +1,55 @@
+import { Ctx, Field, FieldResolver, Int, ObjectType, Query, Resolver } from 'type-graphql';
+import {
+  listLanguages,
+  settingsOf,
+  type LanguageCount,
+  type Settings,
+} from '../../services/settings/settings.js';
+import type { Context } from '../context.js';
+
+@ObjectType('LanguageCount', { description: 'A language of the library.' })
+export class LanguageCountType implements LanguageCount {
+  @Field(() => String, { description: 'A BCP 47 tag, for example `en` or `pl`.' })
+  language!: string;
+
+  @Field(() => Int, { description: 'The number of published stories in this language.' })
+  stories!: number;
+}
+
+@ObjectType('Settings', { description: 'What a client must know before a user signs in.' })
+export class SettingsType implements Settings {
+  @Field(() => String, { description: 'What points are called, for example `Story Points`.' })
+  unitLabel!: string;
+
+  @Field(() => Int, {
+    description: 'The number of Unicode code points that one point pays for.',
+  })
+  unitSize!: number;
+
+  @Field(() => Int, { description: 'The points for signing up. 0 when there are none.' })
+  welcomePoints!: number;
+
+  @Field(() => Int, { description: 'The least length of a password, in Unicode code points.' })
+  passwordMinLength!: number;
+
+  @Field(() => Boolean, { description: 'Whether points can be bought.' })
+  purchases!: boolean;
+}
+
+@Resolver(() => SettingsType)
+export class SettingsResolver {
+  @Query(() => SettingsType, {
+    description: 'What a client must know before a user signs in. Public.',
+  })
+  settings(@Ctx() { app }: Context): Settings {
+    return settingsOf(app);
+  }
+
+  @FieldResolver(() => [LanguageCountType], {
+    description:
+      'The languages of the published stories, those with most stories first. At most 100.',
+  })
+  languages(@Ctx() { app }: Context): Promise<LanguageCount[]> {
+    return listLanguages(app);
+  }
+}

@@ -1,0 +1,14 @@
+import type { Reader } from '../../infra/db.js';
+
+/** A language of the library, as a BCP 47 tag, and the number of its published stories. */
+export interface LanguageCount {
+  readonly language: string;
+  readonly stories: number;
+}
+
+/** The languages of published stories, those with most stories first. Index: stories_published_language. */
+export const readLanguages = (db: Reader, limit: number): Promise<LanguageCount[]> =>
+  db.$queryRaw<LanguageCount[]>`
+    SELECT language, count(*)::int AS stories FROM stories
+    WHERE published AND deleted_at IS NULL
+    GROUP BY language ORDER BY count(*) DESC, language LIMIT ${limit}`;

@@ -1,0 +1,30 @@
+import type { App } from '../../app.js';
+import { PASSWORD_LENGTH_MIN } from '../validation.js';
+import { readLanguages, type LanguageCount } from './settings.sql.js';
+
+export type { LanguageCount };
+
+/** What a client must know before a user signs in. */
+export interface Settings {
+  readonly unitLabel: string;
+  /** Code points that one point pays for. */
+  readonly unitSize: number;
+  readonly welcomePoints: number;
+  readonly passwordMinLength: number;
+  readonly purchases: boolean;
+}
+
+export const settingsOf = ({ config }: Pick<App, 'config'>): Settings => ({
+  unitLabel: config.credits.unitLabel,
+  unitSize: config.credits.unitSize,
+  welcomePoints: config.credits.initial,
+  passwordMinLength: PASSWORD_LENGTH_MIN,
+  purchases: false,
+});
+
+/** The list is returned without pages, so it is bounded. */
+export const LANGUAGES_MAX = 100;
+
+/** The languages of the library, those with most stories first. */
+export const listLanguages = ({ db }: Pick<App, 'db'>): Promise<LanguageCount[]> =>
+  readLanguages(db, LANGUAGES_MAX);
