@@ -83,6 +83,8 @@ export interface Config {
     readonly unitLabel: string;
     /** Code points that one point pays for. */
     readonly unitSize: number;
+    /** Clients say that points run low when the balance is below this. */
+    readonly lowBelow: number;
     /** Lower burns first. */
     readonly priorityOf: Readonly<Record<CreditSource, number>>;
     /** Points for signing up. */
@@ -160,6 +162,7 @@ export function readConfig(environment: Environment): Config {
     credits: {
       unitLabel: env.CREDITS_UNIT_LABEL,
       unitSize: env.CREDITS_UNIT_SIZE,
+      lowBelow: env.CREDITS_LOW_BELOW,
       priorityOf: priorityOf(env.CREDIT_SOURCE_PRIORITY),
       initial: env.INITIAL_CREDITS,
       monthly: env.MONTHLY_CREDITS,

@@ -50,6 +50,7 @@ export const variables = z.object({
   INTROSPECTION: flag.optional(),
   CREDITS_UNIT_LABEL: z.string().max(40, '1 to 40 characters').default('Story Points'),
   CREDITS_UNIT_SIZE: wholeNumber(1, 1_000_000).default(1000),
+  CREDITS_LOW_BELOW: wholeNumber(0, 1_000_000).default(3),
   CREDIT_SOURCE_PRIORITY: priorities.default([...CREDIT_SOURCES]),
   INITIAL_CREDITS: wholeNumber(0, 1_000_000).default(10),
   MONTHLY_CREDITS: wholeNumber(0, 1_000_000).default(0),

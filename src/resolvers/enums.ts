@@ -62,6 +62,12 @@ export const AudioFailureCode = declare(
   },
 );
 
+export const Bucket = declare('Bucket', 'A length of time (UTC).', {
+  DAY: 'A day.',
+  WEEK: 'A week, which begins on Monday.',
+  MONTH: 'A month.',
+});
+
 export const StoryState = declare('StoryState', 'Where a story is in its life.', {
   DRAFT: 'Not published. Only administrators and auditors can see it.',
   PUBLISHED: 'In the library.',

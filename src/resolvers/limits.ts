@@ -12,7 +12,7 @@ export const limitsOfAnswers: IMiddleware = { Mutation: creditReadsInAnswer };
 export const limits: IMiddleware = {
   Query: { creditLots: creditReads, creditHistory: creditReads, creditStatement: creditReads },
   User: { credits: creditReads, creditLots: creditReads, creditHistory: creditReads },
-  Credits: { balanceAt: creditReads },
+  Credits: { balanceAt: creditReads, series: creditReads },
   Mutation: {
     login: limited(address('login')),
     register: limited(address('register')),

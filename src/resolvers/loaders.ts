@@ -16,6 +16,7 @@ import { bookmarksByKey } from '../services/listening/bookmarks.js';
 import { favouritesByKey } from '../services/listening/favourites.js';
 import { listeningsByKey } from '../services/listening/listening.js';
 import { audiosByKey, audiosByStory } from '../services/narrations/audios.js';
+import { lastTransactionsByUser } from '../services/credits/past/series.js';
 import { sessionsByKey } from '../services/sessions/devices.js';
 import { contentsByHash, storiesById, textLengthsByHash } from '../services/stories/stories.js';
 import { voicesById } from '../services/stories/voices.js';
@@ -59,6 +60,7 @@ export function createLoaders(app: App) {
     allocations: loaderOf(app, allocationsByKey),
     audioTransactions: loaderOf(app, audioTransactionsByKey),
     balances: loaderOf(app, balancesBySource),
+    lastTransactions: loaderOf(app, lastTransactionsByUser),
     // The keys are `readKey(read)`: each read of a request is noted once.
     reads: loaderOf(app, recordReads),
   };

@@ -29,6 +29,7 @@ import { CreditsUpdatesResolver } from './credits/updates.resolver.js';
 import { GrantCreditsResolver } from './credits/grants.resolver.js';
 import { ProposalResolver } from './credits/proposals.resolver.js';
 import { ReportsResolver } from './credits/reports.resolver.js';
+import { WalletResolver } from './credits/wallet.resolver.js';
 import { RevokeCreditLotResolver } from './credits/revocations.resolver.js';
 import { JobQueueResolver } from './operations/job-queues.resolver.js';
 import { audits } from './accounts/audits.js';
@@ -61,6 +62,7 @@ export function buildTypes(): GraphQLSchema {
       AudioQuoteResolver,
       QuotedAllocationResolver,
       CreditsResolver,
+      WalletResolver,
       CreditLotResolver,
       CreditTransactionResolver,
       CreditAllocationResolver,

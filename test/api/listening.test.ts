@@ -83,6 +83,16 @@ const StoryOfMine = graphql(`
   }
 `);
 
+interface WalletAnswer {
+  me: {
+    credits: {
+      lowBelow: number;
+      lastTransaction: { type: string; amount: number; reason: string };
+      series: { at: string; balance: number }[];
+    };
+  };
+}
+
 let talebank: Talebank;
 let url: string;
 let admin: Person;
@@ -415,6 +425,52 @@ test('a client learns without signing in what it must know', async () => {
   expect(languages.find(({ language }) => language === 'en')?.stories).toBe(expected?.count);
   const counts = languages.map(({ stories }) => stories);
   expect(counts).toEqual([...counts].sort((a, b) => b - a));
+});
+
+test('a wallet has the balance over time, and the newest transaction', async () => {
+  const person = await newListener(url);
+  await grantTo(url, admin, person, { amount: 5, reason: 'A present' });
+  const wallet = (from: string, to: string, bucket: string): Promise<Answer<WalletAnswer>> =>
+    send<WalletAnswer>(
+      url,
+      `query ($from: DateTime!, $to: DateTime!, $bucket: Bucket!) {
+        me { credits { lowBelow lastTransaction { type amount reason } series(from: $from, to: $to, bucket: $bucket) { at balance } } }
+      }`,
+      { from, to, bucket },
+      { token: person.token },
+    );
+  const seriesOf = async (from: string, to: string, bucket: string): Promise<string[]> =>
+    (await wallet(from, to, bucket)).data?.me.credits.series.map(({ at }) => at) ?? [];
+  // 2026-02-25 was a Wednesday.
+  expect(await seriesOf('2026-02-25T12:00:00Z', '2026-03-03T00:00:00Z', 'WEEK')).toEqual([
+    '2026-02-25T12:00:00.000Z',
+    '2026-03-02T00:00:00.000Z',
+    '2026-03-03T00:00:00.000Z',
+  ]);
+  expect(await seriesOf('2026-02-27T00:00:00Z', '2026-03-01T00:00:00Z', 'DAY')).toEqual([
+    '2026-02-27T00:00:00.000Z',
+    '2026-02-28T00:00:00.000Z',
+    '2026-03-01T00:00:00.000Z',
+  ]);
+  expect(await seriesOf('2025-11-15T00:00:00Z', '2026-01-15T00:00:00Z', 'MONTH')).toEqual([
+    '2025-11-15T00:00:00.000Z',
+    '2025-12-01T00:00:00.000Z',
+    '2026-01-01T00:00:00.000Z',
+    '2026-01-15T00:00:00.000Z',
+  ]);
+  const now = talebank.database.ledgerTime().toISOString();
+  const { data } = await wallet('2020-01-01T00:00:00Z', now, 'MONTH');
+  expect(data?.me.credits).toMatchObject({
+    lowBelow: 3,
+    lastTransaction: { type: 'GRANT', amount: 5, reason: 'A present' },
+  });
+  const balances = data?.me.credits.series.map(({ balance }) => balance) ?? [];
+  expect([balances[0], balances.at(-1)]).toEqual([0, 15]);
+  for (const [from, to] of [
+    ['2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z'],
+    ['2026-01-01T00:00:00Z', '2027-02-05T00:00:00Z'],
+  ] as const)
+    expect(codesOf(await wallet(from, to, 'DAY'))).toEqual(['BAD_USER_INPUT']);
 });
 
 describe('one stream', () => {

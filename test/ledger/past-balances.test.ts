@@ -5,6 +5,7 @@ import type { UserId } from '../../src/domain/ids.js';
 import type { CreditTransactionType } from '../../src/domain/ledger/chain.js';
 import type { CreditSource } from '../../src/domain/ledger/lots.js';
 import type * as Past from '../../src/services/credits/past/balance-at.sql.js';
+import type * as Series from '../../src/services/credits/past/series.sql.js';
 import type * as Maintenance from '../../src/services/maintenance/run-maintenance.js';
 import { makeAccounts, openTestApp } from '../support/app.js';
 import { countBlocks } from '../support/blocks.js';
@@ -23,6 +24,7 @@ const HOUR_MS = 60 * MINUTE_MS;
 let database: TestDatabase;
 let app: OpenApp;
 let past: typeof Past;
+let series: typeof Series;
 let sweep: () => Promise<unknown>;
 let admin: UserId;
 let movedMs = 0;
@@ -31,6 +33,7 @@ beforeAll(async () => {
   database = await createDatabase({ clockAt: MID_MONTH });
   app = await openTestApp(database);
   past = await compiled<typeof Past>('services/credits/past/balance-at.sql.js');
+  series = await compiled<typeof Series>('services/credits/past/series.sql.js');
   const { runMaintenance } = await compiled<typeof Maintenance>(
     'services/maintenance/run-maintenance.js',
   );
@@ -78,6 +81,8 @@ async function expectPlainSums(userId: UserId): Promise<number> {
     })),
   );
   expect(found).toEqual(right);
+  const instants = right.map(({ at }) => at);
+  expect(await series.readBalancesAt(app.points, userId, instants)).toEqual(right);
   return right.length;
 }
 

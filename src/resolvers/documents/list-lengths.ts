@@ -16,6 +16,7 @@ const LIST_LENGTHS: Readonly<Record<string, number>> = {
   'Query.voices': 100,
   'User.sessions': 100,
   'Settings.languages': 100,
+  'Credits.series': 400,
   'GrantProposal.recipients': 100,
 };
 

@@ -52,6 +52,7 @@ const CREDIT_READS: readonly string[] = [
   'creditHistory',
   'creditStatement',
   'balanceAt',
+  'series',
 ];
 
 /**

@@ -59,7 +59,10 @@ const CLASSES: Readonly<Record<string, Rows>> = {
   },
   CreditTransactionConnection: connection,
   CreditTransactionEdge: edge,
-  Credits: { self: 'balance balanceAt bySource expiring unitLabel unitSize' },
+  BalancePoint: { self: 'at balance' },
+  Credits: {
+    self: 'balance balanceAt bySource expiring lastTransaction lowBelow series unitLabel unitSize',
+  },
   CreditsBySource: { self: 'balance source' },
   ExpiringCredits: { self: 'at points' },
   GrantCreditsPayload: { admin: 'lot replayed transaction user' },

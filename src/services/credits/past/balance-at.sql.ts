@@ -33,7 +33,7 @@ const LAPSES_AT = Prisma.sql`coalesce(l.expires_at, 'infinity'::timestamptz)`;
  * Opens a WITH list that the caller continues with a comma. `recorded` has the number of the last transaction that was
  * recorded by the instant. `expired` has the numbers of expiries that took effect by then but were recorded later.
  */
-export const withLateExpiries = (userId: string, at: Date): Prisma.Sql => Prisma.sql`
+export const withLateExpiries = (userId: string, at: Date | Prisma.Sql): Prisma.Sql => Prisma.sql`
   WITH RECURSIVE ${halvesOf(
     userId,
     Prisma.sql`SELECT ${at}::timestamptz AS at UNION ALL SELECT ${at}::timestamptz + interval '01:00:00'`,
@@ -49,7 +49,8 @@ export const withLateExpiries = (userId: string, at: Date): Prisma.Sql => Prisma
       AND t.seq > (SELECT seq FROM recorded)
   )`;
 
-export const balanceAtQuery = (userId: string, at: Date): Prisma.Sql => Prisma.sql`
+/** @param at an instant, or an expression of type timestamptz */
+export const balanceAtQuery = (userId: string, at: Date | Prisma.Sql): Prisma.Sql => Prisma.sql`
   ${withLateExpiries(userId, at)}, lapsed AS (
     SELECT l.id FROM credit_lots l
     WHERE l.user_id = ${userId}::uuid AND l.is_open AND l.revoked_at IS NULL AND ${LAPSES_AT} <= ${at}::timestamptz
