@@ -9,6 +9,9 @@ const url = new URL(`../../dist/${POINTS[name].file}`, import.meta.url).href;
 let left = Number(process.env.CRASH_HIT ?? 1);
 
 registerHooks({
+  // The file with the point is loaded as such only when the server is not bundled.
+  resolve: (specifier, context, next) =>
+    next(specifier === './bundle/main.js' ? './main.unbundled.js' : specifier, context),
   load: (wanted, context, next) => {
     if (wanted !== url) return next(wanted, context);
     const source = withPoint(readFileSync(fileURLToPath(url), 'utf8'), name);

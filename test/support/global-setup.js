@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { PgBoss } from 'pg-boss';
 import { pino } from 'pino';
 import { startEmbeddedPostgres } from '../../dist/infra/postgres/embedded.js';
+import { bundle, isStale } from '../../scripts/bundle.mjs';
 import { machineClock } from './machine.js';
 
 const MIGRATE = fileURLToPath(new URL('../../dist/cli/migrate.js', import.meta.url));
@@ -22,6 +23,8 @@ async function installQueue(connectionString) {
 
 /** One cluster for the whole run, with a migrated database that every test file copies. */
 export default async function setUp() {
+  // So that servers have what was changed in dist by hand.
+  if (await isStale()) await bundle();
   const folder = await mkdtemp(join(tmpdir(), 'talebank-test-'));
   const postgres = await startEmbeddedPostgres({
     folder,

@@ -6,6 +6,10 @@ type Database = Pick<TestDatabase, 'sql'> & Partial<Pick<TestDatabase, 'setBackM
 import { CHAIN, type ChainRow, wrongTerms } from './chain.js';
 import { wrongReplays } from './replay.js';
 
+/** What the queries below read. */
+const TABLES =
+  'users, audios, audio_requests, credit_accounts, credit_lots, credit_transactions, credit_allocations, audit_entries, pgboss.job';
+
 const RECORDED_AHEAD = '14 nothing was recorded in the future, or before what is in front of it';
 
 /**
@@ -112,8 +116,9 @@ export async function violations(
   options: { replay: boolean } = { replay: true },
 ): Promise<Record<string, unknown[]>> {
   const found: Record<string, unknown[]> = {};
-  // So that the planner knows what it has before it.
-  await database.sql('ANALYZE');
+  // So that the planner knows what it has before it. The tables are named, because those of the catalogue, which are
+  // many, take a quarter of a second.
+  await database.sql(`ANALYZE ${TABLES}`);
   for (const [name, query] of Object.entries(INVARIANTS)) {
     const rows = await database.sql(query);
     if (rows.length > 0) found[name] = rows;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type * as Embedded from '../../src/infra/postgres/embedded.js';
 import { compiled } from './compiled.js';
+import { V8_FLAGS } from './machine.js';
 import type { Environment } from './talebank.js';
 
 const dist = (path: string): string =>
@@ -18,7 +19,11 @@ export interface Ended {
 
 /** Starts a server that must not start. @param under a program that starts it */
 export const refusal = (environment: Environment, under: readonly string[] = []): Promise<Ended> =>
-  run([...under, process.execPath, dist('main.js')], { PORT: '0', SEED: 'false', ...environment });
+  run([...under, process.execPath, ...V8_FLAGS, dist('main.js')], {
+    PORT: '0',
+    SEED: 'false',
+    ...environment,
+  });
 
 /** One of the commands, for example `ledger verify`. */
 export const command = (
@@ -27,7 +32,7 @@ export const command = (
   environment: Environment,
   under: readonly string[] = [],
 ): Promise<Ended> =>
-  run([...under, process.execPath, dist(`cli/${name}.js`), ...args], environment);
+  run([...under, process.execPath, ...V8_FLAGS, dist(`cli/${name}.js`), ...args], environment);
 
 async function run(
   [program = '', ...args]: readonly string[],
