@@ -6,6 +6,7 @@ import type { UserId } from '../src/domain/ids.ts';
 import type * as Reconcile from '../src/services/reconciliation/reconcile.ts';
 import type { MaintenanceTask } from '../src/services/maintenance/run-maintenance.ts';
 import { grantRequest, makeUsers, narrationRequest } from './accounts.ts';
+import { measureBare } from './bare-maintenance.ts';
 import { compiled, describeSpeed, measure, print, type Bench } from './support.ts';
 
 /** `--size 1000000` for the long run. */
@@ -34,11 +35,12 @@ async function runTask(databaseUrl: string, task: MaintenanceTask): Promise<Task
   return report;
 }
 
-function printTask(what: string, report: TaskReport): void {
+function printTask(what: string, report: TaskReport, bare: number): void {
   const { changed, durationMs, rssBefore, rssMost } = report;
   print(
     `  ${what.padEnd(34)} ${changed.toLocaleString('en').padStart(9)} in ${(durationMs / 1000).toFixed(1)} s  ` +
-      `${((changed / durationMs) * 1000).toFixed(0)}/s  memory ${rssBefore.toFixed(0)} → at most ${rssMost.toFixed(0)} MB`,
+      `${((changed / durationMs) * 1000).toFixed(0)}/s  bare Postgres ${bare.toFixed(0)}/s × ${(((changed / durationMs) * 1000) / bare).toFixed(2)}  ` +
+      `memory ${rssBefore.toFixed(0)} → at most ${rssMost.toFixed(0)} MB`,
   );
 }
 
@@ -66,8 +68,9 @@ export async function benchMaintenance(bench: Bench): Promise<void> {
   const users = await makeUsers(app, SIZE);
   await makeLapsed(bench, users);
   await app.db.$executeRawUnsafe('VACUUM ANALYZE');
-  printTask('sweep', await runTask(databaseUrl, 'EXPIRE_CREDITS'));
-  printTask('monthly grant', await runTask(databaseUrl, 'GRANT_MONTHLY_CREDITS'));
+  const bare = await measureBare(databaseUrl, SIZE);
+  printTask('sweep', await runTask(databaseUrl, 'EXPIRE_CREDITS'), bare.sweep);
+  printTask('monthly grant', await runTask(databaseUrl, 'GRANT_MONTHLY_CREDITS'), bare.grant);
 
   print('\nDebits of others meanwhile, 16 in flight');
   const listeners = await makeUsers(app, 2_000);

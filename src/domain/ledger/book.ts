@@ -103,7 +103,8 @@ function moveLot(book: Book, { lotId, amount }: Allocation, type: CreditTransact
   return lot;
 }
 
-function lotIn(book: Book, lotId: LotId): Lot {
+/** A lot that was read or made. */
+export function lotIn(book: Book, lotId: LotId): Lot {
   const lot = book.lots.get(lotId);
   if (lot === undefined) throw new Error(`Lot ${lotId} was not read into the book.`);
   return lot;

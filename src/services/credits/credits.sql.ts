@@ -213,8 +213,7 @@ export async function readCreditsVersion(
 
 /**
  * A transaction by its id.
- * @param userId the owner; null for a transaction of any user. Indexes: credit_transactions_user_id_id_key; for any
- * user, credit_transactions_id_idx.
+ * @param userId the owner; null for a transaction of any user. Index: credit_transactions_id_key.
  */
 export async function readTransactionById(
   db: Reader,

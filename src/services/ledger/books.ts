@@ -1,5 +1,5 @@
 import { asLotId, asUserId, type LotId, type UserId } from '../../domain/ids.js';
-import type { Book, RefundableDebit } from '../../domain/ledger/book.js';
+import { lotIn, type Book, type RefundableDebit } from '../../domain/ledger/book.js';
 import { CHAIN_FORMAT } from '../../domain/ledger/chain.js';
 import type { Lot } from '../../domain/ledger/lots.js';
 import type { Tx } from '../../infra/db.js';
@@ -184,83 +184,13 @@ export async function saveBooks(tx: Tx, { books, readSeq, actions }: OpenBooks):
   );
   if (actions.length > 0) await writeAudit(tx, actions);
   if (moved.length === 0) return;
+  const lotsOf = (book: Book, ids: Iterable<LotId>): (Lot & { userId: UserId })[] =>
+    [...ids].map((id) => ({ ...lotIn(book, id), userId: book.userId }));
   const written = await writeBooks(tx, {
-    accounts: moved.map((book) => ({
-      user_id: book.userId,
-      read_seq: readSeq.get(book.userId),
-      last_seq: book.lastSeq,
-      head_hash: hex(book.headHash),
-      uncovered_revocations: unlessEmpty(book.uncoveredRevocations),
-    })),
-    newLots: moved.flatMap((book) => [...book.newLots].map((id) => lotRow(book, id))),
-    changedLots: moved.flatMap((book) =>
-      [...book.changedLots].map((id) => ({
-        user_id: book.userId,
-        id,
-        remaining: book.lots.get(id)?.remaining,
-        revoked_at: book.lots.get(id)?.revokedAt,
-      })),
-    ),
-    transactions: moved.flatMap((book) => book.entries.map(transactionRow)),
-    allocations: moved.flatMap((book) => book.entries.flatMap(allocationRows)),
+    accounts: moved.map((book) => ({ ...book, readSeq: readSeq.get(book.userId) })),
+    newLots: moved.flatMap((book) => lotsOf(book, book.newLots)),
+    changedLots: moved.flatMap((book) => lotsOf(book, book.changedLots)),
+    entries: moved.flatMap((book) => book.entries),
   });
   if (written !== moved.length) throw new Error('An account moved although it was locked.');
-}
-
-/** Undefined members are left out of the JSON. */
-const unlessEmpty = <Item>(list: readonly Item[]): readonly Item[] | undefined =>
-  list.length === 0 ? undefined : list;
-
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-
-function lotRow(book: Book, id: Lot['id']): object {
-  const lot = book.lots.get(id);
-  if (lot === undefined) throw new Error(`Lot ${id} is not in its book.`);
-  return {
-    user_id: book.userId,
-    id,
-    source: lot.source,
-    priority: lot.priority,
-    granted: lot.granted,
-    remaining: lot.remaining,
-    granted_at: lot.grantedAt,
-    expires_at: lot.expiresAt,
-    parent_lot_id: lot.parentLotId,
-    period: lot.period,
-    price_minor: lot.priceMinor ?? undefined,
-    currency: lot.currency ?? undefined,
-  };
-}
-
-function transactionRow(entry: Book['entries'][number]): object {
-  return {
-    user_id: entry.userId,
-    seq: entry.seq,
-    id: entry.id,
-    type: entry.type,
-    amount: entry.amount,
-    balance_after: entry.balanceAfter,
-    reason: entry.reason,
-    audio_id: entry.audioId,
-    story_id: entry.storyId,
-    debit_seq: entry.debitSeq,
-    actor_id: entry.actorId,
-    idempotency_key: entry.idempotencyKey,
-    request_hash: entry.requestHash === null ? null : hex(entry.requestHash),
-    effective_at: entry.effectiveAt,
-    recorded_at: entry.recordedAt,
-    lot_terms: entry.lotTerms.length === 0 ? undefined : JSON.stringify(entry.lotTerms),
-    revoked_lots: unlessEmpty(entry.revokedLots),
-    hash: hex(entry.hash),
-  };
-}
-
-function allocationRows(entry: Book['entries'][number]): object[] {
-  return entry.allocations.map(({ lotId, amount }, index) => ({
-    user_id: entry.userId,
-    seq: entry.seq,
-    ordinal: index + 1,
-    lot_id: lotId,
-    amount,
-  }));
 }

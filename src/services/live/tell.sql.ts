@@ -1,4 +1,7 @@
-import { PLANNED_ANEW, type Reader, type Tx } from '../../infra/db.js';
+import { PLANNED_ANEW, Prisma, type Reader, type Tx } from '../../infra/db.js';
+
+/** The beginning of the statements that send changes, by which other processes recognise them. */
+export const SENDS_CHANGES = Prisma.raw('/* sends changes */');
 
 /**
  * The position up to which a process has read changes. An unread change was written by a transaction whose id is at
@@ -22,7 +25,9 @@ export async function lookForChanges(
   db: Reader,
   seen: Seen,
 ): Promise<{ readonly oldest: string | null; readonly seen: Seen }> {
-  const [row] = await db.$queryRaw<[{ oldest: string | null; from: string; open: string[] }]>`
+  const [row] = await db.$queryRaw<
+    [{ oldest: string | null; from: string; open: string[] }]
+  >`${SENDS_CHANGES}
     WITH snapshot AS MATERIALIZED (SELECT pg_current_snapshot() AS now), changes AS MATERIALIZED (
       SELECT CASE WHEN late.writer < next.writer OR next.writer IS NULL THEN late.writer ELSE next.writer END AS oldest
       FROM (SELECT) one
@@ -51,8 +56,8 @@ export async function tellChanges(
   tx: Tx,
   wanted: { readonly channel: string; readonly oldest: string; readonly limit: number },
 ): Promise<number> {
-  await tx.$queryRaw`SELECT set_config('synchronous_commit', 'off', true)`;
-  const [row] = await tx.$queryRaw<{ taken: number }[]>`
+  await tx.$queryRaw`${SENDS_CHANGES} SELECT set_config('synchronous_commit', 'off', true)`;
+  const [row] = await tx.$queryRaw<{ taken: number }[]>`${SENDS_CHANGES}
     WITH taken AS (
       DELETE FROM live_changes WHERE ctid = ANY(ARRAY(
         SELECT ctid FROM live_changes WHERE writer >= ${wanted.oldest}::xid8

@@ -5,9 +5,7 @@ import { settleExpirations, type ExpireRequest } from '../ledger/expirations.js'
 import { countMoved, settleInBulk } from '../ledger/in-bulk.js';
 import { observe } from '../ledger/observed.js';
 import { readLapsedLots, type LapsedLot } from './maintenance.sql.js';
-import { giveWay, lanesWhen, type TaskOutcome } from './task.js';
-
-const LOTS_IN_A_BATCH = 500;
+import { walkInLanes, type TaskOutcome } from './task.js';
 
 /**
  * The sweep: books the expiry of lapsed lots that still hold points, oldest first. It does not wait for locks. A lot
@@ -17,29 +15,16 @@ const LOTS_IN_A_BATCH = 500;
 export async function expireCredits(app: App, signal?: AbortSignal): Promise<TaskOutcome> {
   const until = await readLedgerClock(app.db);
   const observer = observe<ExpireRequest>(app, 'expire');
-  let processed = 0;
-  let changed = 0;
-  let after: LapsedLot | null = null;
-  for (let isIdle = false; ;) {
-    signal?.throwIfAborted();
-    const startedAt = performance.now();
-    const lanes = lanesWhen(isIdle);
-    const limit = lanes * LOTS_IN_A_BATCH;
-    const lots: LapsedLot[] = await readLapsedLots(app.db, {
-      after,
-      until,
-      limit,
-    });
-    const requests = lots.map(({ userId, lotId }) => ({
-      userId: asUserId(userId),
-      lotId: asLotId(lotId),
-    }));
-    changed += countMoved(
-      await settleInBulk(app, settleExpirations, observer, requests, { patient: false, lanes }),
-    );
-    processed += lots.length;
-    if (lots.length < limit) return { processed, changed };
-    after = lots.at(-1) ?? null;
-    isIdle = await giveWay(app, startedAt);
-  }
+  return walkInLanes<LapsedLot>(app, signal, {
+    read: (wanted) => readLapsedLots(app.db, { ...wanted, until }),
+    settle: async (lots) => {
+      const requests = lots.map(({ userId, lotId }) => ({
+        userId: asUserId(userId),
+        lotId: asLotId(lotId),
+      }));
+      return countMoved(
+        await settleInBulk(app, settleExpirations, observer, requests, { patient: false }),
+      );
+    },
+  });
 }

@@ -1,14 +1,55 @@
 import { FIRST_ID } from '../../domain/ids.js';
-import type { Reader } from '../../infra/db.js';
+import { Prisma, type Reader } from '../../infra/db.js';
+import { SENDS_CHANGES } from '../live/tell.sql.js';
 
-/** The number of other connections to this database that are not idle. No locks. */
+/**
+ * The number of other connections to this database that are not idle. Without those that send changes, because a task
+ * that moves points would otherwise give way to the notices of its own changes. No locks.
+ */
 export async function countBusyConnections(db: Reader): Promise<number> {
   const [row] = await db.$queryRaw<{ busy: number }[]>`
     SELECT count(*)::int AS busy FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()
-      AND backend_type = 'client backend' AND state <> 'idle'`;
+      AND backend_type = 'client backend' AND state <> 'idle'
+      AND NOT starts_with(query, ${SENDS_CHANGES.sql})`;
   return row?.busy ?? 0;
 }
+
+/**
+ * A share of the accounts, by the last byte of their ids: those for which it leaves `number` when divided by `of`. Lanes
+ * settle batches at the same time, and never wait for each other's locks.
+ */
+export interface Lane {
+  readonly number: number;
+  readonly of: number;
+}
+
+/** A page of a walk: the rows of the lane, and the last row of the page if there may be more. */
+export interface Page<Row> {
+  readonly rows: readonly Row[];
+  readonly next: Row | null;
+}
+
+type PageRow<Row> = Row & { readonly isMine: boolean; readonly isLast: boolean };
+
+function pageOf<Row>(rows: readonly PageRow<Row>[]): Page<Row> {
+  return {
+    rows: rows.filter(({ isMine }) => isMine),
+    next: rows.find(({ isLast }) => isLast) ?? null,
+  };
+}
+
+/**
+ * The rows of the lane from the CTE `page`, and the last row of a full page. They are selected after the page was read,
+ * because the planner would take the condition for a rare one, and sort whole tables instead of using the index.
+ */
+const ofLane = (columns: Prisma.Sql, { number, of }: Lane, limit: number): Prisma.Sql => Prisma.sql`
+  SELECT ${columns}, "isMine", place = ${limit} AS "isLast"
+  FROM (
+    SELECT *, get_byte(uuid_send(user_id), 15) % ${of} = ${number} AS "isMine", row_number() OVER () AS place FROM page
+  ) numbered
+  WHERE "isMine" OR place = ${limit}
+  ORDER BY place`;
 
 /** The position of a walk over lapsed lots. */
 export interface LapsedLot {
@@ -21,18 +62,23 @@ export interface LapsedLot {
  * Lapsed lots that hold points, oldest first, after a given one. No locks, because their points are read again under
  * the accounts' locks. Index: credit_lots_lapsing.
  */
-export function readLapsedLots(
+export async function readLapsedLots(
   db: Reader,
-  wanted: { after: LapsedLot | null; until: Date; limit: number },
-): Promise<LapsedLot[]> {
-  const { after, until, limit } = wanted;
-  return db.$queryRaw<LapsedLot[]>`
-    SELECT user_id AS "userId", id AS "lotId", expires_at AS "expiresAt" FROM credit_lots
-    WHERE is_open AND revoked_at IS NULL AND expires_at IS NOT NULL
-      AND expires_at <= ${until}::timestamptz
-      AND (expires_at, user_id, id) > (coalesce(${after?.expiresAt ?? null}::timestamptz, '-infinity'),
-        ${after?.userId ?? FIRST_ID}::uuid, ${after?.lotId ?? FIRST_ID}::uuid)
-    ORDER BY expires_at, user_id, id LIMIT ${limit}`;
+  wanted: { after: LapsedLot | null; until: Date; limit: number; lane: Lane },
+): Promise<Page<LapsedLot>> {
+  const { after, until, limit, lane } = wanted;
+  const columns = Prisma.sql`user_id AS "userId", id AS "lotId", expires_at AS "expiresAt"`;
+  return pageOf(
+    await db.$queryRaw<PageRow<LapsedLot>[]>`
+    WITH page AS MATERIALIZED (
+      SELECT user_id, id, expires_at FROM credit_lots
+      WHERE is_open AND revoked_at IS NULL AND expires_at IS NOT NULL
+        AND expires_at <= ${until}::timestamptz
+        AND (expires_at, user_id, id) > (coalesce(${after?.expiresAt ?? null}::timestamptz, '-infinity'),
+          ${after?.userId ?? FIRST_ID}::uuid, ${after?.lotId ?? FIRST_ID}::uuid)
+      ORDER BY expires_at, user_id, id LIMIT ${limit}
+    ) ${ofLane(columns, lane, limit)}`,
+  );
 }
 
 /** Points in lapsed lots whose expiry is not booked yet. Index: credit_lots_lapsing. */
@@ -44,21 +90,33 @@ export async function readLapsedPoints(db: Reader): Promise<number> {
   return row?.points ?? 0;
 }
 
+/** A user who is entitled to a month's allowance. */
+export interface Recipient {
+  readonly userId: string;
+  readonly amount: number;
+}
+
 /**
  * The next users who are entitled to a month's allowance and have not got it: active, verified, with an amount above 0.
  * No locks, because the ledger refuses a second grant. The sub-select with LIMIT is one look-up for each user. A join
  * would read every lot of the month for every batch. Indexes: users_monthly, credit_lots_one_a_period.
  */
-export function readMonthlyRecipients(
+export async function readMonthlyRecipients(
   db: Reader,
-  wanted: { after: string; period: string; defaultAmount: number; limit: number },
-): Promise<{ userId: string; amount: number }[]> {
-  return db.$queryRaw`
-    SELECT u.id AS "userId", coalesce(u.monthly_credits, ${wanted.defaultAmount}::int) AS amount
-    FROM users u
-    WHERE u.id > ${wanted.after}::uuid AND u.suspended_at IS NULL AND u.email_verified_at IS NOT NULL
-      AND coalesce(u.monthly_credits, ${wanted.defaultAmount}::int) > 0
-      AND (SELECT l.id FROM credit_lots l
-        WHERE l.user_id = u.id AND l.source = 'MONTHLY' AND l.period = ${wanted.period} LIMIT 1) IS NULL
-    ORDER BY u.id LIMIT ${wanted.limit}`;
+  wanted: { after: string; period: string; defaultAmount: number; limit: number; lane: Lane },
+): Promise<Page<Recipient>> {
+  const { after, period, defaultAmount, limit, lane } = wanted;
+  const columns = Prisma.sql`user_id AS "userId", amount`;
+  return pageOf(
+    await db.$queryRaw<PageRow<Recipient>[]>`
+    WITH page AS MATERIALIZED (
+      SELECT u.id AS user_id, coalesce(u.monthly_credits, ${defaultAmount}::int) AS amount
+      FROM users u
+      WHERE u.id > ${after}::uuid AND u.suspended_at IS NULL AND u.email_verified_at IS NOT NULL
+        AND coalesce(u.monthly_credits, ${defaultAmount}::int) > 0
+        AND (SELECT l.id FROM credit_lots l
+          WHERE l.user_id = u.id AND l.source = 'MONTHLY' AND l.period = ${period} LIMIT 1) IS NULL
+      ORDER BY u.id LIMIT ${limit}
+    ) ${ofLane(columns, lane, limit)}`,
+  );
 }
