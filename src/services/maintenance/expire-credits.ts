@@ -1,7 +1,7 @@
 import type { App } from '../../app.js';
 import { asLotId, asUserId } from '../../domain/ids.js';
 import { readLedgerClock } from '../ledger/clock.sql.js';
-import { settleExpirations, type ExpireRequest } from '../ledger/expirations.js';
+import { expirationSettler, type ExpireRequest } from '../ledger/expirations.js';
 import { countMoved, settleInBulk } from '../ledger/in-bulk.js';
 import { observe } from '../ledger/observed.js';
 import { readLapsedLots, type LapsedLot } from './maintenance.sql.js';
@@ -17,6 +17,7 @@ const LOTS_IN_A_BATCH = 500;
 export async function expireCredits(app: App, signal?: AbortSignal): Promise<TaskOutcome> {
   const until = await readLedgerClock(app.db);
   const observer = observe<ExpireRequest>(app, 'expire');
+  const settle = expirationSettler(app.mender);
   let processed = 0;
   let changed = 0;
   let after: LapsedLot | null = null;
@@ -35,7 +36,7 @@ export async function expireCredits(app: App, signal?: AbortSignal): Promise<Tas
       lotId: asLotId(lotId),
     }));
     changed += countMoved(
-      await settleInBulk(app, settleExpirations, observer, requests, { patient: false, lanes }),
+      await settleInBulk(app, settle, observer, requests, { patient: false, lanes }),
     );
     processed += lots.length;
     if (lots.length < limit) return { processed, changed };
