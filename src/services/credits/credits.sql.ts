@@ -41,12 +41,12 @@ export const readBalancesBySource = (
     userIds,
     Prisma.sql`
     WITH held AS MATERIALIZED (
-      SELECT l.user_id, l.source, l.remaining, clock.now < ${LAPSES_AT} AS is_alive
+      SELECT l.user_id, l.source, l.remaining, ${SPENDABLE} AS is_spendable
       FROM credit_lots l, ${CLOCK}
       WHERE l.user_id = ANY(${userIds}::uuid[]) AND l.is_open AND l.revoked_at IS NULL
     )
     (SELECT user_id AS "userId", source::text, sum(remaining)::int AS balance, false AS "isMismatch"
-    FROM held WHERE is_alive GROUP BY user_id, source ORDER BY held.user_id, held.source)
+    FROM held WHERE is_spendable GROUP BY user_id, source ORDER BY held.user_id, held.source)
     UNION ALL
     SELECT a.user_id, 'FREE', 0, true
     FROM credit_accounts a

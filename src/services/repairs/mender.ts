@@ -77,8 +77,8 @@ export function createMender({ log, metrics, queue }: Facts, isOn: boolean): Men
         });
         return new Set();
       }
-      // They are locked already. This reads what the rows say.
-      const accounts = await lockAccounts(tx, fresh, false);
+      // They are locked already, so this waits for nothing, and keeps the time-out of the transaction.
+      const accounts = await lockAccounts(tx, fresh, true);
       const isLong = ({ lastSeq }: { lastSeq: number }): boolean => lastSeq > MOST_TRANSACTIONS;
       const repairs = await repairLocked(
         tx,

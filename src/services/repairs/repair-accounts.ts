@@ -43,16 +43,27 @@ export async function repairAccounts(
   const sorted = [...new Set(userIds)].sort();
   for (let at = 0; at < sorted.length; at += ACCOUNTS_AT_ONCE) {
     const batch = sorted.slice(at, at + ACCOUNTS_AT_ONCE);
-    const together = await repairBatch(app, batch, options, { wait: false });
+    const together = await unlessBusy(repairBatch(app, batch, options, { wait: false }), {
+      repaired: [],
+      left: [],
+      skipped: batch,
+    });
     add(together);
     for (const userId of together.skipped) add(await repairAlone(app, userId, options));
-    for (const userId of new Set(together.left.filter(isMoving).map((lot) => lot.userId))) {
-      left.splice(0, left.length, ...left.filter((lot) => lot.userId !== userId));
-      add(await repairLong(app, userId, options));
-    }
   }
+  const moving = new Set(left.filter(isMoving).map(({ userId }) => userId));
+  const rest = left.filter((lot) => !isMoving(lot));
+  left.splice(0, left.length, ...rest);
+  for (const userId of moving) add(await repairLong(app, userId, options));
   return { repaired, left };
 }
+
+/** A batch is BUSY when another transaction holds the end of the audit log. Its accounts are then tried one by one. */
+const unlessBusy = <Result>(work: Promise<Result>, otherwise: Result): Promise<Result> =>
+  work.catch((error: unknown) => {
+    if (error instanceof DomainError && error.code === 'BUSY') return otherwise;
+    throw error;
+  });
 
 const isMoving = ({ reason }: LeftLot): boolean => reason === 'moving';
 
@@ -82,7 +93,8 @@ async function repairBatch(
     );
     const locked = new Set(done.accounts.map(({ userId }) => userId));
     for (const userId of userIds) if (!locked.has(userId)) skipped.add(userId);
-    tellRepairs(app, options, done);
+    // Long histories are read again, and told of then.
+    tellRepairs(app, options, { ...done, left: done.left.filter((lot) => !isMoving(lot)) });
     repaired.push(...done.repaired);
     left.push(...done.left);
     after = done.next;
@@ -97,14 +109,11 @@ async function repairAlone(
   options: RepairOptions,
   known: readonly KnownHead[] = [],
 ): Promise<Repairs> {
-  try {
-    return await repairBatch(app, [userId], options, { wait: true, known });
-  } catch (error) {
-    if (!(error instanceof DomainError && error.code === 'BUSY')) throw error;
-    const left: LeftLot[] = [{ userId, lotId: null, reason: 'locked' }];
-    tellRepairs(app, options, { repaired: [], left });
-    return { repaired: [], left };
-  }
+  const held: Repairs = { repaired: [], left: [{ userId, lotId: null, reason: 'locked' }] };
+  const alone = repairBatch(app, [userId], options, { wait: true, known });
+  const done = await unlessBusy<Repairs>(alone, held);
+  if (done === held) tellRepairs(app, options, held);
+  return done;
 }
 
 /**
@@ -130,7 +139,10 @@ async function repairLong(app: Facts, userId: string, options: RepairOptions): P
       return { repaired: [], left };
     }
     const done = await repairAlone(app, userId, options, [{ userId, ...head }]);
-    if (!done.left.some(isMoving) || reads === MOST_READS) return done;
+    if (!done.left.some(isMoving)) return done;
+    if (reads < MOST_READS) continue;
+    tellRepairs(app, options, { repaired: [], left: done.left.filter(isMoving) });
+    return done;
   }
 }
 
