@@ -23,10 +23,10 @@ export async function benchCommands({ app }: Bench): Promise<void> {
   const { transact } = await compiled<typeof Db>('infra/db.js');
   const { settleGrants } = await compiled<typeof Grants>('services/ledger/grants.js');
   const { refundSettler } = await compiled<typeof Refunds>('services/ledger/refunds.js');
-  const { settleRevocations } = await compiled<typeof Revocations>(
+  const { revocationSettler } = await compiled<typeof Revocations>(
     'services/ledger/revocations.js',
   );
-  const settleRefunds = refundSettler('GRACE');
+  const settleRefunds = refundSettler('GRACE', app.mender);
   const users = await makeUsers(app, USERS);
   const [first] = users;
   if (first === undefined) throw new Error('There are no users.');
@@ -73,7 +73,8 @@ export async function benchCommands({ app }: Bench): Promise<void> {
     },
     {
       name: 'revocations',
-      alone: () => transact(app.db, (tx) => settleRevocations(tx, [next(lots)], { wait: true })),
+      alone: () =>
+        transact(app.db, (tx) => revocationSettler(app.mender)(tx, [next(lots)], { wait: true })),
       together: () => app.ledger.revoke(next(lots)),
     },
   ];

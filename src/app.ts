@@ -40,7 +40,7 @@ import {
   type RefundRequest,
 } from './services/ledger/refunds.js';
 import {
-  settleRevocations,
+  revocationSettler,
   type RevokeOutcome,
   type RevokeRequest,
 } from './services/ledger/revocations.js';
@@ -49,11 +49,13 @@ import {
   type NarrationOutcome,
   type NarrationRequest,
 } from './services/narrations/settle-narrations.js';
+import { createMender, type Mender } from './services/repairs/mender.js';
 import {
   eraseAccountQueue,
   failAudioQueue,
   finishBulkGrantQueue,
   finishBulkRevocationQueue,
+  repairAccountQueue,
   SCHEDULED_QUEUES,
   sendMailQueue,
   synthesizeAudioQueue,
@@ -95,6 +97,8 @@ export interface App {
     readonly revoke: Command<RevokeRequest, RevokeOutcome>;
     readonly narrate: Command<NarrationRequest, NarrationOutcome>;
   };
+  /** Reports and repairs sums of the ledger that its history contradicts. */
+  readonly mender: Mender;
   /** Reads the points of users, after granting the monthly allowances that are due. */
   readonly points: PointsReader;
 }
@@ -133,6 +137,7 @@ export async function openApp(options: {
     eraseAccountQueue,
     finishBulkGrantQueue,
     finishBulkRevocationQueue,
+    repairAccountQueue,
     ...SCHEDULED_QUEUES,
   ]);
   const metrics = createMetrics();
@@ -214,13 +219,14 @@ function openHearing(
 function openLedger(
   { config, db, queue, synthesizeAudio }: Pick<App, 'config' | 'db' | 'queue' | 'synthesizeAudio'>,
   facts: Pick<App, 'log' | 'metrics'>,
-): Pick<App, 'ledger' | 'points'> {
+): Pick<App, 'ledger' | 'points' | 'mender'> {
   const doors = { db, ...waitingRooms(config.databasePoolSize) };
   const allow = groupCommit(
     doors,
     settleGrants,
     observe<GrantRequest>(facts, 'monthly-grant', () => 'MONTHLY'),
   );
+  const mender = createMender({ ...facts, queue }, config.reconcileRepair);
   const ledger: App['ledger'] = {
     grant: groupCommit(
       doors,
@@ -229,17 +235,17 @@ function openLedger(
     ),
     refund: groupCommit(
       doors,
-      refundSettler(config.credits.refundPolicy),
+      refundSettler(config.credits.refundPolicy, mender),
       observe<RefundRequest>(facts, 'refund'),
     ),
-    revoke: groupCommit(doors, settleRevocations, observe<RevokeRequest>(facts, 'revoke')),
+    revoke: groupCommit(doors, revocationSettler(mender), observe<RevokeRequest>(facts, 'revoke')),
     narrate: groupCommit(
       doors,
-      narrationSettler(queue, synthesizeAudio),
+      narrationSettler(queue, synthesizeAudio, mender),
       observe<NarrationRequest>(facts, 'debit'),
     ),
   };
-  return { ledger, points: grantingReader(db, config.credits, allow) };
+  return { ledger, mender, points: grantingReader(db, config.credits, allow) };
 }
 
 /** Opens the SMTP mailer, or outside production a mailbox on this machine. */

@@ -95,6 +95,8 @@ export interface Config {
     readonly approvalAbove: number | null;
     readonly refundPolicy: RefundPolicy;
   };
+  /** Whether stored sums that the history contradicts are set right. */
+  readonly reconcileRepair: boolean;
   readonly synthesis: {
     readonly retries: { readonly limit: number; readonly delaySeconds: number };
     readonly concurrency: number;
@@ -169,6 +171,7 @@ export function readConfig(environment: Environment): Config {
       approvalAbove: env.APPROVAL_ABOVE ?? null,
       refundPolicy: env.REFUND_POLICY,
     },
+    reconcileRepair: env.RECONCILE_REPAIR,
     synthesis: {
       retries: { limit: env.SYNTHESIS_RETRIES, delaySeconds: env.SYNTHESIS_RETRY_DELAY_SECONDS },
       concurrency: env.SYNTHESIS_CONCURRENCY,

@@ -56,6 +56,7 @@ export const variables = z.object({
   MONTHLY_CREDITS: wholeNumber(0, 1_000_000).default(0),
   APPROVAL_ABOVE: wholeNumber(0, 2_000_000_000).optional(),
   REFUND_POLICY: z.enum(['GRACE', 'FORFEIT']).default('GRACE'),
+  RECONCILE_REPAIR: flag.default(true),
   SYNTHESIS_RETRIES: wholeNumber(0, 100).default(4),
   SYNTHESIS_RETRY_DELAY_SECONDS: wholeNumber(0, 3_600).default(5),
   SYNTHESIS_CONCURRENCY: wholeNumber(1, 64).default(2),

@@ -1,18 +1,20 @@
 /**
  * The ledger for operators, on the database of DATABASE_URL or the embedded one:
- *   npm run ledger -- verify [--repair] [--user USER] [--anchor FILE [--key FILE]]
- *   npm run ledger -- reconcile [--full]
+ *   npm run ledger -- verify [--repair [--dry-run]] [--user USER] [--anchor FILE [--key FILE]]
+ *   npm run ledger -- reconcile [--full] [--repair | --no-repair | --dry-run]
  *   npm run ledger -- show USER
  *   npm run ledger -- export USER > file.jsonl
  *   npm run ledger -- prove USER --anchor FILE [--key FILE] > file.jsonl
  *   npm run ledger -- journal --month 2026-10 [--format csv|jsonl] > file.csv
  *   npm run ledger -- close-month 2026-10
- * USER is an id or an e-mail address. `verify` and `reconcile` end with 1 when anything is wrong.
+ * USER is an id or an e-mail address. `verify` and `reconcile` end with 1 when anything is wrong that they have not
+ * repaired.
  */
 import '../environment.js';
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { App } from '../app.js';
+import type { Config } from '../config.js';
 import { DomainError } from '../domain/errors.js';
 import { createDb, isTableMissing } from '../infra/db.js';
 import { createLogger } from '../infra/log.js';
@@ -29,16 +31,18 @@ import {
   reconcileCredits,
   type LedgerHealth,
 } from '../services/reconciliation/reconcile.js';
-import { repairLedger } from '../services/reconciliation/repair.js';
 import { summariseAccount } from '../services/reconciliation/summary.js';
+import { repairLedger } from '../services/repairs/repair-ledger.js';
+import { REPAIR_ACTION } from '../services/repairs/repair-locked.js';
 import { asJournalFormat, printClosing, printJournal, writeAll } from './accounting.js';
 import { runCommand, withDatabase } from './database.js';
+import { repairLines } from './repairs.js';
 
 type Facts = Pick<App, 'db' | 'log'>;
 
 const USAGE = `Usage:
-  npm run ledger -- verify [--repair] [--user USER] [--anchor FILE [--key FILE]]
-  npm run ledger -- reconcile [--full]
+  npm run ledger -- verify [--repair [--dry-run]] [--user USER] [--anchor FILE [--key FILE]]
+  npm run ledger -- reconcile [--full] [--repair | --no-repair | --dry-run]
   npm run ledger -- show USER
   npm run ledger -- export USER > file.jsonl
   npm run ledger -- prove USER --anchor FILE [--key FILE] > file.jsonl
@@ -115,17 +119,24 @@ async function printDifferences(
 
 async function verify(
   facts: Facts,
-  options: AnchorOptions & { user: string | undefined; repair: boolean },
+  options: AnchorOptions & { user: string | undefined; repair: boolean; dryRun: boolean },
 ): Promise<number> {
   if (options.key !== undefined && options.anchor === undefined) throw new StartError(USAGE);
+  if (options.dryRun && !options.repair) throw new StartError(USAGE);
   const anchor =
     options.anchor === undefined
       ? null
       : await openAnchor(options.anchor, await keysOf(facts, options.key));
   const userId = options.user === undefined ? undefined : (await userOf(facts, options.user)).id;
   if (options.repair) {
-    const repaired = await repairLedger(facts, userId);
-    print(`${String(repaired)} lots were set to what their allocations say.`);
+    const repairs = await repairLedger(facts, userId, {
+      source: 'reconciliation',
+      action: 'ledger verify --repair',
+      withDead: true,
+      withClosed: true,
+      dryRun: options.dryRun,
+    });
+    for (const line of repairLines(repairs)) print(line);
   }
   const startedAt = performance.now();
   const health = await checkLedger(facts, { userId });
@@ -134,11 +145,33 @@ async function verify(
   return health.ok && differences === 0 ? 0 : 1;
 }
 
-/** Does the same as the nightly task, but makes no anchor. */
-async function reconcile(facts: Facts, full: boolean): Promise<number> {
+interface ReconcileFlags {
+  readonly full: boolean;
+  readonly repair: boolean;
+  readonly dryRun: boolean;
+}
+
+/** Does the same as the nightly task, but makes no anchor. A dry run reads all history, and stores nothing. */
+async function reconcile(facts: Facts, { full, repair, dryRun }: ReconcileFlags): Promise<number> {
   const startedAt = performance.now();
-  const health = await reconcileCredits(facts, full ? { full } : {});
+  if (dryRun) {
+    const options = { source: 'reconciliation', action: REPAIR_ACTION } as const;
+    const repairs = await repairLedger(facts, undefined, {
+      ...options,
+      withDead: false,
+      withClosed: false,
+      dryRun,
+    });
+    for (const line of repairLines(repairs)) print(line);
+  }
+  const health = dryRun
+    ? await checkLedger(facts)
+    : await reconcileCredits(facts, { repair, ...(full ? { full } : {}) });
   printHealth(health, (performance.now() - startedAt) / 1000);
+  if (health.repairedLots > 0)
+    print(
+      `${String(health.repairedLots)} lots were set to what their allocations say: the audit log names each (action ${REPAIR_ACTION}).`,
+    );
   return health.ok ? 0 : 1;
 }
 
@@ -150,12 +183,14 @@ async function printLines(lines: AsyncIterable<object>): Promise<number> {
   return 0;
 }
 
-async function run(facts: Facts): Promise<number> {
+async function run(facts: Facts, config: Pick<Config, 'reconcileRepair'>): Promise<number> {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
     options: {
       user: { type: 'string' },
       repair: { type: 'boolean', default: false },
+      'no-repair': { type: 'boolean', default: false },
+      'dry-run': { type: 'boolean', default: false },
       anchor: { type: 'string' },
       key: { type: 'string' },
       full: { type: 'boolean', default: false },
@@ -164,11 +199,18 @@ async function run(facts: Facts): Promise<number> {
     },
   });
   const [command, user] = positionals;
-  const { anchor, key, month } = values;
+  const { anchor, key, month, full, repair, 'no-repair': noRepair, 'dry-run': dryRun } = values;
+  if ([repair && command === 'reconcile', noRepair, dryRun && !repair].filter(Boolean).length > 1)
+    throw new StartError(USAGE);
   const format = asJournalFormat(values.format);
   if (command === 'verify')
-    return verify(facts, { user: values.user, repair: values.repair, anchor, key });
-  if (command === 'reconcile') return reconcile(facts, values.full);
+    return verify(facts, { user: values.user, repair, dryRun, anchor, key });
+  if (command === 'reconcile')
+    return reconcile(facts, {
+      full,
+      repair: repair || (config.reconcileRepair && !noRepair),
+      dryRun,
+    });
   if (command === 'show') {
     for (const line of await summariseAccount(facts, await userOf(facts, user))) print(line);
     return 0;
@@ -189,7 +231,7 @@ await runCommand(() =>
     const log = createLogger({ level: 'error', format: 'json', toStderr: true });
     const db = createDb({ url, poolSize: config.databasePoolSize, log });
     try {
-      return await run({ db, log });
+      return await run({ db, log }, config);
     } catch (error) {
       if (String((error as { code?: unknown }).code).includes('ERR_PARSE_ARGS'))
         throw new StartError(USAGE);

@@ -44,6 +44,24 @@ export function createSmtpMailer(options: { url: string; from: string }): Mailer
   };
 }
 
+/**
+ * Connects to a mail server, greets it, and signs in if the address has a user. It sends no mail.
+ * @throws with the `code` of nodemailer
+ */
+export async function greetSmtp(url: string, limitMs: number): Promise<void> {
+  const transport = createTransport({
+    url,
+    connectionTimeout: limitMs,
+    greetingTimeout: limitMs,
+    socketTimeout: limitMs,
+  });
+  try {
+    await transport.verify();
+  } finally {
+    transport.close();
+  }
+}
+
 /** Drops the server's message, because it may name the recipient, whom neither a log nor a job's row may store. */
 function withoutAddress(error: unknown): never {
   const { code = 'unknown', responseCode } = error as { code?: string; responseCode?: number };

@@ -53,6 +53,18 @@ const METRICS = {
   ),
   /** By type of movement and source of the lot. */
   ledgerPoints: counter('ledger_points_total', 'Points moved in or out of lots.', 'type', 'source'),
+  /** By what has found the wrong lot: `reconciliation`, or `read`, which includes debits and the sweep. */
+  ledgerRepairs: counter(
+    'ledger_repairs_total',
+    'Lots whose remaining points were set to the sum of their allocations.',
+    'source',
+  ),
+  /** By the same: lots that a reconciliation found, and accounts in which a read or a command met a mismatch. */
+  ledgerMismatches: counter(
+    'ledger_mismatches_total',
+    'Stored sums of the ledger that its history contradicts.',
+    'source',
+  ),
   /** Those of narrations are tried again. */
   refundFailures: counter('ledger_refund_failures_total', 'Refunds that did not succeed.'),
   maintenanceRuns: counter('maintenance_runs_total', 'Runs of scheduled tasks.', 'task', 'result'),

@@ -30,8 +30,14 @@ export interface JobQueue {
     queue: QueueDeclaration<Payload>,
     jobs: readonly { id: string; payload: Payload; startAfterSeconds?: number }[],
   ): Promise<void>;
-  /** Enqueues a job without a payload by itself, unless the queue has as many waiting as it may. */
-  request(queueName: string): Promise<void>;
+  /**
+   * Enqueues a job by itself, unless the queue has as many waiting as it may.
+   * @param options.onceFor what the queue counts its waiting jobs by; undefined for all jobs together
+   */
+  request(
+    queueName: string,
+    options?: { readonly payload: object; readonly onceFor: string },
+  ): Promise<void>;
   /** Completes the job in the transaction. Does nothing if the job was delivered again meanwhile. */
   complete(
     tx: Tx,
@@ -103,8 +109,9 @@ export async function openQueue(options: {
       // pg-boss skips a duplicate silently, and then work that was paid for would not be done.
       if (ids?.length !== jobs.length) throw new Error(`Not every ${queue.name} job was enqueued.`);
     },
-    async request(queueName) {
-      await boss.send(queueName, {});
+    async request(queueName, options) {
+      if (options === undefined) await boss.send(queueName, {});
+      else await boss.send(queueName, options.payload, { singletonKey: options.onceFor });
     },
     async complete(tx, queueName, { id, retryCount }) {
       await boss.complete(queueName, { id, retryCount }, null, { db: asQueueDb(tx) });

@@ -10,6 +10,7 @@ import { workOnFailAudio } from './fail-audio.js';
 import { workOnEraseAccount } from './erase-account.js';
 import { workOnFinishBulkGrant } from './finish-bulk-grant.js';
 import { workOnFinishBulkRevocation } from './finish-bulk-revocation.js';
+import { workOnRepairAccount } from './repair-account.js';
 import { workOnSendMail } from './send-mail.js';
 import { workOnSchedule } from './scheduled.js';
 import { workOnSynthesizeAudio } from './synthesize-audio.js';
@@ -22,6 +23,7 @@ export async function startJobs(app: App): Promise<void> {
   await workOnEraseAccount(app);
   await workOnFinishBulkGrant(app);
   await workOnFinishBulkRevocation(app);
+  await workOnRepairAccount(app);
   await workOnSchedule(app, expireCreditsQueue, 'EXPIRE_CREDITS');
   await workOnSchedule(app, grantMonthlyCreditsQueue, 'GRANT_MONTHLY_CREDITS');
   await workOnSchedule(app, reconcileCreditsQueue, 'RECONCILE_CREDITS');

@@ -120,6 +120,25 @@ const finishing = (name: string): QueueDeclaration<FinishOrderPayload> => ({
 export const finishBulkGrantQueue = finishing('finish-bulk-grant');
 export const finishBulkRevocationQueue = finishing('finish-bulk-revocation');
 
+const repairAccountPayload = z.object({ userId: z.uuid() });
+export type RepairAccountPayload = z.infer<typeof repairAccountPayload>;
+
+/** Accounts in which a read has met a mismatch. At most one job waits for each account. */
+export const repairAccountQueue: QueueDeclaration<RepairAccountPayload> = {
+  name: 'repair-account',
+  payload: repairAccountPayload,
+  policy: {
+    policy: 'short',
+    retryLimit: 5,
+    retryDelay: 5,
+    retryBackoff: true,
+    expireInSeconds: 3_600,
+    heartbeatSeconds: 20,
+    deleteAfterSeconds: 7 * 86_400,
+    notify: true,
+  },
+};
+
 /** A scheduled task. It runs once at each time, however many processes there are. */
 export interface ScheduledQueue extends QueueDeclaration<object> {
   /** Minute, hour, day of the month, month, day of the week; in UTC. */

@@ -33,6 +33,7 @@ test('administrators see every queue, and how long the oldest job has waited', a
     'prune',
     'reap-stuck-audio',
     'reconcile-credits',
+    'repair-account',
     'send-mail',
     'synthesize-audio',
   ]);

@@ -13,6 +13,12 @@ const HEADERS = 16 * 1024;
  * that no request can lengthen: the environment, our own files, rows and messages.
  */
 const TEXT: Readonly<Record<string, readonly [text: string, charactersMax: number | 'ours']>> = {
+  'src/cli/doctor.ts': ['options of the command', 'ours'],
+  'src/cli/doctor/machine.ts': [
+    'the version of Node, and the start of an answer of /readyz',
+    1_000,
+  ],
+  'src/cli/doctor/secrets.ts': ['names and values of variables, and lines of the doctor', 'ours'],
   'src/config.ts': ['the name of a variable', 'ours'],
   'src/domain/captions.ts': ['a sentence of a story', 400],
   'src/domain/ids.ts': ['32 hexadecimal digits of a hash', 'ours'],

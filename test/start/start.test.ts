@@ -197,6 +197,7 @@ test.each([
     'CREDITS_UNIT_LABEL is "Stars of the seventh and all the other heavens", but must be 1 to 40 characters.',
   ],
   [{ REFUND_POLICY: 'NONE' }, 'REFUND_POLICY is "NONE", but must be GRACE, FORFEIT.'],
+  [{ RECONCILE_REPAIR: 'on' }, 'RECONCILE_REPAIR is "on", but must be true, false, yes, no.'],
   [{ RATE_LIMIT_FACTOR: '0' }, 'RATE_LIMIT_FACTOR is "0", but must be a number above 0.'],
   [
     { RATE_LIMIT_LOGIN: 'often' },

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -57,6 +58,22 @@ export async function holdFolder(folder: string, log: Logger): Promise<Hold> {
       log.info({ holder }, 'waiting for another server that is stopping');
     await sleep(RETRY_MS);
   }
+}
+
+/**
+ * Which process holds the folder. Null when none does. The lock is taken for a moment, and a server that starts at this
+ * moment tries again.
+ */
+export async function holderOf(folder: string): Promise<string | null> {
+  const path = lockOf(folder);
+  if (!existsSync(path)) return null;
+  const lock = tryLockFile(path);
+  if (lock === null) {
+    const [, holder = 'a process that does not say which'] = await noteIn(path);
+    return holder;
+  }
+  lock.release();
+  return null;
 }
 
 /** @returns its state, and which process it is */

@@ -9,10 +9,15 @@ import {
 } from '../../services/credits/bulk-revocation/orders.js';
 import { creditReport, type CreditReport } from '../../services/credits/report.js';
 import { ledgerHealth, type KnownHealth } from '../../services/ledger-health/ledger-health.js';
+import {
+  lastReconciliation,
+  type ReconciliationSummary,
+} from '../../services/reconciliation/reconcile.js';
 import type { Context } from '../context.js';
 import {
   CreditReportType,
   LedgerHealthType,
+  LedgerReconciliationType,
   UnfinishedBulkGrantType,
   UnfinishedBulkRevocationType,
 } from './reports.type.js';
@@ -40,6 +45,15 @@ export class ReportsResolver {
   })
   ledgerHealth(@Ctx() { app }: Context): Promise<KnownHealth> {
     return ledgerHealth(app);
+  }
+
+  @FieldResolver(() => LedgerReconciliationType, {
+    nullable: true,
+    description:
+      'What the last reconciliation found and repaired. `checks` has the violations that are left. Null if there was no reconciliation.',
+  })
+  lastReconciliation(@Ctx() { app }: Context): Promise<ReconciliationSummary | null> {
+    return lastReconciliation(app);
   }
 
   @FieldResolver(() => [UnfinishedBulkGrantType], {

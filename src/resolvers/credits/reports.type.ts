@@ -3,7 +3,10 @@ import type { UnfinishedBulkGrant } from '../../services/credits/bulk-grant-orde
 import type { UnfinishedBulkRevocation } from '../../services/credits/bulk-revocation/orders.js';
 import type { CreditReport, FlowRow } from '../../services/credits/report.js';
 import type { KnownHealth } from '../../services/ledger-health/ledger-health.js';
-import type { LedgerCheck } from '../../services/reconciliation/reconcile.js';
+import type {
+  LedgerCheck,
+  ReconciliationSummary,
+} from '../../services/reconciliation/reconcile.js';
 import { CreditSource } from '../enums.js';
 import { SafeIntScalar } from '../scalars.js';
 
@@ -175,8 +178,29 @@ export class UnfinishedBulkRevocationType implements UnfinishedBulkRevocation {
   reason!: string;
 }
 
+@ObjectType('LedgerReconciliation', {
+  description:
+    'What the last reconciliation found and repaired. A reconciliation is a check of the whole ledger by the nightly task, by `runMaintenance` or by the operator.',
+})
+export class LedgerReconciliationType implements ReconciliationSummary {
+  @Field(() => Date, { description: 'When it was made.' })
+  checkedAt!: Date;
+
+  @Field(() => SafeIntScalar, {
+    description:
+      'The number of violations of invariants that it found, including those that it repaired.',
+  })
+  violationsFound!: number;
+
+  @Field(() => Int, {
+    description:
+      'The number of lots whose remaining points it set to the sum of their transactions, because the stored number was wrong. The audit log has an entry `repairLot` for each. Transactions are never changed.',
+  })
+  repairedLots!: number;
+}
+
 @ObjectType('LedgerHealth', { description: 'The result of the last check of the whole ledger.' })
-export class LedgerHealthType implements KnownHealth {
+export class LedgerHealthType implements Omit<KnownHealth, 'violationsFound' | 'repairedLots'> {
   @Field(() => Boolean, {
     description:
       'Whether no invariant was violated. Also false if the ledger was never checked. Then `checks` is empty and `checkedSecondsAgo` is null.',

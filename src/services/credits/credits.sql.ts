@@ -25,18 +25,37 @@ export interface SourceBalanceRow {
   readonly balance: number;
 }
 
-/** Spendable points by source. Index: credit_lots_open. */
+/** A row of `readBalancesBySource`: the balance of a source, or an account whose lots contradict its history. */
+type BalanceRow = SourceBalanceRow & { readonly isMismatch: boolean };
+
+/**
+ * Spendable points by source. The same statement compares the sum of all open lots with the balance after the last
+ * transaction, which costs two look-ups by key for each account. Indexes: credit_lots_open, credit_accounts_pkey,
+ * credit_transactions_pkey.
+ */
 export const readBalancesBySource = (
   points: PointsReader,
   userIds: readonly string[],
-): Promise<SourceBalanceRow[]> =>
-  points.read<SourceBalanceRow>(
+): Promise<BalanceRow[]> =>
+  points.read<BalanceRow>(
     userIds,
     Prisma.sql`
-    SELECT l.user_id AS "userId", l.source::text, sum(l.remaining)::int AS balance
-    FROM credit_lots l, ${CLOCK}
-    WHERE l.user_id = ANY(${userIds}::uuid[]) AND l.is_open AND ${SPENDABLE}
-    GROUP BY l.user_id, l.source ORDER BY l.user_id, l.source`,
+    WITH held AS MATERIALIZED (
+      SELECT l.user_id, l.source, l.remaining, ${SPENDABLE} AS is_spendable
+      FROM credit_lots l, ${CLOCK}
+      WHERE l.user_id = ANY(${userIds}::uuid[]) AND l.is_open AND l.revoked_at IS NULL
+    )
+    (SELECT user_id AS "userId", source::text, sum(remaining)::int AS balance, false AS "isMismatch"
+    FROM held WHERE is_spendable GROUP BY user_id, source ORDER BY held.user_id, held.source)
+    UNION ALL
+    SELECT a.user_id, 'FREE', 0, true
+    FROM credit_accounts a
+    LEFT JOIN LATERAL (
+      SELECT balance_after FROM credit_transactions
+      WHERE user_id = a.user_id AND seq = a.last_seq OFFSET 0
+    ) t ON true
+    CROSS JOIN LATERAL (SELECT coalesce(sum(remaining), 0) AS points FROM held WHERE user_id = a.user_id) h
+    WHERE a.user_id = ANY(${userIds}::uuid[]) AND h.points <> coalesce(t.balance_after, 0)`,
   );
 
 /** Spendable points by their expiry, soonest first. Index: credit_lots_open. */

@@ -48,7 +48,12 @@ export async function balancesBySource(
   app: App,
   userIds: readonly string[],
 ): Promise<Map<string, SourceBalanceRow[]>> {
-  return grouped(await readBalancesBySource(app.points, userIds), (row) => row.userId);
+  const rows = await readBalancesBySource(app.points, userIds);
+  for (const row of rows) if (row.isMismatch) app.mender.note(row.userId);
+  return grouped(
+    rows.filter((row) => !row.isMismatch),
+    (row) => row.userId,
+  );
 }
 
 const MOST_DAYS = 3_660;

@@ -58,6 +58,8 @@ const unchecked = (now: Date): Omit<KnownHealth, 'isChecking'> => ({
   transactionsRead: 0,
   isFull: false,
   checks: [],
+  violationsFound: 0,
+  repairedLots: 0,
   checkedSecondsAgo: null,
   fullyCheckedSecondsAgo: null,
 });

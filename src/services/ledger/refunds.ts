@@ -4,6 +4,7 @@ import { refund } from '../../domain/ledger/book.js';
 import type { RefundPolicy } from '../../domain/ledger/refund.js';
 import type { Tx } from '../../infra/db.js';
 import { loadDebits, openBooks, recordAction, saveBooks, type OpenBooks } from './books.js';
+import { mendBooks, type Mender } from '../repairs/mender.js';
 import { answer, type Settle, type Settlement } from './group-commit.js';
 
 export interface RefundRequest {
@@ -21,13 +22,14 @@ export interface RefundOutcome {
 
 /** Refunds debits. Refusals: NOT_FOUND (no such debit); LOCKED also when there is no such account. */
 export const refundSettler =
-  (policy: RefundPolicy): Settle<RefundRequest, RefundOutcome> =>
+  (policy: RefundPolicy, mender: Mender): Settle<RefundRequest, RefundOutcome> =>
   async (tx, requests, options) => {
     const open = await openBooks(
       tx,
       requests.map((request) => request.userId),
       options,
     );
+    await mendBooks(tx, open, mender);
     const settlements = await postRefunds(tx, open, requests, policy);
     await saveBooks(tx, open);
     return settlements;

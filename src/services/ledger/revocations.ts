@@ -14,6 +14,7 @@ import {
   type OpenBooks,
 } from './books.js';
 import { answer, type Settle } from './group-commit.js';
+import { mendBooks, type Mender } from '../repairs/mender.js';
 
 export interface RevokeRequest {
   readonly userId: UserId;
@@ -67,36 +68,36 @@ interface Asked {
  * Refusals: NOT_FOUND (no such lot), CONFLICT (expectedRemaining differs, or less is left than the part),
  * IDEMPOTENCY_KEY_REUSED; LOCKED also when there is no such account.
  */
-export const settleRevocations: Settle<RevokeRequest, RevokeOutcome> = async (
-  tx,
-  requests,
-  options,
-) => {
-  const open = await openBooks(
-    tx,
-    requests.map((request) => request.userId),
-    options,
-  );
-  await loadLots(tx, open, requests);
-  const wanted = requests.flatMap(({ userId, lotId, part }) =>
-    (part === undefined ? [keys.revoke(lotId), keys.expire(lotId)] : [part.idempotencyKey]).map(
-      (key) => ({ userId, key }),
-    ),
-  );
-  const known = new Map<string, Booked>(await loadKeyed(tx, wanted));
-  const settlements = requests.map((request) =>
-    answer(open.books.get(request.userId), (book) => {
-      const { userId, part } = request;
-      const bookedUnder = (key: string): Booked | undefined => known.get(`${userId} ${key}`);
-      const asked = { open, book, request, bookedUnder };
-      const outcome = part === undefined ? revokeAll(asked) : revokeSome(asked, part);
-      for (const entry of book.entries) known.set(`${userId} ${entry.idempotencyKey ?? ''}`, entry);
-      return outcome;
-    }),
-  );
-  await saveBooks(tx, open);
-  return settlements;
-};
+export const revocationSettler =
+  (mender: Mender): Settle<RevokeRequest, RevokeOutcome> =>
+  async (tx, requests, options) => {
+    const open = await openBooks(
+      tx,
+      requests.map((request) => request.userId),
+      options,
+    );
+    await mendBooks(tx, open, mender);
+    await loadLots(tx, open, requests);
+    const wanted = requests.flatMap(({ userId, lotId, part }) =>
+      (part === undefined ? [keys.revoke(lotId), keys.expire(lotId)] : [part.idempotencyKey]).map(
+        (key) => ({ userId, key }),
+      ),
+    );
+    const known = new Map<string, Booked>(await loadKeyed(tx, wanted));
+    const settlements = requests.map((request) =>
+      answer(open.books.get(request.userId), (book) => {
+        const { userId, part } = request;
+        const bookedUnder = (key: string): Booked | undefined => known.get(`${userId} ${key}`);
+        const asked = { open, book, request, bookedUnder };
+        const outcome = part === undefined ? revokeAll(asked) : revokeSome(asked, part);
+        for (const entry of book.entries)
+          known.set(`${userId} ${entry.idempotencyKey ?? ''}`, entry);
+        return outcome;
+      }),
+    );
+    await saveBooks(tx, open);
+    return settlements;
+  };
 
 function lotOf({ book, request }: Asked): Lot {
   const lot = book.lots.get(request.lotId);

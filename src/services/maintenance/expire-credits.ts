@@ -1,7 +1,7 @@
 import type { App } from '../../app.js';
 import { asLotId, asUserId } from '../../domain/ids.js';
 import { readLedgerClock } from '../ledger/clock.sql.js';
-import { settleExpirations, type ExpireRequest } from '../ledger/expirations.js';
+import { expirationSettler, type ExpireRequest } from '../ledger/expirations.js';
 import { countMoved, settleInBulk } from '../ledger/in-bulk.js';
 import { observe } from '../ledger/observed.js';
 import { readLapsedLots, type LapsedLot } from './maintenance.sql.js';
@@ -15,6 +15,7 @@ import { walkInLanes, type TaskOutcome } from './task.js';
 export async function expireCredits(app: App, signal?: AbortSignal): Promise<TaskOutcome> {
   const until = await readLedgerClock(app.db);
   const observer = observe<ExpireRequest>(app, 'expire');
+  const settle = expirationSettler(app.mender);
   return walkInLanes<LapsedLot>(app, signal, {
     read: (wanted) => readLapsedLots(app.db, { ...wanted, until }),
     settle: async (lots) => {
@@ -22,9 +23,7 @@ export async function expireCredits(app: App, signal?: AbortSignal): Promise<Tas
         userId: asUserId(userId),
         lotId: asLotId(lotId),
       }));
-      return countMoved(
-        await settleInBulk(app, settleExpirations, observer, requests, { patient: false }),
-      );
+      return countMoved(await settleInBulk(app, settle, observer, requests, { patient: false }));
     },
   });
 }

@@ -28,9 +28,10 @@ const TASKS: Readonly<
   EXPIRE_CREDITS: expireCredits,
   GRANT_MONTHLY_CREDITS: grantMonthlyCredits,
   RECONCILE_CREDITS: async (app, signal) => {
-    const reconciliation = await reconcileCredits(app, { signal });
+    const repair = app.config.reconcileRepair;
+    const reconciliation = await reconcileCredits(app, { signal, repair });
     await makeAnchor(app, reconciliation, signal);
-    return { processed: reconciliation.accounts, changed: 0 };
+    return { processed: reconciliation.accounts, changed: reconciliation.repairedLots };
   },
   REAP_STUCK_AUDIO: reapStuckAudio,
   PRUNE_SESSIONS: prune,

@@ -7,6 +7,7 @@ import { openBooks, saveBooks } from '../ledger/books.js';
 import { LOCKED, type Settled } from '../ledger/group-commit.js';
 import { observe } from '../ledger/observed.js';
 import { postRefunds, type RefundOutcome, type RefundRequest } from '../ledger/refunds.js';
+import { mendBooks } from '../repairs/mender.js';
 import { failAudioQueue, type NarrationJob } from '../queues.js';
 import { writeEnding, type Ending } from './narrations.sql.js';
 
@@ -103,6 +104,7 @@ async function endAndRefund(
   const open = await openBooks(tx, [userId], { wait: true });
   const debitSeq = await end(tx);
   if (debitSeq === undefined) return null;
+  await mendBooks(tx, open, app.mender);
   const request = { userId, debitSeq, reason: REFUND_REASONS[status], actorId: null };
   const [outcome] = await postRefunds(tx, open, [request], app.config.credits.refundPolicy);
   if (outcome === undefined || outcome === LOCKED) throw new Error('The account is gone.');

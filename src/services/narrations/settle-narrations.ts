@@ -8,6 +8,7 @@ import type { JobQueue, QueueDeclaration } from '../../infra/queue.js';
 import { loadOpenLots, openBooks, saveBooks } from '../ledger/books.js';
 import { answer, LOCKED, type Settle } from '../ledger/group-commit.js';
 import type { NarrationJob } from '../queues.js';
+import { mendOpenLots, type Mender } from '../repairs/mender.js';
 import {
   lockNarrations,
   readAudioRequests,
@@ -57,6 +58,7 @@ export const narrationSettler =
   (
     queue: JobQueue,
     declaration: QueueDeclaration<NarrationJob>,
+    mender: Mender,
   ): Settle<NarrationRequest, NarrationOutcome> =>
   async (tx, requests, options) => {
     const open = await openBooks(
@@ -66,6 +68,7 @@ export const narrationSettler =
     );
     const settleable = requests.filter((request) => open.books.has(request.userId));
     await loadOpenLots(tx, open);
+    await mendOpenLots(tx, open, mender);
     const batch = await readBatch(tx, settleable, options);
     const settlements = requests.map((request) =>
       isHeld(batch, request)

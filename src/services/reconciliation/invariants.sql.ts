@@ -1,4 +1,4 @@
-import { readAtLarge, type Db } from '../../infra/db.js';
+import { readAtLarge, type Db, type Tx } from '../../infra/db.js';
 import { VIOLATIONS_MAX } from './chain.sql.js';
 
 /**
@@ -282,4 +282,15 @@ export const readViolations = (
       from,
       to,
     ),
+  );
+
+/** The same for single users, in the transaction of the caller. */
+export const readViolationsOf = (
+  tx: Tx,
+  { sql }: Invariant,
+  userIds: readonly string[],
+): Promise<ViolationRow[]> =>
+  tx.$queryRawUnsafe<ViolationRow[]>(
+    `SELECT * FROM (${sql.replaceAll('BETWEEN $1 AND $2', '= ANY($1::uuid[])')}) violated LIMIT ${String(VIOLATIONS_MAX)}`,
+    userIds,
   );

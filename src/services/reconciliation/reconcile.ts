@@ -1,6 +1,8 @@
 import type { App } from '../../app.js';
 import { newId } from '../../domain/ids.js';
 import { dropCheckpoints } from '../checkpoints/checkpoints.sql.js';
+import { repairAccounts, type Facts } from '../repairs/repair-accounts.js';
+import { REPAIR_ACTION, type RepairOptions, type Repairs } from '../repairs/repair-locked.js';
 import { isFullCheckDue } from '../checkpoints/full-check.js';
 import { verifyChanged } from '../checkpoints/verify-changed.js';
 import { readLedgerClock } from '../ledger/clock.sql.js';
@@ -29,9 +31,19 @@ export interface LedgerHealth {
   /** Whether all history was read, without checkpoints. */
   readonly isFull: boolean;
   readonly checks: LedgerCheck[];
+  /** The number of violations that were found, repaired ones included. `checks` has those that are left. */
+  readonly violationsFound: number;
+  /** The number of lots that were repaired. */
+  readonly repairedLots: number;
 }
 
-type Facts = Pick<App, 'db' | 'log'>;
+/** The invariant of `remaining`, the only stored sum. */
+const REMAINING = '1';
+
+/** Repairs the lots of these violations as far as they may be repaired. */
+type Repair = (violations: readonly Violation[]) => Promise<Repairs>;
+
+const repairNothing: Repair = () => Promise.resolve({ repaired: [], left: [] });
 
 const LARGEST_SAMPLE = 10;
 /** The bound of log lines for one invariant, because a ledger that is wrong everywhere must not fill the log. */
@@ -49,18 +61,25 @@ export function checkLedger(
   const rules = LEDGER_INVARIANTS.filter(
     ({ number }) => options.userId === undefined || number !== AUDIT_INVARIANT.number,
   );
-  return collect(app, rules, true, (report) => verifyLedger(app, report, options));
+  return collect(app, rules, { isFull: true, repair: null }, (report) =>
+    verifyLedger(app, report, options),
+  );
 }
 
-/** Runs a check, logs its violations, and counts them by invariant. */
+/** Runs a check, repairs what it may, logs the violations that are left, and counts them by invariant. */
 async function collect(
   app: Facts,
   rules: typeof LEDGER_INVARIANTS,
-  isFull: boolean,
+  { isFull, repair }: { readonly isFull: boolean; readonly repair: Repair | null },
   verify: (report: Report) => Promise<Verification>,
 ): Promise<LedgerHealth> {
   const found = new Map<string, { violations: number; sample: string[] }>();
-  const report = async (violations: readonly Violation[]): Promise<void> => {
+  let violationsFound = 0;
+  let repairedLots = 0;
+  const report = async (all: readonly Violation[]): Promise<void> => {
+    const { violations, repairs } = await repairWrong(all, repair ?? repairNothing);
+    violationsFound += all.length;
+    repairedLots += repairs.repaired.length;
     for (const violation of await withTransactionIds(app, violations)) {
       const { invariant } = violation;
       const sofar = found.get(invariant) ?? { violations: 0, sample: [] };
@@ -75,12 +94,31 @@ async function collect(
     checkedAt: await readLedgerClock(app.db),
     ...verified,
     isFull,
+    violationsFound,
+    repairedLots,
     checks: rules.map(({ number: invariant, description }) => ({
       invariant,
       description,
       ...(found.get(invariant) ?? { violations: 0, sample: [] }),
     })),
   };
+}
+
+/** Repairs violations of the sums. @returns what was done, and the violations that are left */
+async function repairWrong(
+  all: readonly Violation[],
+  repair: Repair,
+): Promise<{ violations: readonly Violation[]; repairs: Repairs }> {
+  const wrong = all.filter(({ invariant, lotId }) => invariant === REMAINING && lotId !== null);
+  if (wrong.length === 0 || repair === repairNothing)
+    return { violations: all, repairs: { repaired: [], left: [] } };
+  const repairs = await repair(wrong);
+  const left = new Set(repairs.left.map(({ userId, lotId }) => `${userId} ${lotId ?? ''}`));
+  const isWrong = new Set(wrong);
+  const isLeft = ({ userId, lotId }: Violation): boolean =>
+    left.has(`${userId ?? ''} ${lotId ?? ''}`) || left.has(`${userId ?? ''} `);
+  // A lot that is neither repaired nor left was set right by another process.
+  return { violations: all.filter((one) => !isWrong.has(one) || isLeft(one)), repairs };
 }
 
 type NamedViolation = Violation & { readonly transactionId: string | null };
@@ -111,24 +149,52 @@ const describe = (violation: NamedViolation): string => {
   ].join(', ');
 };
 
+/** How a check of the whole ledger repairs: in accounts that are open, lots that can still be spent. */
+const NIGHTLY: RepairOptions = {
+  source: 'reconciliation',
+  action: REPAIR_ACTION,
+  withDead: false,
+  withClosed: false,
+  dryRun: false,
+};
+
+const usersOf = (violations: readonly Violation[]): string[] =>
+  violations.flatMap(({ userId }) => userId ?? []);
+
+const repairerOf =
+  (app: Facts): Repair =>
+  (violations) =>
+    repairAccounts(app, usersOf(violations), NIGHTLY);
+
+export interface ReconcileOptions {
+  /** Whether to read all history; undefined to decide by the rule of `isFullCheckDue`. */
+  readonly full?: boolean;
+  /** Whether `remaining` of lots is set right where the history is sound. */
+  readonly repair?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Checks the whole ledger, and stores the result and the checkpoints of sound accounts. It reads all history when a
  * full check is due, and otherwise the history after the checkpoints. Accounts with a violation lose their checkpoints,
  * so that the next check finds the violation again.
- * @param options.full whether to read all history; undefined to decide by the rule of `isFullCheckDue`
  * @returns the result, with the id under which it is stored
  */
 export async function reconcileCredits(
   app: Facts,
-  options: { full?: boolean; signal?: AbortSignal | undefined } = {},
+  options: ReconcileOptions = {},
 ): Promise<LedgerHealth & { readonly id: string }> {
   const id = newId();
   const isFull = options.full ?? (await isFullCheckDue(app));
   const walk = { signal: options.signal, keep: id };
+  const repair = options.repair === true ? repairerOf(app) : null;
   const wrong = new Set<string>();
-  const health = await collect(app, LEDGER_INVARIANTS, isFull, async (report) => {
+  const health = await collect(app, LEDGER_INVARIANTS, { isFull, repair }, async (report) => {
     const noting: Report = (violations) => {
-      for (const { userId } of violations) if (userId !== null) wrong.add(userId);
+      for (const { userId, invariant } of violations) {
+        if (userId !== null) wrong.add(userId);
+        if (invariant === REMAINING) app.metrics?.ledgerMismatches.inc({ source: NIGHTLY.source });
+      }
       return report(violations);
     };
     const verified = await (isFull ? verifyLedger : verifyChanged)(app, noting, walk);
@@ -141,6 +207,11 @@ export async function reconcileCredits(
   });
   return { id, ...health };
 }
+
+export type ReconciliationSummary = Pick<
+  LedgerHealth,
+  'checkedAt' | 'violationsFound' | 'repairedLots'
+>;
 
 /** The result of the newest check of the whole ledger, by any process. Null when there is none. */
 export async function lastReconciliation(app: Pick<App, 'db'>): Promise<LedgerHealth | null> {
@@ -155,5 +226,8 @@ export async function lastReconciliation(app: Pick<App, 'db'>): Promise<LedgerHe
     transactionsRead: Number(row.transactionsRead ?? row.transactions),
     isFull: row.isFull,
     checks,
+    violationsFound:
+      row.violationsFound ?? checks.reduce((sum, { violations }) => sum + violations, 0),
+    repairedLots: row.repairedLots,
   };
 }

@@ -15,7 +15,8 @@ export async function summariseAccount(
   user: UserView,
 ): Promise<readonly string[]> {
   const points = plainReader(app.db);
-  const sources = await readBalancesBySource(points, [user.id]);
+  const rows = await readBalancesBySource(points, [user.id]);
+  const sources = rows.filter(({ isMismatch }) => !isMismatch);
   const lots = await listLots({ points }, user.id, { first: MOST_LINES });
   const history = await listHistory({ points }, user.id, { first: MOST_LINES });
   const balance = sources.reduce((sum, row) => sum + row.balance, 0);

@@ -62,6 +62,33 @@ export function createOpenAiProvider(options: OpenAiOptions): BareProvider {
   };
 }
 
+/**
+ * Asks for the list of models, which costs nothing.
+ * @returns the status: 200, or 404 or 405 of a server that has no such list
+ * @throws SpeechError for every other answer
+ */
+export async function askOpenAi({
+  baseUrl,
+  key,
+  timeoutMs,
+}: Pick<OpenAiOptions, 'baseUrl' | 'key' | 'timeoutMs'>): Promise<number> {
+  try {
+    await exchange({
+      url: `${baseUrl}/models`,
+      headers: key === null ? {} : { authorization: `Bearer ${key}` },
+      timeoutMs,
+      mostBytes: MOST_LIST_BYTES,
+    });
+    return 200;
+  } catch (error) {
+    if (error instanceof SpeechError && (error.status === 404 || error.status === 405))
+      return error.status;
+    throw error;
+  }
+}
+
+const MOST_LIST_BYTES = 4 * 1024 * 1024;
+
 /** `af_heart` is shown as Af heart. */
 const nameOf = (id: string): string => {
   const words = id.replace(/[_-]+/g, ' ').trim();

@@ -6,7 +6,7 @@ import { hashRequest, keys } from '../../../domain/ledger/idempotency.js';
 import type { CreditSource } from '../../../domain/ledger/lots.js';
 import { settleInBulk } from '../../ledger/in-bulk.js';
 import { observe } from '../../ledger/observed.js';
-import { settleRevocations, type RevokeRequest } from '../../ledger/revocations.js';
+import { revocationSettler, type RevokeRequest } from '../../ledger/revocations.js';
 import type { FinishOrderPayload } from '../../queues.js';
 import { idempotencyKey, line, parseRequest } from '../../validation.js';
 import { readGrantedLots, readLotSums, type GrantedLotRow } from './bulk-revocation.sql.js';
@@ -122,7 +122,13 @@ async function revokeLots(
   options: { readonly patient: boolean },
 ): Promise<DomainError | null> {
   const observer = observe<LotRequest>(app, 'bulk-revoke', ({ source }) => source);
-  const settlements = await settleInBulk(app, settleRevocations, observer, requests, options);
+  const settlements = await settleInBulk(
+    app,
+    revocationSettler(app.mender),
+    observer,
+    requests,
+    options,
+  );
   const refused = settlements.find((settlement) => settlement instanceof DomainError);
   if (refused instanceof DomainError) return refused;
   return settlements.some((settlement) => typeof settlement === 'symbol') ? busy() : null;

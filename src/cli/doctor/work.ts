@@ -1,0 +1,157 @@
+import { readAnchoredAt } from '../../services/anchors/anchors.sql.js';
+import { countUnfinishedBulkGrants } from '../../services/credits/bulk-grant.sql.js';
+import { countUnfinishedBulkRevocations } from '../../services/credits/bulk-revocation/bulk-revocation.sql.js';
+import { readLedgerClock } from '../../services/ledger/clock.sql.js';
+import { readJobQueues, type JobQueueView } from '../../services/maintenance/job-queues.sql.js';
+import { SCHEDULED_QUEUES, type ScheduledQueue } from '../../services/queues.js';
+import { lastReconciliation } from '../../services/reconciliation/reconcile.js';
+import { withDatabase, type Reached } from './database.js';
+import { readTaskRuns, type TaskRow } from './doctor.sql.js';
+import { fail, ok, warn, type Check, type Finding } from './findings.js';
+
+/** How long the oldest due job may wait. Narrations take minutes when many are asked for at once. */
+const WAIT_WARN_SECONDS = 300;
+const WAIT_FAIL_SECONDS = 3_600;
+
+const ago = (seconds: number): string => {
+  if (seconds < 120) return `${seconds.toFixed(0)} s`;
+  if (seconds < 7_200) return `${(seconds / 60).toFixed(0)} min`;
+  return seconds < 172_800
+    ? `${(seconds / 3_600).toFixed(0)} h`
+    : `${(seconds / 86_400).toFixed(0)} days`;
+};
+
+export const queuesCheck = (reached: Promise<Reached>): Check =>
+  withDatabase('queues', reached, async ({ db }) => {
+    const queues = await readJobQueues(db);
+    if (queues.length === 0) return warn('there are no queues yet', 'Start Talebank once.');
+    const findings = queues.flatMap(ofQueue);
+    const waiting = queues.reduce((sum, { queued }) => sum + queued, 0);
+    return findings.length > 0
+      ? findings
+      : ok(
+          `${String(queues.length)} queues, ${String(waiting)} jobs wait, none failed, none is late`,
+        );
+  });
+
+function ofQueue({ name, queued, failed, oldestQueuedSeconds: oldest }: JobQueueView): Finding[] {
+  const late = oldest ?? 0;
+  const found: Finding[] = [];
+  if (late > WAIT_WARN_SECONDS)
+    found.push(
+      (late > WAIT_FAIL_SECONDS ? fail : warn)(
+        `${name}: ${String(queued)} jobs wait, the oldest for ${ago(late)}`,
+        'Look whether a worker runs (ROLE=all or ROLE=worker), and at its log.',
+      ),
+    );
+  if (failed > 0)
+    found.push(
+      warn(
+        `${name}: ${String(failed)} jobs have failed and are not tried again`,
+        `Find the reason in the log, then run redriveJobs(queue: "${name}").`,
+      ),
+    );
+  return found;
+}
+
+/** How often a schedule runs, in seconds. Schedules are every minute, every few minutes, or once a day. */
+function intervalOf({ cron }: ScheduledQueue): number {
+  const [minute = '', hour = ''] = cron.split(' ');
+  if (hour !== '*') return 86_400;
+  return minute === '*' ? 60 : 60 * Number(minute.replace('*/', ''));
+}
+
+/** A run may take a while, and a worker looks for jobs every few seconds. */
+const SLACK_SECONDS = 600;
+
+export const tasksCheck = (reached: Promise<Reached>): Check =>
+  withDatabase('tasks', reached, async ({ ask }) => {
+    const names = SCHEDULED_QUEUES.map(({ name }) => name);
+    const runs = await ask((client) => readTaskRuns(client, names));
+    const findings = SCHEDULED_QUEUES.flatMap((queue) =>
+      ofTask(
+        queue,
+        runs.find(({ name }) => name === queue.name),
+      ),
+    );
+    const oldest = Math.max(0, ...runs.map(({ succeededAgo }) => succeededAgo ?? 0));
+    return findings.length > 0
+      ? findings
+      : ok(
+          `all ${String(runs.length)} tasks have run on time, the least recent ${ago(oldest)} ago`,
+        );
+  });
+
+function ofTask(queue: ScheduledQueue, run: TaskRow | undefined): Finding[] {
+  const { name } = queue;
+  const every = intervalOf(queue);
+  const advice = 'Look whether a worker runs, and for `maintenance failed` in its log.';
+  const succeededAgo = run?.succeededAgo ?? null;
+  if (run?.failed === true) return [fail(`${name}: the last run has failed`, advice)];
+  if (succeededAgo === null)
+    return [warn(`${name}: no run is known, and it is due every ${ago(every)}`, advice)];
+  if (succeededAgo <= 2 * every + SLACK_SECONDS) return [];
+  const text = `${name}: last run ${ago(succeededAgo)} ago, and it is due every ${ago(every)}`;
+  return [(succeededAgo > 4 * every + SLACK_SECONDS ? fail : warn)(text, advice)];
+}
+
+/** A check a day, and some hours for it. */
+const CHECK_SECONDS = 30 * 3_600;
+
+export const ledgerCheck = (reached: Promise<Reached>): Check =>
+  withDatabase('ledger', reached, async ({ db }) => {
+    const last = await lastReconciliation({ db });
+    if (last === null)
+      return warn(
+        'it was never checked',
+        'Run `npm run ledger -- reconcile`, or wait for the task at 03:30 UTC.',
+      );
+    const now = await readLedgerClock(db);
+    const age = Math.max(0, (now.getTime() - last.checkedAt.getTime()) / 1000);
+    const wrong = last.checks.filter(({ violations }) => violations > 0);
+    const repaired =
+      last.repairedLots === 0 ? '' : `, ${String(last.repairedLots)} lots were repaired`;
+    const text = `checked ${ago(age)} ago (${last.isFull ? 'all history' : 'from checkpoints'})`;
+    if (wrong.length > 0)
+      return fail(
+        `${text}: rules ${wrong.map(({ invariant }) => invariant).join(', ')} are violated${repaired}`,
+        'Run `npm run ledger -- verify`: docs/ledger.md says what to do about each rule.',
+      );
+    if (age > CHECK_SECONDS)
+      return warn(`${text}, and it is due every day`, 'Look at the task reconcile-credits.');
+    return repaired === ''
+      ? ok(`${text}: sound`)
+      : warn(
+          `${text}: sound${repaired}`,
+          'Find out which program has written to credit_lots: the audit log names each lot (action repairLot).',
+        );
+  });
+
+export const anchorCheck = (reached: Promise<Reached>): Check =>
+  withDatabase('anchor', reached, async ({ db }) => {
+    const [at, now] = await Promise.all([readAnchoredAt(db), readLedgerClock(db)]);
+    if (at === null)
+      return warn('no anchor was made yet', 'The task at 03:30 UTC makes one after its check.');
+    const age = Math.max(0, (now.getTime() - at.getTime()) / 1000);
+    const text = `the last anchor that every place has was made ${ago(age)} ago`;
+    return age > CHECK_SECONDS
+      ? warn(
+          text,
+          'Look at the task reconcile-credits, and whether ANCHOR_DIR and the bucket can be written.',
+        )
+      : ok(text);
+  });
+
+export const bulkOrdersCheck = (reached: Promise<Reached>): Check =>
+  withDatabase('bulk orders', reached, async ({ db }) => {
+    const [grants, revocations] = await Promise.all([
+      countUnfinishedBulkGrants(db),
+      countUnfinishedBulkRevocations(db),
+    ]);
+    return grants + revocations === 0
+      ? ok('none is unfinished')
+      : warn(
+          `${String(grants)} bulk grants and ${String(revocations)} revocations are unfinished`,
+          'A job finishes them within a minute. If they stay, look whether a worker runs: `ledgerHealth { unfinishedBulkGrants }`.',
+        );
+  });
