@@ -26,7 +26,10 @@ export async function settleInBulk<Request extends { readonly userId: string }, 
   if (requests.length === 0) return [];
   const startedAt = performance.now();
   const onSplit = (error: unknown): void => {
-    app.log.warn({ err: error, requests: requests.length }, 'a batch is split');
+    app.log.warn(
+      { event: 'ledger-batch-split', err: error, requests: requests.length },
+      'a batch is split',
+    );
   };
   const together = await settleInLanes(requests, options.lanes ?? 1, (some) =>
     settleBatch(app.db, settle, some, { wait: false, onSplit }),

@@ -19,7 +19,10 @@ const USERS_IN_A_BATCH = 500;
 export async function grantMonthlyCredits(app: App, signal?: AbortSignal): Promise<TaskOutcome> {
   const { monthly } = app.config.credits;
   if (monthly === 0)
-    app.log.warn('MONTHLY_CREDITS is 0: only users with an allowance of their own get any');
+    app.log.warn(
+      { event: 'monthly-grant-off' },
+      'MONTHLY_CREDITS is 0: only users with an allowance of their own get any',
+    );
   const month = monthOf(await readLedgerClock(app.db));
   const observer = observe<GrantRequest>(app, 'monthly-grant', () => 'MONTHLY');
   let processed = 0;

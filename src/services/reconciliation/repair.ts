@@ -49,6 +49,6 @@ async function repairAccount(app: Facts, userId: string): Promise<number> {
     if (actions.length > 0) await writeAudit(tx, actions);
     return repaired;
   });
-  for (const lot of lots) app.log.warn({ userId, ...lot }, 'lot repaired');
+  for (const lot of lots) app.log.warn({ event: 'lot-repaired', userId, ...lot }, 'lot repaired');
   return lots.length;
 }
