@@ -14,6 +14,7 @@ import type { SpeechProvider } from './infra/speech/provider.js';
 import { openStorage } from './infra/storage/open.js';
 import type { Storage } from './infra/storage/storage.js';
 import type { KeyRing } from './infra/tokens.js';
+import { traceSpeech, traceStorage } from './infra/tracing/calls.js';
 import { openAnchorKeys, type AnchorKeys } from './services/anchors/keys.js';
 import { loadSecret, openKeys } from './services/keys.js';
 import { createFollowers, LIVE_CHANNEL, type Followers } from './services/live/followers.js';
@@ -148,8 +149,8 @@ export async function openApp(options: {
   const { mailer, mailbox } = await openMail(config);
   const { limits: rates, limitSiteFactor: siteFactor } = config;
   const rateLimiter = createRateLimiter({ url, rates, siteFactor, log });
-  const storage = await openStorage(config);
-  const speech = openSpeech(config.speech, facts);
+  const storage = traceStorage(await openStorage(config), config.storage.kind);
+  const speech = traceSpeech(openSpeech(config.speech, facts));
   const encoder = createMp3Encoder({
     threads: config.synthesis.concurrency,
     bitrateKbps: config.synthesis.bitrateKbps,

@@ -9,8 +9,9 @@ import { anchorsOf, type AnchorConfig } from './variables/anchors.js';
 import { bucketOf } from './variables/buckets.js';
 import { bothOrNeither, ConfigError } from './variables/config-error.js';
 import { speechOf, type SpeechConfig } from './variables/speech.js';
+import { tracingOf, type TracingConfig } from './variables/tracing.js';
 
-export { ConfigError, type SpeechConfig };
+export { ConfigError, type SpeechConfig, type TracingConfig };
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -75,6 +76,8 @@ export interface Config {
   readonly subscriptionsPerUser: number;
   readonly logLevel: z.infer<typeof variables>['LOG_LEVEL'];
   readonly logFormat: 'json' | 'pretty';
+  /** Null: tracing is off. */
+  readonly tracing: TracingConfig | null;
   /** The process ends itself when its event loop is blocked for this long. 0 disables this. */
   readonly eventLoopStallSeconds: number;
   readonly graphiql: boolean;
@@ -158,6 +161,7 @@ export function readConfig(environment: Environment): Config {
     ),
     logLevel: env.LOG_LEVEL,
     logFormat: env.LOG_FORMAT === 'auto' ? (production ? 'json' : 'pretty') : env.LOG_FORMAT,
+    tracing: tracingOf(env),
     eventLoopStallSeconds: env.EVENT_LOOP_STALL_SECONDS,
     graphiql: env.GRAPHIQL ?? !production,
     introspection: env.INTROSPECTION ?? !production,
@@ -257,7 +261,9 @@ function priorityOf(order: readonly CreditSource[]): Record<CreditSource, number
 function explain(error: z.ZodError, environment: Environment): string {
   const [issue] = error.issues;
   const name = String(issue?.path[0]);
-  const secret = /PASSWORD|SECRET|KEYS?$|TOKEN$|DATABASE_URL|SMTP_URL|_BASE_URL$/.test(name);
+  const secret = /PASSWORD|SECRET|KEYS?$|TOKEN$|DATABASE_URL|SMTP_URL|_BASE_URL|HEADERS$/.test(
+    name,
+  );
   const found = secret ? 'a value' : JSON.stringify(environment[name]);
   const allowed =
     issue?.code === 'invalid_value' ? issue.values.join(', ') : (issue?.message ?? 'another value');

@@ -5,8 +5,9 @@ import nodeModule from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { banner } from './banner.js';
 import { ConfigError, readConfig } from './config.js';
-import { currentRequest } from './http/requests.js';
 import { createLogger } from './infra/log.js';
+import { currentWork } from './infra/logging/current.js';
+import { traceIds } from './infra/tracing/tracing.js';
 import { startWatchdog } from './infra/watchdog/watchdog.js';
 import { StartError } from './infra/start-error.js';
 import { makePrivateFolder, requirePrivate } from './infra/storage/private-files.js';
@@ -25,21 +26,21 @@ async function main(): Promise<void> {
   const log = createLogger({
     level: config.logLevel,
     format: config.logFormat,
-    about: () => currentRequest.getStore() ?? {},
+    about: () => ({ ...currentWork.getStore(), ...traceIds() }),
   });
   const state: { running?: Server.Running; stopping: boolean } = { stopping: false };
 
   const stop = (exitCode: number): void => {
     if (state.stopping) return;
     state.stopping = true;
-    log.info('stopping');
+    log.info({ event: 'stopping' }, 'stopping');
     // Another Ctrl-C, or a stop that takes too long, exits at once.
     setTimeout(() => process.on('SIGINT', () => process.exit(130)), SAME_SIGNAL_MS).unref();
     setTimeout(() => process.exit(1), STOP_TIMEOUT_MS).unref();
     (state.running?.stop() ?? Promise.resolve()).then(
       () => process.exit(exitCode),
       (error: unknown) => {
-        log.error({ err: error }, 'did not stop in order');
+        log.error({ event: 'stop-failed', err: error }, 'did not stop in order');
         process.exit(1);
       },
     );
@@ -54,12 +55,12 @@ async function main(): Promise<void> {
     manifest: fileURLToPath(new URL('../package.json', import.meta.url)),
     scripts: ['start'],
     onEnded: () => {
-      log.warn('npm, which has started this process, has ended');
+      log.warn({ event: 'npm-ended' }, 'npm, which has started this process, has ended');
       stop(0);
     },
   });
   process.on('unhandledRejection', (error) => {
-    log.fatal({ err: error }, 'unhandled rejection');
+    log.fatal({ event: 'unhandled-rejection', err: error }, 'unhandled rejection');
     stop(1);
   });
 
@@ -67,7 +68,7 @@ async function main(): Promise<void> {
   // it.
   const { start } = await loadServer();
   const running = await start(config, log, () => {
-    log.fatal('the embedded database has ended');
+    log.fatal({ event: 'embedded-database-ended' }, 'the embedded database has ended');
     stop(1);
   });
   state.running = running;
@@ -75,7 +76,7 @@ async function main(): Promise<void> {
     stallSeconds: config.eventLoopStallSeconds,
     logFormat: config.logLevel === 'silent' ? null : config.logFormat,
     onError: (error) => {
-      log.error({ err: error }, 'the event loop is not watched any more');
+      log.error({ event: 'watchdog-ended', err: error }, 'the event loop is not watched any more');
     },
   });
   if (config.logFormat === 'pretty') process.stdout.write(banner(config, running));

@@ -12,6 +12,7 @@ import type { Hold } from './infra/postgres/hold.js';
 import { writePrivateFile } from './infra/storage/private-files.js';
 import { SpeechError } from './infra/speech/provider.js';
 import { StartError } from './infra/start-error.js';
+import { startTracing } from './infra/tracing/tracing.js';
 import { requireAnchorFolder } from './infra/storage/anchor-places.js';
 import { requireStorage } from './infra/storage/open.js';
 import { startJobs } from './jobs/index.js';
@@ -60,7 +61,8 @@ export async function start(
     hold?.noteStopping();
     for (const close of closers.splice(0).reverse()) await close();
   };
-  for (const warning of proxyWarnings(config)) log.warn(warning);
+  closers.push(await startTracing(config.tracing, log));
+  for (const warning of proxyWarnings(config)) log.warn({ event: 'proxy-setting' }, warning);
   try {
     await openDataDir(config);
     const given =
@@ -68,7 +70,8 @@ export async function start(
     const { databaseUrl, applied } = await prepareDatabase(given, MIGRATIONS, {
       connections: connectionsOf(config),
     });
-    if (applied.length > 0) log.info({ migrations: applied }, 'database migrated');
+    if (applied.length > 0)
+      log.info({ event: 'database-migrated', migrations: applied }, 'database migrated');
     let url: string | null = null;
     const app = await openApp({
       config,
@@ -86,7 +89,12 @@ export async function start(
     if (config.role !== 'worker') url = await listen(app, closers);
     const metricsUrl = await listenForMetrics(app, closers);
     log.info(
-      { url, ...(metricsUrl === null ? {} : { metricsUrl }), role: config.role },
+      {
+        event: 'listening',
+        url,
+        ...(metricsUrl === null ? {} : { metricsUrl }),
+        role: config.role,
+      },
       'listening',
     );
     return { url, logins, stop };
@@ -119,12 +127,15 @@ async function populate(app: OpenApp): Promise<Running['logins']> {
   const admin = config.admin ?? (config.production ? null : await demoAdministrator(config));
   if (admin !== null) {
     if (config.production && isCommonPassword(admin.password))
-      log.warn('ADMIN_PASSWORD is one of the most common passwords: set another one');
+      log.warn(
+        { event: 'common-admin-password' },
+        'ADMIN_PASSWORD is one of the most common passwords: set another one',
+      );
     if (await ensureAdministrator(app, admin)) logins.push({ who: 'administrator', ...admin });
   }
   if (config.seed) {
     const seeded = await seedLibrary(app, root('prisma/library'));
-    if (seeded > 0) log.info({ stories: seeded }, 'library filled');
+    if (seeded > 0) log.info({ event: 'library-filled', stories: seeded }, 'library filled');
     if (!config.production) {
       await ensureUser(app, { ...DEMO_USER, displayName: 'Demo listener', role: 'USER' });
       logins.push({ who: 'listener', ...DEMO_USER });
@@ -147,7 +158,10 @@ async function learnVoices(app: OpenApp): Promise<void> {
         `ELEVENLABS_API_KEY is a value, but the provider refuses it with ${String(error.status)}: it must be a key that may list voices and speak.`,
       );
     }
-    app.log.warn({ err: error }, 'voices cannot be listed: those known from before are offered');
+    app.log.warn(
+      { event: 'voices-not-listed', err: error },
+      'voices cannot be listed: those known from before are offered',
+    );
     await keepVoices(app);
   }
 }

@@ -18,6 +18,7 @@ import {
 import { anchorVariables } from './variables/anchors.js';
 import { bucketName, bucketPrefix } from './variables/buckets.js';
 import { speechVariables } from './variables/speech.js';
+import { tracingVariables } from './variables/tracing.js';
 
 /** All environment variables. `.env.example` explains each. */
 export const variables = z.object({
@@ -62,6 +63,7 @@ export const variables = z.object({
   SYNTHESIS_CONCURRENCY: wholeNumber(1, 64).default(2),
   ...anchorVariables,
   ...speechVariables,
+  ...tracingVariables,
   MP3_BITRATE_KBPS: z.enum(['32', '48', '64', '96', '128']).transform(Number).default(64),
   ACCESS_TOKEN_TTL: wholeNumber(10, 86_400).default(600),
   REFRESH_IDLE_DAYS: wholeNumber(1, 3_650).default(30),

@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { App } from '../app.js';
@@ -6,13 +5,6 @@ import { addressIn, isLoopback } from '../domain/networks.js';
 
 /** The `Retry-After` of BUSY. It is short, because nothing tells how long the server will be busy. */
 export const BUSY_SECONDS = 1;
-
-/** The current request, for code that does not get it as a parameter: the log and the formatter of errors. */
-export const currentRequest = new AsyncLocalStorage<{
-  readonly requestId: string;
-  /** The user of the request's access token. */
-  viewerId?: string;
-}>();
 
 /**
  * The address of the client. If a trusted proxy passes on something that is no address, the client has made it up, and

@@ -23,7 +23,8 @@ import { serveKeys } from './keys.js';
 import { serveMailbox } from './mailbox.js';
 import { serveMetrics } from './metrics.js';
 import { createTrust } from './proxies.js';
-import { currentRequest, isSecure } from './requests.js';
+import { observeRequests } from './observing/requests.js';
+import { isSecure } from './requests.js';
 import { serveStreams } from './streams.js';
 import { serveSecurityContact } from './security-txt.js';
 import { createUnreadableHandler } from './unreadable-requests.js';
@@ -64,6 +65,7 @@ export async function createServer(
     // An idle keep-alive connection must not hold up a stop.
     forceCloseConnections: 'idle',
   });
+  observeRequests(server, app);
   server.addHook('onRequest', (request, reply, done) => {
     secure(app, request, reply);
     done();
@@ -72,9 +74,6 @@ export async function createServer(
   allowReading(server, app);
   paceLongBodies(server);
   admitRequests(server, app, { bodyBytesMaxOf: largerForAdministrators(app) });
-  server.addHook('preHandler', (request, _reply, done) => {
-    currentRequest.run({ requestId: request.id }, done);
-  });
   // Closes connections whose client does not read the answer; a player may ask for the rest of a recording later.
   server.addHook('onSend', (request, _reply, _payload, done) => {
     request.raw.socket.setTimeout(UNREAD_MS);
@@ -87,7 +86,10 @@ export async function createServer(
   server.setErrorHandler((error: FastifyError, request, reply) => {
     const refusal = refusalOf(error, request.id);
     if (refusal.code === 'INTERNAL')
-      app.log.error({ requestId: request.id, err: error }, 'unexpected error');
+      app.log.error(
+        { event: 'unexpected-error', requestId: request.id, err: error },
+        'unexpected error',
+      );
     logRefused(app, refusal.code);
     // Never 200, because a request that is refused before it is executed has no data.
     const status =

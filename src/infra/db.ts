@@ -14,6 +14,7 @@ import {
 } from './connections/sql-states.js';
 import type { Logger } from './log.js';
 import { createSteps } from './connections/transaction-steps.js';
+import { traceStatements } from './tracing/statements.js';
 
 export { Prisma, type User };
 
@@ -51,14 +52,20 @@ export function createDb(options: { url: string; poolSize: number; log: Logger }
       statementNameGenerator: nameStatements(),
       // Without a listener, a database that restarts would end the process.
       onPoolError: (error) => {
-        options.log.warn({ err: error }, 'database connection lost');
+        options.log.warn(
+          { event: 'database-connection-lost', err: error },
+          'database connection lost',
+        );
       },
       onConnectionError: (error) => {
-        options.log.warn({ err: error }, 'database connection lost');
+        options.log.warn(
+          { event: 'database-connection-lost', err: error },
+          'database connection lost',
+        );
       },
     },
   );
-  const client = new PrismaClient({ adapter });
+  const client = new PrismaClient({ adapter: traceStatements(adapter) });
   const warn = warnings(options.log);
   return client.$extends({
     query: {
@@ -85,7 +92,10 @@ function warnings(log: Logger): (error: unknown) => void {
     const now = performance.now();
     if (now - (warnedAt.get(sqlState) ?? -Infinity) < WARNED_ONCE_MS) return;
     warnedAt.set(sqlState, now);
-    log.warn({ err: error, sqlState }, 'the database refuses what it is asked for');
+    log.warn(
+      { event: 'database-refuses', err: error, sqlState },
+      'the database refuses what it is asked for',
+    );
   };
 }
 

@@ -1,18 +1,11 @@
-import { pino, type Logger, type LevelWithSilent } from 'pino';
+import { pino, type LevelWithSilent } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import { escapeEvent, escapeJson, withMessagesOnOneLine } from './log-text.js';
+import type { Logger } from './logging/events.js';
+import { redactText } from './logging/redact-text.js';
+import { redact } from './logging/redact.js';
 
 export type { Logger };
-
-const SECRETS = [
-  'password',
-  'token',
-  'refreshToken',
-  'accessToken',
-  'authorization',
-  'cookie',
-  'email',
-];
 
 /**
  * One line an event: JSON, or for a person at a terminal. Secrets are redacted, and no text in an event can begin a
@@ -28,15 +21,24 @@ export function createLogger(options: {
 }): Logger {
   const { about } = options;
   const destination = pino.destination({ dest: options.toStderr === true ? 2 : 1, sync: true });
-  const settings = {
+  const stackOf = options.format === 'json' ? asItIs : withMessagesOnOneLine;
+  const settings: pino.LoggerOptions = {
     level: options.level,
     base: null,
-    // A copy, because pino writes the fields of the line into it, which would stand in the next line too.
-    ...(about === undefined ? {} : { mixin: () => ({ ...about() }) }),
+    // pino writes the fields of the line into it, so that `about` must return a new object each time.
+    ...(about === undefined ? {} : { mixin: about }),
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }) },
-    redact: { paths: SECRETS.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
-    serializers: { err: options.format === 'json' ? serializeError : serializeOnOneLine },
+    formatters: {
+      level: (label) => ({ level: label }),
+      log: (line) => redact(line, stackOf),
+    },
+    // Errors are plain objects by then.
+    serializers: { err: asItIs },
+    hooks: {
+      logMethod([line, message], log) {
+        log.apply(this, message === undefined ? [line] : [line, redactText(message)]);
+      },
+    },
   };
   const shape = options.format === 'json' ? escapeJson : createPrettifier();
   return pino(settings, {
@@ -46,17 +48,7 @@ export function createLogger(options: {
   });
 }
 
-/** A pool adds the lost client to its error. That is the state of a whole session, with the key that cancels its queries. */
-function serializeError(error: Error & { readonly client?: unknown }): pino.SerializedError {
-  const serialized = pino.stdSerializers.err(error);
-  delete serialized['client'];
-  return serialized;
-}
-
-function serializeOnOneLine(error: Error): object {
-  const serialized = serializeError(error);
-  return { ...serialized, stack: withMessagesOnOneLine(serialized.stack, error) };
-}
+const asItIs = <Value>(value: Value): Value => value;
 
 /** Formats an event for people: one line, with its fields indented below. */
 export function createPrettifier(): (line: string) => string {

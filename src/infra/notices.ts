@@ -80,7 +80,8 @@ export function createNotices(options: {
         limits: { statementMs: TIMEOUT_MS },
       });
       await hear(client).catch((error: unknown) => {
-        if (!closing.signal.aborted) log.warn({ err: error }, 'notices are not heard');
+        if (!closing.signal.aborted)
+          log.warn({ event: 'notices-not-heard', err: error }, 'notices are not heard');
       });
       heardUntil = -Infinity;
       await client.end().catch(() => undefined);

@@ -5,6 +5,8 @@ import { createPool } from './connections/session.js';
 import { asQueueDb, type Tx } from './db.js';
 import type { Logger } from './log.js';
 import { createNotices } from './notices.js';
+import { runJob } from './tracing/jobs.js';
+import { withOrigin, type Origin } from './tracing/origin.js';
 
 /** A queue, declared once: both its ends take their types from here. */
 export interface QueueDeclaration<Payload extends object> {
@@ -23,12 +25,22 @@ export interface Delivery<Payload> {
   readonly signal: AbortSignal;
 }
 
+export interface NewJob<Payload> {
+  readonly id: string;
+  readonly payload: Payload;
+  readonly startAfterSeconds?: number;
+  readonly origin?: Origin | undefined;
+}
+
 export interface JobQueue {
-  /** Enqueues with the transaction: no commit, no job. Workers take a job `startAfterSeconds` later, or at once. */
+  /**
+   * Enqueues with the transaction: no commit, no job. Workers take a job `startAfterSeconds` later, or at once. Without an
+   * `origin`, the job names the request that is being answered.
+   */
   enqueue<Payload extends object>(
     tx: Tx,
     queue: QueueDeclaration<Payload>,
-    jobs: readonly { id: string; payload: Payload; startAfterSeconds?: number }[],
+    jobs: readonly NewJob<Payload>[],
   ): Promise<void>;
   /**
    * Enqueues a job by itself, unless the queue has as many waiting as it may.
@@ -90,19 +102,19 @@ export async function openQueue(options: {
     registerInstance: false,
   });
   boss.on('error', (error) => {
-    log.warn({ err: error }, 'queue error');
+    log.warn({ event: 'queue-error', err: error }, 'queue error');
   });
   boss.on('warning', (warning) => {
-    log.warn({ warning }, 'queue warning');
+    log.warn({ event: 'queue-warning', warning }, 'queue warning');
   });
   await boss.start();
 
   return {
     async enqueue(tx, queue, jobs) {
       if (jobs.length === 0) return;
-      const rows = jobs.map(({ id, payload, startAfterSeconds: startAfter }) => ({
+      const rows = jobs.map(({ id, payload, startAfterSeconds: startAfter, origin }) => ({
         id,
-        data: queue.payload.parse(payload),
+        data: withOrigin(queue.payload.parse(payload), origin),
         ...(startAfter === undefined ? {} : { startAfter }),
       }));
       const ids = await boss.insert(queue.name, rows, { db: asQueueDb(tx), returnId: true });
@@ -110,8 +122,9 @@ export async function openQueue(options: {
       if (ids?.length !== jobs.length) throw new Error(`Not every ${queue.name} job was enqueued.`);
     },
     async request(queueName, options) {
-      if (options === undefined) await boss.send(queueName, {});
-      else await boss.send(queueName, options.payload, { singletonKey: options.onceFor });
+      const payload = withOrigin(options?.payload ?? {});
+      if (options === undefined) await boss.send(queueName, payload);
+      else await boss.send(queueName, payload, { singletonKey: options.onceFor });
     },
     async complete(tx, queueName, { id, retryCount }) {
       await boss.complete(queueName, { id, retryCount }, null, { db: asQueueDb(tx) });
@@ -160,7 +173,7 @@ const openPool = (options: { url: string; poolSize: number; log: Logger }): pg.P
       limits: { idleInTransactionMs: IDLE_IN_TRANSACTION_MS },
     },
     (error) => {
-      options.log.warn({ err: error }, 'queue error');
+      options.log.warn({ event: 'queue-error', err: error }, 'queue error');
     },
   );
 
@@ -196,7 +209,8 @@ async function startWorker<Payload extends object>(
       batchSize: 1,
     },
     async (jobs) => {
-      for (const job of jobs) await handle(deliveryOf(queue, job as JobWithMetadata));
+      for (const job of jobs as JobWithMetadata[])
+        await runJob(queue.name, job, () => handle(deliveryOf(queue, job)));
       // pg-boss waits for its polling interval after every job, so that short jobs would run at one an interval. This
       // makes the worker go on at once. After a job that failed, the pause stays.
       boss.notifyWorker(worker);

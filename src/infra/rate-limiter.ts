@@ -89,7 +89,10 @@ const openPool = (options: { url: string; log: Logger }): pg.Pool =>
       limits: { statementMs: TIMEOUT_MS, lockMs: TIMEOUT_MS, idleInTransactionMs: TIMEOUT_MS },
     },
     (error) => {
-      options.log.warn({ err: error }, 'database connection lost');
+      options.log.warn(
+        { event: 'database-connection-lost', err: error },
+        'database connection lost',
+      );
     },
   );
 

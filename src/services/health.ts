@@ -27,7 +27,7 @@ export async function checkReadiness(app: App): Promise<Readiness> {
       await inTime(asked);
       return true;
     } catch (error) {
-      app.log.warn({ err: error, what }, 'not ready');
+      app.log.warn({ event: 'not-ready', err: error, what }, 'not ready');
       return false;
     }
   };
@@ -37,7 +37,8 @@ export async function checkReadiness(app: App): Promise<Readiness> {
     answers('storage', app.storage.check()),
   ]);
   const resting = app.speech.resting();
-  if (resting !== null) app.log.warn({ what: 'provider', reason: resting }, 'not ready');
+  if (resting !== null)
+    app.log.warn({ event: 'not-ready', what: 'provider', reason: resting }, 'not ready');
   return { database, queue, storage, provider: resting === null };
 }
 

@@ -49,7 +49,7 @@ export async function openKeys(
       readAt = performance.now();
     } catch (error) {
       // The known keys are used further. Other code reports a database that is unreachable.
-      log.warn({ err: error }, 'signing keys not read');
+      log.warn({ event: 'signing-keys-not-read', err: error }, 'signing keys not read');
     } finally {
       reading = null;
     }

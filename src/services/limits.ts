@@ -44,7 +44,7 @@ export async function giveBackToLimit(
   { limit, whose }: Pick<Counted, 'limit' | 'whose'>,
 ): Promise<void> {
   await app.rateLimiter.giveBack(limit, whose).catch((error: unknown) => {
-    logRefusal(app.log, 'limits cannot be counted', { limit }, error);
+    logRefusal(app.log, { event: 'limits-not-counted', limit }, 'limits cannot be counted', error);
   });
 }
 
@@ -58,13 +58,13 @@ export async function tallyAgainstLimit(
   times: number,
 ): Promise<Tally> {
   const excess = await app.rateLimiter.count(limit, by, whose, times).catch((error: unknown) => {
-    logRefusal(app.log, 'limits cannot be counted', { limit }, error);
+    logRefusal(app.log, { event: 'limits-not-counted', limit }, 'limits cannot be counted', error);
     if (UNCOUNTED_ALLOWED.includes(limit)) return null;
     throw busy(error);
   });
   if (excess === null) return { within: times, refusal: null };
   app.metrics.rateLimitRefusals.inc({ limit, by });
-  logRefusal(app.log, 'rate limit exceeded', { limit, by });
+  logRefusal(app.log, { event: 'rate-limit-exceeded', limit, by }, 'rate limit exceeded');
   return { within: excess.within, refusal: rateLimited(excess.retryAfterSeconds) };
 }
 
@@ -76,31 +76,33 @@ interface Refusals {
   count: number;
 }
 
+/** What is logged of a refusal, besides how often it occurred. */
+type Refusal =
+  | { readonly event: 'request-refused'; readonly code: string }
+  | { readonly event: 'rate-limit-exceeded'; readonly limit: string; readonly by: string }
+  | { readonly event: 'limits-not-counted'; readonly limit: string }
+  | { readonly event: 'sessions-not-rechecked' };
+
 /** By logger, of which a process has one. */
 const refusalsOf = new WeakMap<Logger, Map<string, Refusals>>();
 
 /**
  * Logs refusals that strangers can cause at any rate. It writes one line a minute for each message and kind, with the
  * number of refusals since the last line.
- * @param kind has few possible values, and no client can choose them
+ * @param line has few possible values, and no client can choose them
  * @param cause the internal error that is the reason
  */
-export function logRefusal(
-  log: Logger,
-  message: string,
-  kind: Readonly<Record<string, string>>,
-  cause?: unknown,
-): void {
+export function logRefusal(log: Logger, line: Refusal, message: string, cause?: unknown): void {
   const refusals = refusalsOf.get(log) ?? new Map<string, Refusals>();
   refusalsOf.set(log, refusals);
-  const key = [message, ...Object.values(kind)].join(' ');
+  const key = Object.values(line).join(' ');
   const known = refusals.get(key) ?? { loggedAt: -Infinity, count: 0 };
   refusals.set(key, known);
   known.count += 1;
   const now = performance.now();
   if (now - known.loggedAt < LOGGED_ONCE_MS) return;
   log.warn(
-    { ...kind, refused: known.count, ...(cause === undefined ? {} : { err: cause }) },
+    { ...line, refused: known.count, ...(cause === undefined ? {} : { err: cause }) },
     message,
   );
   known.loggedAt = now;

@@ -37,7 +37,10 @@ export async function exposeMetrics(app: App): Promise<{ contentType: string; te
         app.metrics.ledgerViolations.set({ invariant }, violations);
     }
   } catch (error) {
-    app.log.warn({ err: error }, 'metrics of the ledger could not be read');
+    app.log.warn(
+      { event: 'metrics-not-read', err: error },
+      'metrics of the ledger could not be read',
+    );
   }
   const { name } = app.speech;
   app.metrics.speechResting.set({ provider: name }, app.speech.resting() === null ? 0 : 1);

@@ -1,6 +1,10 @@
-import { readFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 import type * as Errors from '../../src/domain/errors.js';
+import type * as Events from '../../src/infra/logging/events.js';
+import type * as Fields from '../../src/infra/logging/fields.js';
 import type * as MetricsModule from '../../src/infra/metrics.js';
 import type * as Variables from '../../src/variables.js';
 import { compiled } from '../support/compiled.js';
@@ -41,6 +45,35 @@ test('the page for operators names every metric', async () => {
   const page = await textOf('docs/operations.md');
   expect(ours.length).toBeGreaterThan(10);
   expect(ours.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
+});
+
+test('the page about the log is what the list of events says', async () => {
+  await promisify(execFile)(process.execPath, ['scripts/log-events.mjs', '--check']);
+});
+
+test('every field of the log is explained, and belongs to an event', async () => {
+  const { EVENTS } = await compiled<typeof Events>('infra/logging/events.js');
+  const { FIELDS } = await compiled<typeof Fields>('infra/logging/fields.js');
+  const used = Object.values(EVENTS).flatMap(({ fields }) =>
+    fields.map((name) => name.replace('?', '')),
+  );
+  expect([...new Set(used)].sort()).toEqual(Object.keys(FIELDS).sort());
+});
+
+test('only one module loads the SDK of OpenTelemetry, and it is only imported when tracing is on', async () => {
+  const paths = (await readdir('src', { recursive: true })).filter((path) => path.endsWith('.ts'));
+  const texts = await Promise.all(
+    paths.map(async (path): Promise<[string, string]> => [path, await textOf(`src/${path}`)]),
+  );
+  const loads = /^(?:import|export) (?!type)[^;]*'@opentelemetry\//m;
+  expect(texts.filter(([, text]) => loads.test(text)).map(([path]) => path)).toEqual([
+    'infra/tracing/sdk.ts',
+  ]);
+  const importers = texts.filter(([, text]) => /from '[^']*\/sdk\.js'/.test(text));
+  expect(importers).toEqual([]);
+  expect(
+    texts.filter(([, text]) => text.includes("import('./sdk.js')")).map(([path]) => path),
+  ).toEqual(['infra/tracing/tracing.ts']);
 });
 
 /** What may be shipped beside code under the MIT licence. */

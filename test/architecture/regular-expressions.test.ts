@@ -39,6 +39,8 @@ const TEXT: Readonly<Record<string, readonly [text: string, charactersMax: numbe
   'src/infra/connections/sql-states.ts': ['five characters', 'ours'],
   'src/infra/db.ts': ['a statement; an error of the database', 'ours'],
   'src/infra/log-text.ts': ['an event of the log, with what was sent in it', 4 * BODY],
+  'src/infra/logging/redact-text.ts': ['8,000 characters of an event of the log', 8_000],
+  'src/infra/logging/redact.ts': ['a key; the message of an error', 4 * BODY],
   'src/infra/migrations/engine.ts': ['the address of a module; a statement; a migration', 'ours'],
   'src/infra/speech/http/elevenlabs.ts': ['16 bytes of an answer; an id of a voice', 4 * BODY],
   'src/infra/speech/http/http-speech.ts': ['4 KB of an answer; its Content-Type', HEADERS],
@@ -47,6 +49,9 @@ const TEXT: Readonly<Record<string, readonly [text: string, charactersMax: numbe
   'src/infra/storage/local.ts': ['the name of a file', 'ours'],
   'src/infra/storage/private-files.ts': ['the path of a folder', 'ours'],
   'src/infra/storage/storage.ts': ['a key of the storage', 'ours'],
+  'src/infra/tracing/error-kind.ts': ['60 characters of a name of an error', 'ours'],
+  'src/infra/tracing/statements.ts': ['4,000 characters of a statement', 'ours'],
+  'src/infra/tracing/traceparent.ts': ['the start of the traceparent header', 100],
   'src/places.ts': ['the path of a folder', 'ours'],
   'src/resolvers/format-error.ts': ['the start of a message of GraphQL', 400],
   'src/resolvers/scalars.ts': ['an instant as it was sent', BODY],
@@ -62,6 +67,7 @@ const TEXT: Readonly<Record<string, readonly [text: string, charactersMax: numbe
   'src/variables/buckets.ts': ['the environment', 'ours'],
   'src/variables/kinds.ts': ['the environment', 'ours'],
   'src/variables/speech.ts': ['the environment', 'ours'],
+  'src/variables/tracing.ts': ['the environment', 'ours'],
 };
 
 /**

@@ -5,7 +5,8 @@ import { formatError } from '../../resolvers/format-error.js';
 import { withoutHint } from '../../resolvers/refusal-message.js';
 import { ERRORS_MAX } from '../../resolvers/documents/variables.js';
 import { logRefusal } from '../../services/limits.js';
-import { BUSY_SECONDS, currentRequest } from '../requests.js';
+import { currentWork } from '../../services/observing/current.js';
+import { BUSY_SECONDS } from '../requests.js';
 
 /** One less than ERRORS_MAX, because graphql-js adds an error which says that there are more. */
 export const VALIDATION_OPTIONS = { maxErrors: ERRORS_MAX - 1 };
@@ -16,7 +17,8 @@ const LOGGED: readonly ErrorCode[] = ['UNAUTHENTICATED', 'FORBIDDEN', 'QUERY_TOO
 
 /** Logs the refusals that show that a client tries what it may not. */
 export function logRefused(app: App, code: ErrorCode): void {
-  if (LOGGED.includes(code)) logRefusal(app.log, 'request refused', { code });
+  if (LOGGED.includes(code))
+    logRefusal(app.log, { event: 'request-refused', code }, 'request refused');
 }
 
 /** Formats an error for the client, and logs it if it is unexpected or a notable refusal. */
@@ -25,9 +27,9 @@ export function sayError(
   formatted: GraphQLFormattedError,
   error: unknown,
 ): GraphQLFormattedError {
-  const requestId = currentRequest.getStore()?.requestId ?? 'unknown';
+  const requestId = currentWork.getStore()?.requestId ?? 'unknown';
   const said = formatError(formatted, error, requestId, (id, cause) => {
-    app.log.error({ requestId: id, err: cause }, 'unexpected error');
+    app.log.error({ event: 'unexpected-error', requestId: id, err: cause }, 'unexpected error');
   });
   logRefused(app, said.extensions?.['code'] as ErrorCode);
   // Hints are removed, because they name parts of the schema that introspection hides.

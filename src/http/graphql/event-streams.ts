@@ -6,6 +6,7 @@ import { createHandler, type Handler, type OperationResult, type Response } from
 import type { App } from '../../app.js';
 import type { RequestFacts } from '../../resolvers/context.js';
 import { endTurns } from '../admission/admission.js';
+import { endSpanEarly } from '../observing/requests.js';
 import { holdConnection } from '../requests.js';
 import { waitOf } from './answers.js';
 import { forgetRequest, readRequestOf } from './documents.js';
@@ -101,6 +102,7 @@ async function stream(
   });
   const { raw } = reply;
   reply.hijack();
+  endSpanEarly(request, init.status);
   raw.writeHead(init.status, {
     ...(reply.getHeaders() as Record<string, string>),
     ...init.headers,

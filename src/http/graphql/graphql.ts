@@ -6,6 +6,7 @@ import type { App } from '../../app.js';
 import { busy, DomainError, unauthenticated } from '../../domain/errors.js';
 import { createContext, type Context, type RequestFacts } from '../../resolvers/context.js';
 import { createSchema } from '../../resolvers/schema.js';
+import { currentWork } from '../../services/observing/current.js';
 import { identifyViewer, type Viewer } from '../../services/sessions/viewer.js';
 import { sayError, VALIDATION_OPTIONS } from './answers.js';
 import {
@@ -20,7 +21,8 @@ import { limitDocuments } from './documents.js';
 import { serveEventStreams } from './event-streams.js';
 import { refreshCookie } from './refresh-cookie.js';
 import { awaitTurn } from '../admission/admission.js';
-import { addressOf, bearerOf, currentRequest } from '../requests.js';
+import { operationTraces } from '../observing/operations.js';
+import { addressOf, bearerOf } from '../requests.js';
 
 /** Answers GraphQL at /graphql. */
 export async function serveGraphql(server: FastifyInstance, app: App): Promise<void> {
@@ -45,6 +47,7 @@ export async function serveGraphql(server: FastifyInstance, app: App): Promise<v
       statusOfErrors,
       eventsElsewhere,
       checkedVariables(app),
+      ...operationTraces(),
     ],
   });
   await apollo.start();
@@ -76,7 +79,7 @@ async function factsOf(
   const identified = await identify(app, request);
   const refused = identified instanceof DomainError ? identified : null;
   const viewer = identified instanceof DomainError ? null : identified;
-  const current = currentRequest.getStore();
+  const current = currentWork.getStore();
   if (current !== undefined && viewer !== null) current.viewerId = viewer.userId;
   return {
     app,

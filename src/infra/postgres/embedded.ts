@@ -60,7 +60,10 @@ export async function openEmbeddedDatabase(
     const ownerPassword = await keepPassword(ownerPasswordOf(folder));
     const transferred = await transferToOwner(door, { superuserPassword, ownerPassword });
     if (transferred > 0)
-      log.info({ objects: transferred }, 'database given to the role that owns it');
+      log.info(
+        { event: 'database-given', objects: transferred },
+        'database given to the role that owns it',
+      );
     return { url: ownerAddress(door, ownerPassword), close };
   } catch (error) {
     await close();
@@ -195,7 +198,8 @@ async function prepare(
   const { folder, log, account, openDoor } = options;
   try {
     const superuserPassword = await prepareFolder(folder, account);
-    if (await initialiseOnce(folder, options)) log.info('embedded database created');
+    if (await initialiseOnce(folder, options))
+      log.info({ event: 'database-created' }, 'embedded database created');
     await writeAccessRules(folder, account);
     return { superuserPassword, door: await openDoor(folder, account) };
   } catch (error) {

@@ -55,7 +55,10 @@ export async function holdFolder(folder: string, log: Logger): Promise<Hold> {
         `Another Talebank is ${isStopping ? STOPPING : 'running'} on ${folder} (${holder}): stop it, or set another DATA_DIR.`,
       );
     if (isStopping && tries === 0)
-      log.info({ holder }, 'waiting for another server that is stopping');
+      log.info(
+        { event: 'waiting-for-other-server', holder },
+        'waiting for another server that is stopping',
+      );
     await sleep(RETRY_MS);
   }
 }

@@ -42,7 +42,10 @@ export async function lockForPostgres(folder: string, log: Logger): Promise<File
       signals.push('SIGINT');
       const processes = await signalOrphans(folder, { lockPath: path, signal: 'SIGINT' });
       if (processes > 0)
-        log.warn({ processes }, 'Postgres of an earlier start still runs, and is told to stop');
+        log.warn(
+          { event: 'earlier-postgres-stopped', processes },
+          'Postgres of an earlier start still runs, and is told to stop',
+        );
     }
     if (waitedMs > QUIT_AFTER_MS && signals.length === 1) {
       signals.push('SIGQUIT');

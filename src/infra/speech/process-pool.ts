@@ -40,7 +40,8 @@ export function createProcessPool<Question extends object, Answer>(options: {
     child.once('exit', (code, signal) => {
       all.delete(child);
       if (idle.includes(child)) idle.splice(idle.indexOf(child), 1);
-      if (code !== 0) options.log.warn({ code, signal }, 'speech process ended');
+      if (code !== 0)
+        options.log.warn({ event: 'speech-process-ended', code, signal }, 'speech process ended');
     });
     return child;
   }

@@ -1,6 +1,7 @@
 /** The thread that watches the event loop of its process; see watchdog.ts. */
 import { write } from 'node:fs';
 import { workerData } from 'node:worker_threads';
+import type { Line } from '../logging/events.js';
 import { BEAT_MS, BEATS, DEBUGGED, type WatchdogData } from './watchdog.js';
 
 const { shared, stallSeconds, logFormat } = workerData as WatchdogData;
@@ -34,8 +35,9 @@ function end(): void {
 
 function lineOf(at: Date): string {
   const message = `the event loop stood still for ${String(stallSeconds)} s, so this process ends itself: start it again`;
+  const event: Line<'event-loop-stalled'> = { event: 'event-loop-stalled', stallSeconds };
   if (logFormat === 'json') {
-    const line = { level: 'fatal', time: at.toISOString(), stallSeconds, msg: message };
+    const line = { level: 'fatal', time: at.toISOString(), ...event, msg: message };
     return `${JSON.stringify(line)}\n`;
   }
   return `[${at.toTimeString().slice(0, 8)}] FATAL: ${message}\n`;

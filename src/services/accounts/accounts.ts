@@ -58,7 +58,7 @@ export async function register(
       return openSession(app, tx, userId, { ...device, name: request.deviceName });
     }),
   );
-  app.log.info({ userId: session.userId }, 'registered');
+  app.log.info({ event: 'registered', userId: session.userId }, 'registered');
   return issueTokens(app, session, 'created');
 }
 
@@ -159,13 +159,17 @@ export async function signIn(
   const refuse = (user: User | null): DomainError => {
     app.metrics.sessions.inc({ event: 'refused' });
     // Beyond the limit only the limit is logged, so that strangers cannot fill the log.
-    if (user !== null && refusal === null) app.log.info({ userId: user.id }, 'wrong password');
+    if (user !== null && refusal === null)
+      app.log.info({ event: 'wrong-password', userId: user.id }, 'wrong password');
     return refusal ?? invalidCredentials();
   };
   const session = await withPassword(find, given, refuse, async (user) => {
     if (refusal !== null && !user.isAtHome) throw refusal;
     if (user.suspendedAt !== null) {
-      app.log.info({ userId: user.id }, 'sign-in refused: the account is suspended');
+      app.log.info(
+        { event: 'sign-in-refused', userId: user.id },
+        'sign-in refused: the account is suspended',
+      );
       throw accountSuspended();
     }
     const opened = await transact(app.db, async (tx) => {
@@ -175,7 +179,10 @@ export async function signIn(
     await rehash(app, user, given);
     return opened;
   });
-  app.log.info({ userId: session.userId, sessionId: session.sessionId }, 'signed in');
+  app.log.info(
+    { event: 'signed-in', userId: session.userId, sessionId: session.sessionId },
+    'signed in',
+  );
   return issueTokens(app, session, 'created');
 }
 
@@ -186,6 +193,9 @@ async function rehash(app: App, { id, passwordHash }: Credentials, right: string
     const data = { passwordHash: await hashPassword(right) };
     await app.db.user.updateMany({ where: { id, passwordHash }, data });
   } catch (error) {
-    app.log.warn({ err: error, userId: id }, 'password not rehashed');
+    app.log.warn(
+      { event: 'password-not-rehashed', err: error, userId: id },
+      'password not rehashed',
+    );
   }
 }

@@ -81,7 +81,10 @@ async function administer(
     }
     return tx.user.findUniqueOrThrow({ where: { id }, omit: { passwordHash: true } });
   });
-  app.log.info({ userId: user.id, actorId, action }, 'user administered');
+  app.log.info(
+    { event: 'user-administered', userId: user.id, actorId, action },
+    'user administered',
+  );
   return user;
 }
 

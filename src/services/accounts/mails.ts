@@ -88,7 +88,7 @@ export async function sendMail(
     throw error;
   }
   app.metrics.mails.inc({ mail, result: 'sent' });
-  app.log.info({ userId, mail }, 'mail sent');
+  app.log.info({ event: 'mail-sent', userId, mail }, 'mail sent');
 }
 
 /**

@@ -61,6 +61,6 @@ export async function changePassword(
     });
   });
   app.sessionStates.forget(id);
-  app.log.info({ userId: id }, 'password changed');
+  app.log.info({ event: 'password-changed', userId: id }, 'password changed');
   return issueTokens(app, opened, 'created');
 }

@@ -73,5 +73,5 @@ export async function resetPassword(
     await enqueueMail(app, tx, { userId: id, mail: 'PASSWORD_CHANGED' });
   });
   app.sessionStates.forget(id);
-  app.log.info({ userId: id }, 'password reset');
+  app.log.info({ event: 'password-reset', userId: id }, 'password reset');
 }

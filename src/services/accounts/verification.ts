@@ -23,7 +23,7 @@ export async function verifyEmail(app: App, text: string): Promise<void> {
     const action = 'verifyEmail';
     await writeAudit(tx, [{ actorId: id, action, target: id, reason: null, details, at }]);
   });
-  app.log.info({ userId: id }, 'address verified');
+  app.log.info({ event: 'address-verified', userId: id }, 'address verified');
 }
 
 /** Mails the link again, unless the address is confirmed. */

@@ -52,7 +52,7 @@ export async function openAnchorKeys(
     try {
       published = await readPublished(db);
     } catch (error) {
-      log.warn({ err: error }, 'anchor keys not read');
+      log.warn({ event: 'anchor-keys-not-read', err: error }, 'anchor keys not read');
     }
   };
   return {

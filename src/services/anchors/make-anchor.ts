@@ -135,7 +135,10 @@ async function note(app: Facts, statement: AnchorStatement, signed: string): Pro
       },
     ]),
   );
-  app.log.info({ anchor: statement, statement: signed }, 'ledger anchored');
+  app.log.info(
+    { event: 'ledger-anchored', anchor: statement, statement: signed },
+    'ledger anchored',
+  );
 }
 
 /** Delivers the waiting files to their places, oldest first. A file without an audit entry is not delivered. */
@@ -170,11 +173,14 @@ async function deliver(
   for (const place of places) {
     try {
       await place.keep(fileNameOf(statement), path);
-      app.log.info({ anchorId, place: place.name }, 'anchor kept');
+      app.log.info({ event: 'anchor-kept', anchorId, place: place.name }, 'anchor kept');
     } catch (error) {
       // Another process has delivered it to every place meanwhile.
       if ((await found(path)) === null) return undefined;
-      app.log.error({ err: error, anchorId, place: place.name }, 'anchor not kept');
+      app.log.error(
+        { event: 'anchor-not-kept', err: error, anchorId, place: place.name },
+        'anchor not kept',
+      );
       failure = error;
     }
   }

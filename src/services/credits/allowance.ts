@@ -78,7 +78,10 @@ export async function writeAllowance(
   await writeAudit(tx, [{ actorId, action, target: id, reason, details, at }]);
   afterCommit(tx, () => {
     metrics.ledgerCommands.inc({ command: 'allowance', source: 'MONTHLY', result: 'ok' });
-    log.info({ userId: id, monthlyCredits, actorId }, 'monthly allowance set');
+    log.info(
+      { event: 'allowance-set', userId: id, monthlyCredits, actorId },
+      'monthly allowance set',
+    );
   });
   return after;
 }

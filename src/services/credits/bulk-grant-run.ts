@@ -42,7 +42,13 @@ export async function runBulkGrant(
   const found = sumUp(granted.recipients, [...order.skipped, ...granted.skipped]);
   const result = await keepResult(app, key, found, options);
   app.log.info(
-    { actorId, users: result.granted, points: result.points, skipped: result.skipped.length },
+    {
+      event: 'bulk-grant-done',
+      actorId,
+      users: result.granted,
+      points: result.points,
+      skipped: result.skipped.length,
+    },
     'bulk grant done',
   );
   return result;

@@ -5,6 +5,7 @@ import { busy, DomainError, notFound } from '../../domain/errors.js';
 import type { UserId } from '../../domain/ids.js';
 import type { Book, BookedEntry } from '../../domain/ledger/book.js';
 import { isLockRefused, transact, type Db, type Tx } from '../../infra/db.js';
+import { tracedBatch, tracedRequest } from '../../infra/tracing/batches.js';
 
 /** The result of one request, with the ledger transactions that it made. */
 export interface Settled<Result> {
@@ -73,7 +74,7 @@ export function groupCommit<Request extends { userId: UserId }, Result>(
   type Settlements = readonly Settlement<Result>[];
 
   const door = gatherWhileBusy((requests: Batch) =>
-    settleBatch(db, settle, requests, { wait: false }),
+    tracedBatch(requests, () => settleBatch(db, settle, requests, { wait: false })),
   );
   const busyAccounts = new Map<UserId, Gatherer<Request, Settlement<Result>>>();
 
@@ -115,7 +116,7 @@ export function groupCommit<Request extends { userId: UserId }, Result>(
     return settlement;
   }
 
-  return async (request) => {
+  const run: Command<Request, Result> = async (request) => {
     const startedAt = performance.now();
     let settlement = await door.ask(request);
     if (settlement === LOCKED) settlement = await waitFor(request);
@@ -128,6 +129,7 @@ export function groupCommit<Request extends { userId: UserId }, Result>(
     observer.settled(request, settlement.entries, durationMs);
     return settlement.result;
   };
+  return (request) => tracedRequest(request, () => run(request));
 }
 
 /**

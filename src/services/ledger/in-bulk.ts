@@ -25,7 +25,10 @@ export async function settleInBulk<Request extends { readonly userId: string }, 
   if (requests.length === 0) return [];
   const startedAt = performance.now();
   const onSplit = (error: unknown): void => {
-    app.log.warn({ err: error, requests: requests.length }, 'a batch is split');
+    app.log.warn(
+      { event: 'ledger-batch-split', err: error, requests: requests.length },
+      'a batch is split',
+    );
   };
   const together = await settleBatch(app.db, settle, requests, { wait: false, onSplit });
   const unreachable = together.find(isBusy);

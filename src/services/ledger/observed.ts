@@ -45,7 +45,10 @@ export function observe<Request extends { readonly userId: string }>(
       const { userId } = request;
       // A cause means that something failed. A refusal by a rule has none.
       const unexpected = error.cause === undefined ? {} : { err: error.cause };
-      log.warn({ command, userId, code: error.code, ...unexpected }, 'ledger command refused');
+      log.warn(
+        { event: 'ledger-command-refused', command, userId, code: error.code, ...unexpected },
+        'ledger command refused',
+      );
     },
   };
 }
@@ -58,7 +61,18 @@ function recordMovements(
   for (const { userId, id, seq, type, amount, allocations, sources, audioId, actorId } of entries) {
     const lotIds = allocations.map(({ lotId }) => lotId);
     log.info(
-      { command, userId, transactionId: id, seq, type, amount, lotIds, audioId, actorId },
+      {
+        event: 'points-moved',
+        command,
+        userId,
+        transactionId: id,
+        seq,
+        type,
+        amount,
+        lotIds,
+        audioId,
+        actorId,
+      },
       'points moved',
     );
     allocations.forEach((part, index) => {

@@ -36,7 +36,12 @@ export function startRechecking(
       await recheck();
       return RECHECK_EVERY_MS;
     } catch (error) {
-      logRefusal(log, 'sessions of subscriptions are not checked', {}, error);
+      logRefusal(
+        log,
+        { event: 'sessions-not-rechecked' },
+        'sessions of subscriptions are not checked',
+        error,
+      );
       return RETRY_AFTER_MS;
     }
   };

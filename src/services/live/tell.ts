@@ -49,7 +49,7 @@ export function startTelling(
   const stopping = new AbortController();
   const tellAll = createTeller(db, LIVE_CHANNEL);
   const failed = (error: unknown): boolean => {
-    log.warn({ err: error }, 'changes are not told');
+    log.warn({ event: 'changes-not-told', err: error }, 'changes are not told');
     return false;
   };
   const keepTelling = async (): Promise<void> => {

@@ -17,7 +17,10 @@ import { walkInLanes, type TaskOutcome } from './task.js';
 export async function grantMonthlyCredits(app: App, signal?: AbortSignal): Promise<TaskOutcome> {
   const { monthly: defaultAmount } = app.config.credits;
   if (defaultAmount === 0)
-    app.log.warn('MONTHLY_CREDITS is 0: only users with an allowance of their own get any');
+    app.log.warn(
+      { event: 'monthly-grant-off' },
+      'MONTHLY_CREDITS is 0: only users with an allowance of their own get any',
+    );
   const month = monthOf(await readLedgerClock(app.db));
   const { period } = month;
   const observer = observe<GrantRequest>(app, 'monthly-grant', () => 'MONTHLY');

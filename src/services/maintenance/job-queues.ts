@@ -38,6 +38,6 @@ export async function redriveJobs(app: App, queue: string, actorId: string): Pro
     after = jobs.at(-1)?.id ?? after;
     if (jobs.length < JOBS_AT_ONCE) break;
   }
-  app.log.info({ queue, actorId, jobs: redriven }, 'jobs redriven');
+  app.log.info({ event: 'jobs-redriven', queue, actorId, jobs: redriven }, 'jobs redriven');
   return redriven;
 }

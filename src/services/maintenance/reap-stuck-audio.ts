@@ -31,7 +31,7 @@ async function settle(app: App, { userId, audioId, attempt }: AbandonedRow): Pro
     return await failNarration(app, { userId, audioId, attempt }, COULD_NOT_BE_MADE, null);
   } catch (error) {
     app.log.error(
-      { userId, audioId, attempt, err: error },
+      { event: 'narration-not-settled', userId, audioId, attempt, err: error },
       'an abandoned narration was not settled',
     );
     return false;

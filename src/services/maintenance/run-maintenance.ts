@@ -57,10 +57,13 @@ export async function runMaintenance(
     const outcome = await TASKS[task](app, signal);
     const result = { task, ...outcome, durationMs: count('ok') };
     app.metrics.maintenanceChanged.inc({ task }, outcome.changed);
-    app.log.info(result, 'maintenance done');
+    app.log.info({ event: 'maintenance-done', ...result }, 'maintenance done');
     return result;
   } catch (error) {
-    app.log.error({ task, durationMs: count('failed'), err: error }, 'maintenance failed');
+    app.log.error(
+      { event: 'maintenance-failed', task, durationMs: count('failed'), err: error },
+      'maintenance failed',
+    );
     throw error;
   }
 }

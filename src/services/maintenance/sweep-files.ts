@@ -51,7 +51,8 @@ async function removeUnknown(app: App, keys: readonly string[], before: Date): P
     await app.storage.remove([key]);
     removed += 1;
   }
-  if (removed > 0) app.log.info({ files: removed }, 'files removed that nobody knew');
+  if (removed > 0)
+    app.log.info({ event: 'files-swept', files: removed }, 'files removed that nobody knew');
   await giveWay(app, startedAt);
   return removed;
 }

@@ -29,7 +29,11 @@ export async function remakeIfLost(
     await app.queue.enqueue(tx, app.synthesizeAudio, [{ id: jobId, payload }]);
     return true;
   });
-  if (begun) app.log.warn({ userId, audioId }, 'a recording was lost, and is made once more');
+  if (begun)
+    app.log.warn(
+      { event: 'recording-lost', userId, audioId },
+      'a recording was lost, and is made once more',
+    );
 }
 
 async function isLost(
@@ -40,7 +44,10 @@ async function isLost(
   const looking = isStored(app, rendition).then(
     (stored) => !stored,
     (error: unknown) => {
-      app.log.warn({ err: error }, 'a recording could not be looked for');
+      app.log.warn(
+        { event: 'recording-not-found-out', err: error },
+        'a recording could not be looked for',
+      );
       return false;
     },
   );

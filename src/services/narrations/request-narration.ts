@@ -6,6 +6,7 @@ import { planDebit } from '../../domain/ledger/allocation.js';
 import { hashRequest } from '../../domain/ledger/idempotency.js';
 import { isCleanText } from '../../domain/text.js';
 import { priceOf } from '../../domain/pricing.js';
+import { currentOrigin } from '../../infra/tracing/origin.js';
 import { readQuotableLots } from '../credits/credits.sql.js';
 import { lotOfRow } from '../ledger/books.js';
 import { seesEverybody, type Viewer } from '../sessions/viewer.js';
@@ -106,10 +107,14 @@ export async function synthesizeAudio(
     reason: `Narration of “${story.title}”`,
     idempotencyKey: request.idempotencyKey,
     requestHash: hashRequest([story.id, voiceId, request.maxCredits]),
+    origin: currentOrigin(),
   });
   const { audioId, debitSeq, begun } = outcome;
   if (!begun) await remakeIfLost(app, { userId, audioId });
-  app.log.info({ userId, audioId, seq: debitSeq }, 'narration requested');
+  app.log.info(
+    { event: 'narration-requested', userId, audioId, seq: debitSeq },
+    'narration requested',
+  );
   return { ...outcome, userId };
 }
 

@@ -79,7 +79,10 @@ export async function endAttempt(
     throw error;
   });
   if (refunded === null) {
-    app.log.info({ userId, audioId }, 'narration was settled already');
+    app.log.info(
+      { event: 'narration-settled-before', userId, audioId },
+      'narration was settled already',
+    );
     return false;
   }
   const { request, entries, result } = refunded;
@@ -87,10 +90,11 @@ export async function endAttempt(
   const wasAskedFor = ending.status === 'CANCELLED';
   app.metrics.narrations.inc({ result: wasAskedFor ? 'cancelled' : 'failed' });
   const { debitSeq } = request;
-  app.log[wasAskedFor ? 'info' : 'warn'](
-    { userId, audioId, debitSeq, refundSeq: result.seq, ...ending },
-    'narration ended without a recording, points given back',
-  );
+  const ended = { userId, audioId, debitSeq, refundSeq: result.seq };
+  const message = 'narration ended without a recording, points given back';
+  if (ending.status === 'CANCELLED')
+    app.log.info({ event: 'narration-cancelled', ...ended, ...ending }, message);
+  else app.log.warn({ event: 'narration-failed', ...ended, ...ending }, message);
   return true;
 }
 

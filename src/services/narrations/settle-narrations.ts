@@ -4,7 +4,8 @@ import { debit, type Book } from '../../domain/ledger/book.js';
 import { assertSameRequest, keys } from '../../domain/ledger/idempotency.js';
 import { isSpendable } from '../../domain/ledger/lots.js';
 import type { Tx } from '../../infra/db.js';
-import type { JobQueue, QueueDeclaration } from '../../infra/queue.js';
+import type { JobQueue, NewJob, QueueDeclaration } from '../../infra/queue.js';
+import type { Origin } from '../../infra/tracing/origin.js';
 import { loadOpenLots, openBooks, saveBooks } from '../ledger/books.js';
 import { answer, LOCKED, type Settle } from '../ledger/group-commit.js';
 import type { NarrationJob } from '../queues.js';
@@ -29,6 +30,8 @@ export interface NarrationRequest extends NarrationKey {
   readonly reason: string;
   readonly idempotencyKey: string | null;
   readonly requestHash: Uint8Array;
+  /** The request that the job names, because a batch runs as a part of any one of its requests. */
+  readonly origin?: Origin;
 }
 
 export interface NarrationOutcome {
@@ -41,12 +44,15 @@ export interface NarrationOutcome {
   readonly balance: number;
 }
 
+/** A narration that is queued, with the request that has asked for it. */
+type QueuedForRequest = QueuedNarration & { readonly origin: Origin | undefined };
+
 interface Batch {
   readonly states: Map<string, Pick<NarrationStateRow, 'id' | 'status' | 'attempt'>>;
   /** Narrations that need a new attempt, but whose rows another transaction holds. */
   readonly held: ReadonlySet<string>;
   readonly known: Map<string, Pick<AudioRequestRow, 'requestHash' | 'audioId' | 'debitSeq'>>;
-  readonly queued: Map<string, QueuedNarration>;
+  readonly queued: Map<string, QueuedForRequest>;
   readonly remembered: Parameters<typeof writeNarrations>[2][number][];
 }
 
@@ -175,18 +181,15 @@ function findOrCharge(
     jobId: newId(),
     debitSeq: seq,
     now: book.now,
+    origin: request.origin,
   });
   return { audioId: id, debitSeq: seq, begun: true };
 }
 
-const jobOf = ({
-  jobId,
-  userId,
-  id,
-  attempt,
-}: QueuedNarration): { id: string; payload: NarrationJob } => ({
+const jobOf = ({ jobId, userId, id, attempt, origin }: QueuedForRequest): NewJob<NarrationJob> => ({
   id: jobId,
   payload: { userId, audioId: id, attempt },
+  origin,
 });
 
 function spendable(book: Book): number {

@@ -83,7 +83,8 @@ async function collect(
     for (const violation of await withTransactionIds(app, violations)) {
       const { invariant } = violation;
       const sofar = found.get(invariant) ?? { violations: 0, sample: [] };
-      if (sofar.violations < MOST_LOGGED) app.log.error(violation, 'ledger invariant violated');
+      if (sofar.violations < MOST_LOGGED)
+        app.log.error({ event: 'invariant-violated', ...violation }, 'ledger invariant violated');
       if (sofar.sample.length < LARGEST_SAMPLE) sofar.sample.push(describe(violation));
       found.set(invariant, { ...sofar, violations: sofar.violations + 1 });
     }

@@ -52,7 +52,7 @@ export function createMender({ log, metrics, queue }: Facts, isOn: boolean): Men
     if (told.has(userId)) return false;
     told.set(userId, true);
     metrics.ledgerMismatches.inc({ source: 'read' });
-    log.error({ userId }, 'ledger mismatch met');
+    log.error({ event: 'ledger-mismatch', userId }, 'ledger mismatch met');
     return true;
   }
 
@@ -60,7 +60,10 @@ export function createMender({ log, metrics, queue }: Facts, isOn: boolean): Men
     queue
       .request(repairAccountQueue.name, { payload: { userId }, onceFor: userId })
       .catch((error: unknown) => {
-        log.warn({ err: error, userId }, 'the repair of an account was not requested');
+        log.warn(
+          { event: 'repair-not-requested', err: error, userId },
+          'the repair of an account was not requested',
+        );
       });
   }
 

@@ -153,7 +153,8 @@ export function tellRepairs(
   { repaired, left }: Repairs,
 ): void {
   if (dryRun) return;
-  for (const lot of repaired) log.warn({ source, ...lot }, 'lot repaired');
-  for (const lot of left) log.error({ source, ...lot }, 'lot not repaired');
+  for (const lot of repaired) log.warn({ event: 'lot-repaired', source, ...lot }, 'lot repaired');
+  for (const lot of left)
+    log.error({ event: 'lot-not-repaired', source, ...lot }, 'lot not repaired');
   metrics?.ledgerRepairs.inc({ source }, repaired.length);
 }

@@ -38,7 +38,10 @@ export async function foldBeforeSearch(
   try {
     await foldBatch(db, subject, { after: FIRST_ID, limit: ROWS_AT_ONCE });
   } catch (error) {
-    log.warn({ err: error, subject }, 'search texts were not folded');
+    log.warn(
+      { event: 'search-texts-not-folded', err: error, subject },
+      'search texts were not folded',
+    );
   }
 }
 
@@ -58,8 +61,8 @@ export async function foldAll({ db, log }: Pick<App, 'db' | 'log'>): Promise<num
       }
     }
   } catch (error) {
-    log.warn({ err: error }, 'search texts were not folded');
+    log.warn({ event: 'search-texts-not-folded', err: error }, 'search texts were not folded');
   }
-  if (rows > 0) log.info({ rows }, 'search texts folded');
+  if (rows > 0) log.info({ event: 'search-texts-folded', rows }, 'search texts folded');
   return rows;
 }

@@ -151,7 +151,11 @@ export async function refreshSession(
     // Refused after the commit, because the session must end although the request is refused.
     app.metrics.sessions.inc({ event: 'reused' });
     app.log.warn(
-      { userId: outcome.session.userId, sessionId: outcome.session.id },
+      {
+        event: 'refresh-token-reused',
+        userId: outcome.session.userId,
+        sessionId: outcome.session.id,
+      },
       'refresh token reused',
     );
     throw refreshTokenReused();

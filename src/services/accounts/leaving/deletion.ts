@@ -35,7 +35,7 @@ export async function deleteAccount(
     erasePerson(app, { id, passwordHash }),
   );
   app.sessionStates.forget(id);
-  app.log.info({ userId: id }, 'account deleted');
+  app.log.info({ event: 'account-deleted', userId: id }, 'account deleted');
 }
 
 function erasePerson(app: App, { id, passwordHash }: Credentials): Promise<void> {

@@ -24,7 +24,7 @@ export async function eraseAccount(
   for (const step of [stopNarrations, revokePoints, eraseRecordings, eraseNarrations])
     while ((await step(app, userId)) > 0) signal.throwIfAborted();
   await app.db.session.deleteMany({ where: { userId } });
-  app.log.info({ userId }, 'account erased');
+  app.log.info({ event: 'account-erased', userId }, 'account erased');
 }
 
 /** @returns the number of rows that it processed; the step is repeated until that is 0 */

@@ -128,7 +128,14 @@ async function writeOutcome(
   ]);
   afterCommit(tx, () => {
     log.info(
-      { proposalId: id, proposerId, actorId: deciderId, points, decision },
+      {
+        event: 'proposal-decided',
+        proposalId: id,
+        proposerId,
+        actorId: deciderId,
+        points,
+        decision,
+      },
       'proposal decided',
     );
   });

@@ -95,7 +95,7 @@ async function runBulkRevocation(
   }
   if (failure !== null) throw failure;
   const result = await keepResult(app, key, found, options);
-  app.log.info({ actorId, ...result }, 'bulk grant revoked');
+  app.log.info({ event: 'bulk-grant-revoked', actorId, ...result }, 'bulk grant revoked');
   return result;
 }
 

@@ -41,7 +41,10 @@ export async function makeNarration(app: App, job: Job): Promise<void> {
   const delivered = { ...job.payload, queueName: app.synthesizeAudio.name, jobId, retryCount };
   const task = await transact(app.db, (tx) => claimNarration(tx, delivered));
   if (task === undefined) {
-    app.log.info({ userId, audioId, attempt }, 'narration was settled, or is made, elsewhere');
+    app.log.info(
+      { event: 'narration-elsewhere', userId, audioId, attempt },
+      'narration was settled, or is made, elsewhere',
+    );
     return;
   }
   const claim: Claim = { userId, audioId, claim: task.claim };
@@ -53,7 +56,10 @@ export async function makeNarration(app: App, job: Job): Promise<void> {
     const { durationMs } = recording;
     app.metrics.narrations.inc({ result: found === null ? 'made' : 'shared' });
     app.metrics.narrationSeconds.observe((performance.now() - startedAt) / 1000);
-    app.log.info({ userId, audioId, attempt, durationMs }, 'narration ready');
+    app.log.info(
+      { event: 'narration-ready', userId, audioId, attempt, durationMs },
+      'narration ready',
+    );
   } catch (error) {
     await giveUp(app, job, task, error);
   }
@@ -64,13 +70,16 @@ async function giveUp(app: App, job: Job, task: ClaimRow, error: unknown): Promi
   const { userId, audioId, attempt } = job.payload;
   if (error instanceof ClaimLost) {
     app.log.warn(
-      { userId, audioId, attempt },
+      { event: 'narration-stopped', userId, audioId, attempt },
       'narration was stopped, or taken over by another worker',
     );
     return;
   }
   const { retryCount } = job;
-  app.log.warn({ userId, audioId, attempt, retryCount, err: error }, 'a try to narrate failed');
+  app.log.warn(
+    { event: 'narration-try-failed', userId, audioId, attempt, retryCount, err: error },
+    'a try to narrate failed',
+  );
   const code = failureCodeOf(error);
   if (!(error instanceof SpeechError) || !error.permanent) {
     await writeFailureCode(app.db, { userId, audioId, claim: task.claim }, code);
@@ -151,6 +160,9 @@ async function finish(app: App, job: Job, claim: Claim, recording: Rendition): P
   });
   // A file that is not removed now is swept later.
   await app.storage.remove(loose).catch((error: unknown) => {
-    app.log.warn({ err: error, files: loose.length }, 'spoken sentences were left behind');
+    app.log.warn(
+      { event: 'sentences-left-behind', err: error, files: loose.length },
+      'spoken sentences were left behind',
+    );
   });
 }

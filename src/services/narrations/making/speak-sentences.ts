@@ -119,7 +119,10 @@ async function speakSentence(
     return (await readPlaces(app.db, [hash])).length === 1 ? 'reused' : 'elsewhere';
   const keeping = setInterval(() => {
     keepLease(app.db, lease, LEASE_MS).catch((error: unknown) => {
-      app.log.warn({ err: error, sentence: hash }, 'a sentence is spoken without its lease');
+      app.log.warn(
+        { event: 'sentence-without-lease', err: error, sentence: hash },
+        'a sentence is spoken without its lease',
+      );
     });
   }, KEEP_EVERY_MS);
   try {

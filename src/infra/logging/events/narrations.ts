@@ -1,0 +1,96 @@
+import { define } from '../define.js';
+
+/** Narrations, from the request to the recording or the refund. */
+export const narrationEvents = define({
+  'narration-requested': {
+    level: 'info',
+    fields: ['userId', 'audioId', 'seq'],
+    when: 'A narration was requested. `seq` is null when an existing one was returned without a charge.',
+    action: null,
+  },
+  'narration-ready': {
+    level: 'info',
+    fields: ['userId', 'audioId', 'attempt', 'durationMs'],
+    when: 'A recording is finished.',
+    action: null,
+  },
+  'narration-try-failed': {
+    level: 'warn',
+    fields: ['userId', 'audioId', 'attempt', 'retryCount', 'err'],
+    when: 'A worker could not finish a recording. It is tried again, unless the error is permanent.',
+    action:
+      'See the error if it is repeated; the provider or the storage is probably not available.',
+  },
+  'narration-failed': {
+    level: 'warn',
+    fields: ['userId', 'audioId', 'debitSeq', 'refundSeq', 'status', 'reason'],
+    when: 'A narration has failed for good. Its points were given back in the same commit.',
+    action: 'See the lines `narration-try-failed` with the same `audioId`.',
+  },
+  'narration-cancelled': {
+    level: 'info',
+    fields: ['userId', 'audioId', 'debitSeq', 'refundSeq', 'status'],
+    when: 'A user has cancelled a narration, or an account was erased. The points were given back in the same commit.',
+    action: null,
+  },
+  'narration-settled-before': {
+    level: 'info',
+    fields: ['userId', 'audioId'],
+    when: 'A narration was to be ended, and had ended already.',
+    action: null,
+  },
+  'narration-elsewhere': {
+    level: 'info',
+    fields: ['userId', 'audioId', 'attempt'],
+    when: 'A job was delivered whose narration has ended, or is made by another worker.',
+    action: null,
+  },
+  'narration-stopped': {
+    level: 'warn',
+    fields: ['userId', 'audioId', 'attempt'],
+    when: 'A worker stops because the narration was ended or claimed by another worker.',
+    action: null,
+  },
+  'narration-not-settled': {
+    level: 'error',
+    fields: ['userId', 'audioId', 'attempt', 'err'],
+    when: 'The reaper could not refund a narration whose job is gone. It tries again every minute.',
+    action: 'See the error. The points are not given back until it is solved.',
+  },
+  'recording-lost': {
+    level: 'warn',
+    fields: ['userId', 'audioId'],
+    when: 'The file of a recording is missing. The recording is made again without a charge.',
+    action: 'Search for what has removed the file, unless the storage was restored from a backup.',
+  },
+  'recording-not-found-out': {
+    level: 'warn',
+    fields: ['err'],
+    when: 'The storage did not answer whether a recording is there. It is treated as present.',
+    action: 'See the error.',
+  },
+  'sentence-without-lease': {
+    level: 'warn',
+    fields: ['sentence', 'err'],
+    when: 'The lease of a sentence could not be renewed while it was spoken. Another worker may buy it too.',
+    action: 'See the error if it is repeated.',
+  },
+  'sentences-left-behind': {
+    level: 'warn',
+    fields: ['files', 'err'],
+    when: 'Files of sentences could not be removed after they were put into a recording. A task removes them later.',
+    action: null,
+  },
+  'voices-not-listed': {
+    level: 'warn',
+    fields: ['err'],
+    when: 'The provider did not list its voices at the start. Those known from before are offered.',
+    action: 'See the error if it is repeated.',
+  },
+  'speech-process-ended': {
+    level: 'warn',
+    fields: ['code', 'signal'],
+    when: 'A process of eSpeak NG has ended by itself. Another one is started.',
+    action: null,
+  },
+});
