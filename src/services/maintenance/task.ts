@@ -17,33 +17,38 @@ const LONGEST_PAUSE_MS = 2_000;
 /** The pause between two looks at the database. */
 const LOOK_AGAIN_MS = 20;
 
+const pauseAfter = (batchMs: number): number => Math.min(LONGEST_PAUSE_MS, batchMs * PAUSE_FACTOR);
+
 /**
  * Called by a background task between two batches. While any process uses the database for other work, the task pauses,
  * so that it runs for a quarter of the time. While the database is idle, it continues at once.
  */
 export async function giveWay(app: Pick<App, 'db'>, batchStartedAt: number): Promise<void> {
-  await sleep(await pauseAfter(app, performance.now() - batchStartedAt, () => 1));
+  const batchMs = performance.now() - batchStartedAt;
+  if ((await countBusyConnections(app.db)) > 0) await sleep(pauseAfter(batchMs));
 }
 
 /**
- * For how long a task pauses after a batch. It looks twice, because a single statement that has just begun is not worth
- * a pause.
+ * Whether other work uses the database. It looks twice, because one statement between two others is not worth a change
+ * of pace, and neither is a moment without any.
+ * @param wasBusy the result when the two looks differ
  * @param ownConnections the number of connections that the task itself may use now
- * @returns 0 while the database is otherwise idle
  */
-async function pauseAfter(
+async function isBusyBesides(
   app: Pick<App, 'db'>,
-  batchMs: number,
+  wasBusy: boolean,
   ownConnections: () => number,
-): Promise<number> {
+): Promise<boolean> {
+  let looksBusy = 0;
   for (let look = 1; look <= 2; look += 1) {
     if (look > 1) await sleep(LOOK_AGAIN_MS);
     const before = ownConnections();
     const busy = await countBusyConnections(app.db);
     // The connection that counts is not counted.
-    if (busy < Math.max(before, ownConnections())) return 0;
+    if (busy >= Math.max(before, ownConnections())) looksBusy += 1;
+    else if (look === 1 && !wasBusy) return false;
   }
-  return Math.min(LONGEST_PAUSE_MS, batchMs * PAUSE_FACTOR);
+  return looksBusy === 2 || (wasBusy && looksBusy === 1);
 }
 
 /** While Postgres writes the batch of one lane, this process decides that of another. */
@@ -79,6 +84,7 @@ export async function walkInLanes<Row>(
   const stop = AbortSignal.any([stopping.signal, ...(signal === undefined ? [] : [signal])]);
   const oneAtATime = pLimit(1);
   let awake = 0;
+  let isBusy = false;
 
   /** @returns the row after which the lane continues, or null at its end; and for how long it pauses before */
   const settlePage = async (lane: Lane, after: Row | null): Promise<[Row | null, number]> => {
@@ -91,7 +97,9 @@ export async function walkInLanes<Row>(
       outcome.processed += page.rows.length;
       if (page.next === null) return [null, 0];
       const batchMs = performance.now() - startedAt;
-      return [page.next, await pauseAfter(app, batchMs, () => awake)];
+      const isBusyNow = await isBusyBesides(app, isBusy, () => awake);
+      isBusy = isBusyNow;
+      return [page.next, isBusyNow ? pauseAfter(batchMs) : 0];
     } finally {
       awake -= 1;
     }
