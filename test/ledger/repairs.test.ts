@@ -240,11 +240,10 @@ const LEFT: readonly [string, string, () => Promise<Left>][] = [
     async () => {
       const userId = await newAccount();
       const { lotId } = await grant(app, userId, { amount: 10 });
-      await revoke(app, userId, lotId, await newAccount());
       await database.sql('UPDATE credit_accounts SET closed_at = ledger_now() WHERE user_id = $1', [
         userId,
       ]);
-      await damage(lotId, 3);
+      await damage(lotId, -3);
       return { userId, lotId };
     },
   ],

@@ -213,19 +213,22 @@ describe('what is wrong is told, with the rest', () => {
     ]);
   });
 
-  test('a mail server and a database that hang do not keep the rest from being told', async () => {
+  test('a mail server, a provider and a database that hang do not keep the rest from being told', async () => {
     const port = await listen(createTcpServer(() => undefined));
     const silent = `127.0.0.1:${String(port)}`;
     const report = await examine(
       {
         SMTP_URL: `smtp://user:${SECRET}-of-mail@${silent}`,
         DATABASE_URL: `postgresql://user:${SECRET}-of-database@${silent}/talebank`,
+        SPEECH_PROVIDER: 'openai',
+        OPENAI_BASE_URL: `http://${silent}/v1`,
       },
       HASTY,
     );
     expect(report.code).toBe(2);
     expect(report.of('mail')).toMatch(/^fail: the mail server at 127.0.0.1:\d+ does not greet/);
     expect(report.of('database')).toMatch(/^fail: .*does not answer within 2.4 s/);
+    expect(report.of('speech')).toBe('fail: no answer within 3 s');
     expect(report.of('ledger')).toMatch(/^warn: not known/);
     expect(report.of('versions')).toMatch(/^ok: talebank /);
     expect(report.of('disk')).toMatch(/^ok/);
@@ -281,6 +284,9 @@ describe('what is wrong is told, with the rest', () => {
       DATABASE_URL: `postgres://user:${SECRET}-of-url@host/x?nonsense=1`,
     });
     expect(url.of('configuration')).toMatch(/^fail: DATABASE_URL is a value, but must not have/);
+    // The start would repeat this value, because it is not known to be secret there.
+    const keyId = await examine({ S3_ACCESS_KEY_ID: `${SECRET} of a key` });
+    expect(keyId.of('configuration')).toMatch(/^fail: S3_ACCESS_KEY_ID is "…", but must be/);
     const option = await run(well, ['--tiemout', '3']);
     expect([option.code, option.output]).toEqual([
       2,
