@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: every figure is a ratio against something in the same run, because machines are noisy.
- * `npm run bench -- narrations commands authentication maintenance verify anchors lots search reads server speech queued live attacks`
- * runs these parts: the last five against processes of the server, the others against its services;
+ * `npm run bench -- narrations commands authentication maintenance verify anchors lots search reads server speech queued live attacks traces`
+ * runs these parts: the last six against processes of the server, the others against its services;
  * `--size 1000000` lets the tasks go over a million users.
  */
 import { benchAnchors } from './anchors.ts';
@@ -17,6 +17,7 @@ import { benchReads } from './reads.ts';
 import { benchSearch } from './search.ts';
 import { benchServer } from './server.ts';
 import { benchSpeech } from './speech.ts';
+import { benchTraces } from './traces.ts';
 import { openBench, type Bench } from './support.ts';
 
 const PARTS: readonly [name: string, run: (bench: Bench) => Promise<void>][] = [
@@ -38,6 +39,7 @@ const OF_PROCESSES: readonly [name: string, run: () => Promise<void>][] = [
   ['queued', benchQueued],
   ['live', benchLive],
   ['attacks', benchAttacks],
+  ['traces', benchTraces],
 ];
 const wanted = process.argv.slice(2).filter((argument) => /^[a-z]+$/.test(argument));
 const includes = (part: string): boolean => wanted.length === 0 || wanted.includes(part);

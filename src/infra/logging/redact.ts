@@ -35,12 +35,10 @@ interface Walk {
   readonly stackOf: (stack: string, error: Error) => string;
 }
 
-function redactEntries(object: object, walk: Walk): Record<string, unknown> {
-  const safe: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(object))
-    safe[key] = redactEntry(key, value as unknown, walk);
-  return safe;
-}
+const redactEntries = (object: object, walk: Walk): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(object).map(([key, value]) => [key, redactEntry(key, value as unknown, walk)]),
+  );
 
 function redactEntry(key: string, value: unknown, walk: Walk): unknown {
   if (isSecretKey(key) && !isHarmless(value)) return CENSORED;
