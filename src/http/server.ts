@@ -22,6 +22,8 @@ import { serveHealth } from './health.js';
 import { serveKeys } from './keys.js';
 import { serveMailbox } from './mailbox.js';
 import { serveMetrics } from './metrics.js';
+import { noteRefused } from './observed/operations.js';
+import { observeRequests, observeUnroutable } from './observed/requests.js';
 import { createTrust } from './proxies.js';
 import { currentRequest, isSecure } from './requests.js';
 import { serveStreams } from './streams.js';
@@ -57,6 +59,7 @@ export async function createServer(
     frameworkErrors: ({ statusCode = 400 }, request, reply: FastifyReply) => {
       secure(app, request, reply);
       void reply.code(statusCode).send({ error: 'This is not an address.' });
+      observeUnroutable(app, reply);
     },
     clientErrorHandler: createUnreadableHandler(),
     // Fastify's own 503 says neither BUSY nor when to come back. `endWithoutWaiting` answers instead.
@@ -68,6 +71,7 @@ export async function createServer(
     secure(app, request, reply);
     done();
   });
+  observeRequests(server, app);
   allowPlayers(server);
   allowReading(server, app);
   paceLongBodies(server);
@@ -89,6 +93,7 @@ export async function createServer(
     if (refusal.code === 'INTERNAL')
       app.log.error({ requestId: request.id, err: error }, 'unexpected error');
     logRefused(app, refusal.code);
+    noteRefused(request, refusal.code);
     // Never 200, because a request that is refused before it is executed has no data.
     const status =
       error.statusCode !== undefined && error.statusCode < 500

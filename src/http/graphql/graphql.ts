@@ -20,6 +20,7 @@ import { limitDocuments } from './documents.js';
 import { serveEventStreams } from './event-streams.js';
 import { refreshCookie } from './refresh-cookie.js';
 import { awaitTurn } from '../admission/admission.js';
+import { observedAnswers, observeOperations } from '../observed/operations.js';
 import { addressOf, bearerOf, currentRequest } from '../requests.js';
 
 /** Answers GraphQL at /graphql. */
@@ -45,10 +46,12 @@ export async function serveGraphql(server: FastifyInstance, app: App): Promise<v
       statusOfErrors,
       eventsElsewhere,
       checkedVariables(app),
+      observedAnswers,
     ],
   });
   await apollo.start();
   await server.register(async (door) => {
+    observeOperations(door, app);
     await allowOrigins(door, app);
     refuseCrossSiteRequests(door);
     limitDocuments(door, schema);
