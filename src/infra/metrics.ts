@@ -65,6 +65,12 @@ function startAtZero(made: Made): void {
     made.narrations.inc({ result }, 0);
   for (const limit of LIMITS)
     for (const by of ['address', 'account']) made.rateLimitRefusals.inc({ limit, by }, 0);
+  for (const code of ['INTERNAL', 'BUSY'])
+    for (const operation of ['unnamed', 'other'])
+      for (const type of ['query', 'mutation', 'none'])
+        made.operations.inc({ operation, type, code }, 0);
+  for (const mail of ['VERIFY', 'RESET', 'PASSWORD_CHANGED'])
+    made.mails.inc({ mail, result: 'failed' }, 0);
   for (const result of ['ok', 'missing', 'failed'])
     for (const operation of ['read', 'write']) made.storageOperations.inc({ operation, result }, 0);
 }
