@@ -21,6 +21,8 @@ export default {
   testMatch: [
     process.env.TALEBANK_BROWSER_TESTS === 'true'
       ? '<rootDir>/test/browser/**/*.test.ts'
-      : '<rootDir>/test/!(browser)/**/*.test.ts',
+      : process.env.TALEBANK_OPS_TESTS === 'true'
+        ? '<rootDir>/test/ops/**/*.test.ts'
+        : '<rootDir>/test/!(browser|ops)/**/*.test.ts',
   ],
 };

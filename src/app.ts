@@ -7,10 +7,13 @@ import { createMetrics, type Metrics } from './infra/metrics.js';
 import { createNotices } from './infra/notices.js';
 import { openQueue, type JobQueue, type QueueDeclaration } from './infra/queue.js';
 import { createConnectionCheck } from './infra/connections/check.js';
+import type { MeasuredPool } from './infra/connections/measured-pool.js';
+import { watchPools, type WatchedPools } from './infra/connections/watched-pools.js';
 import { createRateLimiter, LIMITER_CONNECTIONS, type RateLimiter } from './infra/rate-limiter.js';
 import { createMp3Encoder, type Mp3Encoder } from './infra/speech/mp3-encoder.js';
 import { openSpeech } from './infra/speech/open.js';
 import type { SpeechProvider } from './infra/speech/provider.js';
+import { measureStorage } from './infra/storage/measured.js';
 import { openStorage } from './infra/storage/open.js';
 import type { Storage } from './infra/storage/storage.js';
 import type { KeyRing } from './infra/tokens.js';
@@ -68,6 +71,8 @@ export interface App {
   readonly config: Config;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** The pools of connections, whose figures are metrics. */
+  readonly pools: WatchedPools;
   readonly db: Db;
   /** Checks that the database accepts a new connection. @throws when it does not */
   readonly checkConnecting: () => Promise<void>;
@@ -127,9 +132,10 @@ export async function openApp(options: {
   publicUrl: () => string;
 }): Promise<OpenApp> {
   const { config, log, databaseUrl: url } = options;
-  const db = createDb({ url, poolSize: config.databasePoolSize, log });
+  const { metrics, pools, db } = openMeasuredDb({ config, log, url });
   const worker = config.role !== 'api';
-  const queue = await openQueue({ url, poolSize: queuePoolOf(config), supervise: worker, log });
+  const poolSize = queuePoolOf(config);
+  const queue = await openQueue({ url, poolSize, supervise: worker, log, metrics, pools });
   const synthesizeAudio = synthesizeAudioQueue(config.synthesis.retries);
   await queue.declare([
     failAudioQueue,
@@ -141,15 +147,16 @@ export async function openApp(options: {
     repairAccountQueue,
     ...SCHEDULED_QUEUES,
   ]);
-  const metrics = createMetrics();
-  metrics.monthlyGrantOff.set(config.credits.monthly === 0 ? 1 : 0);
   const facts = { log, metrics };
   const hearing = openHearing(db, { url, log, mostFollowers: config.subscriptionsPerUser });
   const { sessionStates, followers } = hearing;
   const { mailer, mailbox } = await openMail(config);
   const { limits: rates, limitSiteFactor: siteFactor } = config;
-  const rateLimiter = createRateLimiter({ url, rates, siteFactor, log });
-  const storage = traceStorage(await openStorage(config), config.storage.kind);
+  const rateLimiter = createRateLimiter({ url, rates, siteFactor, log, pools });
+  const storage = measureStorage(
+    traceStorage(await openStorage(config), config.storage.kind),
+    metrics,
+  );
   const speech = traceSpeech(openSpeech(config.speech, facts));
   const encoder = createMp3Encoder({
     threads: config.synthesis.concurrency,
@@ -159,6 +166,7 @@ export async function openApp(options: {
     config,
     log,
     metrics,
+    pools,
     db,
     checkConnecting: createConnectionCheck(url),
     queue,
@@ -188,6 +196,21 @@ export async function openApp(options: {
       await db.$disconnect();
     },
   };
+}
+
+/** Opens the database with the metrics, which have the figures of its pool and of the pools that are opened later. */
+function openMeasuredDb({
+  config,
+  log,
+  url,
+}: Pick<App, 'config' | 'log'> & { readonly url: string }): Pick<App, 'metrics' | 'pools' | 'db'> {
+  const metrics = createMetrics();
+  metrics.monthlyGrantOff.set(config.credits.monthly === 0 ? 1 : 0);
+  const pools = watchPools(metrics);
+  const onPool = (pool: MeasuredPool): void => {
+    pools.watch('queries', pool);
+  };
+  return { metrics, pools, db: createDb({ url, poolSize: config.databasePoolSize, log, onPool }) };
 }
 
 /** Opens the parts that receive notices from other processes. */

@@ -3,19 +3,21 @@ import { isIP } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { App } from '../app.js';
 import { serveHealth } from './health.js';
+import { countRequests } from './counting/requests.js';
 import { bearerOf, hostOf, isFromHere } from './requests.js';
-import { exposeMetrics } from '../services/metrics.js';
+import { exposeMetrics, type Exposed } from '../services/metrics/expose.js';
 
 /** Serves /metrics at the API's own port to this machine and to clients with METRICS_TOKEN. */
 export function serveMetrics(server: FastifyInstance, app: App): void {
   if (app.config.metrics.port !== null) return;
+  const expose = exposeMetrics(app);
   server.get('/metrics', (request, reply) => {
     // Others get 404, so that they do not learn that there is anything.
     if (!isFromHere(request) && !hasToken(request, app.config.metrics.token)) {
       reply.callNotFound();
       return reply;
     }
-    return answer(app, reply);
+    return answer(expose, reply);
   });
 }
 
@@ -40,6 +42,8 @@ export function createMetricsServer(app: App): FastifyInstance | null {
     http: { headersTimeout: 5_000, connectionsCheckingInterval: 1_000, maxHeaderSize: 16_384 },
   });
   server.server.maxConnections = CONNECTIONS_MAX;
+  countRequests(server, app);
+  const expose = exposeMetrics(app);
   server.get('/metrics', (request, reply) => {
     const { token } = app.config.metrics;
     if (token !== null && !hasToken(request, token))
@@ -52,7 +56,7 @@ export function createMetricsServer(app: App): FastifyInstance | null {
         error:
           'Host must be an address, localhost, HOST or a name without dots: ask by one of these, or set METRICS_TOKEN.',
       });
-    return answer(app, reply);
+    return answer(expose, reply);
   });
   serveHealth(server, app);
   return server;
@@ -68,8 +72,8 @@ function isPrivateName(header: string | undefined, ownHost: string): boolean {
   return isIP(host) !== 0 || !host.includes('.') || host === ownHost.toLowerCase();
 }
 
-async function answer(app: App, reply: FastifyReply): Promise<FastifyReply> {
-  const { contentType, text } = await exposeMetrics(app);
+async function answer(expose: () => Promise<Exposed>, reply: FastifyReply): Promise<FastifyReply> {
+  const { contentType, text } = await expose();
   return reply.header('content-type', contentType).header('cache-control', 'no-store').send(text);
 }
 

@@ -22,6 +22,8 @@ import { serveHealth } from './health.js';
 import { serveKeys } from './keys.js';
 import { serveMailbox } from './mailbox.js';
 import { serveMetrics } from './metrics.js';
+import { noteRefused } from './counting/operations.js';
+import { countRequests, countUnroutable } from './counting/requests.js';
 import { createTrust } from './proxies.js';
 import { observeRequests } from './observing/requests.js';
 import { isSecure } from './requests.js';
@@ -58,6 +60,7 @@ export async function createServer(
     frameworkErrors: ({ statusCode = 400 }, request, reply: FastifyReply) => {
       secure(app, request, reply);
       void reply.code(statusCode).send({ error: 'This is not an address.' });
+      countUnroutable(app, reply);
     },
     clientErrorHandler: createUnreadableHandler(),
     // Fastify's own 503 says neither BUSY nor when to come back. `endWithoutWaiting` answers instead.
@@ -70,6 +73,7 @@ export async function createServer(
     secure(app, request, reply);
     done();
   });
+  countRequests(server, app);
   allowPlayers(server);
   allowReading(server, app);
   paceLongBodies(server);
@@ -91,6 +95,7 @@ export async function createServer(
         'unexpected error',
       );
     logRefused(app, refusal.code);
+    noteRefused(request, refusal.code);
     // Never 200, because a request that is refused before it is executed has no data.
     const status =
       error.statusCode !== undefined && error.statusCode < 500

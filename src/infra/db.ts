@@ -4,7 +4,8 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import { fromPrisma, type Db as QueueDb } from 'pg-boss';
 import { Prisma, PrismaClient, type User } from '../generated/prisma/client.js';
 import { busy, DomainError } from '../domain/errors.js';
-import { poolConfig } from './connections/session.js';
+import type { MeasuredPool } from './connections/measured-pool.js';
+import { createPool } from './connections/session.js';
 import {
   answerTo,
   isSqlState,
@@ -40,31 +41,32 @@ const IDLE_IN_TRANSACTION_MS = 15_000;
 const LARGE_READ_TIMEOUT_MS = 30 * 60_000;
 const MOST_TRIES = 6;
 
-export function createDb(options: { url: string; poolSize: number; log: Logger }): Db {
-  const adapter = new PrismaPg(
-    poolConfig(options.url, {
+/** @param options.onPool gets the pool, so that it can be watched */
+export function createDb(options: {
+  url: string;
+  poolSize: number;
+  log: Logger;
+  onPool?: (pool: MeasuredPool) => void;
+}): Db {
+  const onLost = (error: Error): void => {
+    options.log.warn({ event: 'database-connection-lost', err: error }, 'database connection lost');
+  };
+  const pool = createPool(
+    options.url,
+    {
       purpose: '',
       connectionsMax: options.poolSize,
       connectTimeoutMs: MAX_WAIT_MS,
       limits: { lockMs: LOCK_TIMEOUT_MS, idleInTransactionMs: IDLE_IN_TRANSACTION_MS },
-    }),
-    {
-      statementNameGenerator: nameStatements(),
-      // Without a listener, a database that restarts would end the process.
-      onPoolError: (error) => {
-        options.log.warn(
-          { event: 'database-connection-lost', err: error },
-          'database connection lost',
-        );
-      },
-      onConnectionError: (error) => {
-        options.log.warn(
-          { event: 'database-connection-lost', err: error },
-          'database connection lost',
-        );
-      },
     },
+    onLost,
   );
+  options.onPool?.(pool);
+  const adapter = new PrismaPg(pool, {
+    disposeExternalPool: true,
+    statementNameGenerator: nameStatements(),
+    onConnectionError: onLost,
+  });
   const client = new PrismaClient({ adapter: traceStatements(adapter) });
   const warn = warnings(options.log);
   return client.$extends({

@@ -1,9 +1,12 @@
 import type pg from 'pg';
 import { PgBoss, type Db, type JobWithMetadata, type Queue as QueuePolicy } from 'pg-boss';
 import type { ZodType } from 'zod';
+import type { MeasuredPool } from './connections/measured-pool.js';
 import { createPool } from './connections/session.js';
+import type { WatchedPools } from './connections/watched-pools.js';
 import { asQueueDb, type Tx } from './db.js';
 import type { Logger } from './log.js';
+import type { Metrics } from './metrics.js';
 import { createNotices } from './notices.js';
 import { runJob } from './tracing/jobs.js';
 import { withOrigin, type Origin } from './tracing/origin.js';
@@ -88,8 +91,10 @@ export async function openQueue(options: {
   poolSize: number;
   supervise: boolean;
   log: Logger;
+  metrics: Metrics;
+  pools: WatchedPools;
 }): Promise<JobQueue> {
-  const { log } = options;
+  const { log, metrics } = options;
   const pool = openPool(options);
   const boss = new PgBoss({
     db: queueDatabase(pool, options),
@@ -148,12 +153,34 @@ export async function openQueue(options: {
     async work(queue, { localConcurrency = 1, pollingSeconds = 1 }, handle) {
       // Several workers instead of pg-boss' localConcurrency, because `notifyWorker` would reach only the first of those.
       for (let count = 0; count < localConcurrency; count += 1)
-        await startWorker(boss, queue, pollingSeconds, handle);
+        await startWorker(boss, queue, pollingSeconds, measured(metrics, queue.name, handle));
     },
     async close(timeoutMs) {
       await boss.stop({ graceful: true, timeout: timeoutMs });
       await pool.end();
     },
+  };
+}
+
+/** Counts and times the deliveries of a queue. */
+function measured<Payload>(
+  metrics: Metrics,
+  queue: string,
+  handle: (delivery: Delivery<Payload>) => Promise<void>,
+): (delivery: Delivery<Payload>) => Promise<void> {
+  const seconds = metrics.jobSeconds.labels({ queue });
+  for (const result of ['ok', 'failed']) metrics.jobs.inc({ queue, result }, 0);
+  return async (delivery) => {
+    const end = seconds.startTimer();
+    try {
+      await handle(delivery);
+      metrics.jobs.inc({ queue, result: 'ok' });
+    } catch (error) {
+      metrics.jobs.inc({ queue, result: 'failed' });
+      throw error;
+    } finally {
+      end();
+    }
   };
 }
 
@@ -163,8 +190,13 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** How often to check whether the session still listens. A notice that is missed until then is found by polling. */
 const ASK_EVERY_MS = 5_000;
 
-const openPool = (options: { url: string; poolSize: number; log: Logger }): pg.Pool =>
-  createPool(
+function openPool(options: {
+  url: string;
+  poolSize: number;
+  log: Logger;
+  pools: WatchedPools;
+}): MeasuredPool {
+  const pool = createPool(
     options.url,
     {
       purpose: 'queue',
@@ -176,6 +208,9 @@ const openPool = (options: { url: string; poolSize: number; log: Logger }): pg.P
       options.log.warn({ event: 'queue-error', err: error }, 'queue error');
     },
   );
+  options.pools.watch('queue', pool);
+  return pool;
+}
 
 /** Creating a schema needs a right on the database, even where the schema is there and nothing would be created. */
 async function hasSchema(pool: pg.Pool): Promise<boolean> {

@@ -3,7 +3,9 @@ import type pg from 'pg';
 import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import { LIMITS, type Limit, type Rate } from '../domain/limits.js';
 import { networksOf } from '../domain/networks.js';
+import type { MeasuredPool } from './connections/measured-pool.js';
 import { createPool } from './connections/session.js';
+import type { WatchedPools } from './connections/watched-pools.js';
 import type { Logger } from './log.js';
 
 /** How much of what was counted at once is beyond its limit. */
@@ -47,8 +49,10 @@ export function createRateLimiter(options: {
   rates: Readonly<Record<Limit, Rate>>;
   siteFactor: number;
   log: Logger;
+  pools: WatchedPools;
 }): RateLimiter {
   const pool = openPool(options);
+  options.pools.watch('limits', pool);
   const limitersOf = (factor: number): Readonly<Record<Limit, RateLimiterPostgres>> =>
     Object.fromEntries(
       LIMITS.map((limit) => [limit, limiterOf(pool, limit, options.rates[limit], factor)]),
@@ -78,7 +82,7 @@ export function createRateLimiter(options: {
  */
 const COUNTED_BY_SITE: readonly Limit[] = ['login', 'register', 'reset', 'mailedTokens'];
 
-const openPool = (options: { url: string; log: Logger }): pg.Pool =>
+const openPool = (options: { url: string; log: Logger }): MeasuredPool =>
   createPool(
     options.url,
     {

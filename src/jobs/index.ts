@@ -1,11 +1,5 @@
 import type { App } from '../app.js';
-import {
-  expireCreditsQueue,
-  grantMonthlyCreditsQueue,
-  pruneQueue,
-  reapStuckAudioQueue,
-  reconcileCreditsQueue,
-} from '../services/queues.js';
+import { SCHEDULED_TASKS } from '../services/maintenance/run-maintenance.js';
 import { workOnFailAudio } from './fail-audio.js';
 import { workOnEraseAccount } from './erase-account.js';
 import { workOnFinishBulkGrant } from './finish-bulk-grant.js';
@@ -24,9 +18,5 @@ export async function startJobs(app: App): Promise<void> {
   await workOnFinishBulkGrant(app);
   await workOnFinishBulkRevocation(app);
   await workOnRepairAccount(app);
-  await workOnSchedule(app, expireCreditsQueue, 'EXPIRE_CREDITS');
-  await workOnSchedule(app, grantMonthlyCreditsQueue, 'GRANT_MONTHLY_CREDITS');
-  await workOnSchedule(app, reconcileCreditsQueue, 'RECONCILE_CREDITS');
-  await workOnSchedule(app, reapStuckAudioQueue, 'REAP_STUCK_AUDIO');
-  await workOnSchedule(app, pruneQueue, 'PRUNE_SESSIONS');
+  for (const { task, queue } of SCHEDULED_TASKS) await workOnSchedule(app, queue, task);
 }

@@ -143,11 +143,16 @@ export const repairAccountQueue: QueueDeclaration<RepairAccountPayload> = {
 export interface ScheduledQueue extends QueueDeclaration<object> {
   /** Minute, hour, day of the month, month, day of the week; in UTC. */
   readonly cron: string;
+  /** The longest time between two of these times. */
+  readonly intervalSeconds: number;
 }
 
-const scheduled = (name: string, cron: string): ScheduledQueue => ({
+const DAY_SECONDS = 86_400;
+
+const scheduled = (name: string, cron: string, intervalSeconds: number): ScheduledQueue => ({
   name,
   cron,
+  intervalSeconds,
   payload: z.object({}),
   policy: {
     // At most one runs and one more waits, because a third would be redundant.
@@ -161,13 +166,17 @@ const scheduled = (name: string, cron: string): ScheduledQueue => ({
   },
 });
 
-export const expireCreditsQueue = scheduled('expire-credits', '*/5 * * * *');
+export const expireCreditsQueue = scheduled('expire-credits', '*/5 * * * *', 300);
 /** Most allowances are granted on the 1st. On the other days it grants those that were missed. */
-export const grantMonthlyCreditsQueue = scheduled('grant-monthly-credits', '5 0 * * *');
-export const reconcileCreditsQueue = scheduled('reconcile-credits', '30 3 * * *');
+export const grantMonthlyCreditsQueue = scheduled(
+  'grant-monthly-credits',
+  '5 0 * * *',
+  DAY_SECONDS,
+);
+export const reconcileCreditsQueue = scheduled('reconcile-credits', '30 3 * * *', DAY_SECONDS);
 /** Settles narrations whose job is gone. */
-export const reapStuckAudioQueue = scheduled('reap-stuck-audio', '* * * * *');
-export const pruneQueue = scheduled('prune', '0 4 * * *');
+export const reapStuckAudioQueue = scheduled('reap-stuck-audio', '* * * * *', 60);
+export const pruneQueue = scheduled('prune', '0 4 * * *', DAY_SECONDS);
 
 export const SCHEDULED_QUEUES: readonly ScheduledQueue[] = [
   expireCreditsQueue,

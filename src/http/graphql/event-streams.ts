@@ -9,7 +9,8 @@ import { endTurns } from '../admission/admission.js';
 import { endSpanEarly } from '../observing/requests.js';
 import { holdConnection } from '../requests.js';
 import { waitOf } from './answers.js';
-import { forgetRequest, readRequestOf } from './documents.js';
+import { countSubscription } from '../counting/operations.js';
+import { forgetRequest, readRequestOf, type ReadRequest } from './documents.js';
 import { asksForEvents, checkOperation, EVENT_STREAM, STREAM_PATH } from './operation.js';
 import { openSubscription, type Opened, type Refusal } from './subscribe.js';
 
@@ -51,6 +52,8 @@ export function serveEventStreams(
         ? null
         : await openSubscription(app, schema, await factsOf(request, reply, gone), read);
     endTurns(request);
+    if (opened !== null)
+      countSubscription(app, nameOf(read), 'errors' in opened ? opened.errors : []);
     if (opened !== null) await stream(app, handler, request, reply, opened);
   };
   server.addHook('preHandler', async (request, reply) => {
@@ -58,6 +61,13 @@ export function serveEventStreams(
   });
   server.route({ method: ['GET', 'POST'], url: STREAM_PATH, handler: answer });
 }
+
+/** The name of the operation that was asked for. */
+const nameOf = ({ asked, document }: ReadRequest): string | null => {
+  const name = typeof asked?.operationName === 'string' ? asked.operationName : null;
+  if (document === null) return name;
+  return getOperationAST(document, name)?.name?.value ?? null;
+};
 
 /** Some clients accept events beside JSON for every operation: then the kind of the operation decides. */
 function wantsEvents(request: FastifyRequest): boolean {

@@ -22,6 +22,7 @@ import { serveEventStreams } from './event-streams.js';
 import { refreshCookie } from './refresh-cookie.js';
 import { awaitTurn } from '../admission/admission.js';
 import { operationTraces } from '../observing/operations.js';
+import { countedAnswers, countOperations } from '../counting/operations.js';
 import { addressOf, bearerOf } from '../requests.js';
 
 /** Answers GraphQL at /graphql. */
@@ -48,10 +49,12 @@ export async function serveGraphql(server: FastifyInstance, app: App): Promise<v
       eventsElsewhere,
       checkedVariables(app),
       ...operationTraces(),
+      countedAnswers,
     ],
   });
   await apollo.start();
   await server.register(async (door) => {
+    countOperations(door, app);
     await allowOrigins(door, app);
     refuseCrossSiteRequests(door);
     limitDocuments(door, schema);

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { readAddress } from './address.js';
+import { MeasuredPool } from './measured-pool.js';
 
 /**
  * How long a session may take. Every session sets all of them, because otherwise those of the role, the database or
@@ -149,11 +150,8 @@ function configOf(
 export const createClient = (databaseUrl: string, options: SessionOptions): pg.Client =>
   new PinnedClient(configOf(databaseUrl, options));
 
-/**
- * The configuration of a pool, also for libraries that create the pool themselves.
- * @throws AddressError
- */
-export const poolConfig = (
+/** @throws AddressError */
+const poolConfig = (
   databaseUrl: string,
   options: SessionOptions & { readonly connectionsMax: number },
 ): pg.PoolConfig => ({
@@ -171,8 +169,8 @@ export function createPool(
   databaseUrl: string,
   options: SessionOptions & { readonly connectionsMax: number },
   onError: (error: Error) => void,
-): pg.Pool {
-  const pool = new pg.Pool(poolConfig(databaseUrl, options));
+): MeasuredPool {
+  const pool = new MeasuredPool(poolConfig(databaseUrl, options));
   // Without a listener, a database that restarts would end the process.
   pool.on('error', onError);
   return pool;

@@ -5,14 +5,19 @@ import { createEspeakProvider } from './espeak.js';
 import { guardProvider, type BareProvider } from './guard.js';
 import { createElevenLabsProvider } from './http/elevenlabs.js';
 import { createOpenAiProvider } from './http/openai.js';
-import type { SpeechProvider } from './provider.js';
+import { SPEECH_ERROR_KINDS, type SpeechProvider } from './provider.js';
 
 /** The provider that the configuration picks, with its guard. Nothing is asked of it yet. */
 export const openSpeech = (
   config: SpeechConfig,
   { log, metrics }: { log: Logger; metrics: Metrics },
-): SpeechProvider =>
-  guardProvider(createProvider(config, log), { concurrency: config.concurrency, metrics });
+): SpeechProvider => {
+  const provider = createProvider(config, log);
+  // A rate does not see the first value of a counter, so that all of them begin at 0.
+  for (const result of ['ok', ...SPEECH_ERROR_KINDS])
+    metrics.speechRequests.inc({ provider: provider.name, result }, 0);
+  return guardProvider(provider, { concurrency: config.concurrency, metrics });
+};
 
 function createProvider(config: SpeechConfig, log: Logger): BareProvider {
   switch (config.provider) {

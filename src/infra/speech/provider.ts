@@ -43,19 +43,21 @@ export interface SpeechProvider {
 }
 
 /** What went wrong, as metrics count it. */
-export type SpeechErrorKind =
-  | 'refused'
-  | 'unknown-voice'
-  | 'timeout'
-  | 'rate-limited'
-  | 'unreachable'
-  | 'status'
-  | 'not-audio'
-  | 'too-long'
-  | 'silent'
-  | 'died'
-  | 'stopped'
-  | 'resting';
+export const SPEECH_ERROR_KINDS = [
+  'refused',
+  'unknown-voice',
+  'timeout',
+  'rate-limited',
+  'unreachable',
+  'status',
+  'not-audio',
+  'too-long',
+  'silent',
+  'died',
+  'stopped',
+  'resting',
+] as const;
+export type SpeechErrorKind = (typeof SPEECH_ERROR_KINDS)[number];
 
 interface SpeechErrorOptions extends ErrorOptions {
   readonly permanent: boolean;

@@ -1,5 +1,5 @@
 import { FIRST_ID } from '../../domain/ids.js';
-import { Prisma, type Reader } from '../../infra/db.js';
+import { Prisma, type Db, type Reader } from '../../infra/db.js';
 import { SENDS_CHANGES } from '../live/tell.sql.js';
 
 /**
@@ -81,12 +81,16 @@ export async function readLapsedLots(
   );
 }
 
-/** Points in lapsed lots whose expiry is not booked yet. Index: credit_lots_lapsing. */
+/** So many lapsed lots are added up at most, so that the sum costs little while a sweep is behind. */
+const LAPSED_LOTS_MAX = 20_000;
+
+/** Points in the oldest lapsed lots whose expiry is not booked yet. Index: credit_lots_lapsing. */
 export async function readLapsedPoints(db: Reader): Promise<number> {
   const [row] = await db.$queryRaw<{ points: number }[]>`
-    SELECT coalesce(sum(remaining), 0)::float8 AS points
-    FROM credit_lots, (SELECT ledger_now() AS now OFFSET 0) clock
-    WHERE is_open AND revoked_at IS NULL AND expires_at IS NOT NULL AND expires_at <= clock.now`;
+    SELECT coalesce(sum(remaining), 0)::float8 AS points FROM (
+      SELECT remaining FROM credit_lots, (SELECT ledger_now() AS now OFFSET 0) clock
+      WHERE is_open AND revoked_at IS NULL AND expires_at IS NOT NULL AND expires_at <= clock.now
+      ORDER BY expires_at, user_id, id LIMIT ${LAPSED_LOTS_MAX}) lapsed`;
   return row?.points ?? 0;
 }
 
@@ -120,3 +124,34 @@ export async function readMonthlyRecipients(
     ) ${ofLane(columns, lane, limit)}`,
   );
 }
+
+/** Records that a run of a task has begun. Index: task_runs_pkey. */
+export const writeTaskStart = (db: Pick<Db, '$executeRaw'>, task: string): Promise<number> =>
+  db.$executeRaw`
+    INSERT INTO task_runs (task, started_at) VALUES (${task}, clock_timestamp())
+    ON CONFLICT (task) DO UPDATE SET started_at = clock_timestamp()`;
+
+/** Records that a run of a task has ended. Index: task_runs_pkey. */
+export const writeTaskEnd = (
+  db: Pick<Db, '$executeRaw'>,
+  { task, isOk, durationMs }: { task: string; isOk: boolean; durationMs: number },
+): Promise<number> =>
+  db.$executeRaw`
+    UPDATE task_runs SET duration_ms = ${durationMs}::int,
+      succeeded_at = CASE WHEN ${isOk}::boolean THEN clock_timestamp() ELSE succeeded_at END
+    WHERE task = ${task}`;
+
+/** The newest run of a task, in seconds since 1970. */
+export interface TaskRunRow {
+  readonly task: string;
+  readonly startedAt: number;
+  readonly succeededAt: number | null;
+  readonly durationMs: number | null;
+}
+
+/** The newest run of each task. A row for each task. */
+export const readTaskRuns = (db: Reader): Promise<TaskRunRow[]> =>
+  db.$queryRaw<TaskRunRow[]>`
+    SELECT task, extract(epoch FROM started_at)::float8 AS "startedAt",
+           extract(epoch FROM succeeded_at)::float8 AS "succeededAt", duration_ms AS "durationMs"
+    FROM task_runs`;

@@ -2,10 +2,19 @@ import type { App } from '../../app.js';
 import { transact } from '../../infra/db.js';
 import { writeAudit } from '../audit.sql.js';
 import { readLedgerClock } from '../ledger/clock.sql.js';
+import {
+  expireCreditsQueue,
+  grantMonthlyCreditsQueue,
+  pruneQueue,
+  reapStuckAudioQueue,
+  reconcileCreditsQueue,
+  type ScheduledQueue,
+} from '../queues.js';
 import { makeAnchor } from '../anchors/make-anchor.js';
 import { reconcileCredits } from '../reconciliation/reconcile.js';
 import { expireCredits } from './expire-credits.js';
 import { grantMonthlyCredits } from './grant-monthly-credits.js';
+import { writeTaskEnd, writeTaskStart } from './maintenance.sql.js';
 import { prune } from './prune.js';
 import { reapStuckAudio } from './reap-stuck-audio.js';
 import type { TaskOutcome } from './task.js';
@@ -37,6 +46,18 @@ const TASKS: Readonly<
   PRUNE_SESSIONS: prune,
 };
 
+/** The tasks and the queues of their schedules. */
+export const SCHEDULED_TASKS: readonly {
+  readonly task: MaintenanceTask;
+  readonly queue: ScheduledQueue;
+}[] = [
+  { task: 'EXPIRE_CREDITS', queue: expireCreditsQueue },
+  { task: 'GRANT_MONTHLY_CREDITS', queue: grantMonthlyCreditsQueue },
+  { task: 'RECONCILE_CREDITS', queue: reconcileCreditsQueue },
+  { task: 'REAP_STUCK_AUDIO', queue: reapStuckAudioQueue },
+  { task: 'PRUNE_SESSIONS', queue: pruneQueue },
+];
+
 /**
  * Runs a scheduled task now. Several processes may run it at the same time.
  * @param signal stops the task between two batches; finished batches stay
@@ -47,25 +68,38 @@ export async function runMaintenance(
   signal?: AbortSignal,
 ): Promise<MaintenanceResult> {
   const startedAt = performance.now();
-  const count = (result: 'ok' | 'failed'): number => {
+  await record(app, task, writeTaskStart(app.db, task));
+  const count = async (result: 'ok' | 'failed'): Promise<number> => {
     const durationMs = Math.round(performance.now() - startedAt);
     app.metrics.maintenanceRuns.inc({ task, result });
     app.metrics.maintenanceSeconds.observe({ task }, durationMs / 1000);
+    await record(app, task, writeTaskEnd(app.db, { task, isOk: result === 'ok', durationMs }));
     return durationMs;
   };
   try {
     const outcome = await TASKS[task](app, signal);
-    const result = { task, ...outcome, durationMs: count('ok') };
+    const result = { task, ...outcome, durationMs: await count('ok') };
     app.metrics.maintenanceChanged.inc({ task }, outcome.changed);
     app.log.info({ event: 'maintenance-done', ...result }, 'maintenance done');
     return result;
   } catch (error) {
+    const durationMs = await count('failed');
     app.log.error(
-      { event: 'maintenance-failed', task, durationMs: count('failed'), err: error },
+      { event: 'maintenance-failed', task, durationMs, err: error },
       'maintenance failed',
     );
     throw error;
   }
+}
+
+/** A task runs and keeps its result even if nothing can be recorded about the run. */
+async function record(app: App, task: MaintenanceTask, written: Promise<unknown>): Promise<void> {
+  await written.catch((error: unknown) => {
+    app.log.warn(
+      { event: 'task-run-not-recorded', task, err: error },
+      'the run of a task was not recorded',
+    );
+  });
 }
 
 /** Runs a task for an administrator. The audit entry is written first, so it cannot say what the task changes. */

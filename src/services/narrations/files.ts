@@ -3,6 +3,7 @@ import type { App } from '../../app.js';
 import { storageKey } from './addresses.js';
 import { FileMissingError, type ByteRange } from '../../infra/storage/storage.js';
 
+export { onBytes } from '../../infra/storage/measured.js';
 export { contentTypeOf } from '../../infra/storage/storage.js';
 
 /** Whether a recording's files exist, and the MP3 has its full length. */

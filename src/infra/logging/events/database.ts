@@ -92,6 +92,18 @@ export const databaseEvents = define({
     when: '`/readyz` answers 503.',
     action: 'See the error of the part.',
   },
+  'task-run-not-recorded': {
+    level: 'warn',
+    fields: ['task', 'err'],
+    when: 'The time of a run of a task could not be stored. The task runs all the same.',
+    action: 'See the error; the metrics of tasks are out of date meanwhile.',
+  },
+  'disk-not-read': {
+    level: 'warn',
+    fields: ['err'],
+    when: 'The free space of DATA_DIR could not be read for `/metrics`.',
+    action: 'See the error.',
+  },
   'metrics-not-read': {
     level: 'warn',
     fields: ['err'],

@@ -4,6 +4,8 @@ import type { Script } from './plan.js';
 
 export interface ClaimRow extends Script {
   readonly claim: number;
+  /** How long ago its job was enqueued, which was when it was requested. */
+  readonly requestedMsAgo: number;
 }
 
 /** The delivery of a job for an attempt. */
@@ -32,7 +34,9 @@ export async function claimNarration(tx: Tx, job: DeliveredAttempt): Promise<Cla
           AND j.state = 'active')
       AND t.hash = a.text_hash AND v.id = a.voice_id AND s.id = a.story_id
     RETURNING a.claim, a.text_hash AS "textHash", t.content, s.language, v.provider,
-              v.provider_voice AS "providerVoice"`;
+              v.provider_voice AS "providerVoice",
+              (SELECT (extract(epoch FROM clock_timestamp() - j.created_on) * 1000)::float8 FROM pgboss.job j
+                WHERE j.name = ${job.queueName} AND j.id = ${job.jobId}::uuid) AS "requestedMsAgo"`;
   return row;
 }
 

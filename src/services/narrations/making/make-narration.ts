@@ -19,7 +19,7 @@ import {
 import { planSentences, renditionHashOf, type PlannedSentence, type Script } from './plan.js';
 import { holdRendition } from './renditions.sql.js';
 import { placeInRendition } from './sentences.sql.js';
-import { speakSentences } from './speak-sentences.js';
+import { speakSentences, type Making } from './speak-sentences.js';
 
 type Job = Delivery<NarrationJob>;
 
@@ -51,7 +51,9 @@ export async function makeNarration(app: App, job: Job): Promise<void> {
   try {
     const hash = renditionHashOf(app, task);
     const found = await findRendition(app, hash, claim);
-    const recording = found ?? (await record(app, hash, task, claim, job.signal));
+    const heard = firstSound(app, job, task);
+    if (found !== null) heard(false);
+    const recording = found ?? (await record(app, { hash, task, claim, heard }, job.signal));
     await finish(app, job, claim, recording);
     const { durationMs } = recording;
     app.metrics.narrations.inc({ result: found === null ? 'made' : 'shared' });
@@ -108,11 +110,27 @@ async function findRendition(app: App, hash: string, claim: Claim): Promise<Rend
   return (await isStored(app, rendition)) ? { ...rendition, parts: [] } : null;
 }
 
+/** Observes the time from the request to the first sentence, once an attempt: a retry finds what was spoken before. */
+function firstSound(app: App, { retryCount }: Job, { requestedMsAgo }: ClaimRow): Making['heard'] {
+  const claimedAt = performance.now();
+  let isObserved = false;
+  return (isNew) => {
+    if (isObserved || (retryCount > 0 && !isNew)) return;
+    isObserved = true;
+    app.metrics.firstSoundSeconds.observe((requestedMsAgo + performance.now() - claimedAt) / 1000);
+  };
+}
+
+interface Recording {
+  readonly hash: string;
+  readonly task: ClaimRow;
+  readonly claim: Claim;
+  readonly heard: Making['heard'];
+}
+
 async function record(
   app: App,
-  hash: string,
-  task: ClaimRow,
-  claim: Claim,
+  { hash, task, claim, heard }: Recording,
   signal: AbortSignal,
 ): Promise<Rendition> {
   const sentences = await planAll(app, task);
@@ -122,7 +140,7 @@ async function record(
       kind: 'silent',
     });
   const report = progressReporter(app, claim);
-  await speakSentences(app, sentences, { script: task, signal, report });
+  await speakSentences(app, sentences, { script: task, signal, report, heard });
   return { hash, ...(await assemble(app, hash, sentences)) };
 }
 

@@ -23,6 +23,8 @@ export interface Making {
   readonly signal: AbortSignal;
   /** Reports the progress, 0 to 1. @throws when the claim is lost */
   report(progress: number): Promise<void>;
+  /** Called when the first sentence can be heard, with whether it was spoken just now. */
+  heard(isNew: boolean): void;
 }
 
 /** The progress and the failures so far. */
@@ -58,8 +60,10 @@ export async function speakSentences(
     over: false,
   };
   app.metrics.narrationSentences.inc({ result: 'reused' }, tally.done);
+  const first = sentences[0]?.hash ?? '';
+  if (!missing.has(first)) making.heard(false);
   for (let left = [...missing.values()]; left.length > 0;) {
-    left = await speakThese(app, left, making, tally);
+    left = await speakThese(app, left, { ...making, first }, tally);
     const [failure] = tally.failures;
     if (failure !== undefined) throw asError(tally.failures.find(isFatal) ?? failure);
     if (left.length > 0) await sleep(LOOK_EVERY_MS, null, { signal: making.signal });
@@ -70,7 +74,7 @@ export async function speakSentences(
 async function speakThese(
   app: App,
   sentences: readonly PlannedSentence[],
-  making: Making,
+  making: Making & { readonly first: string },
   tally: Tally,
 ): Promise<PlannedSentence[]> {
   const elsewhere: PlannedSentence[] = [];
@@ -83,6 +87,7 @@ async function speakThese(
         return;
       }
       app.metrics.narrationSentences.inc({ result });
+      if (sentence.hash === making.first) making.heard(result === 'spoken');
       tally.failuresInARow = 0;
       tally.done += 1;
       await making.report(tally.done / tally.total);

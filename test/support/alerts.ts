@@ -1,0 +1,63 @@
+import { parse, stringify } from 'yaml';
+
+interface Rule {
+  readonly alert: string;
+  readonly expr: string;
+  readonly for?: string;
+  readonly labels: { readonly severity: string };
+  readonly annotations: { readonly summary: string; readonly runbook_url: string };
+}
+
+interface RuleFile {
+  readonly groups: readonly { readonly name: string; readonly rules: readonly Rule[] }[];
+}
+
+/** An alert as its file has it. */
+export interface Alert {
+  readonly name: string;
+  readonly severity: string;
+  readonly summary: string;
+  readonly runbook: string;
+}
+
+export const readAlerts = (rules: string): Alert[] =>
+  (parse(rules) as RuleFile).groups.flatMap((group) =>
+    group.rules.map(({ alert, labels, annotations }) => ({
+      name: alert,
+      severity: labels.severity,
+      summary: annotations.summary,
+      runbook: annotations.runbook_url,
+    })),
+  );
+
+const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+/** A range needs some scrapes. */
+const SHORTEST_RANGE_SECONDS = 5;
+
+/**
+ * The same rules with a minute for each hour: ranges, offsets and `for` are a sixtieth as long, and a range has at least
+ * five seconds. Thresholds stay, also those of ages. The rules are evaluated each second.
+ */
+export function shortenRules(rules: string): string {
+  const shortened = (duration: string, least = 0): string => {
+    const seconds = Number(duration.slice(0, -1)) * (SECONDS[duration.slice(-1)] ?? NaN);
+    return `${String(Math.max(least, Math.ceil(seconds / 60)))}s`;
+  };
+  const { groups } = parse(rules) as RuleFile;
+  return stringify({
+    groups: groups.map(({ name, rules: all }) => ({
+      name,
+      interval: '1s',
+      rules: all.map((rule) => ({
+        ...rule,
+        expr: rule.expr
+          .replaceAll(
+            /\[(\d+[smhd])\]/g,
+            (_, range: string) => `[${shortened(range, SHORTEST_RANGE_SECONDS)}]`,
+          )
+          .replaceAll(/offset (\d+[smhd])/g, (_, by: string) => `offset ${shortened(by)}`),
+        ...(rule.for === undefined ? {} : { for: shortened(rule.for) }),
+      })),
+    })),
+  });
+}
