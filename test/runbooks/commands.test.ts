@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import pg from 'pg';
 import { CERTIFICATE } from '../support/certificate.js';
 import { ask, execute, send } from '../support/client.js';
 import { PATIENCE_MS, until } from '../support/faults.js';
@@ -215,14 +216,33 @@ const mailsAreSent = (): Promise<void> =>
 const refresh = (refreshToken: string): ReturnType<typeof execute> =>
   execute(incidents.url, Refresh, { refreshToken });
 
+/** A session that holds an account's lock until somebody ends it. */
+async function holdAccount({ USER_ID = '' }: Values): Promise<Record<string, string>> {
+  const client = new pg.Client({ connectionString: incidents.values['DATABASE_URL'] });
+  client.on('error', () => undefined);
+  await client.connect();
+  await client.query('BEGIN');
+  await client.query('SELECT FROM credit_accounts WHERE user_id = $1 FOR UPDATE', [USER_ID]);
+  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  return { PID: String(rows[0]?.pid) };
+}
+
+const sessionIsEnded = async ({ PID }: Values): Promise<void> => {
+  await until('the session has ended', async () => {
+    const left = await rowsOf('SELECT FROM pg_stat_activity WHERE pid = $1', PID);
+    return left.length === 0;
+  });
+};
+
+const asSuperuser = (sql: string): Promise<Ended> =>
+  psql(sql, { DATABASE_URL: incidents.values['SUPERUSER_URL'] ?? '' });
+
 const anchored = async (): Promise<Record<string, string>> => ({
   ANCHOR_FILE: await incidents.anchor(),
 });
 
 const dropRestored = (): Promise<unknown> =>
-  psql('DROP DATABASE IF EXISTS talebank_restored WITH (FORCE)', {
-    DATABASE_URL: incidents.values['SUPERUSER_URL'] ?? '',
-  });
+  asSuperuser('DROP DATABASE IF EXISTS talebank_restored WITH (FORCE)');
 
 const INCIDENTS: Readonly<Record<string, Incident>> = {
   'drift.md': {
@@ -365,6 +385,17 @@ const INCIDENTS: Readonly<Record<string, Incident>> = {
       ).toHaveLength(3);
       expect(output).toMatch(/Sound: 1 accounts, 1 transactions/);
       await dropRestored();
+    },
+  },
+  'latency.md': { happen: holdAccount, over: sessionIsEnded },
+  'points-lapsed-unswept.md': { happen: holdAccount, over: sessionIsEnded },
+  'database-full.md': {
+    happen: async () => {
+      await asSuperuser(`SELECT pg_create_physical_replication_slot('forgotten', true)`);
+      return { SLOT: 'forgotten' };
+    },
+    over: async () => {
+      expect(await rowsOf('SELECT FROM pg_replication_slots')).toEqual([]);
     },
   },
   'bulk-order-unfinished.md': { happen: grantInBulk },

@@ -21,7 +21,7 @@ import {
 import { ADMIN, startServer, type Environment, type ServerProcess } from './talebank.js';
 
 /** The environment of commands: no variable of a developer, and the programs of the cluster's version first. */
-const environmentOf = (programs: string): Record<string, string> => ({
+const environmentOf = (programs: string, home: string): Record<string, string> => ({
   ...machineClock(),
   PATH: [
     programs,
@@ -29,7 +29,8 @@ const environmentOf = (programs: string): Record<string, string> => ({
     '/usr/bin',
     '/bin',
   ].join(delimiter),
-  HOME: tmpdir(),
+  // npm keeps its logs there.
+  HOME: home,
   NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
 });
 
@@ -102,7 +103,7 @@ export async function startIncidents(): Promise<Incidents> {
     database,
     admin,
     values,
-    environment: environmentOf(postgres.programs),
+    environment: environmentOf(postgres.programs, folder),
     voiceId,
     charged: async () => {
       const person = await newListener(url);
