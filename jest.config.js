@@ -10,6 +10,11 @@ const common = {
   transformIgnorePatterns: ['/node_modules/', '<rootDir>/dist/'],
 };
 
+/** Groups that need programs besides Node: Chromium, or Postgres with its client programs and promtool. */
+const group =
+  ['browser', 'ops', 'runbooks'].find((name) => name === process.env.TALEBANK_TEST_GROUP) ??
+  '!(browser|ops|runbooks)';
+
 /** @type {import('jest').Config} */
 export default {
   maxWorkers: 2,
@@ -18,11 +23,5 @@ export default {
   globalSetup: '<rootDir>/test/support/global-setup.js',
   globalTeardown: '<rootDir>/test/support/global-teardown.js',
   ...common,
-  testMatch: [
-    process.env.TALEBANK_BROWSER_TESTS === 'true'
-      ? '<rootDir>/test/browser/**/*.test.ts'
-      : process.env.TALEBANK_OPS_TESTS === 'true'
-        ? '<rootDir>/test/ops/**/*.test.ts'
-        : '<rootDir>/test/!(browser|ops)/**/*.test.ts',
-  ],
+  testMatch: [`<rootDir>/test/${group}/**/*.test.ts`],
 };

@@ -75,7 +75,10 @@ export async function endAttempt(
     endAndRefund(app, tx, asUserId(userId), ending, end),
   ).catch((error: unknown) => {
     // A refusal by a rule does not count, because a retry would not change it.
-    if (!(error instanceof DomainError) || error.code === 'BUSY') app.metrics.refundFailures.inc();
+    if (!(error instanceof DomainError) || error.code === 'BUSY') {
+      app.metrics.refundFailures.inc();
+      app.log.error({ event: 'refund-failed', userId, audioId, err: error }, 'refund failed');
+    }
     throw error;
   });
   if (refunded === null) {

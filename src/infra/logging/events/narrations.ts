@@ -51,6 +51,12 @@ export const narrationEvents = define({
     when: 'A worker stops because the narration was ended or claimed by another worker.',
     action: null,
   },
+  'refund-failed': {
+    level: 'error',
+    fields: ['userId', 'audioId', 'err'],
+    when: 'A narration failed or was cancelled, and its points could not be given back. It is tried again.',
+    action: 'Follow docs/runbooks/refund-failing.md.',
+  },
   'narration-not-settled': {
     level: 'error',
     fields: ['userId', 'audioId', 'attempt', 'err'],

@@ -1,0 +1,123 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { chown, mkdtemp, rm } from 'node:fs/promises';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { until } from './faults.js';
+import { machineClock } from './machine.js';
+
+const run = promisify(execFile);
+
+/** A cluster of the Postgres that the operating system has, with the client programs of its version. */
+export interface DebianPostgres {
+  /** The folder of psql, pg_dump, pg_restore and createdb. */
+  readonly programs: string;
+  /** The address of a database for the role that owns it. */
+  urlOf(database: string): string;
+  /** The address of the database `postgres` for the superuser. */
+  readonly superuserUrl: string;
+  close(): Promise<void>;
+}
+
+const VERSIONS = ['15', '16', '17', '18'];
+
+const programsOf = (): string => {
+  const found = VERSIONS.map((version) => `/usr/lib/postgresql/${version}/bin`).find((folder) =>
+    ['initdb', 'postgres', 'pg_dump'].every((program) => existsSync(join(folder, program))),
+  );
+  if (found === undefined)
+    throw new Error('Install postgresql-15 or later: the runbooks dump and restore with it.');
+  return found;
+};
+
+const idOf = async (flag: string, user: string): Promise<number> =>
+  Number((await run('id', [flag, user])).stdout);
+
+/** Postgres refuses to run as root. */
+const accountOf = async (): Promise<{ uid: number; gid: number } | null> =>
+  process.getuid?.() === 0
+    ? { uid: await idOf('-u', 'postgres'), gid: await idOf('-g', 'postgres') }
+    : null;
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+const answers = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('error', () => {
+      resolve(false);
+    });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+  });
+
+/** Starts a cluster with the role `talebank`, which owns the database `talebank` and may do nothing else. */
+export async function startDebianPostgres(): Promise<DebianPostgres> {
+  const programs = programsOf();
+  const account = await accountOf();
+  const folder = await mkdtemp(join(tmpdir(), 'talebank-debian-'));
+  if (account !== null) await chown(folder, account.uid, account.gid);
+  const options = { ...account, cwd: folder, env: { ...machineClock(), PATH: '/usr/bin:/bin' } };
+  const cluster = join(folder, 'cluster');
+  const initialised = ['-D', cluster, '-U', 'postgres', '-E', 'UTF8', '--auth=trust', '--no-sync'];
+  await run(join(programs, 'initdb'), initialised, options);
+  const port = await freePort();
+  const server: ChildProcess = spawn(
+    join(programs, 'postgres'),
+    [
+      ...['-D', cluster, '-k', folder, '-p', String(port)],
+      ...[
+        '-c',
+        'listen_addresses=127.0.0.1',
+        '-c',
+        'fsync=off',
+        '-c',
+        'synchronous_commit=off',
+        '-c',
+        'jit=off',
+      ],
+    ],
+    { ...options, stdio: 'ignore' },
+  );
+  const superuserUrl = `postgresql://postgres@127.0.0.1:${String(port)}/postgres`;
+  await until('the cluster answers', () => answers(port));
+  await until('the cluster is ready', async () => {
+    const client = new pg.Client({ connectionString: superuserUrl });
+    try {
+      await client.connect();
+      await client.query('CREATE ROLE talebank LOGIN');
+      await client.query('CREATE DATABASE talebank OWNER talebank');
+      return true;
+    } catch (error) {
+      // It is still starting.
+      if ((error as { code?: string }).code !== '57P03') throw error;
+      return false;
+    } finally {
+      await client.end();
+    }
+  });
+  return {
+    programs,
+    urlOf: (database) => `postgresql://talebank@127.0.0.1:${String(port)}/${database}`,
+    superuserUrl,
+    close: async () => {
+      const ended = once(server, 'exit');
+      server.kill('SIGQUIT');
+      await ended;
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
