@@ -11,6 +11,7 @@ export const ERROR_CODES = {
   NOT_FOUND: 200,
   INSUFFICIENT_CREDITS: 200,
   PRICE_CHANGED: 200,
+  VOICE_CANNOT_READ: 200,
   IDEMPOTENCY_KEY_REUSED: 200,
   CONFLICT: 200,
   APPROVAL_REQUIRED: 200,
@@ -33,7 +34,7 @@ export class DomainError extends Error {
   constructor(
     readonly code: ErrorCode,
     message: string,
-    readonly details: Readonly<Record<string, string | number>> = {},
+    readonly details: Readonly<Record<string, string | number | readonly string[]>> = {},
     options?: ErrorOptions,
   ) {
     super(message, options);
@@ -66,6 +67,22 @@ export const insufficientCredits = (required: number, available: number): Domain
 /** @param required in points */
 export const priceChanged = (required: number): DomainError =>
   new DomainError('PRICE_CHANGED', `This costs ${String(required)} now.`, { required });
+
+/** @param able voices that can read the story, the best first */
+export const voiceCannotRead = (
+  voice: string,
+  able: readonly { readonly id: string; readonly name: string }[],
+): DomainError => {
+  const advice =
+    able.length === 0
+      ? 'No voice here can.'
+      : `Choose another voice: ${able.map(({ name }) => name).join(', ')}.`;
+  return new DomainError(
+    'VOICE_CANNOT_READ',
+    `The voice ${voice} cannot read this story, because the story is in another script. ${advice}`,
+    { voices: able.map(({ id }) => id) },
+  );
+};
 
 export const idempotencyKeyReused = (): DomainError =>
   new DomainError(

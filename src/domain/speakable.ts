@@ -1,12 +1,4 @@
-/** The word for `&`, which begins an entity in markup. */
-const AND: Readonly<Record<string, string>> = {
-  en: 'and',
-  pl: 'i',
-  de: 'und',
-  fr: 'et',
-  es: 'y',
-  it: 'e',
-};
+import { andOf } from './spoken/languages/and.js';
 
 /**
  * Removes characters that engines could read as SSML or `[[phonemes]]`, because with these a short text could demand
@@ -14,7 +6,7 @@ const AND: Readonly<Record<string, string>> = {
  * @param language BCP 47
  */
 export function withoutMarkup(text: string, language: string): string {
-  const and = AND[language.split('-')[0] ?? ''];
+  const and = andOf(language);
   return text
     .replace(/[<>[\]{}\p{Cc}]+/gu, ' ')
     .replaceAll('&', and === undefined ? ' ' : ` ${and} `)
@@ -42,6 +34,16 @@ const OTHER_SCRIPTS = [
   'Devanagari',
   'Georgian',
   'Armenian',
+  'Bengali',
+  'Gujarati',
+  'Gurmukhi',
+  'Kannada',
+  'Malayalam',
+  'Oriya',
+  'Sinhala',
+  'Tamil',
+  'Telugu',
+  'Ethiopic',
 ] as const;
 
 export type OtherScript = (typeof OTHER_SCRIPTS)[number];
@@ -117,6 +119,9 @@ const visible = (text: string): string =>
     )
     .replace(/[\u0660-\u0669\u06f0-\u06f9]/gu, (digit) => String((digit.codePointAt(0) ?? 0) & 0xf))
     .replace(/[\p{Cf}\ufe00-\ufe0f]/gu, '')
+    // The engine reads the vowels of pointed Hebrew, but names these points. A shin with a left point is an s.
+    .replace(/\u05e9([\u05b0-\u05bc]*)\u05c2/gu, '\u05e1$1')
+    .replace(/[\u0591-\u05af\u05bc\u05bd\u05bf\u05c1-\u05c7]/gu, '')
     .replace(/[\p{Co}\p{Cn}\p{Cs}]+/gu, ' ')
     // More marks than any language puts on a letter.
     .replace(/(\p{M}{2})\p{M}+/gu, '$1');

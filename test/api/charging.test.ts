@@ -67,6 +67,36 @@ test('a price above maxCredits is refused with the price', async () => {
   expect(paid.synthesizeAudio.charge?.amount).toBe(-3);
 });
 
+test('a story in a script that the voice does not read is refused with the voices that do', async () => {
+  const listener = await newListener(url);
+  const content = 'Сонце гріє хату, а діти сплять. Tom сказав так.';
+  const story = await newStory(url, admin, { content, language: 'uk' });
+  const asked = { storyId: story.id, voiceId };
+  const refusals = [
+    await execute(url, Narrate, { input: asked }, { token: listener.token }),
+    await execute(url, Quote, asked, { token: listener.token }),
+  ];
+  for (const { errors } of refusals) {
+    expect(errors[0]?.extensions.code).toBe('VOICE_CANNOT_READ');
+    const voices = errors[0]?.extensions['voices'] as string[];
+    expect(voices[0]).toBe('espeak-uk');
+    expect(voices).not.toContain(voiceId);
+    expect(errors[0]?.message).toMatch(/another script\. Choose another voice: Ukrainian, /u);
+  }
+  const sql = 'SELECT count(*)::int AS made FROM audios WHERE user_id = $1';
+  expect(await talebank.database.sql(sql, [listener.id])).toEqual([{ made: 0 }]);
+  const paid = await narrate(url, listener, story.id, 'espeak-uk');
+  expect(paid).toMatchObject({ charged: true, balance: 9 });
+
+  // A narration that was paid for is returned, whatever its voice can read.
+  await talebank.database.sql("UPDATE voices SET languages = '{en}' WHERE id = 'espeak-uk'");
+  expect(await narrate(url, listener, story.id, 'espeak-uk')).toMatchObject({
+    audioId: paid.audioId,
+    charged: false,
+  });
+  await talebank.database.sql("UPDATE voices SET languages = '{uk}' WHERE id = 'espeak-uk'");
+});
+
 test('the same idempotency key gives the first answer again, and refuses another request', async () => {
   const listener = await newListener(url);
   const [story, other] = await Promise.all([

@@ -27,6 +27,54 @@ const TEXT: Readonly<Record<string, readonly [text: string, charactersMax: numbe
   'src/domain/networks.ts': ['what a proxy calls an address', 100],
   'src/domain/sentences.ts': ['a story: 200,000 code points', 400_000],
   'src/domain/speakable.ts': ['a sentence; 200,000 code points for those who split none', 400_000],
+  'src/domain/spoken/abbreviations.ts': [
+    'a sentence; 200,000 code points for those who split none',
+    400_000,
+  ],
+  'src/domain/spoken/addresses.ts': [
+    'a sentence; 200,000 code points for those who split none',
+    400_000,
+  ],
+  'src/domain/spoken/capitals.ts': [
+    'a sentence; 200,000 code points for those who split none',
+    400_000,
+  ],
+  'src/domain/spoken/characters.ts': [
+    'a sentence; 200,000 code points for those who split none',
+    400_000,
+  ],
+  'src/domain/spoken/dates.ts': [
+    'a sentence; 200,000 code points for those who split none',
+    400_000,
+  ],
+  'src/domain/spoken/languages/de.ts': ['a word of a sentence, or the words for a number', 400],
+  'src/domain/spoken/languages/en.ts': ['a word of a sentence, or the words for a number', 400],
+  'src/domain/spoken/languages/es.ts': ['a word of a sentence, or the words for a number', 400],
+  'src/domain/spoken/languages/fr.ts': ['a word of a sentence, or the words for a number', 400],
+  'src/domain/spoken/languages/pl-ordinals.ts': [
+    'a word of a sentence, or the words for a number',
+    400,
+  ],
+  'src/domain/spoken/languages/pl.ts': ['a word of a sentence, or the words for a number', 400],
+  'src/domain/spoken/languages/shared.ts': ['a word of a sentence, or the words for a number', 400],
+  'src/domain/spoken/markup.ts': [
+    'a sentence; 200,000 code points for those who split none',
+    400_000,
+  ],
+  'src/domain/spoken/numbers.ts': [
+    'a sentence; 200,000 code points for those who split none',
+    400_000,
+  ],
+  'src/domain/spoken/roman.ts': [
+    'a sentence; 200,000 code points for those who split none',
+    400_000,
+  ],
+  'src/domain/spoken/scripts.ts': ['one character', 2],
+  'src/domain/spoken/spoken.ts': [
+    'a sentence; 200,000 code points for those who split none',
+    400_000,
+  ],
+  'src/domain/spoken/words.ts': ['at most 40 characters of a sentence', 40],
   'src/domain/text.ts': ['title, author and description of a story, decomposed', 30_000],
   'src/http/files.ts': ['a path, a query string, If-None-Match', HEADERS],
   'src/http/graphql/apollo-plugins.ts': ['the Accept header', HEADERS],

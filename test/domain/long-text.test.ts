@@ -1,12 +1,16 @@
 import { expect, test } from '@jest/globals';
 import type * as Sentences from '../../src/domain/sentences.js';
 import type * as Speakable from '../../src/domain/speakable.js';
+import type * as Spoken from '../../src/domain/spoken/spoken.js';
+import type * as Scripts from '../../src/domain/spoken/scripts.js';
 import type * as Text from '../../src/domain/text.js';
 import type * as Captions from '../../src/domain/captions.js';
 import { compiled } from '../support/compiled.js';
 
 const { splitSentences } = await compiled<typeof Sentences>('domain/sentences.js');
 const { speakableParts } = await compiled<typeof Speakable>('domain/speakable.js');
+const { spokenOf } = await compiled<typeof Spoken>('domain/spoken/spoken.js');
+const { countLetters } = await compiled<typeof Scripts>('domain/spoken/scripts.js');
 const { slugify, countCodePoints, foldedWordsOf, foldText, gramsOf, patternOf } =
   await compiled<typeof Text>('domain/text.js');
 const { toWebVtt } = await compiled<typeof Captions>('domain/captions.js');
@@ -59,6 +63,13 @@ const ROWS: readonly string[] = [
     'ሀ ',
     'ก',
     'क\u094d',
+    '$5 ',
+    'XIV ',
+    '½',
+    '12.05.',
+    '<a ',
+    '[a](',
+    'a@b.',
     '\u1100',
     'Σ',
     "'Σ",
@@ -73,6 +84,9 @@ const WORK: Readonly<Record<string, (text: string) => unknown>> = {
   'splits it into sentences': (text) => [...splitSentences(text, 'en')].length,
   'splits it into sentences of Thai': (text) => [...splitSentences(text, 'th')].length,
   'makes it speakable': (text) => speakableParts(text, 'en').length,
+  'puts it in words': (text) => spokenOf(text, 'en').text.length,
+  'puts it in words of Polish': (text) => spokenOf(text, 'pl').text.length,
+  'counts its letters by script': (text) => countLetters(text).size,
   'makes a slug of it': slugify,
   'counts its characters': countCodePoints,
   'searches for it': patternOf,

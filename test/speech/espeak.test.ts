@@ -9,6 +9,7 @@ import type * as Espeak from '../../src/infra/speech/espeak.js';
 import type { BareProvider } from '../../src/infra/speech/guard.js';
 import { compiled } from '../support/compiled.js';
 import { until } from '../support/faults.js';
+import { SENTENCES } from '../support/voices.js';
 
 const { createEspeakProvider } = await compiled<typeof Espeak>('infra/speech/espeak.js');
 const log = pino({ level: 'silent' });
@@ -67,17 +68,68 @@ async function expectEnded(pid: number): Promise<void> {
   expect(await isRunning(pid)).toBe(false);
 }
 
-test('every voice that is listed speaks aloud, English and Polish among them', async () => {
-  const provider = open();
+/** Letters that a voice reads in a second. One that names or spells them reads fewer, one that skips them reads more. */
+const LETTERS_A_SECOND = { least: 5, most: 25 };
+/** A letter of these is a syllable. */
+const SYLLABLES = new Set(['zh', 'yue', 'ko']);
+const LEAST_SYLLABLES_A_SECOND = 3;
+
+test('every voice reads a sentence of its language, and a year, at the speed of a reader', async () => {
+  const provider = open({ processes: 2 });
   const voices = await provider.listVoices();
-  const languages = voices.flatMap((voice) => voice.languages);
-  expect(languages).toEqual(expect.arrayContaining(['en-GB', 'en-US', 'pl']));
-  for (const voice of voices) {
-    const heard = await hear(provider, 'Hello Anna, how are you today?', voice.id);
-    expect(heard.seconds).toBeGreaterThan(1);
-    expect(heard.seconds).toBeLessThan(5);
-    expect(heard.peak).toBeGreaterThan(3000);
-  }
+  expect(voices.map(({ id }) => id).sort()).toEqual(Object.keys(SENTENCES).sort());
+  expect(voices.length).toBeLessThanOrEqual(100);
+  await Promise.all(
+    voices.map(async ({ id }) => {
+      const text = SENTENCES[id] ?? '';
+      const heard = await hear(provider, text, id);
+      const speed = (text.match(/\p{L}/gu) ?? []).length / heard.seconds;
+      const least = SYLLABLES.has(id) ? LEAST_SYLLABLES_A_SECOND : LETTERS_A_SECOND.least;
+      expect([id, speed, speed > least]).toEqual([id, speed, true]);
+      expect([id, speed, speed < LETTERS_A_SECOND.most]).toEqual([id, speed, true]);
+      expect([id, heard.peak > 3000]).toEqual([id, true]);
+      const year = await hear(provider, '1939', id);
+      expect([id, year.seconds, year.seconds > 0.7 && year.seconds < 5]).toEqual([
+        id,
+        year.seconds,
+        true,
+      ]);
+    }),
+  );
+});
+
+test('the voices for stories of the world are there', async () => {
+  const languages = (await open().listVoices()).flatMap((voice) => voice.languages);
+  expect(languages).toEqual(
+    expect.arrayContaining(
+      'en-GB en-US pl bn ta te gu pa kn ml hi ar he fa el uk vi ko ja-Hrkt zh'.split(' '),
+    ),
+  );
+});
+
+test('the points of Hebrew and Arabic are read as vowels, and not by their names', async () => {
+  const provider = open();
+  const bare = await hear(provider, 'השמש מחממת את הבית', 'he');
+  const pointed = await hear(provider, 'הַשֶּׁמֶשׁ מְחַמֶּמֶת אֶת הַבַּיִת', 'he');
+  expect(pointed.seconds).toBeGreaterThan(bare.seconds);
+  expect(pointed.seconds).toBeLessThan(2 * bare.seconds);
+  const written = await hear(provider, 'تدفئ', 'ar');
+  expect((await hear(provider, 'تُدْفِئُ', 'ar')).seconds).toBeGreaterThan(written.seconds);
+});
+
+test('a voice reads its own script, and leaves others to theirs', async () => {
+  const provider = open();
+  const text = 'Сонце гріє хату, а діти сплять.';
+  const speak = async (voice: string): Promise<number> =>
+    (await hear(provider, text, voice)).seconds;
+  const [ukrainian, russian, english] = [
+    await speak('uk'),
+    await speak('ru'),
+    await speak('en-gb'),
+  ];
+  // The Russian voice reads Cyrillic words for the English one.
+  expect(Math.abs(english - russian)).toBeLessThan(0.05);
+  expect(Math.abs(ukrainian - russian)).toBeGreaterThan(0.1);
 });
 
 test('the language of the voice is spoken, also after another', async () => {

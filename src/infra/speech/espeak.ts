@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { mostSecondsOf, speakableParts, type OtherScript } from '../../domain/speakable.js';
+import { mostSecondsOf, speakableParts } from '../../domain/speakable.js';
 import type { Logger } from '../log.js';
 import type {
   EspeakAnswer,
@@ -7,68 +7,18 @@ import type {
   EspeakQuestion,
   MemoryLimits,
 } from './espeak-messages.js';
+import { listedVoices, VOICE_OF_SCRIPT, VOICES } from './espeak-voices.js';
 import type { BareProvider } from './guard.js';
 import { createProcessPool } from './process-pool.js';
 import {
   SpeechError,
-  type ProviderVoice,
   type SpeechErrorKind,
   type SpeechRequest,
   type SpokenSentence,
 } from './provider.js';
 
-/** Those of the engine's voices that read a story well; the key is the id that we publish. */
-const VOICES: Readonly<
-  Record<string, Omit<ProviderVoice, 'id'> & { readonly identifier: string }>
-> = {
-  'en-gb': {
-    identifier: 'gmw/en',
-    name: 'British English',
-    languages: ['en', 'en-GB'],
-    gender: null,
-  },
-  'en-us': {
-    identifier: 'gmw/en-US',
-    name: 'American English',
-    languages: ['en', 'en-US'],
-    gender: null,
-  },
-  'en-gb-rp': {
-    identifier: 'gmw/en-GB-x-rp',
-    name: 'Received Pronunciation',
-    languages: ['en', 'en-GB'],
-    gender: null,
-  },
-  'en-gb-scotland': {
-    identifier: 'gmw/en-GB-scotland',
-    name: 'Scottish English',
-    languages: ['en', 'en-GB'],
-    gender: null,
-  },
-  pl: { identifier: 'zlw/pl', name: 'Polish', languages: ['pl'], gender: null },
-  de: { identifier: 'gmw/de', name: 'German', languages: ['de'], gender: null },
-  fr: { identifier: 'roa/fr', name: 'French', languages: ['fr'], gender: null },
-  es: { identifier: 'roa/es', name: 'Spanish', languages: ['es'], gender: null },
-  it: { identifier: 'roa/it', name: 'Italian', languages: ['it'], gender: null },
-};
-
-/** The voices for words in other scripts, because the voices above would spell them letter by letter. */
-const VOICE_OF_SCRIPT: Readonly<Record<OtherScript, string>> = {
-  Greek: 'grk/el',
-  Cyrillic: 'zle/ru',
-  Arabic: 'sem/ar',
-  Hebrew: 'sem/he',
-  Han: 'sit/cmn',
-  Kana: 'jpx/ja',
-  Hangul: 'ko',
-  Thai: 'tai/th',
-  Devanagari: 'inc/hi',
-  Georgian: 'ccs/ka',
-  Armenian: 'ine/hy',
-};
-
 /** The engine's version, and ours of what it is given to read. */
-const SETTINGS = 'espeak-ng 0.3.5, text 2';
+const SETTINGS = 'espeak-ng 0.3.5, text 3';
 const SAMPLE_RATE_HZ = 22_050;
 
 const MEMORY: MemoryLimits = { retireBytes: 300 * 1024 * 1024, mostBytes: 512 * 1024 * 1024 };
@@ -115,7 +65,10 @@ export function createEspeakProvider(options: {
     }
     const parts = speakableParts(request.text, request.language).map(({ text, script }) => ({
       text,
-      voice: script === null ? voice.identifier : VOICE_OF_SCRIPT[script],
+      voice:
+        script === null || voice.scripts.includes(script)
+          ? voice.identifier
+          : VOICE_OF_SCRIPT[script],
     }));
     if (parts.length === 0) {
       throw new SpeechError('There is nothing to speak.', { permanent: true, kind: 'silent' });
@@ -132,15 +85,7 @@ export function createEspeakProvider(options: {
   return {
     name: 'espeak',
     settings: SETTINGS,
-    listVoices: () =>
-      Promise.resolve(
-        Object.entries(VOICES).map(([id, { name, languages, gender }]) => ({
-          id,
-          name,
-          languages,
-          gender,
-        })),
-      ),
+    listVoices: () => Promise.resolve(listedVoices()),
     speak,
     close: () => {
       pool.close();

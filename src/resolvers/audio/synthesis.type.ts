@@ -10,7 +10,7 @@ export class SynthesizeAudioInputType implements SynthesizeAudioInput {
 
   @Field(() => ID, {
     description:
-      'The id of a voice from `voices`. `voices(language: …)` lists the voices that speak the language of the story. Other voices read it with an accent.',
+      'The id of a voice from `voices`. `voices(language: …)` lists the voices that speak the language of the story. Other voices read it with an accent, or refuse it when it is in another script.',
   })
   voiceId!: string;
 

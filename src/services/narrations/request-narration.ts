@@ -11,9 +11,10 @@ import { readQuotableLots } from '../credits/credits.sql.js';
 import { lotOfRow } from '../ledger/books.js';
 import { seesEverybody, type Viewer } from '../sessions/viewer.js';
 import { findStory, storiesById, type Story } from '../stories/stories.js';
-import { findVoice } from '../stories/voices.js';
+import { findVoice, type Voice } from '../stories/voices.js';
 import { idempotencyKey, parseRequest, points } from '../validation.js';
 import { findNarration, type AudioView } from './audios.js';
+import { checkReadable } from './readable.js';
 import { remakeIfLost } from './remake-lost.js';
 import type { NarrationOutcome } from './settle-narrations.js';
 
@@ -50,19 +51,19 @@ async function findAsked(
   app: App,
   viewer: Viewer,
   asked: Asked,
-): Promise<{ story: Story; voiceId: string }> {
+): Promise<{ story: Story; voiceId: string; voice: Voice | null }> {
   const { storyId, voiceId } = asked;
   try {
     const unpublished = seesEverybody(viewer);
     const story = await findStory(app, { id: storyId }, { unpublished });
-    return { story, voiceId: (await findVoice(app, voiceId)).id };
+    return { story, voiceId, voice: await findVoice(app, voiceId) };
   } catch (error) {
     const story =
       error instanceof DomainError && error.code === 'NOT_FOUND'
         ? await findKept(app, viewer, asked)
         : null;
     if (story === null) throw error;
-    return { story, voiceId };
+    return { story, voiceId, voice: null };
   }
 }
 
@@ -80,10 +81,26 @@ async function findKept(
   return narration !== null && isPaidFor(narration) ? story : null;
 }
 
+/** Checks that the voice can read the story. A narration that the viewer has paid for is not checked again. */
+async function checkVoice(
+  app: App,
+  { userId }: Viewer,
+  { story, voice }: { story: Story; voice: Voice | null },
+): Promise<void> {
+  if (voice === null) return;
+  try {
+    await checkReadable(app, story, voice);
+  } catch (error) {
+    const { id: storyId, textHash } = story;
+    const narration = await findNarration(app, { userId, storyId, textHash, voiceId: voice.id });
+    if (narration === null || !isPaidFor(narration)) throw error;
+  }
+}
+
 /**
  * Requests a narration. One that exists or is being made is returned without a charge. One whose recording is lost is
  * remade.
- * @throws BAD_USER_INPUT, NOT_FOUND (story or voice), PRICE_CHANGED, INSUFFICIENT_CREDITS, IDEMPOTENCY_KEY_REUSED, BUSY
+ * @throws BAD_USER_INPUT, NOT_FOUND (story or voice), VOICE_CANNOT_READ, PRICE_CHANGED, INSUFFICIENT_CREDITS, IDEMPOTENCY_KEY_REUSED, BUSY
  */
 export async function synthesizeAudio(
   app: App,
@@ -93,10 +110,11 @@ export async function synthesizeAudio(
   const request = parseRequest(synthesizeInput, input);
   const { userId } = viewer;
   // The allowance is spent before points that never lapse, so it must be granted before the debit chooses its lots.
-  const [{ story, voiceId }] = await Promise.all([
+  const [{ story, voiceId, voice }] = await Promise.all([
     findAsked(app, viewer, request),
     app.points.grantDue(userId),
   ]);
+  await checkVoice(app, viewer, { story, voice });
   const outcome = await app.ledger.narrate({
     userId,
     storyId: story.id,
@@ -132,14 +150,15 @@ export interface Quote {
 /**
  * The present price of a narration, and the lots that would pay. Changes nothing, except that a due allowance is
  * granted.
- * @throws NOT_FOUND
+ * @throws NOT_FOUND, VOICE_CANNOT_READ
  */
 export async function quoteNarration(
   app: App,
   viewer: Viewer,
   asked: { storyId: string; voiceId: string },
 ): Promise<Quote> {
-  const { story, voiceId } = await findAsked(app, viewer, asked);
+  const { story, voiceId, voice } = await findAsked(app, viewer, asked);
+  await checkVoice(app, viewer, { story, voice });
   const { userId } = viewer;
   const existing = await findNarration(app, {
     userId,

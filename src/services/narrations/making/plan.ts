@@ -1,5 +1,7 @@
 import type { App } from '../../../app.js';
 import { splitSentences } from '../../../domain/sentences.js';
+import type { Draft } from '../../../domain/spoken/draft.js';
+import { withSpoken } from '../../../domain/spoken/spoken.js';
 import { sha256Hex } from '../../../domain/text.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
 
@@ -14,7 +16,10 @@ export interface Script {
 }
 
 export interface PlannedSentence {
+  /** As it is stored, for captions. */
   readonly text: string;
+  /** What is spoken, with its map to `text`. */
+  readonly spoken: Draft;
   /** Over everything that determines the sound. */
   readonly hash: string;
 }
@@ -41,6 +46,8 @@ export function renditionHashOf(app: App, script: Script): string {
 /** The sentences in reading order. They are generated one at a time, because a text may be long. */
 export function* planSentences(app: App, script: Script): Generator<PlannedSentence> {
   const sound = soundOf(app, script);
-  for (const { text } of splitSentences(script.content, script.language))
-    yield { text, hash: sha256Hex(JSON.stringify([...sound, { sentence: text }])) };
+  const sentences = splitSentences(script.content, script.language);
+  // The hash is of what is spoken, so that a sentence that is spoken as it is stored keeps its hash.
+  for (const { text, spoken } of withSpoken(sentences, script.language))
+    yield { text, spoken, hash: sha256Hex(JSON.stringify([...sound, { sentence: spoken.text }])) };
 }

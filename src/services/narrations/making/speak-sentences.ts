@@ -115,7 +115,7 @@ const asError = (thrown: unknown): Error =>
 
 async function speakSentence(
   app: App,
-  { text, hash }: PlannedSentence,
+  { spoken, hash }: PlannedSentence,
   { script, signal }: Making,
 ): Promise<'spoken' | 'reused' | 'elsewhere'> {
   signal.throwIfAborted();
@@ -132,7 +132,7 @@ async function speakSentence(
   }, KEEP_EVERY_MS);
   try {
     if (await storedBefore(app, lease)) return 'reused';
-    const request = { text, voice: script.providerVoice, language: script.language };
+    const request = { text: spoken.text, voice: script.providerVoice, language: script.language };
     await storeSentence(app, lease, await app.speech.speak(request, signal));
     return 'spoken';
   } catch (error) {

@@ -1,0 +1,71 @@
+import { rewrite, type Draft } from './draft.js';
+import { isCapitalised, wordAfter, wordBefore, type Around, type Words } from './words.js';
+
+/**
+ * Abbreviations in full. They are looked up without spaces, so that `z. B.` and `z.B.` are one. A full stop that also
+ * ends the sentence stays.
+ */
+export function withoutAbbreviations(draft: Draft, words: Words): Draft {
+  const pointed = rewrite(
+    draft,
+    draft.text.matchAll(
+      /(?<![\p{L}\p{N}.])\p{L}{1,8}(?:\.[-\u2010]?[ \u00a0\u202f]?(?:[àa]-)?\p{L}{1,5}){0,3}\.(?:º|ª|er|os|as)?/gu,
+    ),
+    (found) => longest(found, words),
+  );
+  return rewrite(
+    pointed,
+    pointed.text.matchAll(/(?<![\p{L}\p{N}.])(?:\p{L}{1,6}|n°)(?=[ \u00a0\u202f])/gu),
+    (found) => expansionOf(found[0], found, words),
+  );
+}
+
+/** The longest beginning of what was found that is an abbreviation: `e.g. Mr.` is two. */
+function longest(found: RegExpExecArray, words: Words): string | null {
+  const [all] = found;
+  for (let end = all.length; end > 0; end = all.lastIndexOf('.', end - 2) + 1) {
+    const part = all.slice(0, end);
+    const full = expansionOf(part, found, words);
+    if (full === null) continue;
+    const rest = all.slice(end);
+    const isEnd = rest === '' && endsSentence(found.input, found.index + end);
+    return full + (isEnd ? '.' : '') + (rest === '' ? '' : restOf(rest, words));
+  }
+  return null;
+}
+
+const ALONE: Around = { earlier: '', before: '', after: '' };
+
+/** What follows an abbreviation and was matched with it. */
+function restOf(rest: string, words: Words): string {
+  const start = rest.search(/\p{L}/u);
+  if (start === -1) return rest;
+  const part = rest.slice(start);
+  const full = lookUp(part, ALONE, words);
+  return rest.slice(0, start) + (full ?? part);
+}
+
+const expansionOf = (part: string, found: RegExpExecArray, words: Words): string | null =>
+  lookUp(
+    part,
+    {
+      ...ALONE,
+      before: wordBefore(found.input, found.index),
+      after: wordAfter(found.input, found.index + part.length),
+    },
+    words,
+  );
+
+function lookUp(part: string, around: Around, words: Words): string | null {
+  const written = part.replace(/\s/gu, '');
+  const small = written.toLowerCase();
+  const isKnown = Object.hasOwn(words.abbreviations, written);
+  if (!isKnown && !Object.hasOwn(words.abbreviations, small)) return null;
+  const expansion = words.abbreviations[isKnown ? written : small];
+  const full = typeof expansion === 'function' ? expansion(around) : (expansion ?? null);
+  if (full === null) return null;
+  return !isKnown && isCapitalised(written) ? full.charAt(0).toUpperCase() + full.slice(1) : full;
+}
+
+const endsSentence = (text: string, offset: number): boolean =>
+  /^["'”’»)\]]*$/u.test(text.slice(offset, offset + 6));
