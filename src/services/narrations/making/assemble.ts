@@ -1,6 +1,7 @@
 import { pMapIterable } from 'p-map';
 import type { App } from '../../../app.js';
 import { toWebVtt, type Cue } from '../../../domain/captions.js';
+import { cuesOf } from '../../../domain/segmentation/cues.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
 import { storeWhole, type FileWriter } from '../../../infra/storage/storage.js';
 import { storageKey } from '../addresses.js';
@@ -19,17 +20,17 @@ export interface Assembled {
 type PlacedSentence = PlannedSentence & { readonly place: SentencePlace };
 
 /**
- * Concatenates spoken sentences to the MP3, and writes captions with a cue for each. This works because every sentence
+ * Concatenates spoken sentences to the MP3, and writes their captions. This works because every sentence
  * is whole MP3 frames that depend on no others. Holds a few sentences in memory, for a text of any length.
  * @throws when a sentence is missing, so that it is tried again
  */
 export async function assemble(
   app: App,
   hash: string,
-  sentences: readonly PlannedSentence[],
+  { sentences, language }: { sentences: readonly PlannedSentence[]; language: string },
 ): Promise<Assembled> {
   const placed = await placeAll(app, sentences);
-  const { cues, durationMs } = timeAll(placed);
+  const { cues, durationMs } = timeAll(placed, language);
   const key = storageKey(hash, 'mp3');
   const file = await app.storage.openWriter(key);
   try {
@@ -56,7 +57,10 @@ async function placeAll(
   });
 }
 
-function timeAll(sentences: readonly PlacedSentence[]): { cues: Cue[]; durationMs: number } {
+function timeAll(
+  sentences: readonly PlacedSentence[],
+  language: string,
+): { cues: Cue[]; durationMs: number } {
   const sampleRateHz = sentences[0]?.place.sampleRateHz ?? 1;
   if (sentences.some(({ place }) => place.sampleRateHz !== sampleRateHz))
     throw new SpeechError('The provider speaks at different sample rates.', {
@@ -65,10 +69,10 @@ function timeAll(sentences: readonly PlacedSentence[]): { cues: Cue[]; durationM
     });
   let samples = 0;
   const now = (): number => Math.round((samples * 1000) / sampleRateHz);
-  const cues = sentences.map(({ text, place }) => {
+  const cues = sentences.flatMap(({ text, place }) => {
     const startMs = now();
     samples += place.samples;
-    return { startMs, endMs: now(), text };
+    return cuesOf({ startMs, endMs: now(), text }, language);
   });
   return { cues, durationMs: now() };
 }
