@@ -1,6 +1,6 @@
 import { languageOf, type Language } from './abbreviations.js';
 import { beginsSentence, CONTEXT_LENGTH, endsSentence } from './full-stops.js';
-import { CLOSES, OPENS, readMarks } from './marks.js';
+import { CLOSES, readMarks } from './marks.js';
 
 /** A paragraph without new lines and with single spaces, and what its marks do. */
 interface Paragraph {
@@ -173,6 +173,3 @@ function endsAtEllipsis(before: string, after: string, { language }: Paragraph):
   if (first === undefined) return beginsSentence(after, language);
   return last?.toLowerCase() !== first.toLowerCase();
 }
-
-/** The marks at the start that belong to what follows. */
-export const opensAt = (roles: Uint8Array, at: number): boolean => roles[at] === OPENS;

@@ -1,5 +1,5 @@
 import type { App } from '../../../app.js';
-import { splitSentences } from '../../../domain/sentences.js';
+import { splitSentences, type Boundary } from '../../../domain/sentences.js';
 import { sha256Hex } from '../../../domain/text.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
 
@@ -17,7 +17,15 @@ export interface PlannedSentence {
   readonly text: string;
   /** Over everything that determines the sound. */
   readonly hash: string;
+  /** What separates it from the next sentence. It determines the pause, and is no part of the hash. */
+  readonly boundary: Boundary;
 }
+
+/**
+ * How spoken sentences are prepared and put together. A change makes new sentences and recordings; those that are
+ * stored stay as they are. 1: as the provider spoke them. 2: levelled, without silence around, with pauses between.
+ */
+const FORMAT = 2;
 
 /** Provider, voice and settings. Together with the words, they determine the sound. */
 const soundOf = (app: App, { provider, providerVoice, language }: Script): readonly unknown[] => [
@@ -26,6 +34,7 @@ const soundOf = (app: App, { provider, providerVoice, language }: Script): reado
   providerVoice,
   language,
   app.config.synthesis.bitrateKbps,
+  { format: FORMAT },
 ];
 
 /** The hash that identifies a recording. @throws SpeechError when the voice belongs to another provider */
@@ -41,6 +50,6 @@ export function renditionHashOf(app: App, script: Script): string {
 /** The sentences in reading order. They are generated one at a time, because a text may be long. */
 export function* planSentences(app: App, script: Script): Generator<PlannedSentence> {
   const sound = soundOf(app, script);
-  for (const { text } of splitSentences(script.content, script.language))
-    yield { text, hash: sha256Hex(JSON.stringify([...sound, { sentence: text }])) };
+  for (const { text, boundary } of splitSentences(script.content, script.language))
+    yield { text, boundary, hash: sha256Hex(JSON.stringify([...sound, { sentence: text }])) };
 }
