@@ -2,17 +2,21 @@
 export interface Cue {
   readonly startMs: number;
   readonly endMs: number;
-  readonly text: string;
+  /** One line, or its lines. */
+  readonly text: string | readonly string[];
 }
 
 /** The cues as a WebVTT file (https://www.w3.org/TR/webvtt1/), in the order given. */
 export function toWebVtt(cues: readonly Cue[]): string {
   const blocks = cues.map(
     ({ startMs, endMs, text }, index) =>
-      `${String(index + 1)}\n${timestamp(startMs)} --> ${timestamp(endMs)}\n${escape(text)}\n`,
+      `${String(index + 1)}\n${timestamp(startMs)} --> ${timestamp(endMs)}\n${linesOf(text).map(escape).join('\n')}\n`,
   );
   return ['WEBVTT\n', ...blocks].join('\n');
 }
+
+const linesOf = (text: Cue['text']): readonly string[] =>
+  typeof text === 'string' ? [text] : text;
 
 /** hh:mm:ss.ttt, with two or more digits for the hours. */
 function timestamp(ms: number): string {
@@ -24,7 +28,7 @@ function timestamp(ms: number): string {
   return `${hours}:${minutes}:${seconds}.${String(whole % 1000).padStart(3, '0')}`;
 }
 
-/** Escapes tags, entities and arrows, and makes the text one line, because a blank line would end the cue. */
+/** Escapes tags, entities and arrows, and makes a line of the text, because a blank line would end the cue. */
 function escape(text: string): string {
   return text
     .replace(/\s+/gu, ' ')

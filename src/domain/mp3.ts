@@ -26,10 +26,42 @@ export function measureMp3(bytes: Uint8Array): { samples: number; sampleRateHz: 
   return { samples, sampleRateHz };
 }
 
+/** The samples that a frame has of one channel: MPEG-1 has the higher sample rates. */
+export const samplesOfFrame = (sampleRateHz: number): number =>
+  sampleRateHz >= 32_000 ? 1152 : 576;
+
+/** The first frames of a recording. @throws when it has fewer */
+export function firstFrames(bytes: Uint8Array, count: number): Uint8Array {
+  let end = 0;
+  for (let index = 0; index < count; index += 1) end += readFrame(bytes, end).lengthBytes;
+  return bytes.subarray(0, end);
+}
+
+/**
+ * Frames of silence with the parameters of a recording, so that they can stand between its frames. They depend on no
+ * others, and have no sound of their own: all their fields behind the header are zero.
+ * @param like begins with a frame of the recording
+ * @param count the padding of so many frames together keeps the bit rate exact
+ */
+export function silentFrames(like: Uint8Array, count: number): Uint8Array {
+  const { samples, sampleRateHz, bitrateKbps } = readFrame(like, 0);
+  const frameBytes = (samples * bitrateKbps * 125) / sampleRateHz;
+  const bytes = new Uint8Array(Math.floor(count * frameBytes));
+  for (let index = 0; index < count; index += 1) {
+    const offset = Math.floor(index * frameBytes);
+    const lengthBytes = Math.floor((index + 1) * frameBytes) - offset;
+    const padding = lengthBytes > Math.floor(frameBytes) ? 2 : 0;
+    // The last bit of the second byte says that there is no checksum.
+    const [first = 0, second = 0, third = 0, fourth = 0] = like;
+    bytes.set([first, second | 1, (third & ~2) | padding, fourth], offset);
+  }
+  return bytes;
+}
+
 function readFrame(
   bytes: Uint8Array,
   offset: number,
-): { samples: number; sampleRateHz: number; lengthBytes: number } {
+): { samples: number; sampleRateHz: number; bitrateKbps: number; lengthBytes: number } {
   const [first = 0, second = 0, third = 0] = bytes.subarray(offset, offset + 3);
   const version = (second >>> 3) & 3;
   const sampleRateHz = SAMPLE_RATES[version]?.[(third >>> 2) & 3];
@@ -40,5 +72,5 @@ function readFrame(
   const samples = version === 3 ? 1152 : 576;
   const padding = (third >>> 1) & 1;
   const lengthBytes = Math.floor((samples * bitrateKbps * 125) / sampleRateHz) + padding;
-  return { samples, sampleRateHz, lengthBytes };
+  return { samples, sampleRateHz, bitrateKbps, lengthBytes };
 }

@@ -1,14 +1,20 @@
+import { blocksOf, stronger, type Block, type Boundary } from './segmentation/blocks.js';
+import { endOfPart, LONGEST } from './segmentation/cut.js';
+import { endsOf } from './segmentation/ends.js';
 import { SPEAKABLE } from './speakable.js';
 
-/** A piece of text that is spoken as a unit, and shown as one caption. */
-export interface Sentence {
-  readonly text: string;
-}
+export type { Boundary } from './segmentation/blocks.js';
 
-/** Longer sentences are cut at a clause, at a space, or anywhere. In UTF-16 units. */
-const LONGEST = 400;
-/** Where a long sentence may be cut: after clause punctuation and its closing quotes, before a space. */
-const CLAUSE_END = /[,;:–—)\]”»’"][”’"»]?(?=\s)/gu;
+/** A piece of text that is spoken as a unit. */
+export interface Sentence {
+  /** With single spaces for white space. */
+  readonly text: string;
+  /** Where it stands in the story: UTF-16 indexes of its start and its end. */
+  readonly start: number;
+  readonly end: number;
+  /** What separates it from the next sentence. */
+  readonly boundary: Boundary;
+}
 
 /**
  * Splits a text into the sentences to speak, in reading order. Sentences are generated one at a time, because a text
@@ -17,86 +23,112 @@ const CLAUSE_END = /[,;:–—)\]”»’"][”’"»]?(?=\s)/gu;
  * @param language BCP 47
  */
 export function* splitSentences(text: string, language: string): Generator<Sentence> {
-  let last = '';
-  for (const piece of splitPieces(text, language)) {
-    // A lone dash or closing quote joins the piece before it.
-    const belongsToLast =
-      last !== '' && !SPEAKABLE.test(piece) && last.length + piece.length < LONGEST;
-    if (!belongsToLast && SPEAKABLE.test(last)) yield { text: last };
-    last = belongsToLast ? `${last} ${piece}` : piece;
-  }
-  if (SPEAKABLE.test(last)) yield { text: last };
-}
-
-/**
- * Abbreviations that do not end a sentence, although Unicode's rules see an end before a capital: titles, and words
- * that introduce an example. For the languages of the library.
- */
-const NO_END =
-  /(?:^|[\s("'“‘„«])(?:mr|mrs|ms|dr|prof|st|capt|e\.g|i\.e|cf|vs|np|św|ul|tzn|tj|inż|mgr|m\.in)\.\s*$/iu;
-/** The length of the end of a piece that is compared with these abbreviations. */
-const LONGEST_ABBREVIATION = 10;
-
-function* splitPieces(text: string, language: string): Generator<string> {
-  const segmenter = new Intl.Segmenter(language, { granularity: 'sentence' });
-  // Paragraphs are split separately, because a heading without a full stop is a sentence of its own.
-  for (const paragraph of text.split(/\n\s*\n|\u2029/u)) {
-    const folded = paragraph.replace(/[\s\p{Cc}]+/gu, ' ').trim();
-    if (folded === '') continue;
-    let held = '';
-    for (const { segment } of segmenter.segment(folded)) {
-      held += segment;
-      const goesOn = NO_END.test(segment.slice(-LONGEST_ABBREVIATION)) && held.length < LONGEST;
-      if (goesOn) continue;
-      yield* piecesOf(held);
-      held = '';
+  let last: Sentence | null = null;
+  for (const block of blocksOf(text)) {
+    for (const sentence of sentencesOf(text, block, language)) {
+      if (last !== null) yield last;
+      last = sentence;
     }
-    yield* piecesOf(held);
+    // A block that says nothing makes the pause before it longer.
+    if (last !== null) last = { ...last, boundary: stronger(last.boundary, block.boundary) };
   }
+  if (last !== null) yield last;
 }
 
-function* piecesOf(sentence: string): Generator<string> {
-  for (const piece of cut(sentence.trim())) if (piece !== '') yield piece;
-}
-
-function* cut(sentence: string): Generator<string> {
-  let rest = sentence;
-  while (rest.length > LONGEST) {
-    const end = endOfPart(rest);
-    yield rest.slice(0, end).trim();
-    rest = rest.slice(end).trim();
+/** The last one has the boundary of the block. */
+function* sentencesOf(text: string, block: Block, language: string): Generator<Sentence> {
+  const folded = fold(text.slice(block.start, block.end));
+  let last: (Piece & { readonly boundary: Boundary }) | null = null;
+  const whole = (piece: Piece & { readonly boundary: Boundary }): Sentence => ({
+    text: folded.text.slice(piece.start, piece.end),
+    start: block.start + folded.sourceOf(piece.start),
+    end: block.start + folded.sourceOf(piece.end - 1) + 1,
+    boundary: piece.boundary,
+  });
+  for (const piece of joined(folded.text, piecesOf(folded.text, language))) {
+    if (last !== null) yield whole(last);
+    last = piece;
   }
-  yield rest;
-}
-
-function endOfPart(text: string): number {
-  const head = text.slice(0, LONGEST);
-  // The last clause that is not too short.
-  const clauses = [...text.slice(0, LONGEST + 1).matchAll(CLAUSE_END)].map(
-    (match) => match.index + match[0].length,
+  if (last === null) return;
+  // The end of a sentence is a stronger boundary than the end of a line of verse.
+  const ended = /[.!?…。！？؟।۔]["'”’»«“‘)\]」』]{0,3}$/u.test(
+    folded.text.slice(Math.max(last.start, last.end - 8), last.end),
   );
-  const clause = clauses.filter((end) => end > LONGEST / 4 && end <= LONGEST).at(-1);
-  if (clause !== undefined) return clause;
-  const space = head.lastIndexOf(' ');
-  if (space > 0) return space;
-  return endOfGraphemes(text);
+  const boundary = block.boundary === 'line' && ended ? 'sentence' : block.boundary;
+  yield whole({ ...last, boundary });
 }
 
-/** Splits text into grapheme clusters, which readers see as one character. */
-const CHARACTERS = new Intl.Segmenter();
-/** Longer than any grapheme cluster of a real text. In UTF-16 units. */
-const LONGEST_CHARACTER = 64;
+interface Piece {
+  readonly start: number;
+  readonly end: number;
+  readonly boundary: Boundary;
+}
 
-/**
- * The end of the last whole grapheme cluster that fits. A cluster that is too long itself is cut between code points.
- */
-function endOfGraphemes(text: string): number {
-  let end = 0;
-  // Slightly more text than fits, so that the last cluster that fits is seen whole.
-  for (const { index, segment } of CHARACTERS.segment(text.slice(0, LONGEST + LONGEST_CHARACTER))) {
-    if (index + segment.length <= LONGEST) end = index + segment.length;
+/** Joins a piece without a letter or digit to the one before it, or to the one after it if it is the first. */
+function* joined(text: string, pieces: Iterable<Piece>): Generator<Piece> {
+  let last: Piece | null = null;
+  for (const piece of pieces) {
+    if (last === null) last = piece;
+    else if (belongTogether(text, last, piece))
+      last = { start: last.start, end: piece.end, boundary: piece.boundary };
+    else {
+      if (isSpeakable(text, last)) yield last;
+      last = piece;
+    }
   }
-  if (end > 0) return end;
-  const last = text.charCodeAt(LONGEST - 1);
-  return last >= 0xd800 && last <= 0xdbff ? LONGEST - 1 : LONGEST;
+  if (last !== null && isSpeakable(text, last)) yield last;
+}
+
+const isSpeakable = (text: string, { start, end }: Piece): boolean =>
+  SPEAKABLE.test(text.slice(start, end));
+
+const belongTogether = (text: string, last: Piece, piece: Piece): boolean =>
+  piece.end - last.start <= LONGEST && !(isSpeakable(text, last) && isSpeakable(text, piece));
+
+/** The sentences of a paragraph, and the parts of those that are too long. */
+function* piecesOf(text: string, tag: string): Generator<Piece> {
+  let start = 0;
+  for (const end of endsOf(text, tag)) {
+    while (start < end) {
+      const partEnd = endOfPart(text, { from: start, to: end, tag });
+      const trimmedEnd = text[partEnd - 1] === ' ' ? partEnd - 1 : partEnd;
+      if (trimmedEnd > start)
+        yield { start, end: trimmedEnd, boundary: partEnd < end ? 'clause' : 'sentence' };
+      start = text[partEnd] === ' ' ? partEnd + 1 : partEnd;
+    }
+  }
+}
+
+/** A text with single spaces, and where its characters stand in the source. */
+interface Folded {
+  readonly text: string;
+  sourceOf(index: number): number;
+}
+
+const UNSPACED =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\u3000-\u303f\uff00-\uffef]/u;
+
+/** Folds white space. A new line inside of a text of Chinese, Japanese or Thai is no space. */
+function fold(source: string): Folded {
+  const parts: string[] = [];
+  const sources = new Uint32Array(source.length + 1);
+  let length = 0;
+  let at = 0;
+  const add = (part: string, from: number): void => {
+    parts.push(part);
+    for (let index = 0; index < part.length; index += 1) sources[length + index] = from + index;
+    length += part.length;
+  };
+  for (const { index, 0: space } of source.matchAll(/[\s\p{Cc}]+/gu)) {
+    const end = index + space.length;
+    add(source.slice(at, index), at);
+    at = end;
+    const unspaced =
+      /[\r\n]/u.test(space) &&
+      UNSPACED.test(source.charAt(index - 1)) &&
+      UNSPACED.test(source.charAt(end));
+    if (length > 0 && end < source.length && !unspaced) add(' ', index);
+  }
+  add(source.slice(at), at);
+  return { text: parts.join(''), sourceOf: (index) => sources[index] ?? source.length };
 }

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { toWebVtt } from '../../src/domain/captions.js';
+import { cuesOf } from '../../src/domain/segmentation/cues.js';
 
 test('each sentence has a numbered cue with its times', () => {
   const cues = [
@@ -63,5 +64,66 @@ test('no text ends its cue, begins another or loses what it says', () => {
         expect(shown).toBe(texts[index]?.replace(/\s+/gu, ' ').trim());
       }
     }),
+  );
+});
+
+const linesOf = (text: string | readonly string[]): readonly string[] =>
+  typeof text === 'string' ? [text] : text;
+
+const WORDS = fc.constantFrom(
+  'cat',
+  'and',
+  'łódź,',
+  'river',
+  'notwithstanding',
+  '漢字',
+  '，',
+  '👩‍👩‍👧‍👦',
+  'ไป',
+  'e\u0301',
+);
+
+test('a long sentence is several cues: two lines of 42 characters for 12 seconds at most, without a gap', () => {
+  fc.assert(
+    fc.property(
+      fc.array(WORDS, { minLength: 1, maxLength: 40 }).map((words) => words.join(' ')),
+      fc.integer({ min: 50, max: 150 }),
+      (text, msEach) => {
+        const endMs = 1000 + text.length * msEach;
+        const cues = cuesOf({ text, startMs: 1000, endMs }, 'en');
+        expect(
+          cues
+            .flatMap((cue) => linesOf(cue.text))
+            .join(' ')
+            .replaceAll(' ', ''),
+        ).toBe(text.replaceAll(' ', ''));
+        expect(cues.map(({ endMs }) => endMs)).toEqual([
+          ...cues.slice(1).map(({ startMs }) => startMs),
+          endMs,
+        ]);
+        expect(cues[0]?.startMs).toBe(1000);
+        for (const cue of cues) {
+          expect(cue.endMs - cue.startMs).toBeLessThanOrEqual(12_000);
+          expect(linesOf(cue.text).length).toBeLessThanOrEqual(2);
+          for (const line of linesOf(cue.text)) {
+            expect(line.length).toBeLessThanOrEqual(42);
+            expect(line).toBe(line.trim());
+          }
+        }
+      },
+    ),
+  );
+});
+
+test('a cue ends behind a clause, and its lines are about as long', () => {
+  const text =
+    'It was a long and wet evening in the town, and the river had risen to the third step of the stair, but the ferryman sat and waited.';
+  expect(cuesOf({ text, startMs: 0, endMs: 9000 }, 'en').map(({ text }) => text)).toEqual([
+    'It was a long and wet evening in the town,',
+    ['and the river had risen to', 'the third step of the stair,'],
+    'but the ferryman sat and waited.',
+  ]);
+  expect(toWebVtt([{ startMs: 0, endMs: 1, text: ['one & a half', 'two'] }])).toContain(
+    '\none &amp; a half\ntwo\n',
   );
 });

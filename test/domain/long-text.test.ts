@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type * as Sentences from '../../src/domain/sentences.js';
 import type * as Speakable from '../../src/domain/speakable.js';
+import type * as Cues from '../../src/domain/segmentation/cues.js';
 import type * as Spoken from '../../src/domain/spoken/spoken.js';
 import type * as Scripts from '../../src/domain/spoken/scripts.js';
 import type * as Text from '../../src/domain/text.js';
@@ -13,6 +14,7 @@ const { spokenOf } = await compiled<typeof Spoken>('domain/spoken/spoken.js');
 const { countLetters } = await compiled<typeof Scripts>('domain/spoken/scripts.js');
 const { slugify, countCodePoints, foldedWordsOf, foldText, gramsOf, patternOf } =
   await compiled<typeof Text>('domain/text.js');
+const { cuesOf } = await compiled<typeof Cues>('domain/segmentation/cues.js');
 const { toWebVtt } = await compiled<typeof Captions>('domain/captions.js');
 
 /** The longest story. */
@@ -76,6 +78,35 @@ const ROWS: readonly string[] = [
     'Mr. ',
     'e.g. ',
   ],
+  ...[
+    '“',
+    '„a“ ',
+    '“a.” ',
+    '. —',
+    '— A. ',
+    '* * *\n',
+    '# a\n',
+    'A\n',
+    'a,\nB ',
+    '.[1] ',
+    '([',
+    '.)',
+  ],
+  ...[
+    '… A',
+    '. 1',
+    ". 's A",
+    'a.1 A',
+    '、',
+    '。「',
+    '」',
+    '》。',
+    'p. 1 ',
+    'II. ',
+    'z. B. ',
+    '»«',
+    "'",
+  ],
   ...['.', ';', '\n', '中', '1', 'Mr.'].map((mark) => mark + ' '.repeat(5000)),
   ...['.', '!', '\u0301'].map((sign) => `中${sign.repeat(5000)}a`),
 ];
@@ -83,6 +114,8 @@ const ROWS: readonly string[] = [
 const WORK: Readonly<Record<string, (text: string) => unknown>> = {
   'splits it into sentences': (text) => [...splitSentences(text, 'en')].length,
   'splits it into sentences of Thai': (text) => [...splitSentences(text, 'th')].length,
+  'splits it into sentences of Chinese': (text) => [...splitSentences(text, 'zh')].length,
+  'splits it into sentences of French': (text) => [...splitSentences(text, 'fr')].length,
   'makes it speakable': (text) => speakableParts(text, 'en').length,
   'puts it in words': (text) => spokenOf(text, 'en').text.length,
   'puts it in words of Polish': (text) => spokenOf(text, 'pl').text.length,
@@ -92,6 +125,8 @@ const WORK: Readonly<Record<string, (text: string) => unknown>> = {
   'searches for it': patternOf,
   'folds it': foldText,
   'searches for its words': (text) => gramsOf(foldedWordsOf(text)).length,
+  'splits its caption': (text) =>
+    cuesOf({ text: text.slice(0, 400), startMs: 0, endMs: 200_000 }, 'en').length,
   'makes a caption of it': (text) => toWebVtt([{ startMs: 0, endMs: 1, text }]),
 };
 

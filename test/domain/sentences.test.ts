@@ -1,4 +1,5 @@
-import { expect, test } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { splitSentences } from '../../src/domain/sentences.js';
 import { expectBelow, ownProcessorTimeOf } from '../support/measure.js';
@@ -31,6 +32,180 @@ test('sentences come in reading order', () => {
     'Kot usiadł.',
     'Czy mruczał?',
     'Tak!',
+  ]);
+});
+
+const TABLE = readFileSync(new URL('cases/sentences.txt', import.meta.url), 'utf8')
+  .split(/^\[(?=[a-z]+\]$)/mu)
+  .slice(1)
+  .map((part) => {
+    const [head = '', ...lines] = part.split('\n');
+    return { language: head.slice(0, -1), cases: lines.filter((line) => line !== '') };
+  });
+
+describe('the table of sentences', () => {
+  test('has hundreds of cases, in every language that is offered by default', () => {
+    expect(TABLE.flatMap(({ cases }) => cases).length).toBeGreaterThan(450);
+    expect(TABLE.map(({ language }) => language)).toEqual(
+      expect.arrayContaining('en pl de fr es it pt nl cs sv uk ja zh ru el hi ar th'.split(' ')),
+    );
+  });
+
+  test.each(TABLE)('$language', ({ language, cases }) => {
+    const found = cases.map((line) => textsOf(line.replace(/¦ ?/gu, ''), language));
+    const wanted = cases.map((line) =>
+      line.split('¦').map((sentence) => sentence.trim().replace(/\s+/gu, ' ')),
+    );
+    expect(found).toEqual(wanted);
+  });
+
+  // A French mark has a plain, a no-break or a narrow space, or none.
+  test.each([' ', '\u00a0', '\u202f', ''])('French spacing: %j', (space) => {
+    const text = `«${space}Bonjour${space}!${space}» dit le renard. «${space}Bonsoir.${space}» Il sortit.`;
+    const shown = space === '' ? '' : ' ';
+    expect(textsOf(text, 'fr')).toEqual([
+      `«${shown}Bonjour${shown}!${shown}» dit le renard.`,
+      `«${shown}Bonsoir.${shown}»`,
+      'Il sortit.',
+    ]);
+  });
+
+  const QUOTES = [
+    '""',
+    '“”',
+    '””',
+    '„“',
+    '„”',
+    '«»',
+    '»«',
+    '»»',
+    '‘’',
+    '‚‘',
+    "''",
+    '‹›',
+    '「」',
+    '『』',
+    '()',
+  ];
+  test.each(QUOTES)('marks stay with the words between them: %s', (marks) => {
+    const [open = '', close = ''] = marks;
+    const pieces = [
+      `${open}The fox ran.${close}`,
+      'The owl slept.',
+      `${open}Did it?${close}`,
+      'It did.',
+    ];
+    expect(textsOf(pieces.join(' '))).toEqual(pieces);
+  });
+});
+
+const boundariesOf = (text: string, language = 'en'): [string, string][] =>
+  [...splitSentences(text, language)].map((sentence) => [sentence.text, sentence.boundary]);
+
+describe('boundaries', () => {
+  test('of sentences, paragraphs and headings', () => {
+    expect(boundariesOf('The Owl\n\nIt was night. The owl woke.\n\nIt flew.')).toEqual([
+      ['The Owl', 'heading'],
+      ['It was night.', 'sentence'],
+      ['The owl woke.', 'paragraph'],
+      ['It flew.', 'paragraph'],
+    ]);
+  });
+
+  test.each([
+    '* * *',
+    '***',
+    '—',
+    '#',
+    '⁂',
+    '---',
+    '___',
+    '~',
+    '• • •',
+    '❦',
+    '. . .',
+    '◆ ◆ ◆',
+    '* * *\n\n* * *',
+  ])('a line of %j separates scenes, and nothing is spoken for it', (ornament) => {
+    const scenes = [
+      ['The owl slept.', 'scene'],
+      ['It woke.', 'paragraph'],
+    ];
+    expect(boundariesOf(`The owl slept.\n\n${ornament}\n\nIt woke.`)).toEqual(scenes);
+    expect(boundariesOf(`The owl slept.\r\n${ornament}\r\nIt woke.`)).toEqual(scenes);
+    expect(boundariesOf(`${ornament}\n\nThe owl slept.\n\n${ornament}\n\nIt woke.`)).toEqual(
+      scenes,
+    );
+  });
+
+  test.each(['…', '?!', '“…”', '!!!'])('a line of %j is no scene break', (line) => {
+    expect(boundariesOf(`The owl slept.\n\n${line}\n\nIt woke.`)).toEqual([
+      ['The owl slept.', 'paragraph'],
+      ['It woke.', 'paragraph'],
+    ]);
+  });
+
+  test.each([
+    '# The Owl',
+    'The Owl\n=======',
+    'The Owl\n---',
+    'THE OWL.',
+    'Chapter 1',
+    'Chapter I.',
+    'IV.',
+    '12',
+    'Rozdział pierwszy',
+    'Kapitel 3',
+    'Chapitre II',
+    '第一章',
+    'Chapter One\nThe Owl',
+  ])('%j is a heading', (heading) => {
+    const found = boundariesOf(`${heading}\n\nThe owl slept.`);
+    expect(new Set(found.slice(0, -1).map(([, boundary]) => boundary))).toEqual(
+      new Set(['heading']),
+    );
+  });
+
+  test.each(['The owl slept.', '“Who is it?”', 'Stop!', 'She said:', 'and then', '— Who is it'])(
+    '%j is no heading',
+    (line) => {
+      expect(boundariesOf(`${line}\n\nThe owl slept.`)[0]?.[1]).toBe('paragraph');
+    },
+  );
+
+  test('a new line in verse is a boundary, and one in wrapped prose is a space', () => {
+    expect(
+      boundariesOf('The owl flies low,\nThe moon is new.\nThe fox below\nHas work to do.'),
+    ).toEqual([
+      ['The owl flies low,', 'line'],
+      ['The moon is new.', 'sentence'],
+      ['The fox below', 'line'],
+      ['Has work to do.', 'paragraph'],
+    ]);
+    const prose =
+      'It was a long and wet evening in the town, and the\nriver had risen to the third step of the stair. The\nferryman sat there and waited.';
+    expect(boundariesOf(prose)).toEqual([
+      [
+        'It was a long and wet evening in the town, and the river had risen to the third step of the stair.',
+        'sentence',
+      ],
+      ['The ferryman sat there and waited.', 'paragraph'],
+    ]);
+    expect(
+      boundariesOf('— Who is it?\n— A fox.\n— Go away!').map(([, boundary]) => boundary),
+    ).toEqual(['sentence', 'sentence', 'paragraph']);
+  });
+
+  test('long lines are paragraphs', () => {
+    const line = 'The owl flew over the hill and looked for the fox. '.repeat(3).trim();
+    const found = boundariesOf(`${line}\nShort.\n${line}`).map(([, boundary]) => boundary);
+    expect(found.filter((boundary) => boundary === 'paragraph')).toHaveLength(3);
+  });
+});
+
+test('a new line inside of Chinese or Japanese is no space', () => {
+  expect(textsOf('他走了很远的路，最后\n到了山里。', 'zh')).toEqual([
+    '他走了很远的路，最后到了山里。',
   ]);
 });
 
@@ -70,6 +245,33 @@ test('a long sentence is cut behind a clause, else at a space', () => {
   for (const piece of words) expect(piece).toMatch(/^(word )*word$/u);
 });
 
+const WORDS_OF = (language: string): Intl.Segmenter =>
+  new Intl.Segmenter(language, { granularity: 'word' });
+
+test.each([
+  ['zh', '山里有一座庙，庙里有一个老和尚、一只猫；他们在讲故事：', /[，、；：]$/u],
+  ['ja', '山の中に寺があり、寺の中に猫がいて、猫は話をして、', /、$/u],
+  ['th', 'แมวตัวหนึ่งเดินทางไกลมากไปหาเพื่อนที่อยู่บนภูเขา ', /ขา$/u],
+] as const)('a long sentence in %s is cut behind a clause', (language, clause, end) => {
+  const pieces = textsOf(`${clause.repeat(40)}完`, language);
+  expect(pieces.length).toBeGreaterThan(2);
+  for (const piece of pieces.slice(0, -1)) expect(piece).toMatch(end);
+});
+
+test.each([
+  ['zh', '从前有一座山山里有一座庙庙里有一个老和尚在讲故事'],
+  ['ja', '山の中に古い寺があって寺の中に猫がいて猫は話をしていた'],
+  ['th', 'แมวตัวหนึ่งเดินทางไกลมากไปหาเพื่อนที่อยู่บนภูเขาสูง'],
+])('without a clause, a long sentence in %s is cut between words', (language, clause) => {
+  const text = clause.repeat(40);
+  const pieces = textsOf(text, language);
+  expect(pieces.length).toBeGreaterThan(2);
+  expect(pieces.join('')).toBe(text);
+  const ends = new Set([...WORDS_OF(language).segment(text)].map(({ index }) => index));
+  let at = 0;
+  for (const piece of pieces.slice(0, -1)) expect(ends).toContain((at += piece.length));
+});
+
 test('one endless word is cut between characters as people see them', () => {
   // It ends in a letter: a piece without any would not be spoken.
   const endless = `${'a👩‍👩‍👧‍👦'.repeat(300)}a`;
@@ -85,6 +287,22 @@ test('no letter is lost, doubled or moved', () => {
   fc.assert(
     fc.property(anyText, (text) => {
       expect(lettersOf(textsOf(text).join(''))).toBe(lettersOf(text));
+    }),
+  );
+});
+
+test('sentences are in the story where they say, in order', () => {
+  fc.assert(
+    fc.property(anyText, fc.constantFrom('en', 'pl', 'zh'), (text, language) => {
+      let last = 0;
+      for (const sentence of splitSentences(text, language)) {
+        expect(sentence.start).toBeGreaterThanOrEqual(last);
+        const source = text.slice(sentence.start, sentence.end);
+        expect(source.isWellFormed() || !text.isWellFormed()).toBe(true);
+        expect(lettersOf(source)).toBe(lettersOf(sentence.text));
+        expect(source.replace(/[\s\p{Cc}]+/gu, '')).toBe(sentence.text.replace(/\s/gu, ''));
+        last = sentence.end;
+      }
     }),
   );
 });

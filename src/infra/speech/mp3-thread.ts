@@ -1,5 +1,8 @@
 import { move } from 'piscina';
 import { createMp3Encoder } from 'wasm-media-encoders';
+import { firstFrames, samplesOfFrame } from '../../domain/mp3.js';
+import { levelled } from '../../domain/sound/levels.js';
+import { MP3_DELAY_SAMPLES } from '../../domain/sound/pauses.js';
 import type { SpokenSentence } from './provider.js';
 
 /** Speech to be encoded. */
@@ -10,19 +13,23 @@ export interface EncoderOrder extends SpokenSentence {
 const encoder = await createMp3Encoder();
 
 /**
- * Encodes one piece of speech as a whole MP3 stream. The encoder is reset for every piece, so that no frame depends on
+ * Encodes one piece of speech as a whole MP3 stream, as loud as every other piece and without silence around it. The encoder is reset for every piece, so that no frame depends on
  * another piece and pieces can be concatenated in a file.
  */
 export default function encode({ pcm, sampleRateHz, bitrateKbps }: EncoderOrder): object {
   encoder.configure({ sampleRate: sampleRateHz, channels: 1, bitrate: bitrateKbps as 64 });
   const parts: Uint8Array[] = [];
   // The encoder's own buffer is bounded: it is fed a second at a time.
-  for (let start = 0; start < pcm.length; start += sampleRateHz) {
-    const second = pcm.subarray(start, start + sampleRateHz);
-    const samples = Float32Array.from(second, (sample) => sample / 32_768);
+  const frameSamples = samplesOfFrame(sampleRateHz);
+  const delaySamples = MP3_DELAY_SAMPLES;
+  const samples = levelled(pcm, sampleRateHz, { frameSamples, delaySamples });
+  for (let start = 0; start < samples.length; start += sampleRateHz) {
+    const second = samples.subarray(start, start + sampleRateHz);
     // What it returns is its own buffer, used again by the next call.
-    parts.push(encoder.encode([samples]).slice());
+    parts.push(encoder.encode([second]).slice());
   }
   parts.push(encoder.finalize().slice());
-  return move(new Uint8Array(Buffer.concat(parts)).buffer);
+  // The encoder adds a frame or two of silence.
+  const frames = (samples.length + delaySamples) / frameSamples;
+  return move(new Uint8Array(firstFrames(Buffer.concat(parts), frames)).buffer);
 }

@@ -1,6 +1,9 @@
 import { pMapIterable } from 'p-map';
 import type { App } from '../../../app.js';
 import { toWebVtt, type Cue } from '../../../domain/captions.js';
+import { samplesOfFrame } from '../../../domain/mp3.js';
+import { cuesOf } from '../../../domain/segmentation/cues.js';
+import { pauseBefore, pauseFrames } from '../../../domain/sound/pauses.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
 import { storeWhole, type FileWriter } from '../../../infra/storage/storage.js';
 import { storageKey } from '../addresses.js';
@@ -19,17 +22,17 @@ export interface Assembled {
 type PlacedSentence = PlannedSentence & { readonly place: SentencePlace };
 
 /**
- * Concatenates spoken sentences to the MP3, and writes captions with a cue for each. This works because every sentence
+ * Concatenates spoken sentences to the MP3, with the pauses between them, and writes their captions. This works because every sentence
  * is whole MP3 frames that depend on no others. Holds a few sentences in memory, for a text of any length.
  * @throws when a sentence is missing, so that it is tried again
  */
 export async function assemble(
   app: App,
   hash: string,
-  sentences: readonly PlannedSentence[],
+  { sentences, language }: { sentences: readonly PlannedSentence[]; language: string },
 ): Promise<Assembled> {
   const placed = await placeAll(app, sentences);
-  const { cues, durationMs } = timeAll(placed);
+  const { cues, durationMs } = timeAll(placed, language);
   const key = storageKey(hash, 'mp3');
   const file = await app.storage.openWriter(key);
   try {
@@ -56,7 +59,10 @@ async function placeAll(
   });
 }
 
-function timeAll(sentences: readonly PlacedSentence[]): { cues: Cue[]; durationMs: number } {
+function timeAll(
+  sentences: readonly PlacedSentence[],
+  language: string,
+): { cues: Cue[]; durationMs: number } {
   const sampleRateHz = sentences[0]?.place.sampleRateHz ?? 1;
   if (sentences.some(({ place }) => place.sampleRateHz !== sampleRateHz))
     throw new SpeechError('The provider speaks at different sample rates.', {
@@ -65,10 +71,13 @@ function timeAll(sentences: readonly PlacedSentence[]): { cues: Cue[]; durationM
     });
   let samples = 0;
   const now = (): number => Math.round((samples * 1000) / sampleRateHz);
-  const cues = sentences.map(({ text, place }) => {
+  const cues = sentences.flatMap(({ text, place }, index) => {
+    const before = sentences[index - 1];
+    if (before !== undefined)
+      samples += pauseFrames(before.boundary, sampleRateHz) * samplesOfFrame(sampleRateHz);
     const startMs = now();
     samples += place.samples;
-    return { startMs, endMs: now(), text };
+    return cuesOf({ startMs, endMs: now(), text }, language);
   });
   return { cues, durationMs: now() };
 }
@@ -84,11 +93,21 @@ async function writeAll(
 ): Promise<Assembled['parts']> {
   const parts = new Map<string, SentencePlace>();
   let offsetBytes = 0;
-  const read = async ({ place }: PlacedSentence): Promise<[SentencePlace, Uint8Array]> => [
-    place,
-    await readSentence(app, place),
+  let last: PlacedSentence | null = null;
+  const read = async (sentence: PlacedSentence): Promise<[PlacedSentence, Uint8Array]> => [
+    sentence,
+    await readSentence(app, sentence.place),
   ];
-  for await (const [place, bytes] of pMapIterable(sentences, read, { concurrency: READ_AHEAD })) {
+  for await (const [sentence, bytes] of pMapIterable(sentences, read, {
+    concurrency: READ_AHEAD,
+  })) {
+    const { place } = sentence;
+    if (last !== null) {
+      const pause = pauseBefore(last.boundary, bytes, place.sampleRateHz);
+      await file.write(pause);
+      offsetBytes += pause.length;
+    }
+    last = sentence;
     if (!parts.has(place.hash)) parts.set(place.hash, { ...place, key, offsetBytes });
     await file.write(bytes);
     offsetBytes += bytes.length;

@@ -1,5 +1,7 @@
 import type { App } from '../../../app.js';
 import { isId } from '../../../domain/ids.js';
+import type { Boundary } from '../../../domain/sentences.js';
+import { pauseBefore } from '../../../domain/sound/pauses.js';
 import { topics, type Follower } from '../../live/followers.js';
 import { planSentences, renditionHashOf, type PlannedSentence } from './plan.js';
 import { readPlaces, type SentencePlace } from './sentences.sql.js';
@@ -17,7 +19,7 @@ const LOOK_EVERY_MS = 1_000;
 
 /**
  * Streams a narration from its beginning while it is being made: the first part as it is spoken, and the rest when all
- * is made. Sentences are whole MP3 frames, so that an incomplete stream can be played. The stream ends with the
+ * is made. Sentences and pauses are whole MP3 frames, so that an incomplete stream can be played. The stream ends with the
  * narration.
  * @returns the stream once its first sentence is there; null when there is no such narration, or when it yields nothing
  * @throws in the middle of the stream, when the narration ends without a recording
@@ -69,11 +71,15 @@ async function* speakAlong(
   signal.addEventListener('abort', follower.stop, { once: true });
   try {
     let heard = 0;
+    let boundary: Boundary | null = null;
     for (const sentence of planSentences(app, script)) {
       const early = heard <= script.content.length * HEARD_EARLY;
       const place = await waitForSentence(app, script, sentence, { follower, early });
       if (place === null) return;
-      yield await readSentence(app, place);
+      const bytes = await readSentence(app, place);
+      if (boundary !== null) yield pauseBefore(boundary, bytes, place.sampleRateHz);
+      yield bytes;
+      boundary = sentence.boundary;
       heard += sentence.text.length;
     }
   } finally {

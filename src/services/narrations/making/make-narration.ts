@@ -141,7 +141,7 @@ async function record(
     });
   const report = progressReporter(app, claim);
   await speakSentences(app, sentences, { script: task, signal, report, heard });
-  return { hash, ...(await assemble(app, hash, sentences)) };
+  return { hash, ...(await assemble(app, hash, { sentences, language: task.language })) };
 }
 
 const PLANNED_AT_ONCE = 50;

@@ -1,5 +1,5 @@
 import type { App } from '../../../app.js';
-import { splitSentences } from '../../../domain/sentences.js';
+import { splitSentences, type Boundary } from '../../../domain/sentences.js';
 import type { Draft } from '../../../domain/spoken/draft.js';
 import { withSpoken } from '../../../domain/spoken/spoken.js';
 import { sha256Hex } from '../../../domain/text.js';
@@ -22,7 +22,15 @@ export interface PlannedSentence {
   readonly spoken: Draft;
   /** Over everything that determines the sound. */
   readonly hash: string;
+  /** What separates it from the next sentence. It determines the pause, and is no part of the hash. */
+  readonly boundary: Boundary;
 }
+
+/**
+ * How spoken sentences are prepared and put together. A change makes new sentences and recordings; those that are
+ * stored stay as they are. 1: as the provider spoke them. 2: levelled, without silence around, with pauses between.
+ */
+const FORMAT = 2;
 
 /** Provider, voice and settings. Together with the words, they determine the sound. */
 const soundOf = (app: App, { provider, providerVoice, language }: Script): readonly unknown[] => [
@@ -31,6 +39,7 @@ const soundOf = (app: App, { provider, providerVoice, language }: Script): reado
   providerVoice,
   language,
   app.config.synthesis.bitrateKbps,
+  { format: FORMAT },
 ];
 
 /** The hash that identifies a recording. @throws SpeechError when the voice belongs to another provider */
@@ -47,7 +56,12 @@ export function renditionHashOf(app: App, script: Script): string {
 export function* planSentences(app: App, script: Script): Generator<PlannedSentence> {
   const sound = soundOf(app, script);
   const sentences = splitSentences(script.content, script.language);
-  // The hash is of what is spoken, so that a sentence that is spoken as it is stored keeps its hash.
-  for (const { text, spoken } of withSpoken(sentences, script.language))
-    yield { text, spoken, hash: sha256Hex(JSON.stringify([...sound, { sentence: spoken.text }])) };
+  // The hash is of what is spoken, so that a sentence whose stored text differs only in markup is spoken once.
+  for (const { text, spoken, boundary } of withSpoken(sentences, script.language))
+    yield {
+      text,
+      spoken,
+      boundary,
+      hash: sha256Hex(JSON.stringify([...sound, { sentence: spoken.text }])),
+    };
 }
