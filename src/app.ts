@@ -133,30 +133,15 @@ export async function openApp(options: {
 }): Promise<OpenApp> {
   const { config, log, databaseUrl: url } = options;
   const { metrics, pools, db } = openMeasuredDb({ config, log, url });
-  const worker = config.role !== 'api';
-  const poolSize = queuePoolOf(config);
-  const queue = await openQueue({ url, poolSize, supervise: worker, log, metrics, pools });
-  const synthesizeAudio = synthesizeAudioQueue(config.synthesis.retries);
-  await queue.declare([
-    failAudioQueue,
-    synthesizeAudio,
-    sendMailQueue,
-    eraseAccountQueue,
-    finishBulkGrantQueue,
-    finishBulkRevocationQueue,
-    repairAccountQueue,
-    ...SCHEDULED_QUEUES,
-  ]);
+  const { queue, synthesizeAudio } = await openQueues({ config, log, url, metrics, pools });
   const facts = { log, metrics };
   const hearing = openHearing(db, { url, log, mostFollowers: config.subscriptionsPerUser });
   const { sessionStates, followers } = hearing;
   const { mailer, mailbox } = await openMail(config);
   const { limits: rates, limitSiteFactor: siteFactor } = config;
   const rateLimiter = createRateLimiter({ url, rates, siteFactor, log, pools });
-  const storage = measureStorage(
-    traceStorage(await openStorage(config), config.storage.kind),
-    metrics,
-  );
+  const traced = traceStorage(await openStorage(config), config.storage.kind);
+  const storage = measureStorage(traced, metrics);
   const speech = traceSpeech(openSpeech(config.speech, facts));
   const encoder = createMp3Encoder({
     threads: config.synthesis.concurrency,
@@ -196,6 +181,29 @@ export async function openApp(options: {
       await db.$disconnect();
     },
   };
+}
+
+/** Opens pg-boss with all queues. */
+async function openQueues({
+  config,
+  ...facts
+}: Pick<App, 'config' | 'log' | 'metrics' | 'pools'> & { url: string }): Promise<
+  Pick<App, 'queue' | 'synthesizeAudio'>
+> {
+  const supervise = config.role !== 'api';
+  const queue = await openQueue({ ...facts, poolSize: queuePoolOf(config), supervise });
+  const synthesizeAudio = synthesizeAudioQueue(config.synthesis.retries);
+  await queue.declare([
+    failAudioQueue,
+    synthesizeAudio,
+    sendMailQueue,
+    eraseAccountQueue,
+    finishBulkGrantQueue,
+    finishBulkRevocationQueue,
+    repairAccountQueue,
+    ...SCHEDULED_QUEUES,
+  ]);
+  return { queue, synthesizeAudio };
 }
 
 /** Opens the database with the metrics, which have the figures of its pool and of the pools that are opened later. */

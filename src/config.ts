@@ -165,16 +165,7 @@ export function readConfig(environment: Environment): Config {
     eventLoopStallSeconds: env.EVENT_LOOP_STALL_SECONDS,
     graphiql: env.GRAPHIQL ?? !production,
     introspection: env.INTROSPECTION ?? !production,
-    credits: {
-      unitLabel: env.CREDITS_UNIT_LABEL,
-      unitSize: env.CREDITS_UNIT_SIZE,
-      lowBelow: env.CREDITS_LOW_BELOW,
-      priorityOf: priorityOf(env.CREDIT_SOURCE_PRIORITY),
-      initial: env.INITIAL_CREDITS,
-      monthly: env.MONTHLY_CREDITS,
-      approvalAbove: env.APPROVAL_ABOVE ?? null,
-      refundPolicy: env.REFUND_POLICY,
-    },
+    credits: creditsOf(env),
     reconcileRepair: env.RECONCILE_REPAIR,
     synthesis: {
       retries: { limit: env.SYNTHESIS_RETRIES, delaySeconds: env.SYNTHESIS_RETRY_DELAY_SECONDS },
@@ -192,6 +183,17 @@ export function readConfig(environment: Environment): Config {
     },
   };
 }
+
+const creditsOf = (env: z.infer<typeof variables>): Config['credits'] => ({
+  unitLabel: env.CREDITS_UNIT_LABEL,
+  unitSize: env.CREDITS_UNIT_SIZE,
+  lowBelow: env.CREDITS_LOW_BELOW,
+  priorityOf: priorityOf(env.CREDIT_SOURCE_PRIORITY),
+  initial: env.INITIAL_CREDITS,
+  monthly: env.MONTHLY_CREDITS,
+  approvalAbove: env.APPROVAL_ABOVE ?? null,
+  refundPolicy: env.REFUND_POLICY,
+});
 
 const httpOf = (env: z.infer<typeof variables>): Config['http'] => ({
   corsOrigins: env.CORS_ORIGINS,

@@ -94,7 +94,7 @@ export async function openQueue(options: {
   metrics: Metrics;
   pools: WatchedPools;
 }): Promise<JobQueue> {
-  const { log, metrics } = options;
+  const { metrics } = options;
   const pool = openPool(options);
   const boss = new PgBoss({
     db: queueDatabase(pool, options),
@@ -106,12 +106,7 @@ export async function openQueue(options: {
     useListenNotify: options.supervise,
     registerInstance: false,
   });
-  boss.on('error', (error) => {
-    log.warn({ event: 'queue-error', err: error }, 'queue error');
-  });
-  boss.on('warning', (warning) => {
-    log.warn({ event: 'queue-warning', warning }, 'queue warning');
-  });
+  logTroubles(boss, options.log);
   await boss.start();
 
   return {
@@ -160,6 +155,15 @@ export async function openQueue(options: {
       await pool.end();
     },
   };
+}
+
+function logTroubles(boss: PgBoss, log: Logger): void {
+  boss.on('error', (error) => {
+    log.warn({ event: 'queue-error', err: error }, 'queue error');
+  });
+  boss.on('warning', (warning) => {
+    log.warn({ event: 'queue-warning', warning }, 'queue warning');
+  });
 }
 
 /** Counts and times the deliveries of a queue. */
