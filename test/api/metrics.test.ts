@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { ask, execute } from '../support/client.js';
 import { MID_MONTH } from '../support/cluster.js';
 import { until } from '../support/faults.js';
+import { scrape, valueOf } from '../support/metrics.js';
 import {
   BulkGrant,
   Login,
@@ -61,11 +62,7 @@ const inDays = (days: number): string => talebank.database.ledgerTime(days * DAY
 
 /** The value of a sample, 0 when it has not been seen: `name{label="value"}`, labels in their order. */
 async function metric(sample: string, at = url): Promise<number> {
-  // A worker closes connections that were idle for five seconds, maybe at the moment when they are used again.
-  const headers = { authorization: `Bearer ${TOKEN}`, connection: 'close' };
-  const text = await (await fetch(`${at}/metrics`, { headers })).text();
-  const line = text.split('\n').find((one) => one.startsWith(`talebank_${sample} `));
-  return Number(line?.split(' ').at(-1) ?? 0);
+  return valueOf(await scrape(at, TOKEN), sample);
 }
 
 /** By how much each sample grows while `work` goes on. */

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { execute, send } from '../support/client.js';
 import { follow, stopFollowing } from '../support/events.js';
 import { holdNarrations, until } from '../support/faults.js';
-import { scrape, valueOf } from '../support/metrics.js';
+import { scrape, scrapeOnce, valueOf } from '../support/metrics.js';
 import { RunMaintenance } from '../support/operations.js';
 import {
   administrator,
@@ -280,14 +280,14 @@ test('what clients invent makes no series', async () => {
 });
 
 test('while the database is away, the other metrics come, and those of it are marked as old', async () => {
-  const before = await scrape(url);
+  const before = await scrapeOnce(url);
   await talebank.database.setReachable(false);
   try {
     await until('the answer says so', async () => {
-      const samples = await scrape(url);
+      const samples = await scrapeOnce(url);
       return samples.get('database_answers') === 0;
     });
-    const samples = await scrape(url);
+    const samples = await scrapeOnce(url);
     for (const name of before.keys()) expect([name, samples.has(name)]).toEqual([name, true]);
     expect(valueOf(samples, 'process_cpu_seconds_total')).toBeGreaterThanOrEqual(
       valueOf(before, 'process_cpu_seconds_total'),
@@ -297,6 +297,6 @@ test('while the database is away, the other metrics come, and those of it are ma
   }
   await until(
     'the database answers again',
-    async () => (await scrape(url)).get('database_answers') === 1,
+    async () => (await scrapeOnce(url)).get('database_answers') === 1,
   );
 });

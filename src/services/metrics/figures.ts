@@ -24,7 +24,8 @@ const MINUTE_MS = 60_000;
 const SOME_SECONDS_MS = 5_000;
 /** Enough for an index; an answer does not wait longer for figures that it has from before. */
 const SHORT_MS = 20;
-const LONG_MS = 2_000;
+/** A scrape must not wait longer for a database that is slow. */
+const LONG_MS = 500;
 
 const secondsOf = (at: Date): number => at.getTime() / 1000;
 

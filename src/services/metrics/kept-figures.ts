@@ -51,9 +51,9 @@ export function keepFigure(app: App, { read, keepMs, waitMs }: Figure): KeptFigu
       if (performance.now() < freshUntil) return !isFailing;
       reading ??= readNow();
       const waited = new AbortController();
-      // A figure that is late is only old, so that its values count until it fails.
+      // A figure that is kept may be old, so that its values count until it fails. Others are to be as of now.
       const late = sleep(hasValues ? waitMs : FIRST_WAIT_MS, null, { signal: waited.signal }).then(
-        () => !isFailing && hasValues,
+        () => keepMs > 0 && hasValues && !isFailing,
         () => true,
       );
       const isRead = await Promise.race([reading, late]);
