@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: every figure is a ratio against something in the same run, because machines are noisy.
- * `npm run bench -- narrations commands authentication maintenance verify anchors lots search reads server speech queued live attacks traces`
- * runs these parts: the last six against processes of the server, the others against its services;
+ * `npm run bench -- narrations commands authentication maintenance verify anchors lots search reads server speech queued live attacks traces metrics`
+ * runs these parts: the last seven against processes of the server, the others against its services;
  * `--size 1000000` lets the tasks go over a million users.
  */
 import { benchAnchors } from './anchors.ts';
@@ -9,6 +9,7 @@ import { benchAttacks } from './attacks.ts';
 import { benchAuthentication } from './authentication.ts';
 import { benchCommands } from './commands.ts';
 import { benchMaintenance, benchVerify } from './maintenance.ts';
+import { benchMetrics } from './metrics.ts';
 import { benchNarrations } from './narrations.ts';
 import { benchLive } from './live.ts';
 import { benchLots } from './lots.ts';
@@ -40,6 +41,7 @@ const OF_PROCESSES: readonly [name: string, run: () => Promise<void>][] = [
   ['live', benchLive],
   ['attacks', benchAttacks],
   ['traces', benchTraces],
+  ['metrics', benchMetrics],
 ];
 const wanted = process.argv.slice(2).filter((argument) => /^[a-z]+$/.test(argument));
 const includes = (part: string): boolean => wanted.length === 0 || wanted.includes(part);

@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Observed } from './observer.ts';
 
@@ -25,39 +26,31 @@ const OBSERVER = new URL('./observer.ts', import.meta.url).href;
 /** The whole product, as `npm start` runs it, on an empty folder unless `environment` says otherwise. */
 export async function startProduct(
   environment: Readonly<Record<string, string>> = {},
+  loaded: readonly string[] = [],
 ): Promise<Product> {
   const folder = await mkdtemp(join(tmpdir(), 'talebank-bench-'));
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [...OPTIONS, '--import', OBSERVER, MAIN], {
-    env: {
-      PATH: process.env['PATH'],
-      PORT: '0',
-      LOG_FORMAT: 'json',
-      DATA_DIR: folder,
-      RATE_LIMIT_FACTOR: '1000000',
-      CONNECTIONS_MAX: '100000',
-      CONNECTIONS_PER_ADDRESS_MAX: '100000',
-      // Longer than any run.
-      ACCESS_TOKEN_TTL: '86400',
-      ...environment,
+  const child = spawn(
+    process.execPath,
+    [...OPTIONS, ...[OBSERVER, ...loaded].flatMap((module) => ['--import', module]), MAIN],
+    {
+      env: {
+        PATH: process.env['PATH'],
+        PORT: '0',
+        LOG_FORMAT: 'json',
+        DATA_DIR: folder,
+        RATE_LIMIT_FACTOR: '1000000',
+        CONNECTIONS_MAX: '100000',
+        CONNECTIONS_PER_ADDRESS_MAX: '100000',
+        // Longer than any run.
+        ACCESS_TOKEN_TTL: '86400',
+        ...environment,
+      },
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     },
-    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-  });
-  let output = '';
-  const url = await new Promise<string>((resolve, reject) => {
-    child.once('exit', (code) => {
-      reject(new Error(`The server ended with ${String(code)}.`));
-    });
-    const read = (chunk: Buffer): void => {
-      output += chunk.toString();
-      const ready = output.split('\n').find((line) => line.includes('"msg":"listening"')) ?? '';
-      const found = /"url":"([^"]+)"/.exec(ready)?.[1];
-      if (found === undefined) return;
-      child.stdout?.off('data', read).resume();
-      resolve(found);
-    };
-    child.stdout?.on('data', read);
-  });
+  );
+  const { PORT } = environment;
+  const url = PORT === undefined ? await urlInLog(child) : await urlAt(child, PORT);
   await ask(url, '{ stories(first: 1) { nodes { title } } }');
   return {
     url,
@@ -76,6 +69,37 @@ export async function startProduct(
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** The address that a server writes to its log when it listens. */
+async function urlInLog(child: ChildProcess): Promise<string> {
+  let output = '';
+  return new Promise<string>((resolve, reject) => {
+    child.once('exit', (code) => {
+      reject(new Error(`The server ended with ${String(code)}.`));
+    });
+    const read = (chunk: Buffer): void => {
+      output += chunk.toString();
+      const ready = output.split('\n').find((line) => line.includes('"msg":"listening"')) ?? '';
+      const found = /"url":"([^"]+)"/.exec(ready)?.[1];
+      if (found === undefined) return;
+      child.stdout?.off('data', read).resume();
+      resolve(found);
+    };
+    child.stdout?.on('data', read);
+  });
+}
+
+/** The address at a known port, once the server answers there. */
+async function urlAt(child: ChildProcess, port: string): Promise<string> {
+  const url = `http://127.0.0.1:${port}`;
+  child.stdout?.resume();
+  while (child.exitCode === null) {
+    const answer = await fetch(`${url}/healthz`).catch(() => null);
+    if (answer?.ok === true) return url;
+    await sleep(50);
+  }
+  throw new Error(`The server ended with ${String(child.exitCode)}.`);
 }
 
 export async function ask<Data>(

@@ -21,6 +21,7 @@ import type { Figure } from './kept-figures.js';
 import { release } from './release.js';
 
 const MINUTE_MS = 60_000;
+const HALF_MINUTE_MS = 30_000;
 const SOME_SECONDS_MS = 5_000;
 /** Enough for an index; an answer does not wait longer for figures that it has from before. */
 const SHORT_MS = 20;
@@ -95,10 +96,10 @@ async function readInstallation({ db, config, metrics }: App): Promise<void> {
 
 /** What is read from the database. Those that take longer are kept for some time, and an answer does not wait for them. */
 export const FIGURES: readonly Figure[] = [
-  { read: readLedgerFigures, keepMs: 0, waitMs: LONG_MS },
-  { read: readTasks, keepMs: 0, waitMs: LONG_MS },
-  { read: readQueues, keepMs: SOME_SECONDS_MS, waitMs: SHORT_MS },
-  { read: readNarrations, keepMs: SOME_SECONDS_MS, waitMs: SHORT_MS },
-  { read: readPoints, keepMs: MINUTE_MS, waitMs: SHORT_MS },
-  { read: readInstallation, keepMs: MINUTE_MS, waitMs: SHORT_MS },
+  { read: readLedgerFigures, keepMs: 0, keepMaxMs: 0, waitMs: LONG_MS },
+  { read: readTasks, keepMs: 0, keepMaxMs: 0, waitMs: LONG_MS },
+  { read: readQueues, keepMs: SOME_SECONDS_MS, keepMaxMs: HALF_MINUTE_MS, waitMs: SHORT_MS },
+  { read: readNarrations, keepMs: SOME_SECONDS_MS, keepMaxMs: HALF_MINUTE_MS, waitMs: SHORT_MS },
+  { read: readPoints, keepMs: MINUTE_MS, keepMaxMs: 15 * MINUTE_MS, waitMs: SHORT_MS },
+  { read: readInstallation, keepMs: MINUTE_MS, keepMaxMs: 5 * MINUTE_MS, waitMs: SHORT_MS },
 ];

@@ -7,13 +7,15 @@ export interface Figure {
   readonly read: (app: App) => Promise<void>;
   /** For how long they are not read again. */
   readonly keepMs: number;
+  /** The same, at most, after a read that took long. */
+  readonly keepMaxMs: number;
   /** How long an answer waits for them. It has the values from before when that is not enough. */
   readonly waitMs: number;
 }
 
 /** An answer waits this long for figures that were never read. */
 const FIRST_WAIT_MS = 2_000;
-/** A figure that takes long is kept for so many times as long as it took, so that it takes 1 % of the time at most. */
+/** A figure that takes long is kept for so many times as long as it took, within its limit. */
 const KEPT_FACTOR = 100;
 
 /** A figure with its values from before. */
@@ -23,7 +25,7 @@ export interface KeptFigure {
 }
 
 /** Keeps a figure. It is read once at a time, however many scrapes ask for it. */
-export function keepFigure(app: App, { read, keepMs, waitMs }: Figure): KeptFigure {
+export function keepFigure(app: App, { read, keepMs, keepMaxMs, waitMs }: Figure): KeptFigure {
   let reading: Promise<boolean> | null = null;
   let freshUntil = -Infinity;
   let hasValues = false;
@@ -42,7 +44,8 @@ export function keepFigure(app: App, { read, keepMs, waitMs }: Figure): KeptFigu
       );
     }
     const now = performance.now();
-    if (keepMs > 0) freshUntil = now + Math.max(keepMs, (now - startedAt) * KEPT_FACTOR);
+    const longerMs = Math.min(keepMaxMs, (now - startedAt) * KEPT_FACTOR);
+    freshUntil = now + Math.max(keepMs, longerMs);
     reading = null;
     return !isFailing;
   };

@@ -1,0 +1,468 @@
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { SMTPServer } from 'smtp-server';
+import { ask, execute, send } from '../support/client.js';
+import { PATIENCE_MS, until } from '../support/faults.js';
+import {
+  BulkGrant,
+  Login,
+  RedriveJobs,
+  Refresh,
+  RefundAudio,
+  RunMaintenance,
+} from '../support/operations.js';
+import {
+  administrator,
+  grantTo,
+  narrate,
+  newListener,
+  newStory,
+  waitForAudio,
+  type Person,
+} from '../support/people.js';
+import {
+  freePort,
+  HAS_PROMETHEUS,
+  startPrometheus,
+  type Prometheus,
+} from '../support/prometheus.js';
+import { answerWith, startSpeechServer, type SpeechServer } from '../support/speech-server.js';
+import {
+  startTalebank,
+  type Environment,
+  type ServerProcess,
+  type Talebank,
+} from '../support/talebank.js';
+
+/**
+ * The cause of each alert is made to happen at two processes, which a real Prometheus scrapes, and is then removed. All
+ * causes happen at the same time, so that the waits for their alerts overlap.
+ *
+ * These are shown only by `promtool test rules`, because they cannot be caused honestly here: a disk that runs full, a
+ * database that doubles within a week, a certificate that expires, a key of half a year, the first day of a month, and
+ * an account that is repaired.
+ */
+const TOKEN = 'a-token-of-some-length';
+const VOICE = 'openai-alloy';
+
+let talebank: Talebank;
+let worker: ServerProcess;
+let prometheus: Prometheus;
+let provider: SpeechServer;
+let admin: Person;
+let url: string;
+let takesMail = true;
+let workerEnvironment: Environment;
+
+const smtp = new SMTPServer({
+  authOptional: true,
+  disabledCommands: ['AUTH', 'STARTTLS'],
+  onMailFrom: (_address, _session, done) => {
+    if (takesMail) done();
+    else done(new Error('The disk of the mail server is full.'));
+  },
+  onData: (stream, _session, done) => {
+    stream.resume();
+    stream.on('end', done);
+  },
+});
+
+/** Something that goes wrong, and the alerts that tell of it. */
+interface Cause {
+  readonly alerts: readonly string[];
+  /** @returns what puts it right again */
+  begin(): Promise<() => Promise<unknown>>;
+}
+
+const sql = (text: string, values: unknown[] = []): Promise<unknown[]> =>
+  talebank.database.sql(text, values);
+const runTask = (
+  task: 'EXPIRE_CREDITS' | 'GRANT_MONTHLY_CREDITS' | 'RECONCILE_CREDITS' | 'PRUNE_SESSIONS',
+): Promise<unknown> => ask(url, RunMaintenance, { task }, admin.token);
+
+/** Does something again and again until it is told to stop. */
+function repeat(everyMs: number, work: () => Promise<unknown>): () => Promise<void> {
+  const over = new AbortController();
+  const going = (async () => {
+    while (!over.signal.aborted) {
+      await work().catch(() => undefined);
+      await sleep(everyMs);
+    }
+  })();
+  return async () => {
+    over.abort();
+    await going;
+  };
+}
+
+/** A refused refund, and so on. They do not disturb each other. */
+const CAUSES: readonly Cause[] = [
+  {
+    alerts: ['RefundFailing', 'ErrorRate'],
+    begin: async () => {
+      const listener = await newListener(url);
+      const story = await newStory(url, admin);
+      const { audioId } = await narrate(url, listener, story.id, VOICE);
+      await waitForAudio(url, listener, audioId);
+      await sql(
+        `ALTER TABLE credit_transactions ADD CONSTRAINT no_refunds CHECK (type <> 'REFUND') NOT VALID`,
+      );
+      const input = { audioId, reason: 'Sorry' };
+      const stop = repeat(300, () => execute(url, RefundAudio, { input }, { token: admin.token }));
+      return async () => {
+        await stop();
+        await sql('ALTER TABLE credit_transactions DROP CONSTRAINT no_refunds');
+      };
+    },
+  },
+  {
+    alerts: ['InvariantViolated'],
+    begin: async () => {
+      const lotId = await grantTo(url, admin, await newListener(url));
+      await sql('UPDATE credit_lots SET remaining = 9 WHERE id = $1', [lotId]);
+      await runTask('RECONCILE_CREDITS');
+      return async () => {
+        await sql('UPDATE credit_lots SET remaining = 10 WHERE id = $1', [lotId]);
+        await runTask('RECONCILE_CREDITS');
+      };
+    },
+  },
+  {
+    // The tasks are not scheduled in this database, so that nothing is swept.
+    alerts: ['PointsLapsedUnswept'],
+    begin: async () => {
+      const expiresAt = new Date(Date.now() + 3_000).toISOString();
+      await grantTo(url, admin, await newListener(url), { source: 'EVENT', expiresAt });
+      return () => runTask('EXPIRE_CREDITS');
+    },
+  },
+  {
+    alerts: ['MonthlyGrantNotRun', 'TaskMissed'],
+    begin: async () => {
+      await runTask('GRANT_MONTHLY_CREDITS');
+      await sql(`UPDATE task_runs SET started_at = started_at - interval '3 days',
+        succeeded_at = succeeded_at - interval '3 days' WHERE task = 'GRANT_MONTHLY_CREDITS'`);
+      return () => runTask('GRANT_MONTHLY_CREDITS');
+    },
+  },
+  {
+    // A grant to an account whose row another session holds is finished when it is free.
+    alerts: ['BulkOrderUnfinished'],
+    begin: async () => {
+      const { id: userId } = await newListener(url);
+      const client = new pg.Client({ connectionString: talebank.database.url });
+      await client.connect();
+      await client.query('BEGIN');
+      await client.query('SELECT FROM credit_accounts WHERE user_id = $1 FOR UPDATE', [userId]);
+      const rows = [{ userId, amount: 6 }];
+      const input = { source: 'FREE' as const, reason: 'All', idempotencyKey: 'held', rows };
+      const granting = execute(url, BulkGrant, { input }, { token: admin.token });
+      return async () => {
+        await client.query('ROLLBACK');
+        await client.end();
+        await granting;
+      };
+    },
+  },
+  {
+    alerts: ['MailFailing', 'DeadLetters'],
+    begin: async () => {
+      takesMail = false;
+      for (let count = 0; count < 6; count += 1) await newListener(url);
+      // One of them has no more retries, and fails for good.
+      const spent = `UPDATE pgboss.job SET retry_limit = 0 WHERE id = (
+        SELECT id FROM pgboss.job WHERE name = 'send-mail' AND state = 'retry' LIMIT 1)`;
+      await until('a mail is tried again', async () => {
+        const [row] = await talebank.database.sql<{ count: number }>(
+          `SELECT count(*)::int FROM pgboss.job WHERE name = 'send-mail' AND state = 'retry'`,
+        );
+        return (row?.count ?? 0) > 0;
+      });
+      await sql(spent);
+      return async () => {
+        takesMail = true;
+        await ask(url, RedriveJobs, { queue: 'send-mail' }, admin.token);
+      };
+    },
+  },
+  {
+    alerts: ['ProviderResting', 'ProviderFailing'],
+    begin: async () => {
+      provider.behave(answerWith(500));
+      const listener = await newListener(url);
+      const story = await newStory(url, admin, { length: 900 });
+      const { audioId } = await narrate(url, listener, story.id, VOICE);
+      return async () => {
+        provider.behave('good');
+        await waitForAudio(url, listener, audioId, ['READY']);
+      };
+    },
+  },
+  {
+    alerts: ['RefreshTokenReuse'],
+    begin: async () => {
+      const { refreshToken } = await newListener(url);
+      const renew = async (token: string): Promise<string> =>
+        (await execute(url, Refresh, { refreshToken: token })).data?.refreshSession.refreshToken ??
+        '';
+      await renew(await renew(refreshToken));
+      await renew(refreshToken);
+      return () => Promise.resolve();
+    },
+  },
+  {
+    alerts: ['SignInRefusals', 'RateLimitRefusals'],
+    begin: () => {
+      const input = { email: 'stranger@example.com', password: 'a wrong guess' };
+      return Promise.resolve(repeat(250, () => execute(url, Login, { input })));
+    },
+  },
+];
+
+/** Narrations that fail can be refunded only before refunds are refused, and with a storage. */
+const NARRATIONS: readonly Cause[] = [
+  {
+    alerts: ['NarrationsFailing'],
+    begin: async () => {
+      // Nothing in these texts can be spoken.
+      for (const content of ['… — …', '… —', '— …', '— — …', '… … —']) {
+        const listener = await newListener(url);
+        const story = await newStory(url, admin, { content });
+        const { audioId } = await narrate(url, listener, story.id, VOICE);
+        await waitForAudio(url, listener, audioId);
+      }
+      return () => Promise.resolve();
+    },
+  },
+];
+
+/** Nothing can be narrated meanwhile. */
+const STORAGE: readonly Cause[] = [
+  {
+    alerts: ['StorageFailing'],
+    begin: async () => {
+      const listener = await newListener(url);
+      const story = await newStory(url, admin);
+      const { audioId } = await narrate(url, listener, story.id, VOICE);
+      const { url: recording } = await waitForAudio(url, listener, audioId);
+      const folder = join(talebank.dataDir, 'audio');
+      await rename(folder, `${folder}.away`);
+      await writeFile(folder, '');
+      const stop = repeat(300, () => fetch(recording ?? ''));
+      return async () => {
+        await stop();
+        await rm(folder);
+        await rename(`${folder}.away`, folder);
+      };
+    },
+  },
+];
+
+const SLOWNESS: readonly Cause[] = [
+  {
+    // Every query of the library waits for the lock, and the others for a connection.
+    alerts: ['Latency', 'PoolExhausted'],
+    begin: () => {
+      const client = new pg.Client({ connectionString: talebank.database.url });
+      const connected = client.connect();
+      const stop = repeat(200, async () => {
+        await connected;
+        await client.query('BEGIN');
+        await client.query('LOCK TABLE stories IN ACCESS EXCLUSIVE MODE');
+        const asked = Array.from({ length: 60 }, () =>
+          send(url, '{ stories(first: 1) { nodes { title } } }'),
+        );
+        await sleep(3_000);
+        await client.query('ROLLBACK');
+        await Promise.all(asked);
+      });
+      return Promise.resolve(async () => {
+        await stop();
+        await client.end();
+      });
+    },
+  },
+  {
+    // As if no task had run for ten days.
+    alerts: ['AnchorLate', 'FullCheckLate'],
+    begin: async () => {
+      await runTask('RECONCILE_CREDITS');
+      await sql(`UPDATE reconciliations SET checked_at = checked_at - interval '10 days',
+        anchored_at = anchored_at - interval '10 days'`);
+      return () => runTask('RECONCILE_CREDITS');
+    },
+  },
+  {
+    // The worker stands still for more than half of each second.
+    alerts: ['EventLoopBlocked'],
+    begin: () =>
+      Promise.resolve(
+        repeat(400, async () => {
+          worker.child.kill('SIGSTOP');
+          await sleep(600);
+          worker.child.kill('SIGCONT');
+        }),
+      ),
+  },
+];
+
+const LOSSES: readonly Cause[] = [
+  {
+    alerts: ['ProcessDown', 'QueueAge'],
+    begin: async () => {
+      await worker.kill();
+      const listener = await newListener(url);
+      const story = await newStory(url, admin);
+      const { audioId } = await narrate(url, listener, story.id, VOICE);
+      await sql(`UPDATE pgboss.job SET start_after = start_after - interval '10 minutes'
+        WHERE name = 'synthesize-audio' AND state = 'created'`);
+      return async () => {
+        worker = await talebank.join({ ...workerEnvironment, MONTHLY_CREDITS: '5' });
+        await waitForAudio(url, listener, audioId, ['READY']);
+      };
+    },
+  },
+];
+
+const AWAY: readonly Cause[] = [
+  {
+    alerts: ['DatabaseUnreachable'],
+    begin: async () => {
+      await talebank.database.setReachable(false);
+      return () => talebank.database.setReachable(true);
+    },
+  },
+];
+
+/** One after the other, because some causes prevent others. */
+const PHASES = [NARRATIONS, STORAGE, CAUSES, SLOWNESS, LOSSES, AWAY];
+/** The first worker has no allowance for all users, and the one that takes its place has. */
+const CAUSED = [...PHASES.flat().flatMap(({ alerts }) => alerts), 'MonthlyGrantOff'];
+
+/** What each alert that fired said, and which have not resolved. */
+const said = new Map<string, string>();
+let unresolved: readonly string[] = [];
+let firedBefore: readonly string[] = [];
+
+async function watch(): Promise<string[]> {
+  const now = await prometheus.firing();
+  for (const { name, summary } of now) said.set(name, summary);
+  return now.map(({ name }) => name);
+}
+
+const haveFired = (names: readonly string[]): Promise<void> =>
+  until(`${names.join(', ')} fire`, () => names.every((name) => said.has(name))).catch(
+    () => undefined,
+  );
+
+/** What kept a cause from being made to happen, or from being put right. */
+const failures: unknown[] = [];
+const noteFailure = (error: unknown): void => void failures.push(error);
+const asNotBegun =
+  ({ alerts }: Cause) =>
+  (error: unknown): (() => Promise<void>) => {
+    noteFailure(error);
+    for (const name of alerts) said.set(name, 'not caused');
+    return () => Promise.resolve();
+  };
+
+async function happen(causes: readonly Cause[]): Promise<void> {
+  const remedies: (() => Promise<unknown>)[] = [];
+  for (const cause of causes) remedies.push(await cause.begin().catch(asNotBegun(cause)));
+  await haveFired(causes.flatMap(({ alerts }) => alerts));
+  for (const remedy of remedies) await remedy().catch(noteFailure);
+}
+
+const environment = (port: number): Environment => ({
+  METRICS_PORT: String(port),
+  METRICS_TOKEN: TOKEN,
+  DATABASE_POOL_SIZE: '4',
+  RECONCILE_REPAIR: 'false',
+  RATE_LIMIT_FACTOR: '1',
+  RATE_LIMIT_REGISTER: '1000/60',
+  RATE_LIMIT_ADMIN_WRITES: '10000/60',
+  SPEECH_PROVIDER: 'openai',
+  OPENAI_BASE_URL: provider.url,
+  OPENAI_TTS_VOICES: 'alloy',
+  SYNTHESIS_RETRIES: '100',
+  SYNTHESIS_RETRY_DELAY_SECONDS: '0',
+  SMTP_URL: `smtp://127.0.0.1:${String((smtp.server.address() as AddressInfo).port)}`,
+});
+
+const closers: (() => Promise<unknown>)[] = [];
+
+const whereInstalled = HAS_PROMETHEUS ? describe : describe.skip;
+if (!HAS_PROMETHEUS)
+  test.skip('prometheus is not installed (Debian package prometheus): no alert was made to fire', () =>
+    undefined);
+
+whereInstalled('a real Prometheus', () => {
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => {
+      smtp.listen(0, '127.0.0.1', resolve);
+    });
+    closers.push(
+      () =>
+        new Promise((resolve) => {
+          smtp.close(() => {
+            resolve(undefined);
+          });
+        }),
+    );
+    provider = await startSpeechServer({ kind: 'openai' });
+    closers.push(() => provider.close());
+    const [apiPort, workerPort] = [await freePort(), await freePort()];
+    talebank = await startTalebank({ ...environment(apiPort), ROLE: 'api', MONTHLY_CREDITS: '5' });
+    closers.push(() => talebank.close());
+    ({ url } = talebank);
+    await talebank.database.sql('DELETE FROM pgboss.schedule');
+    workerEnvironment = { METRICS_PORT: String(workerPort), ROLE: 'worker' };
+    worker = await talebank.join({ ...workerEnvironment, MONTHLY_CREDITS: '0' });
+    await talebank.database.sql('DELETE FROM pgboss.schedule');
+    admin = await administrator(url);
+    prometheus = await startPrometheus({
+      jobs: { 'talebank-api': apiPort, 'talebank-worker': workerPort },
+      token: TOKEN,
+    });
+    closers.push(() => prometheus.stop());
+    await until('both processes are scraped', async () => {
+      const up = await prometheus.query('up == 1 and on (instance) talebank_build_info');
+      return up.length === 2;
+    });
+    await sleep(5_000);
+    firedBefore = await watch();
+    const watching = repeat(500, watch);
+    for (const phase of PHASES) await happen(phase);
+    await until(
+      'all alerts have resolved',
+      async () => {
+        unresolved = await watch();
+        return unresolved.length === 0;
+      },
+      2 * PATIENCE_MS,
+    ).catch(() => undefined);
+    await watching();
+  }, 20 * 60_000);
+
+  afterAll(async () => {
+    for (const close of closers.reverse()) await close();
+  });
+
+  test('every cause has happened and was put right', () => {
+    expect(failures).toEqual([]);
+  });
+
+  test('nothing fires while all is well', () => {
+    expect(firedBefore.filter((name) => name !== 'MonthlyGrantOff')).toEqual([]);
+  });
+
+  test.each(CAUSED)('%s fires, says why, and resolves', (name) => {
+    expect([name, said.get(name)]).toEqual([name, expect.stringMatching(/^[A-Z\d][^{}]+\.$/)]);
+    expect([name, said.get(name)]).not.toEqual([name, expect.stringContaining('error expanding')]);
+    expect(unresolved).not.toContain(name);
+  });
+});
