@@ -73,7 +73,7 @@ async function launch(
   };
 }
 
-const stoppings = ({ output }: Launched): number => output().split('"stopping"').length - 1;
+const stoppings = ({ output }: Launched): number => output().split('"msg":"stopping"').length - 1;
 
 const NPM_START = ['npm', 'start'];
 
