@@ -1,7 +1,7 @@
 import { Ctx, FieldResolver, Resolver, Root } from 'type-graphql';
 import { addressesExpireAt } from '../../services/narrations/addresses.js';
 import { failureCode, type AudioView } from '../../services/narrations/audios.js';
-import type { AudioFailureCode as Code } from '../../services/narrations/failure-code.js';
+import type { AudioFailureCode as Code } from '../../services/narrations/making/failure-code.js';
 import type { Context } from '../context.js';
 import { reserveCharacters } from '../documents/answer-size.js';
 import { AudioFailureCode } from '../enums.js';

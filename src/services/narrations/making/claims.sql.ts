@@ -1,5 +1,5 @@
 import { Prisma, type Tx } from '../../../infra/db.js';
-import type { AudioFailureCode } from '../failure-code.js';
+import type { AudioFailureCode } from './failure-code.js';
 import type { Script } from './plan.js';
 
 export interface ClaimRow extends Script {

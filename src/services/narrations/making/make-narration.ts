@@ -5,7 +5,7 @@ import type { Delivery } from '../../../infra/queue.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
 import type { NarrationJob } from '../../queues.js';
 import { isStored } from '../files.js';
-import { failureCodeOf } from '../failure-code.js';
+import { failureCodeOf } from './failure-code.js';
 import { failNarration } from '../settle-attempt.js';
 import { assemble, type Assembled } from './assemble.js';
 import {

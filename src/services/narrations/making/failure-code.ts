@@ -1,5 +1,5 @@
-import { SpeechError } from '../../infra/speech/provider.js';
-import { FileMissingError } from '../../infra/storage/storage.js';
+import { SpeechError } from '../../../infra/speech/provider.js';
+import { FileMissingError } from '../../../infra/storage/storage.js';
 
 /** Why a narration failed, for programs. */
 export type AudioFailureCode =
