@@ -260,13 +260,14 @@ function priorityOf(order: readonly CreditSource[]): Record<CreditSource, number
   return Object.fromEntries(entries) as Record<CreditSource, number>;
 }
 
+/** Whether the value of a variable may not be printed. */
+export const isSecretVariable = (name: string): boolean =>
+  /PASSWORD|SECRET|KEYS?$|KEY_ID$|TOKEN$|DATABASE_URL|SMTP_URL|_BASE_URL|HEADERS$/.test(name);
+
 function explain(error: z.ZodError, environment: Environment): string {
   const [issue] = error.issues;
   const name = String(issue?.path[0]);
-  const secret = /PASSWORD|SECRET|KEYS?$|TOKEN$|DATABASE_URL|SMTP_URL|_BASE_URL|HEADERS$/.test(
-    name,
-  );
-  const found = secret ? 'a value' : JSON.stringify(environment[name]);
+  const found = isSecretVariable(name) ? 'a value' : JSON.stringify(environment[name]);
   const allowed =
     issue?.code === 'invalid_value' ? issue.values.join(', ') : (issue?.message ?? 'another value');
   return `${name} is ${found}, but ${allowed.startsWith('must ') ? allowed : `must be ${allowed}`}.`;

@@ -494,11 +494,21 @@ describe('one stream', () => {
       { __typename: 'Credits', balance: 9 },
       { __typename: 'Audio', id: running, status: 'QUEUED', progress: 0 },
     ]);
+    // One that is requested later, on another device, and is still waiting for a worker.
+    const { audioId: waiting } = await narrate(
+      url,
+      person,
+      (await newStory(url, admin)).id,
+      voiceId,
+    );
+    await until('the request is told', () =>
+      seen().some(({ id, status }) => id === waiting && status === 'QUEUED'),
+    );
     await begin();
     const { id: foreign } = await newNarration(storyId);
     await until('the end is told', () => seen().some(({ status }) => status === 'READY'));
     await grantTo(url, admin, person, { amount: 5 });
-    await until('the grant is told', () => seen().some(({ balance }) => balance === 14));
+    await until('the grant is told', () => seen().some(({ balance }) => balance === 13));
     // A narration that was not being made when the stream began.
     const { audioId: next } = await narrate(url, person, (await newStory(url, admin)).id, voiceId);
     await until('the next one is told', () =>

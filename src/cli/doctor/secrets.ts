@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import type { Environment } from '../../config.js';
+import { isSecretVariable, type Environment } from '../../config.js';
 
-/** Variables whose values may not be printed. */
-const SECRET_NAMES = /PASSWORD|SECRET|KEYS?$|KEY_ID$|TOKEN$|_URL$/;
+/** Whether a variable has something that may not be printed: an address may contain a password. */
+const hasSecret = (name: string): boolean => isSecretVariable(name) || name.endsWith('_URL');
+
 /** Shorter values would blank out parts of words. */
 const SHORTEST = 4;
 const BLANK = '…';
@@ -30,7 +31,7 @@ export function createRedactor(
   more: readonly string[],
 ): (text: string) => string {
   const given = Object.entries(environment)
-    .filter(([name]) => SECRET_NAMES.test(name))
+    .filter(([name]) => hasSecret(name))
     .map(([, value = '']) => value);
   const isAddress = (value: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(value);
   const secrets = [

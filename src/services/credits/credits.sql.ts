@@ -54,8 +54,8 @@ export const readBalancesBySource = (
       SELECT balance_after FROM credit_transactions
       WHERE user_id = a.user_id AND seq = a.last_seq OFFSET 0
     ) t ON true
-    CROSS JOIN LATERAL (SELECT coalesce(sum(remaining), 0) AS points FROM held WHERE user_id = a.user_id) h
-    WHERE a.user_id = ANY(${userIds}::uuid[]) AND h.points <> coalesce(t.balance_after, 0)`,
+    LEFT JOIN (SELECT user_id, sum(remaining) AS points FROM held GROUP BY user_id) h ON h.user_id = a.user_id
+    WHERE a.user_id = ANY(${userIds}::uuid[]) AND coalesce(h.points, 0) <> coalesce(t.balance_after, 0)`,
   );
 
 /** Spendable points by their expiry, soonest first. Index: credit_lots_open. */

@@ -42,7 +42,7 @@ export async function addBookmark(
   const { audioId } = input;
   if (!isId(audioId)) throw notFound('audio');
   return transact(app.db, async (tx) => {
-    await serialiseAdditions(tx, userId);
+    if (!(await serialiseAdditions(tx, userId))) throw notFound('audio');
     const where = { userId_id: { userId, id: audioId } };
     if ((await tx.audio.findUnique({ where, select: { id: true } })) === null)
       throw notFound('audio');

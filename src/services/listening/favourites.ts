@@ -1,5 +1,5 @@
 import type { App } from '../../app.js';
-import { conflict } from '../../domain/errors.js';
+import { conflict, unauthenticated } from '../../domain/errors.js';
 import { transact } from '../../infra/db.js';
 import { ledgerKey, splitLedgerKey } from '../credits/credits.js';
 import { seesEverybody, type Viewer } from '../sessions/viewer.js';
@@ -26,7 +26,7 @@ export async function setFavourite(
     return story;
   }
   await transact(app.db, async (tx) => {
-    await serialiseAdditions(tx, userId);
+    if (!(await serialiseAdditions(tx, userId))) throw unauthenticated('The session has ended.');
     const where = { userId_storyId: key };
     if ((await tx.favourite.findUnique({ where })) !== null) return;
     if ((await tx.favourite.count({ where: { userId } })) >= FAVOURITES_MAX)

@@ -91,7 +91,8 @@ async function* changedAudios(
 }
 
 /**
- * The narrations that notices name. Notices that were missed are reported as the topic of all narrations: then those
+ * The narrations that notices name. A request for a narration is noticed by its debit, because only later changes of the
+ * narration are noticed themselves. Notices that were missed are reported as the topic of all narrations: then those
  * that are being made are read, and those that were when they were last sent.
  */
 async function readHeard(
@@ -105,7 +106,7 @@ async function readHeard(
   const ids = all ? [...new Set([...named, ...sent.audios.keys()])] : named;
   const keys = ids.map((id) => ledgerKey(userId, id));
   const audios = keys.length === 0 ? [] : [...(await audiosByKey(app, keys)).values()];
-  if (!all) return audios;
+  if (!all && !heard.has(topics.credits(userId))) return audios;
   const underWay = await audiosUnderWay(app, userId);
   return [...audios, ...underWay.filter(({ id }) => !ids.includes(id))];
 }

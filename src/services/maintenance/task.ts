@@ -92,9 +92,15 @@ export async function walkInLanes<Row>(
     try {
       const startedAt = performance.now();
       const page = await walk.read({ after, limit: ROWS_IN_A_BATCH * lane.of, lane });
-      const changed = await walk.settle(page.rows);
-      outcome.changed += changed;
-      outcome.processed += page.rows.length;
+      // The rows of other lanes that are settled already are not in the page, so it may have many of this one.
+      for (let start = 0; start < page.rows.length; start += ROWS_IN_A_BATCH) {
+        stop.throwIfAborted();
+        const batch = page.rows.slice(start, start + ROWS_IN_A_BATCH);
+        // Not `+= await`, which would lose what other lanes count meanwhile.
+        const changed = await walk.settle(batch);
+        outcome.changed += changed;
+        outcome.processed += batch.length;
+      }
       if (page.next === null) return [null, 0];
       const batchMs = performance.now() - startedAt;
       const isBusyNow = await isBusyBesides(app, isBusy, () => awake);
