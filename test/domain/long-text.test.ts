@@ -10,7 +10,7 @@ import { compiled } from '../support/compiled.js';
 
 const { splitSentences } = await compiled<typeof Sentences>('domain/sentences.js');
 const { speakableParts } = await compiled<typeof Speakable>('domain/speakable.js');
-const { spokenOf } = await compiled<typeof Spoken>('domain/spoken/spoken.js');
+const { spokenOf, withSpoken } = await compiled<typeof Spoken>('domain/spoken/spoken.js');
 const { countLetters } = await compiled<typeof Scripts>('domain/spoken/scripts.js');
 const { slugify, countCodePoints, foldedWordsOf, foldText, gramsOf, patternOf } =
   await compiled<typeof Text>('domain/text.js');
@@ -176,3 +176,20 @@ test.each(Object.entries(WORK))(
     expect(slow).toEqual({});
   },
 );
+
+/** What is shown in captions and not spoken. */
+const SILENT = ['<hr/>\n\n', '&nbsp;\n\n', `<p class="${'a'.repeat(46)}">\n\n`, '<!-- a\n\n'];
+
+test('parts of a text that are not spoken take time that grows with their length', () => {
+  const timeOf = (row: string, length: number): number =>
+    cpuMsOf(() => {
+      const text = `Hello there.\n\n${repeated(row, length)}\n\nThe end.`;
+      for (const { text: shown } of withSpoken(splitSentences(text, 'en'), 'en'))
+        cuesOf({ text: shown, startMs: 0, endMs: 200_000 }, 'en');
+    });
+  const slow = SILENT.filter((row) => {
+    const [short, long] = [timeOf(row, LONGEST / 8), timeOf(row, LONGEST / 2)];
+    return long > NOTICEABLE_MS && long > GROWTH_MAX * short;
+  });
+  expect(slow).toEqual([]);
+});

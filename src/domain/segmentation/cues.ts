@@ -1,5 +1,5 @@
 import type { Cue } from '../captions.js';
-import { endOfPart, weightOf } from './cut.js';
+import { endOfPart, LONGEST, weightOf } from './cut.js';
 
 /** A cue shows at most two lines of so many UTF-16 units, for at most so long at normal speed. */
 export const CUE_LINE_LENGTH_MAX = 42;
@@ -23,6 +23,32 @@ export interface TimedSentence {
  * @param tag BCP 47
  */
 export function cuesOf(sentence: TimedSentence, tag: string): Cue[] {
+  return piecesOf(sentence, tag).flatMap((piece) => cuesOfPiece(piece, tag));
+}
+
+/**
+ * The caption in pieces of at most LONGEST, because the time of the search below grows faster than the text. Only what is
+ * shown with a sentence and not spoken makes a caption longer.
+ */
+function piecesOf(sentence: TimedSentence, tag: string): TimedSentence[] {
+  const { text, startMs, endMs } = sentence;
+  const total = weightOf(text);
+  if (total <= LONGEST) return [sentence];
+  const pieces: TimedSentence[] = [];
+  let said = 0;
+  const now = (): number => startMs + Math.round(((endMs - startMs) * said) / total);
+  for (let from = 0; from < text.length;) {
+    const end = endOfPart(text, { from, to: text.length, tag });
+    const piece = text.slice(from, end);
+    const begin = now();
+    said += weightOf(piece);
+    pieces.push({ text: piece.trim(), startMs: begin, endMs: now() });
+    from = text[end] === ' ' ? end + 1 : end;
+  }
+  return pieces.filter((piece) => piece.text !== '');
+}
+
+function cuesOfPiece(sentence: TimedSentence, tag: string): Cue[] {
   const { text, startMs, endMs } = sentence;
   const needed = Math.max(weightOf(text) / CUE_LENGTH_MAX, (endMs - startMs) / CUE_MS_MAX, 1);
   for (let count = Math.ceil(needed); ; count += 1) {

@@ -93,18 +93,35 @@ export function* withSpoken<Sentence extends { readonly text: string }>(
   language: string,
 ): Generator<WithSpoken<Sentence>> {
   let last: WithSpoken<Sentence> | null = null;
-  let silent = '';
+  let silent: string[] = [];
   for (const sentence of sentences) {
-    const shown = silent === '' ? sentence.text : `${silent} ${sentence.text}`;
-    const spoken = spokenOf(shown, language);
-    silent = SPEAKABLE.test(spoken.text) ? '' : shown;
-    if (silent !== '') continue;
+    // Each sentence by itself, so that many silent ones in a row take time in proportion to their length.
+    const spoken = spokenOf(sentence.text, language);
+    if (!SPEAKABLE.test(spoken.text)) {
+      silent.push(sentence.text);
+      continue;
+    }
     if (last !== null) yield last;
-    last = { ...sentence, text: shown, spoken };
+    const before = silent.map((text) => `${text} `).join('');
+    silent = [];
+    const text = before + sentence.text;
+    last = { ...sentence, text, spoken: behind(spoken, before.length) };
   }
   if (last === null) return;
-  yield silent === '' ? last : { ...last, text: `${last.text} ${silent}` };
+  yield silent.length === 0 ? last : { ...last, text: [last.text, ...silent].join(' ') };
 }
+
+/** The draft of a text with so many UTF-16 units before it, which are not spoken. */
+const behind = (draft: Draft, units: number): Draft =>
+  units === 0
+    ? draft
+    : {
+        text: draft.text,
+        at: Array.from(
+          { length: draft.text.length + 1 },
+          (_, offset) => (draft.at?.[offset] ?? offset) + units,
+        ),
+      };
 
 /** The parts of a sentence that are spoken need a letter or a digit. */
 const SPEAKABLE = /[\p{L}\p{N}]/u;

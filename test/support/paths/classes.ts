@@ -76,9 +76,10 @@ const CLASSES: Readonly<Record<string, Rows>> = {
   LedgerCheck: { admin: 'description invariant sample violations' },
   LedgerHealth: {
     admin:
-      'accounts checkedAt checkedSecondsAgo checks fullyCheckedSecondsAgo isChecking isFull ok transactions transactionsRead unfinishedBulkGrants unfinishedBulkRevocations',
+      'accounts checkedAt checkedSecondsAgo checks fullyCheckedSecondsAgo isChecking isFull lastReconciliation ok transactions transactionsRead unfinishedBulkGrants unfinishedBulkRevocations',
   },
   LanguageCount: { public: 'language stories' },
+  LedgerReconciliation: { admin: 'checkedAt repairedLots violationsFound' },
   Listening: { self: 'device finished positionMs rate updatedAt' },
   MaintenanceResult: { admin: 'changed durationMs processed task' },
   PageInfo: { self: 'endCursor hasNextPage hasPreviousPage startCursor' },

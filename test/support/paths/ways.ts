@@ -84,6 +84,13 @@ export const OBJECT_TYPES: readonly GraphQLObjectType[] = Object.values(schema.g
  */
 const SHORTCUTS = ['Bookmark.audio', 'Credits.lastTransaction', 'Story.currentAudio'];
 
+/** A list so long that a document could ask for nothing else beside it. It is asked for near the root only. */
+const LONG_LISTS = ['Credits.series'];
+const LONG_LIST_HOPS_MAX = 1;
+
+const isTooDeep = (parent: GraphQLObjectType, field: Field, hops: number): boolean =>
+  hops > LONG_LIST_HOPS_MAX && LONG_LISTS.includes(`${parent.name}.${field.name}`);
+
 /** The ways from an object, in the order in which a tree is walked: each way comes before those that extend it. */
 function waysFrom(start: GraphQLObjectType, hopsMax: number): Way[] {
   const ways: Way[] = [];
@@ -91,6 +98,7 @@ function waysFrom(start: GraphQLObjectType, hopsMax: number): Way[] {
     ways.push({ steps, end });
     if (steps.length === hopsMax) return;
     for (const field of Object.values(end.getFields())) {
+      if (isTooDeep(end, field, steps.length)) continue;
       const next = objectTypeOf(field);
       const way = [...steps, field.name];
       if (next !== null && SHORTCUTS.includes(`${end.name}.${field.name}`))
@@ -107,6 +115,7 @@ export const probesFrom = (start: GraphQLObjectType, hopsMax = HOPS_MAX): Probe[
   waysFrom(start, hopsMax).flatMap((way) =>
     Object.values(way.end.getFields())
       .filter((field) => objectTypeOf(field) === null || way.steps.length === hopsMax)
+      .filter((field) => !isTooDeep(way.end, field, way.steps.length))
       .map((field) => ({ ...way, field })),
   );
 

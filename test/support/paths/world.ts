@@ -19,7 +19,13 @@ import {
   type Person,
 } from '../people.js';
 import { ADMIN, type Talebank } from '../talebank.js';
-import { RevokeSession, SetUserRole, SignedInDevices, UpdateProfile } from '../operations.js';
+import {
+  RevokeSession,
+  RunMaintenance,
+  SetUserRole,
+  SignedInDevices,
+  UpdateProfile,
+} from '../operations.js';
 
 export const LISTENERS = ['ann', 'ben', 'sue'] as const;
 export type Listener = (typeof LISTENERS)[number];
@@ -270,6 +276,8 @@ export async function makeWorld(talebank: Talebank): Promise<World> {
     proposerId: auditor.id,
     deciderId: admin.id,
   });
+  // So that `ledgerHealth` has a last reconciliation.
+  await ask(url, RunMaintenance, { task: 'RECONCILE_CREDITS' }, admin.token);
   const sue = people['sue']?.id ?? '';
   await ask(url, SuspendUser, { userId: sue, reason: 'A suspension' }, admin.token);
   return {
