@@ -36,7 +36,7 @@ import { repairLedger } from '../services/repairs/repair-ledger.js';
 import { REPAIR_ACTION } from '../services/repairs/repair-locked.js';
 import { asJournalFormat, printClosing, printJournal, writeAll } from './accounting.js';
 import { runCommand, withDatabase } from './database.js';
-import { repairLines } from './repairs.js';
+import { lotsWereSet, repairLines } from './repairs.js';
 
 type Facts = Pick<App, 'db' | 'log'>;
 
@@ -70,7 +70,7 @@ function printHealth(health: LedgerHealth, seconds: number): void {
   }
   const wrong = checks.filter(({ violations }) => violations > 0).length;
   print(
-    `${wrong === 0 ? 'Sound' : `${String(wrong)} of ${String(checks.length)} rules are violated`}: ` +
+    `${wrong === 0 ? 'Sound' : `${String(wrong)} of ${String(checks.length)} invariants ${wrong === 1 ? 'is' : 'are'} violated`}: ` +
       `${String(accounts)} accounts, ${String(transactions)} transactions` +
       (isFull
         ? ''
@@ -170,7 +170,7 @@ async function reconcile(facts: Facts, { full, repair, dryRun }: ReconcileFlags)
   printHealth(health, (performance.now() - startedAt) / 1000);
   if (health.repairedLots > 0)
     print(
-      `${String(health.repairedLots)} lots were set to what their allocations say: the audit log names each (action ${REPAIR_ACTION}).`,
+      `${lotsWereSet(health.repairedLots)}: the audit log names each (action ${REPAIR_ACTION}).`,
     );
   return health.ok ? 0 : 1;
 }

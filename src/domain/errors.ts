@@ -75,7 +75,7 @@ export const voiceCannotRead = (
 ): DomainError => {
   const advice =
     able.length === 0
-      ? 'No voice here can.'
+      ? 'No voice on this server can read it.'
       : `Choose another voice: ${able.map(({ name }) => name).join(', ')}.`;
   return new DomainError(
     'VOICE_CANNOT_READ',

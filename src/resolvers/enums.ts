@@ -62,13 +62,13 @@ export const AudioFailureCode = declare(
   },
 );
 
-export const Bucket = declare('Bucket', 'A length of time (UTC).', {
+export const Bucket = declare('Bucket', 'A calendar interval, in UTC.', {
   DAY: 'A day.',
   WEEK: 'A week, which begins on Monday.',
   MONTH: 'A month.',
 });
 
-export const StoryState = declare('StoryState', 'Where a story is in its life.', {
+export const StoryState = declare('StoryState', 'The state of a story.', {
   DRAFT: 'Not published. Only administrators and auditors can see it.',
   PUBLISHED: 'In the library.',
   REMOVED: 'Deleted. Users keep the narrations that they paid for.',

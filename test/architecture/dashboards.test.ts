@@ -104,7 +104,8 @@ function unknown(expr: string, known: ReadonlyMap<string, ReadonlySet<string>>):
     }
   }
   for (const [, list = ''] of expr.matchAll(/\b(?:by|on) \(([^)]*)\)/g))
-    for (const label of list.split(/, */)) if (!labels.has(label)) found.push(`by ${label}`);
+    for (const label of list.split(/, */).filter((text) => text !== ''))
+      if (!labels.has(label)) found.push(`by ${label}`);
   return found;
 }
 

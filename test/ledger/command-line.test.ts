@@ -103,10 +103,7 @@ describe('verify', () => {
       expect.objectContaining({ invariant: '1', userId: listener, lotId }),
     );
     const repaired = await ledger('verify', '--repair');
-    expect([repaired.code, repaired.stdout]).toEqual([
-      0,
-      expect.stringMatching(/^1 lots were set/),
-    ]);
+    expect([repaired.code, repaired.stdout]).toEqual([0, expect.stringMatching(/^1 lot was set/)]);
     const audit = await database.sql('SELECT action, target, reason, actor_id FROM audit_entries');
     expect(audit).toContainEqual({
       action: 'ledger verify --repair',

@@ -263,7 +263,9 @@ describe('what is reported and not repaired', () => {
       expect(await repairsOf(lotId)).toEqual([]);
       const rest = await ledgerOn(database.url)('verify', '--repair', '--user', userId);
       if (reason === 'history') {
-        expect(rest.stdout).toMatch(/^0 lots .*\nThe lot .* is not repaired, because its history/);
+        expect(rest.stdout).toMatch(
+          /^0 lots .*\nThe lot .* is not repaired, because the account's history/,
+        );
         expect(rest.code).toBe(1);
       }
     });
@@ -546,7 +548,7 @@ describe('npm run ledger -- reconcile', () => {
     expect([off.code, off.stdout]).toEqual([1, expect.stringMatching(/^FAIL {2}1 /m)]);
     expect([await remainingOf(lotId), await repairsOf(lotId)]).toEqual([9, []]);
     const on = await cli('reconcile', '--full', '--repair');
-    expect([on.code, on.stdout]).toEqual([0, expect.stringMatching(/^1 lots were set/m)]);
+    expect([on.code, on.stdout]).toEqual([0, expect.stringMatching(/^1 lot was set/m)]);
     expect(await remainingOf(lotId)).toBe(10);
   });
 

@@ -263,9 +263,9 @@ describe('what is wrong is told, with the rest', () => {
     expect(lines).toEqual([
       expect.stringMatching(/^fail .* are free in DATA_DIR/),
       expect.stringMatching(/^fail ledger_now\(\) is \d+\.\d s ahead of/),
-      'fail erase-account: 1 jobs wait, the oldest for 3 h',
-      'warn prune: 1 jobs have failed and are not tried again',
-      'warn send-mail: 1 jobs have failed and are not tried again',
+      'fail erase-account: 1 job waits, the oldest for 3 h',
+      'warn prune: 1 job has failed and is not tried again',
+      'warn send-mail: 1 job has failed and is not tried again',
       expect.stringMatching(/^fail reap-stuck-audio: last run 2\d min ago/),
       'fail prune: the last run has failed',
     ]);

@@ -103,7 +103,7 @@ export default dashboard({
       ),
       graph(
         'No room',
-        'Requests that were BUSY for want of memory for bodies or answers, or of a turn; connections that were refused; and answers that were cut off.',
+        'Requests that were BUSY for lack of memory for bodies or answers, or of a turn; connections that were refused; and answers that were cut off.',
         [
           line(rate(series('requests_refused_total'), 'reason'), 'request: {{reason}}'),
           line(rate(series('connections_refused_total'), 'reason'), 'connection: {{reason}}'),

@@ -26,7 +26,7 @@ export default dashboard({
       'Is the ledger sound?',
       number(
         'Violations',
-        'Violations of the rules of the ledger that the last check found. Anything but 0 needs a person.',
+        'Violations of the invariants of the ledger that the last check found. Anything but 0 needs a person.',
         summed(shared(series('ledger_invariant_violations'), 'invariant')),
         { limits: [1], runbook: 'invariant-violated' },
       ),
@@ -105,12 +105,12 @@ export default dashboard({
     row(
       'Violations and repairs',
       graph(
-        'Violations by rule',
-        'Violations of each rule as of the last check. docs/ledger.md has the rules by number.',
+        'Violations by invariant',
+        'Violations of each invariant as of the last check. docs/ledger.md has the invariants by number.',
         [
           line(
             `${shared(series('ledger_invariant_violations'), 'invariant')} > 0`,
-            'rule {{invariant}}',
+            'invariant {{invariant}}',
           ),
         ],
         { limits: [1], runbook: 'invariant-violated' },

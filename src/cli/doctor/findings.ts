@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onOneLine } from '../../infra/log-text.js';
+import { counted } from '../counted.js';
 
 export const LEVELS = ['ok', 'warn', 'fail'] as const;
 export type Level = (typeof LEVELS)[number];
@@ -46,7 +47,7 @@ async function inTime(run: Check['run'], limitMs: number): Promise<Finding | rea
   const late = sleep(limitMs, null, { signal: over.signal }).then(() =>
     fail(
       `no answer within ${String(limitMs / 1000)} s`,
-      'Look whether it hangs, or allow it more time with --timeout.',
+      'Check whether it hangs, or allow it more time with --timeout.',
     ),
   );
   // The timer is cancelled when the check has ended.
@@ -54,7 +55,7 @@ async function inTime(run: Check['run'], limitMs: number): Promise<Finding | rea
   try {
     return await Promise.race([run(), late]);
   } catch (error) {
-    return fail(messageOf(error), 'Mend what the message names.');
+    return fail(messageOf(error), 'Fix what the message names.');
   } finally {
     over.abort();
   }
@@ -75,7 +76,7 @@ export const exitCodeOf = (findings: readonly Finding[]): number =>
 
 const countOf = (findings: readonly Finding[], level: Level, word: string): string => {
   const count = findings.filter((one) => one.level === level).length;
-  return `${String(count)} ${word}${count === 1 ? '' : 's'}`;
+  return counted(count, word, `${word}s`);
 };
 
 /** A line for each finding, aligned, with what to do on the line below it. */

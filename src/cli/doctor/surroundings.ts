@@ -79,7 +79,7 @@ const ofModels = (status: number): Finding =>
   );
 
 function ofSpeechError(name: string, error: unknown): Finding {
-  if (!(error instanceof SpeechError)) return fail(messageOf(error), 'Look at the message.');
+  if (!(error instanceof SpeechError)) return fail(messageOf(error), 'Fix what the message names.');
   const { status } = error;
   if (status === 401 || status === 403)
     return fail(
@@ -93,7 +93,7 @@ function ofSpeechError(name: string, error: unknown): Finding {
     );
   return fail(
     `${name}: ${error.message}`,
-    'Narrations wait and are retried until it answers. Look whether it is up, and at its address.',
+    'Narrations wait and are retried until it answers. Check whether it is up, and its address.',
   );
 }
 
@@ -110,7 +110,7 @@ export const mailCheck = ({ mail, production, dataDir }: Config, limitMs: number
     const where = `${hostname}:${port === '' ? (protocol === 'smtps:' ? '465' : '587') : port}`;
     try {
       await greetSmtp(smtpUrl, limitMs);
-      return ok(`the mail server at ${where} greets, and lets us in`);
+      return ok(`the mail server at ${where} answers and accepts the sign-in`);
     } catch (error) {
       const { code = 'unknown', responseCode } = error as { code?: string; responseCode?: number };
       const answer = responseCode === undefined ? code : `${code}, ${String(responseCode)}`;
@@ -121,7 +121,7 @@ export const mailCheck = ({ mail, production, dataDir }: Config, limitMs: number
           )
         : fail(
             `the mail server at ${where} does not greet (${answer})`,
-            'Correct SMTP_URL, or look whether the server is up and a firewall is between. Mail is retried for a day.',
+            'Correct SMTP_URL, or check whether the server is up and a firewall is between. Mail is retried for a day.',
           );
     }
   },

@@ -5,6 +5,7 @@ import { readLedgerClock } from '../../services/ledger/clock.sql.js';
 import { readJobQueues, type JobQueueView } from '../../services/maintenance/job-queues.sql.js';
 import { SCHEDULED_QUEUES, type ScheduledQueue } from '../../services/queues.js';
 import { lastReconciliation } from '../../services/reconciliation/reconcile.js';
+import { counted } from '../counted.js';
 import { withDatabase, type Reached } from './database.js';
 import { readTaskRuns, type TaskRow } from './doctor.sql.js';
 import { fail, ok, warn, type Check, type Finding } from './findings.js';
@@ -30,7 +31,7 @@ export const queuesCheck = (reached: Promise<Reached>): Check =>
     return findings.length > 0
       ? findings
       : ok(
-          `${String(queues.length)} queues, ${String(waiting)} jobs wait, none failed, none is late`,
+          `${counted(queues.length, 'queue', 'queues')}, ${counted(waiting, 'job waits', 'jobs wait')}, none failed, none is late`,
         );
   });
 
@@ -40,14 +41,14 @@ function ofQueue({ name, queued, failed, oldestQueuedSeconds: oldest }: JobQueue
   if (late > WAIT_WARN_SECONDS)
     found.push(
       (late > WAIT_FAIL_SECONDS ? fail : warn)(
-        `${name}: ${String(queued)} jobs wait, the oldest for ${ago(late)}`,
-        'Look whether a worker runs (ROLE=all or ROLE=worker), and at its log.',
+        `${name}: ${counted(queued, 'job waits', 'jobs wait')}, the oldest for ${ago(late)}`,
+        'Check whether a worker runs (ROLE=all or ROLE=worker), and look at its log.',
       ),
     );
   if (failed > 0)
     found.push(
       warn(
-        `${name}: ${String(failed)} jobs have failed and are not tried again`,
+        `${name}: ${counted(failed, 'job has failed and is', 'jobs have failed and are')} not tried again`,
         `Find the reason in the log, then run redriveJobs(queue: "${name}").`,
       ),
     );
@@ -85,7 +86,7 @@ export const tasksCheck = (reached: Promise<Reached>): Check =>
 function ofTask(queue: ScheduledQueue, run: TaskRow | undefined): Finding[] {
   const { name } = queue;
   const every = intervalOf(queue);
-  const advice = 'Look whether a worker runs, and for `maintenance failed` in its log.';
+  const advice = 'Check whether a worker runs, and look for `maintenance failed` in its log.';
   const succeededAgo = run?.succeededAgo ?? null;
   if (run?.failed === true) return [fail(`${name}: the last run has failed`, advice)];
   if (succeededAgo === null)
@@ -97,6 +98,11 @@ function ofTask(queue: ScheduledQueue, run: TaskRow | undefined): Finding[] {
 
 /** A check a day, and some hours for it. */
 const CHECK_SECONDS = 30 * 3_600;
+
+const violated = (invariants: readonly string[]): string =>
+  invariants.length === 1
+    ? `invariant ${invariants.join()} is violated`
+    : `invariants ${invariants.join(', ')} are violated`;
 
 export const ledgerCheck = (reached: Promise<Reached>): Check =>
   withDatabase('ledger', reached, async ({ db }) => {
@@ -110,12 +116,14 @@ export const ledgerCheck = (reached: Promise<Reached>): Check =>
     const age = Math.max(0, (now.getTime() - last.checkedAt.getTime()) / 1000);
     const wrong = last.checks.filter(({ violations }) => violations > 0);
     const repaired =
-      last.repairedLots === 0 ? '' : `, ${String(last.repairedLots)} lots were repaired`;
+      last.repairedLots === 0
+        ? ''
+        : `, ${counted(last.repairedLots, 'lot was repaired', 'lots were repaired')}`;
     const text = `checked ${ago(age)} ago (${last.isFull ? 'all history' : 'from checkpoints'})`;
     if (wrong.length > 0)
       return fail(
-        `${text}: rules ${wrong.map(({ invariant }) => invariant).join(', ')} are violated${repaired}`,
-        'Run `npm run ledger -- verify`: docs/ledger.md says what to do about each rule.',
+        `${text}: ${violated(wrong.map(({ invariant }) => invariant))}${repaired}`,
+        'Run `npm run ledger -- verify`: docs/ledger.md says what to do about each invariant.',
       );
     if (age > CHECK_SECONDS)
       return warn(`${text}, and it is due every day`, 'Look at the task reconcile-credits.');
@@ -137,7 +145,7 @@ export const anchorCheck = (reached: Promise<Reached>): Check =>
     return age > CHECK_SECONDS
       ? warn(
           text,
-          'Look at the task reconcile-credits, and whether ANCHOR_DIR and the bucket can be written.',
+          'Look at the task reconcile-credits, and check whether ANCHOR_DIR and the bucket can be written.',
         )
       : ok(text);
   });
@@ -151,7 +159,7 @@ export const bulkOrdersCheck = (reached: Promise<Reached>): Check =>
     return grants + revocations === 0
       ? ok('none is unfinished')
       : warn(
-          `${String(grants)} bulk grants and ${String(revocations)} revocations are unfinished`,
-          'A job finishes them within a minute. If they stay, look whether a worker runs: `ledgerHealth { unfinishedBulkGrants }`.',
+          `${counted(grants, 'bulk grant', 'bulk grants')} and ${counted(revocations, 'revocation', 'revocations')} are unfinished`,
+          'A job finishes them within a minute. If they stay, check whether a worker runs: `ledgerHealth { unfinishedBulkGrants }`.',
         );
   });

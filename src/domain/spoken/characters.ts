@@ -4,7 +4,6 @@ import { rewrite, type Draft } from './draft.js';
  * Replaces characters that only look different, and removes those that are not seen: ligatures and full-width forms
  * become letters, control characters a space, soft hyphens and zero-width characters nothing. A word that is broken at
  * the end of a line is whole again.
- * @param isRoman keeps the signs of Roman numerals, which are read as numbers later
  */
 export function plainCharacters(draft: Draft): Draft {
   if (PLAIN.test(draft.text)) return draft;

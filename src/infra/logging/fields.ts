@@ -17,7 +17,7 @@ export const FIELDS = {
   command: 'the command of the ledger',
   complete: 'false when the client left before the end of the answer',
   debitSeq: 'the number of the debit in the account',
-  decision: 'APPROVE or REJECT',
+  decision: 'APPROVED or DECLINED',
   durationMs: 'how long it took; of a recording, how long it plays; milliseconds',
   err: 'the error, with its causes',
   files: 'the number of files',

@@ -38,7 +38,7 @@ export const CLIENTS = {
   ),
   answerBytes: gauge(
     'answer_bytes',
-    'Bytes of answers that are being made, at most, and of those that wait to be taken.',
+    'Upper bound of the bytes of answers being made, plus those that clients have not read yet.',
   ),
   unsentBytes: gauge('unsent_bytes', 'Bytes of answers and streams that wait to be taken.'),
   /** `slow`, `deadline`, `room` for others, or `pipelined` too many. */
@@ -50,13 +50,13 @@ export const CLIENTS = {
   /** What there was no room for: `bodies`, `answers`, or a `turn` for an operation. */
   requestsRefused: counter(
     'requests_refused_total',
-    'Requests that were BUSY for want of memory for bodies or answers, or of a turn for an operation.',
+    'Requests that were BUSY for lack of memory for bodies or answers, or of a turn for an operation.',
     'reason',
   ),
   /** By the names that the server knows; other names are `other`, and an operation without a name is `unnamed`. */
   operations: counter(
     'graphql_operations_total',
-    'GraphQL operations that were answered, by their gravest error, or OK. A subscription counts when it is opened.',
+    'GraphQL operations that were answered, by their most severe error, or OK. A subscription counts when it is opened.',
     'operation',
     'type',
     'code',

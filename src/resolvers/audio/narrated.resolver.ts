@@ -33,8 +33,7 @@ export class NarratedTextResolver {
 
   @FieldResolver(() => Date, {
     nullable: true,
-    description:
-      'Until when `url`, `captionsUrl` and `streamUrl` of this answer are valid. Null when there is none of them.',
+    description: 'When the addresses in this answer expire. Null if it has none.',
   })
   addressesExpireAt(@Root() audio: AudioView, @Ctx() { app }: Context): Date | null {
     return addressesExpireAt(app, audio);

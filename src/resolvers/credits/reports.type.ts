@@ -194,7 +194,7 @@ export class LedgerReconciliationType implements ReconciliationSummary {
 
   @Field(() => Int, {
     description:
-      'The number of lots whose remaining points it set to the sum of their transactions, because the stored number was wrong. The audit log has an entry `repairLot` for each. Transactions are never changed.',
+      'The number of lots whose remaining points it set to the sum of their allocations, because the stored number was wrong. The audit log has an entry `repairLot` for each. Transactions are never changed.',
   })
   repairedLots!: number;
 }

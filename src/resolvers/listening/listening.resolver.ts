@@ -12,7 +12,7 @@ import { ListeningInputType, ListeningType } from './listening.type.js';
 export class AudioListeningResolver {
   @FieldResolver(() => ListeningType, {
     nullable: true,
-    description: 'How far you have heard it, on any of your devices. Null when you never have.',
+    description: 'How far you have listened, on any of your devices. Null if you have not started.',
   })
   async listening(
     @Root() audio: AudioView,
@@ -26,7 +26,7 @@ export class AudioListeningResolver {
 export class ListeningResolver {
   @Query(() => [AudioType], {
     description:
-      'Your narrations that you have begun to hear and not finished, latest first. Failed and cancelled ones are left out.',
+      'Your narrations that you have started but not finished, latest first. Failed and cancelled ones are left out.',
   })
   continueListening(
     @Ctx() context: Context,
@@ -51,7 +51,7 @@ export class ListeningResolver {
     return reportListening(app, { viewer, refreshToken: refreshCookie.read() }, input);
   }
 
-  @FieldResolver(() => Date, { description: 'When it was so.' })
+  @FieldResolver(() => Date, { description: 'The time of the report, by the clock of the device.' })
   updatedAt(@Root() listening: Listening): Date {
     return listening.at;
   }

@@ -47,7 +47,7 @@ export class ListeningInputType implements ListeningInput {
 
   @Field(() => Date, {
     description:
-      'When it was so. A report with an earlier time than the stored one changes nothing. A time in the future counts as now.',
+      'The time of the report, by the clock of the device. A report with an earlier time than the stored one changes nothing. A time in the future counts as now.',
   })
   at!: Date;
 }

@@ -16,7 +16,7 @@ export class LanguageCountType implements LanguageCount {
   stories!: number;
 }
 
-@ObjectType('Settings', { description: 'What a client must know before a user signs in.' })
+@ObjectType('Settings', { description: 'What a client needs before the user signs in.' })
 export class SettingsType implements Settings {
   @Field(() => String, { description: 'What points are called, for example `Story Points`.' })
   unitLabel!: string;
@@ -39,7 +39,7 @@ export class SettingsType implements Settings {
 @Resolver(() => SettingsType)
 export class SettingsResolver {
   @Query(() => SettingsType, {
-    description: 'What a client must know before a user signs in. Public.',
+    description: 'What a client needs before the user signs in. Public.',
   })
   settings(@Ctx() { app }: Context): Settings {
     return settingsOf(app);

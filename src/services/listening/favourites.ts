@@ -30,7 +30,9 @@ export async function setFavourite(
     const where = { userId_storyId: key };
     if ((await tx.favourite.findUnique({ where })) !== null) return;
     if ((await tx.favourite.count({ where: { userId } })) >= FAVOURITES_MAX)
-      throw conflict('You have 5,000 favourites, which is the most. Remove one first.');
+      throw conflict(
+        `You can have at most ${FAVOURITES_MAX.toLocaleString('en')} favourites. Remove one first.`,
+      );
     await tx.favourite.create({ data: { ...key, createdAt: new Date() } });
   });
   return story;

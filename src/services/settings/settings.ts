@@ -4,7 +4,7 @@ import { readLanguages, type LanguageCount } from './settings.sql.js';
 
 export type { LanguageCount };
 
-/** What a client must know before a user signs in. */
+/** What a client needs before the user signs in. */
 export interface Settings {
   readonly unitLabel: string;
   /** Code points that one point pays for. */

@@ -18,7 +18,8 @@ export const accountEvents = define({
     level: 'info',
     fields: ['userId'],
     when: 'A sign-in had the wrong password. An unknown address is not logged.',
-    action: 'Many for one user are somebody who guesses the password; the rate limit stops them.',
+    action:
+      'Many for one user mean that somebody is guessing the password; the rate limit stops them.',
   },
   'sign-in-refused': {
     level: 'info',
@@ -30,7 +31,7 @@ export const accountEvents = define({
     level: 'warn',
     fields: ['userId', 'sessionId'],
     when: 'A refresh token was used again after its successor was used. The device is signed out.',
-    action: 'Ask the user whether the device is theirs. Many at the same time are a leak.',
+    action: 'Ask the user whether the device is theirs. Many at the same time suggest a leak.',
   },
   'address-verified': {
     level: 'info',

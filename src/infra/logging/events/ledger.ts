@@ -64,7 +64,7 @@ export const ledgerEvents = define({
     level: 'error',
     fields: ['invariant', 'userId', 'lotId', 'seq', 'audioId', 'auditId?', 'transactionId?'],
     when: 'A check found a row that violates an invariant of the ledger.',
-    action: 'Run `npm run ledger -- verify`, and follow docs/operations.md.',
+    action: 'Follow docs/runbooks/invariant-violated.md.',
   },
   'lot-repaired': {
     level: 'warn',

@@ -61,7 +61,7 @@ export const narrationEvents = define({
     level: 'error',
     fields: ['userId', 'audioId', 'attempt', 'err'],
     when: 'The reaper could not refund a narration whose job is gone. It tries again every minute.',
-    action: 'See the error. The points are not given back until it is solved.',
+    action: 'See the error. The points are not given back until its cause is removed.',
   },
   'recording-lost': {
     level: 'warn',

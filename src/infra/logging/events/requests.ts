@@ -45,7 +45,7 @@ export const requestEvents = define({
     level: 'warn',
     fields: ['code', 'refused'],
     when: 'Requests were refused with UNAUTHENTICATED, FORBIDDEN or QUERY_TOO_COMPLEX. At most once a minute for each code.',
-    action: 'Nothing for single ones. Many of them are a client that tries what it may not do.',
+    action: 'Nothing for single ones. Many of them mean that a client tries what it may not do.',
   },
   'rate-limit-exceeded': {
     level: 'warn',
