@@ -24,6 +24,10 @@ export const limits: IMiddleware = {
     resendVerification: limited(account('resend')),
     deleteAccount: limited(account('deleteAccount')),
     synthesizeAudio: limited(account('synthesize')),
+    // The services count it by account. With a cookie alone, the account is not known yet.
+    reportListening: limited((context) =>
+      context.viewer === null ? address('listening')(context) : null,
+    ),
     addBookmark: limited(account('listening')),
     removeBookmark: limited(account('listening')),
     setFavourite: limited(account('listening')),

@@ -17,6 +17,7 @@ import { favouritesByKey } from '../services/listening/favourites.js';
 import { listeningsByKey } from '../services/listening/listening.js';
 import { audiosByKey, audiosByStory } from '../services/narrations/audios.js';
 import { lastTransactionsByUser } from '../services/credits/past/series.js';
+import { languagesOfLibrary } from '../services/settings/settings.js';
 import { sessionsByKey } from '../services/sessions/devices.js';
 import { contentsByHash, storiesById, textLengthsByHash } from '../services/stories/stories.js';
 import { voicesById } from '../services/stories/voices.js';
@@ -45,6 +46,7 @@ export function createLoaders(app: App) {
     users: loaderOf(app, usersById),
     stories: loaderOf(app, storiesById),
     contents: loaderOf(app, contentsByHash),
+    languages: loaderOf(app, languagesOfLibrary),
     textLengths: loaderOf(app, textLengthsByHash),
     voices: loaderOf(app, voicesById),
     recipients: loaderOf(app, recipientsByProposal),

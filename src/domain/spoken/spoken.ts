@@ -32,8 +32,15 @@ export function spokenOf(text: string, language: string): Draft {
   );
   const small = withoutCapitals(clean, words);
   const inWords = words === null ? withoutNumeralSigns(small) : wordsFor(small, words);
-  return folded(withSigns(inWords, language, words));
+  const spoken = folded(withSigns(inWords, language, words));
+  // Rows of numbers become so long in words that a provider would refuse them, or cost a multiple of the price.
+  if (spoken.text.length <= LENGTHENING_MAX * text.length + LENGTHENING_SPARE) return spoken;
+  return folded(withSigns(small, language, null));
 }
+
+/** How much longer than the stored sentence its words may be: so many times, and so many UTF-16 units. */
+const LENGTHENING_MAX = 4;
+const LENGTHENING_SPARE = 200;
 
 /**
  * Addresses come first, because their points and digits belong to them. Abbreviations are looked for before Roman

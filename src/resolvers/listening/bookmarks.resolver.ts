@@ -45,7 +45,7 @@ class AddBookmarkArgs {
 export class BookmarkResolver {
   @Mutation(() => BookmarkType, {
     description:
-      'Marks a place in one of your narrations. NOT_FOUND for a narration that is not yours. CONFLICT when it has 100 bookmarks already.',
+      'Marks a place in one of your narrations. NOT_FOUND for a narration that is not yours. CONFLICT when it has 100 bookmarks already, or you have 2,000.',
   })
   addBookmark(
     @Ctx() context: Context,

@@ -1,11 +1,7 @@
 import { Ctx, Field, FieldResolver, Int, ObjectType, Query, Resolver } from 'type-graphql';
-import {
-  listLanguages,
-  settingsOf,
-  type LanguageCount,
-  type Settings,
-} from '../../services/settings/settings.js';
+import { settingsOf, type LanguageCount, type Settings } from '../../services/settings/settings.js';
 import type { Context } from '../context.js';
+import { must } from '../loaders.js';
 
 @ObjectType('LanguageCount', { description: 'A language of the library.' })
 export class LanguageCountType implements LanguageCount {
@@ -49,7 +45,7 @@ export class SettingsResolver {
     description:
       'The languages of the published stories, those with most stories first. At most 100.',
   })
-  languages(@Ctx() { app }: Context): Promise<LanguageCount[]> {
-    return listLanguages(app);
+  languages(@Ctx() { loaders }: Context): Promise<LanguageCount[]> {
+    return must(loaders.languages.load('library'));
   }
 }

@@ -20,6 +20,8 @@ export interface Bookmark {
 
 /** The most bookmarks of one narration. */
 export const BOOKMARKS_MAX = 100;
+/** The most bookmarks of one user, because those of a page of narrations are read together. */
+const BOOKMARKS_OF_USER_MAX = 2_000;
 const OUT_OF_PAGE = `must be 1 to ${String(BOOKMARKS_MAX)}`;
 
 const marking = z.object({
@@ -46,6 +48,8 @@ export async function addBookmark(
     const where = { userId_id: { userId, id: audioId } };
     if ((await tx.audio.findUnique({ where, select: { id: true } })) === null)
       throw notFound('audio');
+    if ((await tx.bookmark.count({ where: { userId } })) >= BOOKMARKS_OF_USER_MAX)
+      throw conflict('You can have at most 2,000 bookmarks. Remove one first.');
     const count = await tx.bookmark.count({ where: { userId, audioId } });
     if (count >= BOOKMARKS_MAX)
       throw conflict(

@@ -87,6 +87,7 @@ async function* changedAudios(
     if (sent.audios.size >= REMEMBERED_MAX) sent.audios.clear();
     sent.audios.set(audio.id, version);
     yield { ...audio, kind: 'Audio' };
+    await sleep(BETWEEN_MS);
   }
 }
 

@@ -23,8 +23,13 @@ export const settingsOf = ({ config }: Pick<App, 'config'>): Settings => ({
 });
 
 /** The list is returned without pages, so it is bounded. */
-export const LANGUAGES_MAX = 100;
+const LANGUAGES_MAX = 100;
 
-/** The languages of the library, those with most stories first. */
-export const listLanguages = ({ db }: Pick<App, 'db'>): Promise<LanguageCount[]> =>
-  readLanguages(db, LANGUAGES_MAX);
+/** The languages of the library, those with most stories first, for each of the keys: there is one library. */
+export async function languagesOfLibrary(
+  { db }: Pick<App, 'db'>,
+  keys: readonly string[],
+): Promise<Map<string, LanguageCount[]>> {
+  const languages = await readLanguages(db, LANGUAGES_MAX);
+  return new Map(keys.map((key) => [key, languages]));
+}
