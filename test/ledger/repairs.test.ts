@@ -5,7 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import type { OpenApp } from '../../src/app.js';
 import type { LotId, UserId } from '../../src/domain/ids.js';
+import type * as Db from '../../src/infra/db.js';
 import type * as Credits from '../../src/services/credits/credits.js';
+import type * as CreditsSql from '../../src/services/credits/credits.sql.js';
 import type * as ExpireCredits from '../../src/services/maintenance/expire-credits.js';
 import type * as Reconcile from '../../src/services/reconciliation/reconcile.js';
 import type * as RepairAccount from '../../src/services/repairs/repair-account.js';
@@ -27,7 +29,12 @@ let app: OpenApp;
 /** The same with RECONCILE_REPAIR=false. */
 let reporting: OpenApp;
 let reconcile: (full?: boolean, repair?: boolean) => Promise<Reconcile.LedgerHealth>;
-let services: typeof Credits & typeof ExpireCredits & typeof Reconcile & typeof RepairAccount;
+let services: typeof Credits &
+  typeof CreditsSql &
+  typeof Db &
+  typeof ExpireCredits &
+  typeof Reconcile &
+  typeof RepairAccount;
 
 beforeAll(async () => {
   database = await createDatabase({ clockAt: MID_MONTH });
@@ -37,6 +44,8 @@ beforeAll(async () => {
   ]);
   services = {
     ...(await compiled<typeof Credits>('services/credits/credits.js')),
+    ...(await compiled<typeof CreditsSql>('services/credits/credits.sql.js')),
+    ...(await compiled<typeof Db>('infra/db.js')),
     ...(await compiled<typeof ExpireCredits>('services/maintenance/expire-credits.js')),
     ...(await compiled<typeof Reconcile>('services/reconciliation/reconcile.js')),
     ...(await compiled<typeof RepairAccount>('services/repairs/repair-account.js')),
@@ -132,6 +141,50 @@ describe('a reconciliation', () => {
     await damage(other.lotId, 2);
     expect(await reconcile(false)).toMatchObject({ ok: true, repairedLots: 2 });
     expect([await remainingOf(one.lotId), await remainingOf(other.lotId)]).toEqual([10, 5]);
+  });
+
+  test('tells subscribers that the points have changed', async () => {
+    const userId = await newAccount();
+    const one = await grant(app, userId, { amount: 10 });
+    const other = await grant(app, userId, { amount: 10, source: 'ADD_ON' });
+    await damage(one.lotId, -2);
+    await damage(other.lotId, -1);
+    const before = await services.readCreditsVersion(app.points, userId);
+    // The process that sends notices deletes their rows.
+    await database.sql(`
+      CREATE TABLE kept_topics (topic text);
+      CREATE FUNCTION keep_topic() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN INSERT INTO public.kept_topics VALUES (NEW.topic); RETURN NULL; END $$;
+      CREATE TRIGGER keep_topic AFTER INSERT ON live_changes FOR EACH ROW EXECUTE FUNCTION keep_topic()`);
+    expect(await reconcile()).toMatchObject({ ok: true, repairedLots: 2 });
+    const told = await database.sql('SELECT topic FROM kept_topics');
+    await database.sql(
+      'DROP TRIGGER keep_topic ON live_changes; DROP FUNCTION keep_topic; DROP TABLE kept_topics',
+    );
+    expect(told).toEqual([{ topic: `credits ${userId}` }]);
+    const after = await services.readCreditsVersion(app.points, userId);
+    expect(after.version).not.toBe(before.version);
+  });
+
+  test('counts the lots of the pages before the one that a lock refuses', async () => {
+    const userId = await newAccount();
+    // Fewer at once, so that no transaction is long.
+    for (let batch = 0; batch < 13; batch += 1)
+      await Promise.all(Array.from({ length: 40 }, () => grant(app, userId, { amount: 5 })));
+    await database.sql('UPDATE credit_lots SET remaining = 2 WHERE user_id = $1', [userId]);
+    await database.sql(`
+      CREATE FUNCTION refuse_repair() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        IF EXISTS (SELECT FROM credit_lots WHERE user_id = '${userId}' AND remaining = 5)
+        THEN RAISE EXCEPTION 'A test' USING ERRCODE = '55P03'; END IF;
+        RETURN NULL;
+      END $$;
+      CREATE TRIGGER refuse_repair BEFORE UPDATE ON credit_lots FOR EACH STATEMENT EXECUTE FUNCTION refuse_repair()`);
+    const health = await reconcile();
+    await database.sql('DROP TRIGGER refuse_repair ON credit_lots; DROP FUNCTION refuse_repair');
+    expect(health.repairedLots).toBe(500);
+    expect(wrongIn(health)).toContainEqual(['1', 20]);
+    expect(await reconcile()).toMatchObject({ ok: true, repairedLots: 20 });
   });
 
   test('only reports without the repair', async () => {
@@ -352,6 +405,32 @@ describe('a mismatch that is met between two checks', () => {
     await damage(second.lotId, -1);
     expect((await debit(app, userId, 1)).balance).toBe(7);
     await expectSoundLedger(database);
+  });
+
+  test('by a command is left to the job when the histories are too long together', async () => {
+    const users = (await makeAccounts(database, 3)) as [UserId, UserId, UserId];
+    const lots = await Promise.all(users.map((userId) => grant(app, userId, { amount: 5 })));
+    for (const { lotId } of lots) await damage(lotId, -1);
+    // Each is short enough by itself. No such movements are made, because only the number of the last one is looked at.
+    const [longest, long, short] = users;
+    const pretend = (userId: UserId, lastSeq: number): Promise<unknown> =>
+      database.sql('UPDATE credit_accounts SET last_seq = $2 WHERE user_id = $1', [
+        userId,
+        lastSeq,
+      ]);
+    await pretend(longest, 1_600);
+    await pretend(long, 1_500);
+    const mend = (): Promise<ReadonlySet<UserId>> =>
+      services.transact(app.db, (tx) => app.mender.mend(tx, users));
+    expect(await mend()).toEqual(new Set([short]));
+    await until('the job is there', async () => (await jobsOf(longest)).length > 0);
+    // It was read, and is not repaired because of the movements that it has not.
+    expect(await jobsOf(long)).toEqual([]);
+    await Promise.all([pretend(longest, 1), pretend(long, 1)]);
+    // Both are remembered.
+    expect(await mend()).toEqual(new Set());
+    for (const userId of [longest, long]) await services.repairAccount(app, { userId });
+    expect(await Promise.all(lots.map(({ lotId }) => remainingOf(lotId)))).toEqual([5, 5, 5]);
   });
 
   test('by a sweep is repaired before it books', async () => {

@@ -209,8 +209,9 @@ export const readQuotableLots = (
   );
 
 /**
- * The version of a user's points: the number of the newest transaction and the next expiry. `changesInMs` is the time
- * until the points change without a transaction: until that expiry, or until the next month's allowance is due.
+ * The version of a user's points: the number of the newest transaction, the next expiry, and the points that can be
+ * spent, because a repair changes them without a transaction. `changesInMs` is the time until the points change without
+ * a transaction: until that expiry, or until the next month's allowance is due.
  * Indexes: credit_accounts_pkey, credit_lots_open.
  */
 export async function readCreditsVersion(
@@ -218,11 +219,11 @@ export async function readCreditsVersion(
   userId: string,
 ): Promise<{ version: string; changesInMs: number | null }> {
   const query = Prisma.sql`
-    SELECT concat_ws(' ', a.last_seq, next.at) AS version,
+    SELECT concat_ws(' ', a.last_seq, next.at, next.points) AS version,
            (extract(epoch FROM least(next.at, date_trunc('month', clock.now AT TIME ZONE 'UTC')
              AT TIME ZONE 'UTC' + interval '1 month') - clock.now) * 1000)::float8 AS "changesInMs"
     FROM ${CLOCK}, credit_accounts a CROSS JOIN LATERAL (
-      SELECT min(l.expires_at) AS at FROM credit_lots l
+      SELECT min(l.expires_at) AS at, sum(l.remaining) AS points FROM credit_lots l
       WHERE l.user_id = a.user_id AND l.is_open AND ${SPENDABLE}
     ) next
     WHERE a.user_id = ${userId}::uuid`;

@@ -115,9 +115,12 @@ async function repairWrong(
     return { violations: all, repairs: { repaired: [], left: [] } };
   const repairs = await repair(wrong);
   const left = new Set(repairs.left.map(({ userId, lotId }) => `${userId} ${lotId ?? ''}`));
+  const repaired = new Set(repairs.repaired.map(({ lotId }) => lotId));
   const isWrong = new Set(wrong);
+  // An account may be left after some of its lots were repaired.
   const isLeft = ({ userId, lotId }: Violation): boolean =>
-    left.has(`${userId ?? ''} ${lotId ?? ''}`) || left.has(`${userId ?? ''} `);
+    left.has(`${userId ?? ''} ${lotId ?? ''}`) ||
+    (left.has(`${userId ?? ''} `) && !repaired.has(lotId ?? ''));
   // A lot that is neither repaired nor left was set right by another process.
   return { violations: all.filter((one) => !isWrong.has(one) || isLeft(one)), repairs };
 }

@@ -3,7 +3,7 @@ import type { App } from '../../app.js';
 import type { UserId } from '../../domain/ids.js';
 import { afterCommit } from '../../infra/connections/transaction-steps.js';
 import type { Tx } from '../../infra/db.js';
-import { lockAccounts } from '../ledger/books.sql.js';
+import { lockAccounts, type AccountRow } from '../ledger/books.sql.js';
 import { loadOpenLots, type OpenBooks } from '../ledger/books.js';
 import { repairAccountQueue } from '../queues.js';
 import { tellRepairs } from './repair-accounts.js';
@@ -29,7 +29,10 @@ type Facts = Pick<App, 'log' | 'metrics' | 'queue'>;
 /** An account is reported and tried once in this time by each process, because a client may read it all the time. */
 const ONCE_MS = 60_000;
 const ACCOUNTS_REMEMBERED = 10_000;
-/** A command repairs only histories up to this length. The account of a longer one is repaired by the job. */
+/**
+ * A command repairs only histories that are up to this length together, because it reads all of them in its transaction.
+ * Other accounts are repaired by the job.
+ */
 const MOST_TRANSACTIONS = 2_000;
 
 /** How a mismatch that a read or a command has met is repaired. */
@@ -82,17 +85,17 @@ export function createMender({ log, metrics, queue }: Facts, isOn: boolean): Men
       }
       // They are locked already, so this waits for nothing, and keeps the time-out of the transaction.
       const accounts = await lockAccounts(tx, fresh, true);
-      const isLong = ({ lastSeq }: { lastSeq: number }): boolean => lastSeq > MOST_TRANSACTIONS;
+      const { short, long } = byLength(accounts);
       const repairs = await repairLocked(
         tx,
-        accounts.filter((one) => !isLong(one)),
+        short,
         // The commands of a closed account give points back and take them all, which needs the right sums.
         { ...READ_REPAIR, withClosed: true },
       );
       afterCommit(tx, () => {
         fresh.forEach((userId) => report(userId));
         tellRepairs({ log, metrics }, READ_REPAIR, repairs);
-        for (const { userId } of accounts.filter(isLong)) {
+        for (const { userId } of long) {
           left.set(userId, true);
           requestRepair(userId);
         }
@@ -103,6 +106,21 @@ export function createMender({ log, metrics, queue }: Facts, isOn: boolean): Men
       return new Set(repairs.repaired.map(({ userId }) => userId as UserId));
     },
   };
+}
+
+/**
+ * Takes the shortest histories, as many as a command reads, so that most accounts are repaired.
+ * @returns the rest as `long`
+ */
+function byLength(accounts: readonly AccountRow[]): { short: AccountRow[]; long: AccountRow[] } {
+  const short: AccountRow[] = [];
+  const long: AccountRow[] = [];
+  let transactions = 0;
+  for (const account of accounts.toSorted((one, other) => one.lastSeq - other.lastSeq)) {
+    transactions += account.lastSeq;
+    (transactions <= MOST_TRANSACTIONS ? short : long).push(account);
+  }
+  return { short, long };
 }
 
 /**

@@ -43,13 +43,11 @@ export async function repairAccounts(
   const sorted = [...new Set(userIds)].sort();
   for (let at = 0; at < sorted.length; at += ACCOUNTS_AT_ONCE) {
     const batch = sorted.slice(at, at + ACCOUNTS_AT_ONCE);
-    const together = await unlessBusy(repairBatch(app, batch, options, { wait: false }), {
-      repaired: [],
-      left: [],
-      skipped: batch,
-    });
-    add(together);
-    for (const userId of together.skipped) add(await repairAlone(app, userId, options));
+    const together = await repairBatch(app, batch, options, { wait: false });
+    const again = new Set([...together.skipped, ...together.busy]);
+    // What was left of an account that is tried again is found again.
+    add({ ...together, left: together.left.filter(({ userId }) => !again.has(userId)) });
+    for (const userId of again) add(await repairAlone(app, userId, options));
   }
   const moving = new Set(left.filter(isMoving).map(({ userId }) => userId));
   const rest = left.filter((lot) => !isMoving(lot));
@@ -58,39 +56,51 @@ export async function repairAccounts(
   return { repaired, left };
 }
 
-/** A batch is BUSY when another transaction holds the end of the audit log. Its accounts are then tried one by one. */
-const unlessBusy = <Result>(work: Promise<Result>, otherwise: Result): Promise<Result> =>
+/** A page is BUSY when another transaction holds the end of the audit log, or when it takes too long. */
+const nullIfBusy = <Result>(work: Promise<Result>): Promise<Result | null> =>
   work.catch((error: unknown) => {
-    if (error instanceof DomainError && error.code === 'BUSY') return otherwise;
+    if (error instanceof DomainError && error.code === 'BUSY') return null;
     throw error;
   });
 
 const isMoving = ({ reason }: LeftLot): boolean => reason === 'moving';
 
-/** @returns also the accounts that were not locked */
+interface Batch extends Repairs {
+  /** The accounts that were not locked. */
+  readonly skipped: readonly string[];
+  /** The accounts that are not done, because a page was BUSY. What the pages before it have repaired is committed. */
+  readonly busy: readonly string[];
+}
+
 async function repairBatch(
   app: Facts,
   userIds: readonly string[],
   options: RepairOptions,
   how: { readonly wait: boolean; readonly known?: readonly KnownHead[] },
-): Promise<Repairs & { readonly skipped: readonly string[] }> {
+): Promise<Batch> {
   const repaired: RepairedLot[] = [];
   const left: LeftLot[] = [];
   const skipped = new Set<string>();
   for (let after: WrongLot | null | undefined; after !== null;) {
     const page: WrongLot | null = after ?? null;
-    const done = await transact(
-      app.db,
-      async (tx) => {
-        const accounts = await lockAccounts(tx, userIds, how.wait);
-        const known = how.known ?? [];
-        return {
-          accounts,
-          ...(await repairLocked(tx, accounts, options, { after: page, known })),
-        };
-      },
-      { timeoutMs: TIMEOUT_MS },
+    const done = await nullIfBusy(
+      transact(
+        app.db,
+        async (tx) => {
+          const accounts = await lockAccounts(tx, userIds, how.wait);
+          const known = how.known ?? [];
+          return {
+            accounts,
+            ...(await repairLocked(tx, accounts, options, { after: page, known })),
+          };
+        },
+        { timeoutMs: TIMEOUT_MS },
+      ),
     );
+    if (done === null) {
+      const busy = userIds.filter((userId) => page === null || userId >= page.userId);
+      return { repaired, left, skipped: [...skipped], busy };
+    }
     const locked = new Set(done.accounts.map(({ userId }) => userId));
     for (const userId of userIds) if (!locked.has(userId)) skipped.add(userId);
     // Long histories are read again, and told of then.
@@ -99,7 +109,7 @@ async function repairBatch(
     left.push(...done.left);
     after = done.next;
   }
-  return { repaired, left, skipped: [...skipped] };
+  return { repaired, left, skipped: [...skipped], busy: [] };
 }
 
 /** Waits for the account. */
@@ -109,11 +119,11 @@ async function repairAlone(
   options: RepairOptions,
   known: readonly KnownHead[] = [],
 ): Promise<Repairs> {
-  const held: Repairs = { repaired: [], left: [{ userId, lotId: null, reason: 'locked' }] };
-  const alone = repairBatch(app, [userId], options, { wait: true, known });
-  const done = await unlessBusy<Repairs>(alone, held);
-  if (done === held) tellRepairs(app, options, held);
-  return done;
+  const done = await repairBatch(app, [userId], options, { wait: true, known });
+  if (done.busy.length === 0) return done;
+  const held: LeftLot = { userId, lotId: null, reason: 'locked' };
+  tellRepairs(app, options, { repaired: [], left: [held] });
+  return { repaired: done.repaired, left: [...done.left, held] };
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Tx } from '../../infra/db.js';
 import { changed, writeAudit } from '../audit.sql.js';
 import type { AccountRow } from '../ledger/books.sql.js';
 import { TRANSACTIONS_AT_ONCE } from '../reconciliation/parts.js';
-import { readWrongLots, setRemaining, type WrongLot } from './repairs.sql.js';
+import { notePointsChanged, readWrongLots, setRemaining, type WrongLot } from './repairs.sql.js';
 import { findUnsound } from './soundness.js';
 
 /** Which check has found a wrong lot: a check of the ledger, or a read or command of one account. */
@@ -99,8 +99,9 @@ export async function repairLocked(
   const concerned = accounts.filter(({ userId }) => wrong.some((lot) => lot.userId === userId));
   const isLong = (account: AccountRow): boolean => account.lastSeq > TRANSACTIONS_AT_ONCE;
   const moving = concerned.filter((one) => isLong(one) && !known.some((head) => isAt(one, head)));
-  const short = concerned.filter((one) => !isLong(one)).map(({ userId }) => userId);
-  const unsound = short.length === 0 ? new Map<string, string>() : await findUnsound(tx, short);
+  const unsound = new Map<string, string>();
+  for (const group of groupsOf(concerned.filter((one) => !isLong(one))))
+    for (const [userId, invariant] of await findUnsound(tx, group)) unsound.set(userId, invariant);
   const facts: Facts = {
     unsound,
     moving: new Set(moving.map(({ userId }) => userId)),
@@ -112,6 +113,22 @@ export async function repairLocked(
   const repaired = wrong.filter(({ userId, lotId }) => !isLeft.has(`${userId} ${lotId}`));
   await write(tx, repaired, accounts, options);
   return { repaired: repaired.map(repairOf), left, next };
+}
+
+/** Divides accounts so that the histories of a group are at most TRANSACTIONS_AT_ONCE long together. */
+function* groupsOf(accounts: readonly AccountRow[]): Generator<readonly string[]> {
+  let group: string[] = [];
+  let transactions = 0;
+  for (const { userId, lastSeq } of accounts) {
+    if (group.length > 0 && transactions + lastSeq > TRANSACTIONS_AT_ONCE) {
+      yield group;
+      group = [];
+      transactions = 0;
+    }
+    group.push(userId);
+    transactions += lastSeq;
+  }
+  if (group.length > 0) yield group;
 }
 
 interface Facts {
@@ -154,6 +171,10 @@ async function write(
   if (lots.length === 0) return;
   if ((await setRemaining(tx, lots)) !== lots.length)
     throw new Error('A lot moved although its account was locked.');
+  await notePointsChanged(
+    tx,
+    lots.map(({ userId }) => userId),
+  );
   const clocks = new Map(accounts.map(({ userId, now }) => [userId, now]));
   await writeAudit(
     tx,

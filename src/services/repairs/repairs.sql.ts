@@ -53,6 +53,13 @@ export const setRemaining = (
   FROM json_to_recordset(${JSON.stringify(lots)}::json) AS r("userId" uuid, "lotId" uuid, before int, after int)
   WHERE l.user_id = r."userId" AND l.id = r."lotId" AND l.remaining = r.before`;
 
+/**
+ * Notes that the points of accounts have changed, once for each. The trigger notes movements, and a repair makes none.
+ */
+export const notePointsChanged = (tx: Tx, userIds: readonly string[]): Promise<number> =>
+  tx.$executeRaw`
+  INSERT INTO live_changes (topic) SELECT DISTINCT 'credits ' || user_id FROM unnest(${userIds}::uuid[]) AS u(user_id)`;
+
 /** The end of a history. Index: credit_accounts_pkey. */
 export async function readHead(
   db: Reader,
