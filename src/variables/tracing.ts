@@ -40,7 +40,7 @@ export interface TracingConfig {
   readonly serviceName: string;
   /** The part of the traces that are recorded, of those that begin here, 0 to 1. */
   readonly sampled: number;
-  /** Whether the sampled flag of an incoming `traceparent` decides. */
+  /** Whether requests belong to the trace of an incoming `traceparent`, and its sampled flag decides. */
   readonly trustsParent: boolean;
 }
 

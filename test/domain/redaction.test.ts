@@ -49,6 +49,11 @@ test.each([
   'X-Amz-Signature',
   'email',
   'emailAddress',
+  'pwd',
+  'passwd',
+  'pass',
+  'smtpPass',
+  'passphrase',
 ])('a value under the key %s is redacted at any depth', (key) => {
   const secret = { [key]: CANARY };
   const nested = { a: { b: [{ c: [secret, { d: { [key]: [CANARY] } }] }] } };
@@ -73,6 +78,42 @@ test.each([
   ['a unique value', `Key (email)=(${CANARY}) already exists.`],
   ['a unique value of an expression', `Key (lower(email))=(${CANARY}) already exists.`],
   ['a row', `Failing row contains (1, ${CANARY}, null).`],
+  ['a token in JSON', `{"refreshToken":"${CANARY}"}`],
+  ['a new password in JSON', `{"newPassword":"${CANARY}"}`],
+  ['a password in JSON with a space', `{"currentPassword": "${CANARY}"}`],
+  ['a token in JSON with an underscore', `{"refresh_token":"${CANARY}"}`],
+  ['JSON in JSON', `{\\"password\\":\\"${CANARY}\\"}`],
+  ['JSON in JSON with two words', `{\\"password\\":\\"two ${CANARY}\\"}`],
+  ['a quotation mark in JSON in JSON', JSON.stringify({ a: `{"password":"a\\"b ${CANARY}"}` })],
+  ['JSON in JSON in JSON', JSON.stringify({ a: JSON.stringify({ a: `{"token":"a ${CANARY}"}` }) })],
+  ['a cookie in JSON in JSON', `{\\"cookie\\":\\"a=${CANARY}\\"}`],
+  ['the secure cookie', `__Host-talebank_refresh=${CANARY}; Path=/`],
+  ['the cookie of development', `talebank_refresh=${CANARY}`],
+  ['a bearer after two spaces', `Bearer  ${CANARY}`],
+  ['a bearer after a colon', `Bearer: ${CANARY}`],
+  ['a secret', `secret: ${CANARY}`],
+  ['a secret of a client', `client_secret=${CANARY}`],
+  ['a key with an underscore', `api_key=${CANARY}`],
+  ['a key in one word', `apiKey: ${CANARY}`],
+  ['a short password', `pwd=${CANARY}`],
+  ['another short password', `passwd=${CANARY}`],
+  ['an option of mail', `{ user: 'me', pass: 'a ${CANARY}' }`],
+  ['a password of two words', `password: "two ${CANARY}"`],
+  ['a password with a quotation mark', String.raw`password: "two\" ${CANARY}"`],
+  ['a password of two lines', `password: "two\n${CANARY}"`],
+  ['a password in single quotation marks', `password='a "b" ${CANARY}'`],
+  ['a bare password with a quotation mark', `password=a"${CANARY}`],
+  ['an encoded address', `email=${CANARY}%40example.com&x=1`],
+  ['an address that is encoded twice', `email=${CANARY}%2540example.com`],
+  ['the domain of an encoded address', `user%40${CANARY}.com`],
+  ['an address with a wide sign', `${CANARY}＠example.com`],
+  ['the domain behind a small sign', `a﹫${CANARY}.com`],
+  ['a password with a quotation mark in an address', `postgres://me:${CANARY}"pa@db`],
+  ['a password with a slash in an address', `postgres://me:${CANARY}/pa@db`],
+  ['a password like a port in an address', `postgres://me:12/${CANARY}/pa@db`],
+  ['a password with an @ in an address', `postgres://me:p@${CANARY}/a@db`],
+  ['an address in an address with a port', `http://x:80/?email=me@${CANARY}.com`],
+  ['a private key in JSON', `{"kty":"OKP","d":"${CANARY}${CANARY}"}`],
 ])('%s in a text is redacted', (_what, text) => {
   expect(redactText(text)).not.toContain(CANARY);
   expect(redactText(text)).toContain('[redacted]');
@@ -83,6 +124,9 @@ test.each([
   ['an id', '01a22d2a-05a2-7098-999a-4497744ee25e'],
   ['a sentence', 'The provider answered 503: it is overloaded (try again).'],
   ['an address without secrets', 'http://127.0.0.1:4000/graphql'],
+  ['a module with an address', 'at file:///srv/node_modules/@prisma/client/client.js:1:2'],
+  ['counts', 'points: 20, tokens: 3, key: audio/1.mp3, compass=north'],
+  ['a percentage', 'grew by 50%, 40 of 80'],
 ])('%s stays as it is', (_what, text) => {
   expect(redactText(text)).toBe(text);
 });
@@ -129,6 +173,41 @@ test('errors of Prisma lose the values that they carry', () => {
   expect(written({ err: raw })).toContain('P2010');
 });
 
+test('a cause that is a plain object or a function is read like an error', () => {
+  const value = `"first\n\n${CANARY}" and\n"${CANARY}"`;
+  const message = `date/time field value out of range: ${value}`;
+  const cause = { kind: 'postgres', message, originalMessage: message, stack: `Error: ${message}` };
+  const adapter = Object.assign(new Error('postgres'), { name: 'DriverAdapterError', cause });
+  const known = new Prisma.PrismaClientKnownRequestError(
+    `\nInvalid \`prisma.$queryRaw()\` invocation:\n\n\nRaw query failed. Message: \`${message}\``,
+    { code: 'P2010', clientVersion: '7', meta: { driverAdapterError: adapter } },
+  );
+  const made = Object.assign(new Error('made'), { cause: () => new Error(message) });
+  for (const err of [adapter, known, made, new Error('x', { cause: known }), new Error(message)])
+    for (const line of [{ err }, { list: [err] }, { err: new Error('y', { cause: err }) }])
+      expect(written(line)).not.toContain(CANARY);
+  for (const line of [{ a: cause }, { err: Object.assign(new Error('z'), { a: cause }) }])
+    expect(written(line)).not.toContain(CANARY);
+  expect(written({ err: adapter })).toContain('postgres: date/time field value out of range: ');
+  expect(written({ err: known })).toContain('Raw query failed. Message: `date/time field value');
+});
+
+test('JSON.parse repeats no value, neither of a short nor of a long text', () => {
+  const parsed = (text: string): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      return error;
+    }
+  };
+  for (const text of [CANARY, `{"a":${' '.repeat(60)}${CANARY}${' '.repeat(60)}}`]) {
+    const err = parsed(text);
+    expect((err as Error).message).toContain('canary');
+    expect(written({ err })).not.toContain('canary');
+    expect(written({ err })).toContain('Unexpected token');
+  }
+});
+
 test('what refers to itself, is very deep or very long is bounded', () => {
   const circle: Record<string, unknown> = { a: 1 };
   circle['self'] = circle;
@@ -143,15 +222,43 @@ test('what refers to itself, is very deep or very long is bounded', () => {
 
 test('raw headers, maps, sets, bytes and objects of classes are read too', () => {
   const line = {
-    raw: ['Host', 'x', 'AUTHORIZATION', CANARY, 'set-cookie', CANARY],
+    raw: ['Host', 'x', 'AUTHORIZATION', CANARY, 'set-cookie', CANARY, 'x-auth-token', CANARY],
+    pairs: [
+      ['password', CANARY],
+      ['token', { value: [CANARY] }],
+    ],
+    named: { [`${CANARY}@example.com`]: 1 },
+    err: Object.assign(new Error('x'), { [`${CANARY}@example.com`]: 1 }),
+    auth: { user: 'me', pass: CANARY },
+    jwk: { kty: 'OKP', crv: 'Ed25519', x: 'public', d: CANARY },
+    anchor: { statement: `to ${CANARY}@example.com` },
     map: new Map([['password', CANARY]]),
     set: new Set([`${CANARY}@example.com`]),
     bytes: Buffer.from(CANARY),
     url: new URL(`https://x.example/?signature=${CANARY}`),
     date: new Date(0),
   };
-  expect(written(line)).not.toContain(CANARY);
+  const leaks = Object.entries(line).filter(([key, value]) =>
+    written({ [key]: value }).includes(CANARY),
+  );
+  expect(leaks.map(([key]) => key)).toEqual([]);
   expect(written(line)).toContain('1970-01-01');
+  expect(written(line)).toContain('"x":"public"');
+});
+
+test('ids, counts, names of migrations and the statement of an anchor are not redacted', () => {
+  const line = {
+    event: 'password-changed',
+    statement: 'signed=ed25519 token=abc',
+    migrations: ['20260101_refresh_tokens', '20260102_stories'],
+    path: ['login', 'password', 'input'],
+    points: 20,
+    tokens: 3,
+    key: 'audio/01a22d2a.mp3',
+    d: 'not a key',
+    lotIds: ['01a22d2a-05a2-7098-999a-4497744ee25e'],
+  };
+  expect(redact(line, (stack) => stack)).toEqual(line);
 });
 
 test('the process redacts what it logs, in both formats', async () => {

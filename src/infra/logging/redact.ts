@@ -4,12 +4,16 @@ import { redactText } from './redact-text.js';
 const CENSORED = '[redacted]';
 /** A value is secret when its key contains one of these, whatever its case and separators. */
 const SECRET_KEY =
-  /password|passwd|secret|token|cookie|authorization|apikey|privatekey|privatejwk|accesskey|credential|signature|email/;
+  /password|passwd|passphrase|pwd|pass$|secret|token|cookie|authorization|apikey|privatekey|privatejwk|accesskey|credential|signature|email/;
 /** Numbers and flags under such a key are counts and settings. */
 const isHarmless = (value: unknown): boolean =>
   value == null || typeof value === 'number' || typeof value === 'boolean';
-/** Signed, and made to be published: an auditor copies it from the log. */
-const PUBLIC_KEYS: ReadonlySet<string> = new Set(['statement']);
+/** Signed, and made to be published: an auditor copies it from the log. Only a field of the line itself is meant. */
+const PUBLIC_FIELDS: ReadonlySet<string> = new Set(['statement']);
+/** What is secret in a JSON Web Key. */
+const SECRET_IN_JWK: ReadonlySet<string> = new Set(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']);
+/** Texts of errors, also of those that are plain objects. They repeat values. */
+const MESSAGES: ReadonlySet<string> = new Set(['message', 'originalMessage', 'stack']);
 
 const DEPTH_MAX = 10;
 const SEPARATORS = /[-_.\s]/g;
@@ -35,14 +39,21 @@ interface Walk {
   readonly stackOf: (stack: string, error: Error) => string;
 }
 
-const redactEntries = (object: object, walk: Walk): Record<string, unknown> =>
-  Object.fromEntries(
-    Object.entries(object).map(([key, value]) => [key, redactEntry(key, value as unknown, walk)]),
+function redactEntries(object: object, walk: Walk): Record<string, unknown> {
+  const isJwk = 'kty' in object;
+  return Object.fromEntries(
+    Object.entries(object).map(([key, value]) => [
+      redactText(key),
+      isJwk && SECRET_IN_JWK.has(key) ? CENSORED : redactEntry(key, value as unknown, walk),
+    ]),
   );
+}
 
 function redactEntry(key: string, value: unknown, walk: Walk): unknown {
   if (isSecretKey(key) && !isHarmless(value)) return CENSORED;
-  return PUBLIC_KEYS.has(key) && typeof value === 'string' ? value : redactValue(value, walk);
+  if (typeof value !== 'string') return redactValue(value, walk);
+  if (walk.depth === 0 && PUBLIC_FIELDS.has(key)) return value;
+  return MESSAGES.has(key) ? redactMessage(value) : redactText(value);
 }
 
 function redactValue(value: unknown, walk: Walk): unknown {
@@ -62,22 +73,24 @@ function redactValue(value: unknown, walk: Walk): unknown {
   return redactEntries(value, inner);
 }
 
-const SECRET_HEADERS: readonly unknown[] = [
-  'authorization',
-  'proxy-authorization',
-  'cookie',
-  'set-cookie',
-  'x-api-key',
-  'xi-api-key',
-];
+/** Names of headers that can have secrets. Single words are in other lists too, for example as names of fields. */
+const HEADER = /^(?:authorization|cookie|[a-z\d]+(?:-[a-z\d]+)+)$/i;
 
-/** Raw headers are a list of names and values by turns. */
+/** Raw headers are a list of names and values by turns. Entries are lists of a name and a value. */
 const redactList = (list: readonly unknown[], walk: Walk): unknown[] =>
   list.map((item, index) => {
     const name: unknown = list[index - 1];
-    const isSecret = typeof name === 'string' && SECRET_HEADERS.includes(name.toLowerCase());
-    return isSecret && typeof item === 'string' ? CENSORED : redactValue(item, walk);
+    const isSecret = typeof name === 'string' && HEADER.test(name) && isSecretKey(name);
+    if (isSecret && typeof item === 'string') return CENSORED;
+    return isSecretPair(item) ? [redactText(item[0]), CENSORED] : redactValue(item, walk);
   });
+
+const isSecretPair = (item: unknown): item is [string, unknown] =>
+  Array.isArray(item) &&
+  item.length === 2 &&
+  typeof item[0] === 'string' &&
+  isSecretKey(item[0]) &&
+  !isHarmless(item[1]);
 
 /** The fields of an error of Postgres that repeat rows, and the client that a pool adds, with the key of its session. */
 const WITHOUT = ['client', 'detail', 'where', 'internalQuery', 'parameters'];
@@ -94,8 +107,8 @@ function copyError(error: Error, walk: Walk): Error {
   const copy = Object.create(Object.getPrototypeOf(error) as object) as Error;
   for (const [key, value] of Object.entries(error))
     if (!WITHOUT.includes(key) && key !== 'cause' && key !== 'stack')
-      define(copy, key, redactEntry(key, value, walk), true);
-  const message = redactMessage(error);
+      define(copy, redactText(key), redactEntry(key, value, walk), true);
+  const message = redactMessage(error.message);
   define(copy, 'message', message);
   const stack = typeof error.stack === 'string' ? error.stack : '';
   const safe = error.message === '' ? stack : stack.replaceAll(error.message, () => message);
@@ -106,6 +119,8 @@ function copyError(error: Error, walk: Walk): Error {
 }
 
 function copyCause(cause: unknown, walk: Walk): unknown {
+  // pino would call it, and print what it returns.
+  if (typeof cause === 'function') return undefined;
   if (!(cause instanceof Error)) return redactValue(cause, walk);
   if (walk.depth >= DEPTH_MAX || walk.above.includes(cause)) return undefined;
   return copyError(cause, { ...walk, depth: walk.depth + 1, above: [...walk.above, cause] });
@@ -116,17 +131,19 @@ function define(copy: Error, key: string, value: unknown, enumerable = false): v
 }
 
 const INVOCATION = ' invocation:';
-/** How Postgres, Prisma and JSON.parse repeat a value. */
-const QUOTED = /[:,] "[^\n]*/g;
+/** How Postgres, Prisma and JSON.parse repeat a value. It can have line breaks and quotation marks. */
+const QUOTED = /[:,] (?:\.\.\.)?"[^]*/;
 const VALUE = `: "${CENSORED}"`;
 
 /**
- * The message of an error without the values that it repeats. Prisma prints the arguments of the call before the last
- * paragraph, which says what is wrong with them.
+ * The message of an error without the values that it repeats. Prisma prints the arguments of a malformed call before the
+ * last paragraph, which says what is wrong with them.
  */
-function redactMessage({ name, message }: Error): string {
-  const at = name.startsWith('PrismaClient') ? message.indexOf(INVOCATION) : -1;
+function redactMessage(message: string): string {
+  const at = message.indexOf(INVOCATION);
   if (at === -1) return redactText(message.replace(QUOTED, VALUE));
-  const last = message.slice(Math.max(at + INVOCATION.length, message.lastIndexOf('\n\n'))).trim();
-  return redactText(`${message.slice(0, at)}${INVOCATION} ${last}`.replace(QUOTED, VALUE));
+  const end = at + INVOCATION.length;
+  const said = message.slice(end).trim();
+  const last = said.startsWith('{') ? said.slice(Math.max(0, said.lastIndexOf('\n\n'))) : said;
+  return redactText(`${message.slice(0, end)} ${last.trim()}`.replace(QUOTED, VALUE));
 }

@@ -5,7 +5,6 @@ import {
   SpanKind,
   SpanStatusCode,
   trace,
-  TraceFlags,
   type Context,
   type Link,
   type Span as SdkSpan,
@@ -16,8 +15,6 @@ import { resourceFromAttributes } from '@opentelemetry/resources';
 import {
   BatchSpanProcessor,
   ParentBasedSampler,
-  RandomIdGenerator,
-  SamplingDecision,
   TraceIdRatioBasedSampler,
   TracerProvider,
   type SpanExporter,
@@ -41,15 +38,12 @@ const KINDS = { server: SpanKind.SERVER, client: SpanKind.CLIENT, consumer: Span
 
 /** Records spans, and sends them as OTLP in JSON. Neither the start nor a span waits for the receiver. */
 export function createTracer(config: TracingConfig, log: Logger): Tracer {
-  const root = new TraceIdRatioBasedSampler(config.sampled);
-  const ids = new RandomIdGenerator();
   const provider = new TracerProvider({
     resource: resourceFromAttributes({
       'service.name': config.serviceName,
       'process.pid': process.pid,
     }),
-    sampler: new ParentBasedSampler({ root }),
-    idGenerator: ids,
+    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(config.sampled) }),
     spanLimits: { attributeValueLengthLimit: ATTRIBUTE_LENGTH_MAX, linkCountLimit: 256 },
     spanProcessors: [
       new BatchSpanProcessor({
@@ -62,18 +56,15 @@ export function createTracer(config: TracingConfig, log: Logger): Tracer {
     ],
   });
   const tracer = provider.getTracer('talebank');
-  /** Whether a trace is recorded, decided by chance, because a stranger chooses the id of the trace. */
-  const isChosen = (): boolean =>
-    root.shouldSample(ROOT_CONTEXT, ids.generateTraceId()).decision ===
-    SamplingDecision.RECORD_AND_SAMPLED;
-
   const begin = (beginning: Beginning): Span => {
-    const { name, kind, attributes, parent, links = [] } = beginning;
-    const remote = remoteOf(beginning, isChosen);
-    const context = parent === undefined ? contextOf(remote) : below(parent);
+    const { name, kind, attributes, parent, links = [], isOurs = false } = beginning;
+    const remote = remoteOf(beginning);
+    // A stranger's span is a link only, so that neither its trace id nor its flag decides anything.
+    const above = isOurs ? contextOf(remote) : ROOT_CONTEXT;
+    const context = parent === undefined ? above : below(parent);
     const all = [
       ...links.map((span): Link => ({ context: sdkSpanOf(span).spanContext() })),
-      ...(remote !== null && beginning.isLinked === true ? [{ context: remote }] : []),
+      ...(remote !== null && (beginning.isLinked === true || !isOurs) ? [{ context: remote }] : []),
     ];
     const span = tracer.startSpan(
       name,
@@ -96,15 +87,9 @@ export function createTracer(config: TracingConfig, log: Logger): Tracer {
   };
 }
 
-/**
- * The span of another process. The flag of a stranger decides nothing: neither can a stranger have every request
- * recorded, nor keep one from being recorded.
- */
-function remoteOf({ traceparent, isOurs }: Beginning, isChosen: () => boolean): SpanContext | null {
-  const read = traceparent === undefined ? null : readTraceparent(traceparent);
-  if (read === null || isOurs === true) return read;
-  return { ...read, traceFlags: isChosen() ? TraceFlags.SAMPLED : TraceFlags.NONE };
-}
+/** The span of another process. */
+const remoteOf = ({ traceparent }: Beginning): SpanContext | null =>
+  traceparent === undefined ? null : readTraceparent(traceparent);
 
 const contextOf = (remote: SpanContext | null): Context =>
   remote === null ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, remote);

@@ -1,4 +1,5 @@
 import type { SqlDriverAdapterFactory, SqlQuery, SqlQueryable } from '@prisma/driver-adapter-utils';
+import { LRUCache } from 'lru-cache';
 import { isTracing, traced } from './tracing.js';
 
 /**
@@ -40,20 +41,21 @@ const statement = <Result>(summary: string, work: () => Promise<Result>): Promis
     work,
   );
 
-/** Summaries are remembered, because the same statements come again and again. Lists make some of them longer. */
-const SUMMARIES_MAX = 1_000;
 const LOOKED_AT = 4_000;
-const summaries = new Map<string, string>();
+/** Summaries are remembered, because the same statements come again and again. */
+const summaries = new LRUCache<string, string>({ max: 1_000 });
 
 /**
  * What a statement does, and to which tables, without values and conditions, for example
  * `WITH INSERT audio_requests INSERT audios`.
  */
 function summaryOf({ sql }: SqlQuery): string {
+  // A client's list can make a statement long, and each length of a list is another statement.
+  if (sql.length > LOOKED_AT) return summarise(sql);
   const known = summaries.get(sql);
   if (known !== undefined) return known;
   const summary = summarise(sql);
-  if (summaries.size < SUMMARIES_MAX) summaries.set(sql, summary);
+  summaries.set(sql, summary);
   return summary;
 }
 

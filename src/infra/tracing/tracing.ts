@@ -22,9 +22,9 @@ export interface Beginning {
   readonly attributes?: Attributes;
   /** The span above it. */
   readonly parent?: Span;
-  /** Instead of `parent`: a span of another process, as W3C Trace Context writes it. */
+  /** Instead of `parent`: a span of another process, as W3C Trace Context writes it. Above this one if `isOurs`. */
   readonly traceparent?: string | undefined;
-  /** Whether `traceparent` was written by this product. A stranger's flag decides nothing. */
+  /** Whether `traceparent` was written by this product or a trusted proxy. A stranger's span is a link only. */
   readonly isOurs?: boolean;
   /** Spans that it belongs to as well. */
   readonly links?: readonly Span[];
