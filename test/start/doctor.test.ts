@@ -284,9 +284,8 @@ describe('what is wrong is told, with the rest', () => {
       DATABASE_URL: `postgres://user:${SECRET}-of-url@host/x?nonsense=1`,
     });
     expect(url.of('configuration')).toMatch(/^fail: DATABASE_URL is a value, but must not have/);
-    // The start would repeat this value, because it is not known to be secret there.
     const keyId = await examine({ S3_ACCESS_KEY_ID: `${SECRET} of a key` });
-    expect(keyId.of('configuration')).toMatch(/^fail: S3_ACCESS_KEY_ID is "…", but must be/);
+    expect(keyId.of('configuration')).toMatch(/^fail: S3_ACCESS_KEY_ID is a value, but must be/);
     const option = await run(well, ['--tiemout', '3']);
     expect([option.code, option.output]).toEqual([
       2,
