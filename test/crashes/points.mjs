@@ -72,7 +72,7 @@ export const POINTS = {
   // What runs by the clock.
   'in the middle of a sweep of points': {
     file: 'services/maintenance/expire-credits.js',
-    line: 'processed += lots.length;',
+    line: 'return countMoved(settlements);',
     put: 'before',
   },
   'in the middle of a sweep of narrations': {

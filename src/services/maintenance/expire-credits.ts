@@ -23,7 +23,8 @@ export async function expireCredits(app: App, signal?: AbortSignal): Promise<Tas
         userId: asUserId(userId),
         lotId: asLotId(lotId),
       }));
-      return countMoved(await settleInBulk(app, settle, observer, requests, { patient: false }));
+      const settlements = await settleInBulk(app, settle, observer, requests, { patient: false });
+      return countMoved(settlements);
     },
   });
 }
