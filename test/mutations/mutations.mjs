@@ -89,8 +89,8 @@ export const MUTATIONS = [
     changes: [
       {
         file: 'src/services/credits/bulk-grant-orders.ts',
-        find: 'await app.queue.enqueue(tx, finishBulkGrantQueue,',
-        replace: 'if (key === null) await app.queue.enqueue(tx, finishBulkGrantQueue,',
+        find: 'await queue.enqueue(tx, finishBulkGrantQueue,',
+        replace: 'if (key === null) await queue.enqueue(tx, finishBulkGrantQueue,',
       },
     ],
     tests: ['test/ledger/interrupted'],
