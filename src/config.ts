@@ -264,14 +264,17 @@ function priorityOf(order: readonly CreditSource[]): Record<CreditSource, number
 export const isSecretVariable = (name: string): boolean =>
   /PASSWORD|SECRET|KEYS?$|KEY_ID$|TOKEN$|DATABASE_URL|SMTP_URL|_BASE_URL|HEADERS$/.test(name);
 
-/** A user and a password, as addresses have them. */
-const CREDENTIALS = /[^\s/:@]:[^\s@]{1,500}@/;
+/** Whether a text may have a user and a password before an `@`, as addresses have them. */
+function hasCredentials(value: string): boolean {
+  const [before = '', after] = value.split('@');
+  return after !== undefined && (before.split('//').at(-1) ?? '').includes(':');
+}
 
 function explain(error: z.ZodError, environment: Environment): string {
   const [issue] = error.issues;
   const name = String(issue?.path[0]);
   const value = environment[name] ?? '';
-  const isSecret = isSecretVariable(name) || CREDENTIALS.test(value);
+  const isSecret = isSecretVariable(name) || hasCredentials(value);
   const found = isSecret ? 'a value' : JSON.stringify(environment[name]);
   const allowed =
     issue?.code === 'invalid_value' ? issue.values.join(', ') : (issue?.message ?? 'another value');
