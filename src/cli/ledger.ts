@@ -33,7 +33,7 @@ import {
 } from '../services/reconciliation/reconcile.js';
 import { summariseAccount } from '../services/reconciliation/summary.js';
 import { repairLedger } from '../services/repairs/repair-ledger.js';
-import { REPAIR_ACTION } from '../services/repairs/repair-locked.js';
+import { NIGHTLY, REPAIR_ACTION } from '../services/repairs/repair-locked.js';
 import { asJournalFormat, printClosing, printJournal, writeAll } from './accounting.js';
 import { runCommand, withDatabase } from './database.js';
 import { lotsWereSet, repairLines } from './repairs.js';
@@ -155,13 +155,7 @@ interface ReconcileFlags {
 async function reconcile(facts: Facts, { full, repair, dryRun }: ReconcileFlags): Promise<number> {
   const startedAt = performance.now();
   if (dryRun) {
-    const options = { source: 'reconciliation', action: REPAIR_ACTION } as const;
-    const repairs = await repairLedger(facts, undefined, {
-      ...options,
-      withDead: false,
-      withClosed: false,
-      dryRun,
-    });
+    const repairs = await repairLedger(facts, undefined, { ...NIGHTLY, dryRun });
     for (const line of repairLines(repairs)) print(line);
   }
   const health = dryRun

@@ -478,7 +478,7 @@ test('an erasure that is killed again and again is finished by whoever comes nex
       last = await apart.join({ ROLE: 'worker' });
       await sleep(30 + kills * 25);
       await last.kill();
-      // Nobody waits for the heartbeat that is missing.
+      // The missing heartbeat is not waited for.
       await apart.database.sql(
         `UPDATE pgboss.job SET state = 'retry', retry_count = retry_count + 1, start_after = now()
          WHERE name = 'erase-account' AND state = 'active'`,

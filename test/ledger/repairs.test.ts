@@ -63,7 +63,7 @@ const newAccount = async (): Promise<UserId> => {
   return userId;
 };
 
-/** Nobody waits for narrations that were given back. */
+/** Narrations that were given back are not waited for. */
 const settleNarrations = (): Promise<unknown> =>
   database.sql(`UPDATE audios u SET status = 'FAILED', failure_reason = 'A test'
     WHERE EXISTS (SELECT FROM credit_transactions r WHERE r.user_id = u.user_id AND r.debit_seq = u.debit_seq)`);

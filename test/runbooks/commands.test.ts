@@ -216,7 +216,7 @@ const mailsAreSent = (): Promise<void> =>
 const refresh = (refreshToken: string): ReturnType<typeof execute> =>
   execute(incidents.url, Refresh, { refreshToken });
 
-/** A session that holds an account's lock until somebody ends it. */
+/** A session that holds an account's lock until it is ended. */
 async function holdAccount({ USER_ID = '' }: Values): Promise<Record<string, string>> {
   const client = new pg.Client({ connectionString: incidents.values['DATABASE_URL'] });
   client.on('error', () => undefined);

@@ -55,13 +55,6 @@ function ofQueue({ name, queued, failed, oldestQueuedSeconds: oldest }: JobQueue
   return found;
 }
 
-/** How often a schedule runs, in seconds. Schedules are every minute, every few minutes, or once a day. */
-function intervalOf({ cron }: ScheduledQueue): number {
-  const [minute = '', hour = ''] = cron.split(' ');
-  if (hour !== '*') return 86_400;
-  return minute === '*' ? 60 : 60 * Number(minute.replace('*/', ''));
-}
-
 /** A run may take a while, and a worker looks for jobs every few seconds. */
 const SLACK_SECONDS = 600;
 
@@ -84,8 +77,7 @@ export const tasksCheck = (reached: Promise<Reached>): Check =>
   });
 
 function ofTask(queue: ScheduledQueue, run: TaskRow | undefined): Finding[] {
-  const { name } = queue;
-  const every = intervalOf(queue);
+  const { name, intervalSeconds: every } = queue;
   const advice = 'Check whether a worker runs, and look for `maintenance failed` in its log.';
   const succeededAgo = run?.succeededAgo ?? null;
   if (run?.failed === true) return [fail(`${name}: the last run has failed`, advice)];

@@ -3,6 +3,7 @@ import { spokenAddresses, spokenPhones } from './addresses.js';
 import { withoutCapitals } from './capitals.js';
 import { plainCharacters, withoutRows, withWholeWords } from './characters.js';
 import { spokenDates, spokenTimes, spokenYears } from './dates.js';
+import { SPEAKABLE } from '../speakable.js';
 import { draftOf, rewrite, type Draft } from './draft.js';
 import { wordsOf } from './languages/all.js';
 import { withoutMarks } from './markup.js';
@@ -129,6 +130,3 @@ const behind = (draft: Draft, units: number): Draft =>
           (_, offset) => (draft.at?.[offset] ?? offset) + units,
         ),
       };
-
-/** The parts of a sentence that are spoken need a letter or a digit. */
-const SPEAKABLE = /[\p{L}\p{N}]/u;

@@ -52,7 +52,7 @@ async function removeUnknown(app: App, keys: readonly string[], before: Date): P
     removed += 1;
   }
   if (removed > 0)
-    app.log.info({ event: 'files-swept', files: removed }, 'files removed that nobody knew');
+    app.log.info({ event: 'files-swept', files: removed }, 'files removed that no recording uses');
   await giveWay(app, startedAt);
   return removed;
 }

@@ -2,7 +2,7 @@ import type { App } from '../../app.js';
 import { newId } from '../../domain/ids.js';
 import { dropCheckpoints } from '../checkpoints/checkpoints.sql.js';
 import { repairAccounts, type Facts } from '../repairs/repair-accounts.js';
-import { REPAIR_ACTION, type RepairOptions, type Repairs } from '../repairs/repair-locked.js';
+import { NIGHTLY, REMAINING, type Repairs } from '../repairs/repair-locked.js';
 import { isFullCheckDue } from '../checkpoints/full-check.js';
 import { verifyChanged } from '../checkpoints/verify-changed.js';
 import { readLedgerClock } from '../ledger/clock.sql.js';
@@ -36,9 +36,6 @@ export interface LedgerHealth {
   /** The number of lots that were repaired. */
   readonly repairedLots: number;
 }
-
-/** The invariant of `remaining`, the only stored sum. */
-const REMAINING = '1';
 
 /** Repairs the lots of these violations as far as they may be repaired. */
 type Repair = (violations: readonly Violation[]) => Promise<Repairs>;
@@ -151,15 +148,6 @@ const describe = (violation: NamedViolation): string => {
     ...(audioId === null ? [] : [`audio ${audioId}`]),
     ...(auditId === undefined ? [] : [`audit entry ${auditId ?? 'at the end'}`]),
   ].join(', ');
-};
-
-/** How a check of the whole ledger repairs: in accounts that are open, lots that can still be spent. */
-const NIGHTLY: RepairOptions = {
-  source: 'reconciliation',
-  action: REPAIR_ACTION,
-  withDead: false,
-  withClosed: false,
-  dryRun: false,
 };
 
 const usersOf = (violations: readonly Violation[]): string[] =>

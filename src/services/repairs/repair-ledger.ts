@@ -1,9 +1,12 @@
 import { verifyLedger } from '../reconciliation/verify.js';
 import { repairAccounts, type Facts } from './repair-accounts.js';
-import type { LeftLot, RepairedLot, RepairOptions, Repairs } from './repair-locked.js';
-
-/** The invariant of `remaining`. */
-const REMAINING = '1';
+import {
+  REMAINING,
+  type LeftLot,
+  type RepairedLot,
+  type RepairOptions,
+  type Repairs,
+} from './repair-locked.js';
 
 /**
  * Checks all history, and repairs what may be repaired, part by part.

@@ -12,6 +12,9 @@ export type RepairSource = 'reconciliation' | 'read';
 /** The name of a repair in the audit log. */
 export const REPAIR_ACTION = 'repairLot';
 
+/** The number of the invariant of `remaining`, the only stored sum. */
+export const REMAINING = '1';
+
 /** Why a lot was not repaired. */
 export type LeftReason =
   /** A rule of history is violated, so that the allocations cannot be trusted. */
@@ -63,6 +66,15 @@ export interface RepairOptions {
   /** Whether nothing is written. */
   readonly dryRun: boolean;
 }
+
+/** How a check of the whole ledger repairs: in accounts that are open, lots that can still be spent. */
+export const NIGHTLY: RepairOptions = {
+  source: 'reconciliation',
+  action: REPAIR_ACTION,
+  withDead: false,
+  withClosed: false,
+  dryRun: false,
+};
 
 /** The head of a history that was found sound before its account was locked. */
 export interface KnownHead {

@@ -10,7 +10,7 @@ import {
   type Numeral,
   type Words,
 } from '../words.js';
-import { centuryYear, digitsOf, monthTable, noun } from './shared.js';
+import { before, centuryYear, digitsOf, monthTable, noun } from './shared.js';
 
 const MONTHS = monthTable([
   'januar jan jänner',
@@ -147,10 +147,7 @@ const dollar = { ...same('m', 'Dollar'), minor: same('m', 'Cent') };
 const pound = { ...same('n', 'Pfund'), minor: noun('m', 'Penny', 'Pence') };
 const zloty = { ...same('m', 'Zloty'), minor: noun('m', 'Grosz', 'Groszy') };
 
-const beforeNumber =
-  (full: string) =>
-  ({ after }: Around): string | null =>
-    /^\d/u.test(after) ? full : null;
+const beforeNumber = before(/^\d/u);
 
 export const german: Words = {
   tag: 'de',

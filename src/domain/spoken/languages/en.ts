@@ -10,7 +10,7 @@ import {
   type Numeral,
   type Words,
 } from '../words.js';
-import { centuryYear, digitsOf, monthTable, noun } from './shared.js';
+import { before, beforeName, centuryYear, digitsOf, monthTable, noun } from './shared.js';
 
 const MONTHS = monthTable([
   'january jan',
@@ -133,20 +133,12 @@ const saintOrStreet = ({ before, after }: Around): string | null => {
   return isCapitalised(after) ? 'Saint' : null;
 };
 
-const beforeNumber =
-  (full: string) =>
-  ({ after }: Around): string | null =>
-    /^(?:\d|[IVXLC]{2})/u.test(after) ? full : null;
+const beforeNumber = before(/^(?:\d|[IVXLC]{2})/u);
 
 const afterNumber =
   (full: string) =>
   ({ before }: Around): string | null =>
     /\d$/u.test(before) ? full : null;
-
-const beforeName =
-  (full: string) =>
-  ({ after }: Around): string | null =>
-    isCapitalised(after) ? full : null;
 
 export const english: Words = {
   tag: 'en',

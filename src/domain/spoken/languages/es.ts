@@ -1,6 +1,5 @@
 import { toCardinal, toOrdinal } from 'n2words/es-ES';
 import {
-  isCapitalised,
   isName,
   type Around,
   type CalendarDate,
@@ -10,7 +9,7 @@ import {
   type Numeral,
   type Words,
 } from '../words.js';
-import { decimalsOf, monthTable, noun } from './shared.js';
+import { before, beforeName, decimalsOf, monthTable, noun } from './shared.js';
 
 const MONTHS = monthTable([
   'enero',
@@ -123,14 +122,7 @@ const pound = { ...feminine('libra'), minor: masculine('penique') };
 const zloty = { ...masculine('esloti', 'eslotis'), minor: masculine('grosz', 'groszy') };
 const million = { ...masculine('millón', 'millones'), joint: 'de ' };
 
-const beforeName =
-  (full: string) =>
-  ({ after }: Around): string | null =>
-    isCapitalised(after) ? full : null;
-const beforeNumber =
-  (full: string) =>
-  ({ after }: Around): string | null =>
-    /^(?:\d|[IVX]{2})/u.test(after) ? full : null;
+const beforeNumber = before(/^(?:\d|[IVX]{2})/u);
 
 export const spanish: Words = {
   tag: 'es',

@@ -10,7 +10,7 @@ import {
   type Numeral,
   type Words,
 } from '../words.js';
-import { decimalsOf, monthTable, noun } from './shared.js';
+import { before, beforeName, decimalsOf, monthTable, noun } from './shared.js';
 
 const MONTHS = monthTable([
   'janvier janv',
@@ -101,14 +101,7 @@ const zloty = { ...masculine('zloty'), minor: masculine('grosz', 'grosz') };
 const million = { ...masculine('million'), joint: "d'" };
 const milliard = { ...masculine('milliard'), joint: "d'" };
 
-const beforeName =
-  (full: string) =>
-  ({ after }: Around): string | null =>
-    isCapitalised(after) ? full : null;
-const beforeNumber =
-  (full: string) =>
-  ({ after }: Around): string | null =>
-    /^(?:\d|[IVX]{2})/u.test(after) ? full : null;
+const beforeNumber = before(/^(?:\d|[IVX]{2})/u);
 
 export const french: Words = {
   tag: 'fr',

@@ -11,7 +11,7 @@ import {
 } from '../words.js';
 import { formsOf, ordinalOf, type Case } from './pl-ordinals.js';
 import { CURRENCIES, SCALES, UNITS } from './pl-nouns.js';
-import { decimalsOf, monthTable } from './shared.js';
+import { before, decimalsOf, monthTable } from './shared.js';
 
 const MONTHS = monthTable([
   'stycznia',
@@ -147,10 +147,7 @@ const saint = ({ after }: Around): string => {
   return after.endsWith('a') ? 'święta' : 'święty';
 };
 
-const beforeNumber =
-  (full: string) =>
-  ({ after }: Around): string | null =>
-    /^(?:\d|[IVX]{2})/u.test(after) ? full : null;
+const beforeNumber = before(/^(?:\d|[IVX]{2})/u);
 
 export const polish: Words = {
   tag: 'pl',

@@ -1,4 +1,4 @@
-import type { Gender, Noun } from '../words.js';
+import { isCapitalised, type Around, type Gender, type Noun } from '../words.js';
 
 export const noun = (gender: Gender, one: string, other: string): Noun => ({ gender, one, other });
 
@@ -36,3 +36,16 @@ export function centuryYear(
   if (rest === 0) return `${century}${hundred}`;
   return `${century}${rest < 10 ? zero : joint}${cardinal(rest)}`;
 }
+
+/** The expansion of an abbreviation that is expanded only before words of a pattern. Null leaves it as it is. */
+export const before =
+  (pattern: RegExp) =>
+  (full: string) =>
+  ({ after }: Around): string | null =>
+    pattern.test(after) ? full : null;
+
+/** The expansion of an abbreviation that is expanded only before a name. */
+export const beforeName =
+  (full: string) =>
+  ({ after }: Around): string | null =>
+    isCapitalised(after) ? full : null;

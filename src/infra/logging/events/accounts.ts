@@ -18,8 +18,7 @@ export const accountEvents = define({
     level: 'info',
     fields: ['userId'],
     when: 'A sign-in had the wrong password. An unknown address is not logged.',
-    action:
-      'Many for one user mean that somebody is guessing the password; the rate limit stops them.',
+    action: 'Many for one user mean that the password is being guessed; the rate limit stops them.',
   },
   'sign-in-refused': {
     level: 'info',
