@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import type * as AppModule from '../src/app.ts';
 import type * as ConfigModule from '../src/config.ts';
 import type * as Maintenance from '../src/services/maintenance/run-maintenance.ts';
+import type { MaintenanceTask } from '../src/services/tasks.ts';
 import type { TaskReport } from './maintenance.ts';
 import { compiled } from './support.ts';
 
@@ -29,10 +30,7 @@ let rssMost = rssBefore;
 const watching = setInterval(() => {
   rssMost = Math.max(rssMost, rss());
 }, 100);
-const { processed, changed, durationMs } = await runMaintenance(
-  app,
-  task as Maintenance.MaintenanceTask,
-);
+const { processed, changed, durationMs } = await runMaintenance(app, task as MaintenanceTask);
 clearInterval(watching);
 const report: TaskReport = { processed, changed, durationMs, rssBefore, rssMost };
 process.send?.(report);

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { OpenApp } from '../src/app.ts';
 import type { UserId } from '../src/domain/ids.ts';
 import type * as Reconcile from '../src/services/reconciliation/reconcile.ts';
-import type { MaintenanceTask } from '../src/services/maintenance/run-maintenance.ts';
+import type { MaintenanceTask } from '../src/services/tasks.ts';
 import { grantRequest, makeUsers, narrationRequest } from './accounts.ts';
 import { measureBare } from './bare-maintenance.ts';
 import { compiled, describeSpeed, measure, print, type Bench } from './support.ts';

@@ -1,5 +1,5 @@
 import type { App } from '../app.js';
-import { SCHEDULED_TASKS } from '../services/maintenance/run-maintenance.js';
+import { SCHEDULED_QUEUES } from '../services/queues.js';
 import { workOnFailAudio } from './fail-audio.js';
 import { workOnEraseAccount } from './erase-account.js';
 import { workOnFinishBulkGrant } from './finish-bulk-grant.js';
@@ -18,5 +18,5 @@ export async function startJobs(app: App): Promise<void> {
   await workOnFinishBulkGrant(app);
   await workOnFinishBulkRevocation(app);
   await workOnRepairAccount(app);
-  for (const { task, queue } of SCHEDULED_TASKS) await workOnSchedule(app, queue, task);
+  for (const queue of SCHEDULED_QUEUES) await workOnSchedule(app, queue);
 }

@@ -1,4 +1,5 @@
 import { registerEnumType } from 'type-graphql';
+import { TASKS } from '../services/tasks.js';
 
 /** An enum whose names are its values, as the domain's unions of strings are. */
 const namesOf = <const Names extends string>(
@@ -6,19 +7,24 @@ const namesOf = <const Names extends string>(
 ): { readonly [Name in Names]: Name } =>
   Object.fromEntries(names.map((name) => [name, name])) as { readonly [Name in Names]: Name };
 
+/** The description of a value, alone or as a member of what else is known about it. */
+type Described = string | { readonly description: string };
+
 const describe = <Names extends string>(
   names: readonly Names[],
-  descriptions: Readonly<Record<Names, string>>,
+  values: Readonly<Record<Names, Described>>,
 ): Readonly<Record<Names, { description: string }>> =>
-  Object.fromEntries(names.map((name) => [name, { description: descriptions[name] }])) as Record<
-    Names,
-    { description: string }
-  >;
+  Object.fromEntries(
+    names.map((name) => {
+      const value: Described = values[name];
+      return [name, { description: typeof value === 'string' ? value : value.description }];
+    }),
+  ) as Record<Names, { description: string }>;
 
 function declare<const Names extends string>(
   name: string,
   description: string,
-  values: Readonly<Record<Names, string>>,
+  values: Readonly<Record<Names, Described>>,
 ): { readonly [Name in Names]: Name } {
   const names = Object.keys(values) as Names[];
   const declared = namesOf(...names);
@@ -126,16 +132,5 @@ export const GrantProposalState = declare('GrantProposalState', 'The state of a 
 export const MaintenanceTask = declare(
   'MaintenanceTask',
   'A scheduled task, which `runMaintenance` can also run at any time. Times are in UTC.',
-  {
-    EXPIRE_CREDITS:
-      'Books the expiry of lots that expired with points left. Runs every five minutes.',
-    GRANT_MONTHLY_CREDITS:
-      'Grants the allowance of this month to every active, verified user who has not received it. Runs every day at 00:05.',
-    RECONCILE_CREDITS:
-      'Checks the whole ledger against its rules, and makes a signed statement of all accounts. Runs every day at 03:30.',
-    REAP_STUCK_AUDIO:
-      'Fails unfinished narrations that have lost their job, and refunds their points. Runs every minute.',
-    PRUNE_SESSIONS:
-      'Deletes expired sessions, mailed links and rate-limit counters, old checks of the ledger, and unused texts and files. Runs every day at 04:00.',
-  },
+  TASKS,
 );

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { QueueDeclaration } from '../infra/queue.js';
+import { TASK_NAMES, TASKS, type MaintenanceTask } from './tasks.js';
 
 export interface NarrationJob {
   readonly userId: string;
@@ -141,47 +142,31 @@ export const repairAccountQueue: QueueDeclaration<RepairAccountPayload> = {
 
 /** A scheduled task. It runs once at each time, however many processes there are. */
 export interface ScheduledQueue extends QueueDeclaration<object> {
+  readonly task: MaintenanceTask;
   /** Minute, hour, day of the month, month, day of the week; in UTC. */
   readonly cron: string;
   /** The longest time between two of these times. */
   readonly intervalSeconds: number;
 }
 
-const DAY_SECONDS = 86_400;
-
-const scheduled = (name: string, cron: string, intervalSeconds: number): ScheduledQueue => ({
-  name,
-  cron,
-  intervalSeconds,
-  payload: z.object({}),
-  policy: {
-    // At most one runs and one more waits, because a third would be redundant.
-    policy: 'stately',
-    retryLimit: 3,
-    retryDelay: 30,
-    retryBackoff: true,
-    expireInSeconds: 6 * 3_600,
-    heartbeatSeconds: 60,
-    deleteAfterSeconds: 7 * 86_400,
-  },
+/** The queues of all tasks. */
+export const SCHEDULED_QUEUES: readonly ScheduledQueue[] = TASK_NAMES.map((task) => {
+  const { queue: name, cron, intervalSeconds } = TASKS[task];
+  return {
+    task,
+    name,
+    cron,
+    intervalSeconds,
+    payload: z.object({}),
+    policy: {
+      // At most one runs and one more waits, because a third would be redundant.
+      policy: 'stately',
+      retryLimit: 3,
+      retryDelay: 30,
+      retryBackoff: true,
+      expireInSeconds: 6 * 3_600,
+      heartbeatSeconds: 60,
+      deleteAfterSeconds: 7 * 86_400,
+    },
+  };
 });
-
-export const expireCreditsQueue = scheduled('expire-credits', '*/5 * * * *', 300);
-/** Most allowances are granted on the 1st. On the other days it grants those that were missed. */
-export const grantMonthlyCreditsQueue = scheduled(
-  'grant-monthly-credits',
-  '5 0 * * *',
-  DAY_SECONDS,
-);
-export const reconcileCreditsQueue = scheduled('reconcile-credits', '30 3 * * *', DAY_SECONDS);
-/** Settles narrations whose job is gone. */
-export const reapStuckAudioQueue = scheduled('reap-stuck-audio', '* * * * *', 60);
-export const pruneQueue = scheduled('prune', '0 4 * * *', DAY_SECONDS);
-
-export const SCHEDULED_QUEUES: readonly ScheduledQueue[] = [
-  expireCreditsQueue,
-  grantMonthlyCreditsQueue,
-  reconcileCreditsQueue,
-  reapStuckAudioQueue,
-  pruneQueue,
-];

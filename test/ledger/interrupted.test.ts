@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
 import type { OpenApp } from '../../src/app.js';
-import type { MaintenanceTask } from '../../src/services/maintenance/run-maintenance.js';
+import type { MaintenanceTask } from '../../src/services/tasks.js';
 import { makeAccounts, openTestApp } from '../support/app.js';
 import { ask, execute } from '../support/client.js';
 import { MID_MONTH } from '../support/cluster.js';

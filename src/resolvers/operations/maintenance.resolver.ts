@@ -4,8 +4,8 @@ import type { UserView } from '../../services/accounts/people.js';
 import {
   requestMaintenance,
   type MaintenanceResult,
-  type MaintenanceTask,
 } from '../../services/maintenance/run-maintenance.js';
+import type { MaintenanceTask } from '../../services/tasks.js';
 import { UserType } from '../accounts/user.type.js';
 import { signedIn, type Context } from '../context.js';
 import { MaintenanceTask as MaintenanceTaskEnum } from '../enums.js';

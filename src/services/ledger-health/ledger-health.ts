@@ -1,7 +1,7 @@
 import type { App } from '../../app.js';
 import { readFullyCheckedAt } from '../checkpoints/full-check.js';
 import { readLedgerClock } from '../ledger/clock.sql.js';
-import { reconcileCreditsQueue } from '../queues.js';
+import { TASKS } from '../tasks.js';
 import { checkLedger, lastReconciliation, type LedgerHealth } from '../reconciliation/reconcile.js';
 import { hasAtMost, hasLiveJob } from './ledger-health.sql.js';
 
@@ -38,7 +38,7 @@ export async function ledgerHealth(app: Facts): Promise<KnownHealth> {
   const [now, fullyCheckedAt, isChecking] = await Promise.all([
     readLedgerClock(app.db),
     readFullyCheckedAt(app),
-    hasLiveJob(app.db, reconcileCreditsQueue.name),
+    hasLiveJob(app.db, TASKS.RECONCILE_CREDITS.queue),
   ]);
   if (last === null) return { ...unchecked(now), isChecking };
   const agoOf = (at: Date): number => Math.max(0, (now.getTime() - at.getTime()) / 1000);
@@ -66,6 +66,6 @@ const unchecked = (now: Date): Omit<KnownHealth, 'isChecking'> => ({
 
 /** Enqueues a check, unless one is waiting or running. */
 async function startCheck(app: Facts): Promise<void> {
-  if (await hasLiveJob(app.db, reconcileCreditsQueue.name)) return;
-  await app.queue.request(reconcileCreditsQueue.name);
+  if (await hasLiveJob(app.db, TASKS.RECONCILE_CREDITS.queue)) return;
+  await app.queue.request(TASKS.RECONCILE_CREDITS.queue);
 }

@@ -2,16 +2,9 @@ import type { App } from '../../app.js';
 import { transact } from '../../infra/db.js';
 import { writeAudit } from '../audit.sql.js';
 import { readLedgerClock } from '../ledger/clock.sql.js';
-import {
-  expireCreditsQueue,
-  grantMonthlyCreditsQueue,
-  pruneQueue,
-  reapStuckAudioQueue,
-  reconcileCreditsQueue,
-  type ScheduledQueue,
-} from '../queues.js';
 import { makeAnchor } from '../anchors/make-anchor.js';
 import { reconcileCredits } from '../reconciliation/reconcile.js';
+import type { MaintenanceTask } from '../tasks.js';
 import { expireCredits } from './expire-credits.js';
 import { grantMonthlyCredits } from './grant-monthly-credits.js';
 import { writeTaskEnd, writeTaskStart } from './maintenance.sql.js';
@@ -19,19 +12,12 @@ import { prune } from './prune.js';
 import { reapStuckAudio } from './reap-stuck-audio.js';
 import type { TaskOutcome } from './task.js';
 
-export type MaintenanceTask =
-  | 'EXPIRE_CREDITS'
-  | 'GRANT_MONTHLY_CREDITS'
-  | 'RECONCILE_CREDITS'
-  | 'REAP_STUCK_AUDIO'
-  | 'PRUNE_SESSIONS';
-
 export interface MaintenanceResult extends TaskOutcome {
   readonly task: MaintenanceTask;
   readonly durationMs: number;
 }
 
-const TASKS: Readonly<
+const RUNS: Readonly<
   Record<MaintenanceTask, (app: App, signal?: AbortSignal) => Promise<TaskOutcome>>
 > = {
   EXPIRE_CREDITS: expireCredits,
@@ -45,18 +31,6 @@ const TASKS: Readonly<
   REAP_STUCK_AUDIO: reapStuckAudio,
   PRUNE_SESSIONS: prune,
 };
-
-/** The tasks and the queues of their schedules. */
-export const SCHEDULED_TASKS: readonly {
-  readonly task: MaintenanceTask;
-  readonly queue: ScheduledQueue;
-}[] = [
-  { task: 'EXPIRE_CREDITS', queue: expireCreditsQueue },
-  { task: 'GRANT_MONTHLY_CREDITS', queue: grantMonthlyCreditsQueue },
-  { task: 'RECONCILE_CREDITS', queue: reconcileCreditsQueue },
-  { task: 'REAP_STUCK_AUDIO', queue: reapStuckAudioQueue },
-  { task: 'PRUNE_SESSIONS', queue: pruneQueue },
-];
 
 /**
  * Runs a scheduled task now. Several processes may run it at the same time.
@@ -77,7 +51,7 @@ export async function runMaintenance(
     return durationMs;
   };
   try {
-    const outcome = await TASKS[task](app, signal);
+    const outcome = await RUNS[task](app, signal);
     const result = { task, ...outcome, durationMs: await count('ok') };
     app.metrics.maintenanceChanged.inc({ task }, outcome.changed);
     app.log.info({ event: 'maintenance-done', ...result }, 'maintenance done');

@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import type { App } from '../../app.js';
-import { SCHEDULED_TASKS } from '../maintenance/run-maintenance.js';
+import { SCHEDULED_QUEUES } from '../queues.js';
 import { FIGURES } from './figures.js';
 import { keepFigure } from './kept-figures.js';
 
@@ -16,8 +16,8 @@ export interface Exposed {
  */
 export function exposeMetrics(app: App): () => Promise<Exposed> {
   const figures = FIGURES.map((figure) => keepFigure(app, figure));
-  for (const { task, queue } of SCHEDULED_TASKS)
-    app.metrics.taskIntervalSeconds.set({ task }, queue.intervalSeconds);
+  for (const { task, intervalSeconds } of SCHEDULED_QUEUES)
+    app.metrics.taskIntervalSeconds.set({ task }, intervalSeconds);
   return async () => {
     const [answers] = await Promise.all([
       Promise.all(figures.map((figure) => figure.refresh())),
