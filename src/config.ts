@@ -1,6 +1,6 @@
 import { isAbsolute, resolve } from 'node:path';
 import type { z } from 'zod';
-import type { CreditSource } from './domain/ledger/lots.js';
+import { prioritiesIn, type CreditSource } from './domain/ledger/lots.js';
 import type { RefundPolicy } from './domain/ledger/refund.js';
 import { LIMITS, type Limit, type Rate } from './domain/limits.js';
 import { isCommonPassword } from './infra/passwords.js';
@@ -188,7 +188,7 @@ const creditsOf = (env: z.infer<typeof variables>): Config['credits'] => ({
   unitLabel: env.CREDITS_UNIT_LABEL,
   unitSize: env.CREDITS_UNIT_SIZE,
   lowBelow: env.CREDITS_LOW_BELOW,
-  priorityOf: priorityOf(env.CREDIT_SOURCE_PRIORITY),
+  priorityOf: prioritiesIn(env.CREDIT_SOURCE_PRIORITY),
   initial: env.INITIAL_CREDITS,
   monthly: env.MONTHLY_CREDITS,
   approvalAbove: env.APPROVAL_ABOVE ?? null,
@@ -253,11 +253,6 @@ function limitsOf(env: z.infer<typeof variables>): Config['limits'] {
     return [limit, { times: Math.max(1, Math.round(times * env.RATE_LIMIT_FACTOR)), seconds }];
   });
   return Object.fromEntries(scaled) as Record<Limit, Rate>;
-}
-
-function priorityOf(order: readonly CreditSource[]): Record<CreditSource, number> {
-  const entries = order.map((source, index) => [source, (index + 1) * 10]);
-  return Object.fromEntries(entries) as Record<CreditSource, number>;
 }
 
 /** Whether the value of a variable may not be printed. */

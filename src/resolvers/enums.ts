@@ -1,4 +1,5 @@
 import { registerEnumType } from 'type-graphql';
+import { CREDIT_SOURCES, SOURCES } from '../domain/ledger/lots.js';
 import { TASKS } from '../services/tasks.js';
 
 /** An enum whose names are its values, as the domain's unions of strings are. */
@@ -82,14 +83,8 @@ export const StoryState = declare('StoryState', 'The state of a story.', {
 
 export const CreditSource = declare(
   'CreditSource',
-  'The source of points. The default spending order is EVENT, MONTHLY, REFERRAL, ADD_ON, FREE. The order of a lot is its `CreditLot.priority`.',
-  {
-    EVENT: 'Granted for an event. Always has an expiry.',
-    MONTHLY: 'The monthly allowance. Expires at the end of the month (UTC).',
-    REFERRAL: 'A reward for referring a new user.',
-    ADD_ON: 'Bought in addition to the allowance.',
-    FREE: 'A gift, for example for signing up.',
-  },
+  `The source of points. The default spending order is ${CREDIT_SOURCES.join(', ')}. The order of a lot is its \`CreditLot.priority\`.`,
+  SOURCES,
 );
 
 export const CreditLotStatus = declare('CreditLotStatus', 'The current status of a lot.', {

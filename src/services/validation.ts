@@ -2,7 +2,12 @@ import { z } from 'zod';
 import { badUserInput } from '../domain/errors.js';
 import { emailFaultOf, spellingOf } from '../domain/inboxes.js';
 import { CALLER_KEY } from '../domain/ledger/idempotency.js';
-import { PRICE_MINOR_MAX, type CreditSource, type LotPrice } from '../domain/ledger/lots.js';
+import {
+  PRICE_MINOR_MAX,
+  sourceOf,
+  type CreditSource,
+  type LotPrice,
+} from '../domain/ledger/lots.js';
 import { isCommonPassword } from '../infra/passwords.js';
 import {
   canonicalTag,
@@ -203,11 +208,12 @@ export function addPriceFault(
   const add = (field: keyof LotPrice, message: string): void => {
     context.addIssue({ code: 'custom', path: [...place, field], message });
   };
+  const { noPriceBecause } = sourceOf(source);
   if (priceMinor === null && currency === null) return;
   if (currency === null) add('currency', 'is required, because priceMinor is given');
   else if (priceMinor === null) add('priceMinor', 'is required, because currency is given');
-  else if (source === 'MONTHLY')
-    add('priceMinor', 'must be left out for MONTHLY, because the monthly allowance is not sold');
+  else if (noPriceBecause !== null)
+    add('priceMinor', `must be left out for ${source}, because ${noPriceBecause}`);
 }
 
 export const idempotencyKey = z

@@ -3,17 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { OpenApp } from '../../src/app.js';
 import type { DomainError } from '../../src/domain/errors.js';
 import type { LotId, UserId } from '../../src/domain/ids.js';
-import type { CreditSource } from '../../src/domain/ledger/lots.js';
+import { CREDIT_SOURCES, prioritiesIn, type CreditSource } from '../../src/domain/ledger/lots.js';
 
 type App = Pick<OpenApp, 'ledger' | 'config'>;
 
-export const PRIORITY_OF: Readonly<Record<CreditSource, number>> = {
-  EVENT: 10,
-  MONTHLY: 20,
-  REFERRAL: 30,
-  ADD_ON: 40,
-  FREE: 50,
-};
+export const PRIORITY_OF = prioritiesIn(CREDIT_SOURCES);
 
 let keys = 0;
 

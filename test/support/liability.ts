@@ -1,3 +1,4 @@
+import { CREDIT_SOURCES } from '../../src/domain/ledger/lots.js';
 import type { TestDatabase } from './cluster.js';
 
 type Database = Pick<TestDatabase, 'sql'>;
@@ -24,7 +25,7 @@ interface PartRow {
   readonly recorded_at: Date;
 }
 
-export const SOURCES = ['EVENT', 'MONTHLY', 'REFERRAL', 'ADD_ON', 'FREE'];
+export const SOURCES: readonly string[] = CREDIT_SOURCES;
 
 type Name =
   'opening' | 'granted' | 'grace' | 'debited' | 'refunded' | 'expired' | 'revoked' | 'closing';

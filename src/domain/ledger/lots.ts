@@ -1,7 +1,82 @@
 import type { LotId } from '../ids.js';
 
-export const CREDIT_SOURCES = ['EVENT', 'MONTHLY', 'REFERRAL', 'ADD_ON', 'FREE'] as const;
-export type CreditSource = (typeof CREDIT_SOURCES)[number];
+/** A source of points. */
+interface Source {
+  /** The default priority of its lots. Lower burns first. It must never change, because lots keep their priority. */
+  readonly priority: number;
+  /** Its description in the GraphQL schema. */
+  readonly description: string;
+  /** Whether a grant must have an expiry. */
+  readonly mustExpire: boolean;
+  /** Why its lots cannot have a price, or null when they can. */
+  readonly noPriceBecause: string | null;
+  /**
+   * Whether a journal has its lines when the balance is 0. False for every later source, because the roots of closed
+   * months must not change.
+   */
+  readonly hasLinesAtZero: boolean;
+}
+
+/** All sources, in the order of the enum in the database and of the default priorities. */
+export const SOURCES = {
+  EVENT: {
+    priority: 10,
+    description: 'Granted for an event. Always has an expiry.',
+    mustExpire: true,
+    noPriceBecause: null,
+    hasLinesAtZero: true,
+  },
+  MONTHLY: {
+    priority: 20,
+    description: 'The monthly allowance. Expires at the end of the month (UTC).',
+    mustExpire: true,
+    noPriceBecause: 'the monthly allowance is not sold',
+    hasLinesAtZero: true,
+  },
+  REFERRAL: {
+    priority: 30,
+    description: 'A reward for referring a new user.',
+    mustExpire: false,
+    noPriceBecause: null,
+    hasLinesAtZero: true,
+  },
+  ADD_ON: {
+    priority: 40,
+    description: 'Bought in addition to the allowance.',
+    mustExpire: false,
+    noPriceBecause: null,
+    hasLinesAtZero: true,
+  },
+  FREE: {
+    priority: 50,
+    description: 'A gift, for example for signing up.',
+    mustExpire: false,
+    noPriceBecause: null,
+    hasLinesAtZero: true,
+  },
+} as const satisfies Readonly<Record<string, Source>>;
+
+export type CreditSource = keyof typeof SOURCES;
+export const CREDIT_SOURCES = Object.keys(SOURCES) as readonly CreditSource[];
+
+/** What is known about a source, as the union of all of them. */
+export const sourceOf = (source: CreditSource): Source => SOURCES[source];
+
+/** The names of the sources that have a property, for a message or a description, such as "EVENT and MONTHLY". */
+export const sourcesWith = (has: (source: Source) => boolean): string =>
+  new Intl.ListFormat('en').format(CREDIT_SOURCES.filter((name) => has(sourceOf(name))));
+
+/**
+ * The priority of each source in a burn order. The order gives out the numbers of the table again, so that a source
+ * that is added later changes no number of the default order.
+ * @param order every source once, first to burn first
+ */
+export function prioritiesIn(order: readonly CreditSource[]): Record<CreditSource, number> {
+  const numbers = CREDIT_SOURCES.map((source) => SOURCES[source].priority).sort((a, b) => a - b);
+  const entries = order.map((source, index) => [source, numbers[index]] as const);
+  return Object.fromEntries(entries) as Record<CreditSource, number>;
+}
+
 export type CreditLotStatus = 'ACTIVE' | 'EXHAUSTED' | 'EXPIRED' | 'REVOKED';
 
 /** The price of a whole lot. Both fields are null, or neither is. */

@@ -11,7 +11,7 @@ import {
 import { signedIn, type Context } from '../context.js';
 import { CreditSource } from '../enums.js';
 import { SafeIntScalar } from '../scalars.js';
-import { CURRENCY, PRICE_MINOR } from './credits.input.js';
+import { CURRENCY, EXPIRY, PRICE_MINOR } from './credits.input.js';
 
 @InputType('BulkGrantRow', {
   description: 'A grant to one user, who is identified by id or by e-mail address.',
@@ -49,8 +49,7 @@ class BulkGrantInputType implements BulkGrantInput {
 
   @Field(() => Date, {
     nullable: true,
-    description:
-      'When the points expire. Must be in the future, and not after 2200-01-01T00:00:00Z. Required for EVENT and MONTHLY. For other sources, null means that the points never expire.',
+    description: EXPIRY,
   })
   expiresAt?: Date | null;
 

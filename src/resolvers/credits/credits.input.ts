@@ -1,13 +1,18 @@
 import { ArgsType, Field, ID, InputType, Int } from 'type-graphql';
+import { CREDIT_SOURCES, sourceOf, sourcesWith } from '../../domain/ledger/lots.js';
 import type { HistoryFilter, LotFilter } from '../../services/credits/credits.js';
 import type { GrantCreditsInput } from '../../services/credits/grant-credits.js';
 import { CreditLotStatus, CreditSource, CreditTransactionType } from '../enums.js';
 import { PageArgs } from '../paging.js';
 import { SafeIntScalar } from '../scalars.js';
 
-/** The descriptions of a price, for a grant and for a row of a bulk grant. */
-export const PRICE_MINOR =
-  'The total price of these points, in minor units of the currency, 1 to 1,000,000,000,000. For example, 999 is 9.99 EUR. Null for free points. Not allowed for MONTHLY, because the monthly allowance is not sold.';
+const unsold = CREDIT_SOURCES.map(
+  (source) => [source, sourceOf(source).noPriceBecause] as const,
+).flatMap(([source, because]) => (because === null ? [] : [`${source}, because ${because}`]));
+
+/** The descriptions of what a grant and a bulk grant have in common. */
+export const EXPIRY = `When the points expire. Must be in the future, and not after 2200-01-01T00:00:00Z. Required for ${sourcesWith(({ mustExpire }) => mustExpire)}. For other sources, null means that the points never expire.`;
+export const PRICE_MINOR = `The total price of these points, in minor units of the currency, 1 to 1,000,000,000,000. For example, 999 is 9.99 EUR. Null for free points. Not allowed for ${unsold.join('; ')}.`;
 export const CURRENCY =
   'The ISO 4217 code of the currency in capital letters, for example EUR. Required if `priceMinor` is given, and not allowed without it.';
 
@@ -79,8 +84,7 @@ export class GrantCreditsInputType implements GrantCreditsInput {
 
   @Field(() => Date, {
     nullable: true,
-    description:
-      'When the points expire. Must be in the future, and not after 2200-01-01T00:00:00Z. Required for EVENT and MONTHLY. For other sources, null means that the points never expire.',
+    description: EXPIRY,
   })
   expiresAt?: Date | null;
 

@@ -1,7 +1,7 @@
 import type { App } from '../../app.js';
 import { createMerkleTree } from '../../domain/ledger/merkle.js';
 import { endSoFar, parseMonth } from '../../domain/ledger/month.js';
-import type { CreditSource } from '../../domain/ledger/lots.js';
+import { sourceOf, type CreditSource } from '../../domain/ledger/lots.js';
 import type { Flow } from '../credits/past/flows.sql.js';
 import { readLedgerClock } from '../ledger/clock.sql.js';
 import { readClosing } from './closed-months.sql.js';
@@ -86,7 +86,10 @@ export async function makeJournal({ db }: Pick<App, 'db'>, period: string): Prom
   };
 }
 
-/** A balance of 0 paid points has no line, because the root of a journal without paid points must not change. */
+/**
+ * A balance of 0 paid points has no line, and neither has one of a source that was added later, because the roots of
+ * closed months must not change.
+ */
 function balanceLines(
   kind: 'opening' | 'closing',
   { source, free, paid }: SourcePoints,
@@ -95,7 +98,8 @@ function balanceLines(
     const account = accountOf(LIABILITY, source, isPaid);
     return { kind, day: null, source, movement: null, account, debit: 0, credit: points };
   };
-  return [line(free, false), ...(paid === 0 ? [] : [line(paid, true)])];
+  const hasFree = free !== 0 || sourceOf(source).hasLinesAtZero;
+  return [...(hasFree ? [line(free, false)] : []), ...(paid === 0 ? [] : [line(paid, true)])];
 }
 
 /** Two lines for each row: one on the account of points owed, and one on the other side. */

@@ -4,7 +4,13 @@ import { notFound } from '../../domain/errors.js';
 import { asUserId, isId, type UserId } from '../../domain/ids.js';
 import type { GrantTerms } from '../../domain/ledger/book.js';
 import { hashRequest, keys } from '../../domain/ledger/idempotency.js';
-import { CREDIT_SOURCES, priceParts, type CreditSource } from '../../domain/ledger/lots.js';
+import {
+  CREDIT_SOURCES,
+  priceParts,
+  sourceOf,
+  sourcesWith,
+  type CreditSource,
+} from '../../domain/ledger/lots.js';
 import type { GrantOutcome } from '../ledger/grants.js';
 import {
   addPriceFault,
@@ -36,10 +42,10 @@ export const grantTerms = z
     source: z.enum(CREDIT_SOURCES),
     expiresAt: expiry.nullish().transform((at) => at ?? null),
   })
-  .refine(
-    ({ source, expiresAt }) => expiresAt !== null || (source !== 'EVENT' && source !== 'MONTHLY'),
-    { path: ['expiresAt'], message: 'is required for EVENT and MONTHLY' },
-  );
+  .refine(({ source, expiresAt }) => expiresAt !== null || !sourceOf(source).mustExpire, {
+    path: ['expiresAt'],
+    message: `is required for ${sourcesWith(({ mustExpire }) => mustExpire)}`,
+  });
 
 const grantInput = grantTerms.safeExtend({
   userId: z.string(),
