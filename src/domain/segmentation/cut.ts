@@ -1,3 +1,5 @@
+import { segmenterOf } from './segmenters.js';
+
 /** Longer sentences are cut. In UTF-16 units, of which those of wide scripts count several. */
 export const LONGEST = 400;
 /** A character of Chinese or Japanese takes about as long to say as three Latin letters. */
@@ -77,7 +79,7 @@ function betweenWords(
 ): number {
   // Slightly more text than fits, so that the last word that fits is seen whole.
   const window = text.slice(from, Math.min(to, most + LOOK_AHEAD));
-  const words = new Intl.Segmenter(tag, { granularity: 'word' });
+  const words = segmenterOf(tag, 'word');
   let end = 0;
   for (const { index, isWordLike, segment } of words.segment(window)) {
     if (index > most - from) break;

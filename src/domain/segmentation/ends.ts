@@ -1,6 +1,7 @@
 import { languageOf, type Language } from './abbreviations.js';
 import { beginsSentence, CONTEXT_LENGTH, endsSentence } from './full-stops.js';
 import { CLOSES, readMarks } from './marks.js';
+import { segmenterOf } from './segmenters.js';
 
 /** A paragraph without new lines and with single spaces, and what its marks do. */
 interface Paragraph {
@@ -54,9 +55,7 @@ export function* endsOf(text: string, tag: string): Generator<number> {
 function* proposedEnds(text: string, tag: string): Generator<number> {
   const missed = text.matchAll(MISSED);
   let next = missed.next();
-  for (const { index, segment } of new Intl.Segmenter(tag, { granularity: 'sentence' }).segment(
-    text,
-  )) {
+  for (const { index, segment } of segmenterOf(tag, 'sentence').segment(text)) {
     const end = index + segment.length;
     for (
       ;
