@@ -232,6 +232,36 @@ test('a newcomer clicks through the tabs: library, sign in, price, narrate, foll
   expect(complaints).toEqual([]);
 });
 
+test('an administrator grants points to the listener who signed in before, without looking for the id', async () => {
+  const { page, complaints } = await visit('light');
+  const userId = await signInNewListener(page);
+  await openTab(page, 'SignIn');
+  await writeVariables(page, { input: ADMIN });
+  await page.getByRole('button', { name: /^Execute query/ }).click();
+  await page.getByText(`Signed in as ${ADMIN.email}.`).waitFor();
+  await runTab(page, 'Grant', '"amount": 5');
+  const { user } = await ask<{ user: { credits: { balance: number } } }>(
+    'query ($id: ID!) { user(id: $id) { credits { balance } } }',
+    { id: userId },
+    await administratorToken(),
+  );
+  expect(user.credits.balance).toBe(15);
+  await page.screenshot({ path: `${ARTIFACTS}/graphiql-grant.png` });
+  await page.getByRole('button', { name: 'Docs', exact: true }).click();
+  await page.locator('.graphiql-doc-explorer-title').getByText('Docs').waitFor();
+  await page.screenshot({ path: `${ARTIFACTS}/graphiql-docs.png` });
+  expect(complaints).toEqual([]);
+});
+
+test('the page says on a phone that it needs a wide window', async () => {
+  const { page } = await visit('light');
+  const notice = page.getByText('This page needs a wide window.');
+  expect(await notice.isVisible()).toBe(false);
+  await page.setViewportSize({ width: 390, height: 844 });
+  expect(await notice.isVisible()).toBe(true);
+  await page.screenshot({ path: `${ARTIFACTS}/graphiql-phone.png` });
+});
+
 test('it is dark when the system is', async () => {
   const { page, complaints } = await visit('dark');
   await runTab(page, 'Library', 'The Lamplighter');

@@ -1,4 +1,4 @@
-/** A tab that works from the first click. */
+/** A tab that can be run as it is. */
 export interface Example {
   readonly query: string;
   readonly variables: string | null;
@@ -12,18 +12,43 @@ export interface Findings {
   readonly audioId: string;
 }
 
-/** The tabs that go on with the narration that the Narrate tab has made. */
-export const ABOUT_THE_NARRATION: readonly string[] = ['FollowIt', 'StopIt'];
-
 const json = (value: object): string => JSON.stringify(value, null, 2);
 
-/** The variables of those tabs. */
-export const aboutNarration = (audioId: string): string => json({ id: audioId });
+const narration = (audioId: string): string => json({ id: audioId });
+
+const grant = (userId: string): string =>
+  json({
+    input: {
+      userId,
+      amount: 5,
+      source: 'ADD_ON',
+      reason: 'A present from GraphiQL',
+      idempotencyKey: 'graphiql-present-1',
+    },
+  });
+
+/** The ids that become known while the page is used. */
+export interface Known {
+  readonly audioId: string | null;
+  readonly listenerId: string | null;
+}
+
+/** The operations whose variables are written anew when such an id becomes known. */
+export const FILLED_IN: readonly {
+  readonly operation: string;
+  readonly needs: keyof Known;
+  readonly variables: (id: string) => string;
+}[] = [
+  { operation: 'FollowIt', needs: 'audioId', variables: narration },
+  { operation: 'StopIt', needs: 'audioId', variables: narration },
+  { operation: 'Grant', needs: 'listenerId', variables: grant },
+];
 
 /** In the order in which a newcomer would click. */
 export const examplesFor = ({ storyId, voiceId, userId, audioId }: Findings): Example[] => [
   {
-    query: `# The library. Nobody needs to be signed in for this one.
+    query: `# The library, page by page.
+# Works without signing in.
 query Library {
   stories(first: 10) {
     nodes {
@@ -46,9 +71,9 @@ query Library {
     variables: null,
   },
   {
-    query: `# Signs you in as the demo listener. This page keeps
-# the tokens: it sends the first one along from now
-# on, and gets new ones with the second.
+    query: `# Signs you in as the demo listener. From then on, this
+# page sends the access token with each request, and
+# renews it with the refresh token.
 mutation SignIn($input: LoginInput!) {
   login(input: $input) {
     accessToken
@@ -74,7 +99,8 @@ mutation SignIn($input: LoginInput!) {
     }),
   },
   {
-    query: `# What would it cost, and which points would pay? Changes nothing.
+    query: `# The price of a narration, and the points that would
+# pay for it. Changes nothing.
 query Quote($storyId: ID!, $voiceId: ID!) {
   quoteAudio(storyId: $storyId, voiceId: $voiceId) {
     requiredCredits
@@ -96,9 +122,9 @@ query Quote($storyId: ID!, $voiceId: ID!) {
     variables: json({ storyId, voiceId }),
   },
   {
-    query: `# Narrates a story. Run it twice: the second time
-# is free. Too curious to wait? Open the streamUrl:
-# it plays while the narration is being made.
+    query: `# Requests a narration and pays for it. A second run
+# is free, because the narration exists. The streamUrl
+# can be played while the narration is being made.
 mutation Narrate($input: SynthesizeAudioInput!) {
   synthesizeAudio(input: $input) {
     audio {
@@ -121,11 +147,10 @@ mutation Narrate($input: SynthesizeAudioInput!) {
     variables: json({ input: { storyId, voiceId, maxCredits: 10 } }),
   },
   {
-    query: `# The narration that you have just asked for, as it
-# gets on: first how it stands, then each change,
-# until you press stop. A short tale is ready before
-# you can look; with the id of a longer one in the
-# Narrate tab there is more to see.
+    query: `# Follows the narration that you have just requested:
+# its present state, then each change, until you stop
+# it. A short story is READY at once. To see more
+# changes, narrate a longer one.
 subscription FollowIt($id: ID!) {
   audioUpdated(id: $id) {
     status
@@ -135,10 +160,11 @@ subscription FollowIt($id: ID!) {
   }
 }
 `,
-    variables: aboutNarration(audioId),
+    variables: narration(audioId),
   },
   {
-    query: `# Run it again until the status is READY, then open the url: it plays.
+    query: `# Your narrations. When the status is READY, the url
+# plays the recording.
 query Hear {
   me {
     audio(first: 5) {
@@ -159,7 +185,8 @@ query Hear {
     variables: null,
   },
   {
-    query: `# Where your points are, and where they went.
+    query: `# Your points: the balance, the lots that hold them,
+# and every movement.
 query Wallet {
   me {
     credits {
@@ -202,8 +229,9 @@ query Wallet {
     variables: null,
   },
   {
-    query: `# Your points, each time they change. Leave it
-# running, and narrate something in another window.
+    query: `# Follows your points: the balance after each change.
+# Leave it running, and narrate a story in another
+# window.
 subscription FollowMyPoints {
   creditsUpdated {
     balance
@@ -221,9 +249,8 @@ subscription FollowMyPoints {
     variables: null,
   },
   {
-    query: `# Changed your mind? Until the narration is READY
-# this stops it, and all its points come back.
-# Afterwards there is nothing to stop.
+    query: `# Cancels the narration and refunds its points. That is
+# possible until the narration is READY.
 mutation StopIt($id: ID!) {
   cancelAudio(id: $id) {
     audio {
@@ -238,11 +265,13 @@ mutation StopIt($id: ID!) {
   }
 }
 `,
-    variables: aboutNarration(audioId),
+    variables: narration(audioId),
   },
   {
-    query: `# For administrators: sign in as one first. The server prints the login.
-# The same key grants only once, however often you run it.
+    query: `# For administrators. Sign in as one first: the server
+# prints the login when it starts. The tab has the id
+# of the listener who signed in on this page last.
+# Points are granted once for each idempotencyKey.
 mutation Grant($input: GrantCreditsInput!) {
   grantCredits(input: $input) {
     replayed
@@ -258,14 +287,6 @@ mutation Grant($input: GrantCreditsInput!) {
   }
 }
 `,
-    variables: json({
-      input: {
-        userId,
-        amount: 5,
-        source: 'ADD_ON',
-        reason: 'A present from GraphiQL',
-        idempotencyKey: 'graphiql-present-1',
-      },
-    }),
+    variables: grant(userId),
   },
 ];

@@ -4,11 +4,11 @@ import './style.css';
 import type { Fetcher, FetcherParams } from '@graphiql/toolkit';
 import { GraphiQL } from 'graphiql';
 import type { RequestParams } from 'graphql-sse';
-import { useSyncExternalStore, type ReactNode } from 'react';
+import { useState, useSyncExternalStore, type ReactNode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { examplesFor, type Findings } from './examples.js';
 import { follow, isSubscription } from './follow.js';
-import { noticeNarration, PassingOn } from './passing-on.js';
+import { Inside, noticeNarration } from './inside.js';
 import { execute, signOut, subscribe, who } from './session.js';
 
 const FALLBACK = 'run the Library tab and paste an id here';
@@ -27,20 +27,20 @@ async function find(): Promise<Findings> {
   return {
     storyId: data?.stories.nodes[0]?.id ?? FALLBACK,
     voiceId: data?.voices[0]?.id ?? FALLBACK,
-    userId: data?.me?.id ?? 'the id that the SignIn tab shows',
-    audioId: data?.me?.audio.nodes[0]?.id ?? 'run the Narrate tab: its id comes here',
+    userId: data?.me?.id ?? 'the id of a listener, which the SignIn tab shows',
+    audioId: data?.me?.audio.nodes[0]?.id ?? 'run the Narrate tab, and the id is filled in',
   };
 }
 
 const TABS = 'graphiql:tabState';
 
-/** Forgets the tabs of last time. */
+/** Deletes the stored tabs, so that the page opens with the examples. */
 function resetExamples(): void {
   localStorage.removeItem(TABS);
   location.reload();
 }
 
-function Bar(): ReactNode {
+function Bar({ slot }: { slot: (element: Element | null) => void }): ReactNode {
   const name = useSyncExternalStore(subscribe, who);
   return (
     <header className="bar">
@@ -53,14 +53,19 @@ function Bar(): ReactNode {
           Sign out
         </button>
       )}
+      <span ref={slot} />
       <button type="button" onClick={resetExamples}>
         Reset examples
       </button>
+      <p className="narrow">
+        This page needs a wide window. On a phone, turn the phone sideways, or use another GraphQL
+        client with the address <code>/graphql</code>.
+      </p>
     </header>
   );
 }
 
-/** GraphiQL learns of a tab's operation a moment after the tab was opened: the name may be another tab's. */
+/** GraphiQL knows the operation of a tab only a moment after the tab was opened, so the name may be that of another tab. */
 function operationOf({ query, variables, operationName }: FetcherParams): RequestParams {
   const isThere = operationName != null && query.split(/\W+/).includes(operationName);
   return {
@@ -82,9 +87,10 @@ const fetcher: Fetcher = (params, options) => {
 };
 
 function App({ findings }: { findings: Findings }): ReactNode {
+  const [bar, setBar] = useState<Element | null>(null);
   return (
     <>
-      <Bar />
+      <Bar slot={setBar} />
       <main>
         <GraphiQL
           fetcher={fetcher}
@@ -92,7 +98,7 @@ function App({ findings }: { findings: Findings }): ReactNode {
           defaultEditorToolsVisibility="variables"
           isHeadersEditorEnabled={false}
         >
-          <PassingOn />
+          <Inside bar={bar} />
         </GraphiQL>
       </main>
     </>
