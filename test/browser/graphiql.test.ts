@@ -249,6 +249,12 @@ test('an administrator grants points to the listener who signed in before, witho
   await page.screenshot({ path: `${ARTIFACTS}/graphiql-grant.png` });
   await page.getByRole('button', { name: 'Docs', exact: true }).click();
   await page.locator('.graphiql-doc-explorer-title').getByText('Docs').waitFor();
+  const { width = 0 } = (await page.locator('.graphiql-doc-explorer').boundingBox()) ?? {};
+  expect(width).toBeGreaterThan(200);
+  const types = await page.locator('.graphiql-doc-explorer-type-name').allInnerTexts();
+  const listed = types.filter((name) => !['Query', 'Mutation', 'Subscription'].includes(name));
+  expect(listed.length).toBeGreaterThan(50);
+  expect(listed).toEqual([...listed].sort());
   await page.screenshot({ path: `${ARTIFACTS}/graphiql-docs.png` });
   expect(complaints).toEqual([]);
 });

@@ -1,4 +1,4 @@
-import { useGraphiQL, useGraphiQLActions } from '@graphiql/react';
+import { useGraphiQL } from '@graphiql/react';
 import { useEffect, useSyncExternalStore, type ReactNode } from 'react';
 import { createPortal } from 'react-dom';
 import { FILLED_IN, type Known } from './examples.js';
@@ -85,11 +85,13 @@ function useWrappedLines(): void {
 export function Inside({ bar }: { bar: Element | null }): ReactNode {
   useFilledInTabs();
   useWrappedLines();
-  const actions = useGraphiQLActions();
   const isOpen = useGraphiQL(({ visiblePlugin }) => visiblePlugin?.title === DOCUMENTATION);
   if (bar === null) return null;
+  // Only GraphiQL's own button also makes room for the panel.
   const toggle = (): void => {
-    actions.setVisiblePlugin(isOpen ? null : DOCUMENTATION);
+    document
+      .querySelector<HTMLElement>(`.graphiql-sidebar button[aria-label$="${DOCUMENTATION}"]`)
+      ?.click();
   };
   return createPortal(
     <button type="button" aria-pressed={isOpen} onClick={toggle}>

@@ -6,6 +6,7 @@ import { GraphiQL } from 'graphiql';
 import type { RequestParams } from 'graphql-sse';
 import { useState, useSyncExternalStore, type ReactNode } from 'react';
 import { createRoot } from 'react-dom/client';
+import { docsByName } from './docs-by-name.js';
 import { examplesFor, type Findings } from './examples.js';
 import { follow, isSubscription } from './follow.js';
 import { Inside, noticeNarration } from './inside.js';
@@ -78,7 +79,7 @@ function operationOf({ query, variables, operationName }: FetcherParams): Reques
 async function answer(operation: RequestParams, headers: Record<string, string>): Promise<never> {
   const result = await execute(operation, headers);
   noticeNarration(result);
-  return result as never;
+  return docsByName(result) as never;
 }
 
 const fetcher: Fetcher = (params, options) => {
