@@ -1,7 +1,7 @@
 /** @type {import('jest').Config} */
 const common = {
   rootDir: import.meta.dirname,
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/support/environment.js',
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': ['@swc/jest'] },
   // Sources import each other by the names that they have when compiled; what is compiled stays as it is.
