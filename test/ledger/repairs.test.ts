@@ -18,7 +18,7 @@ import { compiled } from '../support/compiled.js';
 import { until } from '../support/faults.js';
 import { expectSoundLedger } from '../support/invariants.js';
 import { ledgerOn } from '../support/ledger-cli.js';
-import { machineClock } from '../support/machine.js';
+import { machineClock, V8_FLAGS } from '../support/machine.js';
 import { preserved, sealHistory, tamper } from '../support/tampering.js';
 
 const HOUR_MS = 3_600_000;
@@ -564,7 +564,9 @@ async function repairMany(many: TestDatabase, filler: OpenApp): Promise<void> {
       RETURN NULL;
     END $$;
     CREATE TRIGGER hold_repair BEFORE UPDATE ON credit_lots FOR EACH STATEMENT EXECUTE FUNCTION hold_repair()`);
-  const doomed = spawn(process.execPath, [LEDGER, 'reconcile', '--full'], { env: environment });
+  const doomed = spawn(process.execPath, [...V8_FLAGS, LEDGER, 'reconcile', '--full'], {
+    env: environment,
+  });
   const HELD = `FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'`;
   await until('it is in the middle', async () => (await many.sql(`SELECT ${HELD}`)).length > 0);
   doomed.kill('SIGKILL');
@@ -586,7 +588,7 @@ async function repairMany(many: TestDatabase, filler: OpenApp): Promise<void> {
           execFile(
             process.execPath,
             // A little more than an idle command needs, so that all lots at once would not fit.
-            ['--max-old-space-size=96', LEDGER, 'reconcile', '--full'],
+            [...V8_FLAGS, '--max-old-space-size=96', LEDGER, 'reconcile', '--full'],
             { env: environment, maxBuffer: 64 * 1024 * 1024 },
             (error, stdout) => {
               resolve({ code: Number(error?.code ?? 0), stdout });
