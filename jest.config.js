@@ -1,7 +1,7 @@
 /** @type {import('jest').Config} */
 const common = {
   rootDir: import.meta.dirname,
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/support/environment.js',
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': ['@swc/jest'] },
   // Sources import each other by the names that they have when compiled; what is compiled stays as it is.
@@ -17,9 +17,11 @@ const group =
 
 /** @type {import('jest').Config} */
 export default {
-  maxWorkers: 2,
+  // One more than the cores of a small machine, because tests often wait for servers and for times.
+  maxWorkers: 3,
   randomize: true,
   testTimeout: 300_000,
+  testSequencer: '<rootDir>/test/support/sequencer.js',
   globalSetup: '<rootDir>/test/support/global-setup.js',
   globalTeardown: '<rootDir>/test/support/global-teardown.js',
   ...common,

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { calculateJwkThumbprint, type JWK } from 'jose';
 import { createDatabase, type TestDatabase } from '../support/cluster.js';
 import { openTestApp } from '../support/app.js';
-import { machineClock } from '../support/machine.js';
+import { machineClock, V8_FLAGS } from '../support/machine.js';
 
 const KEYS = fileURLToPath(new URL('../../dist/cli/keys.js', import.meta.url));
 
@@ -26,7 +26,7 @@ interface Ended {
 const keys = (args: readonly string[], environment: Record<string, string> = {}): Promise<Ended> =>
   new Promise((resolve) => {
     const env = { ...machineClock(), DATABASE_URL: database.url, ...environment };
-    execFile(process.execPath, [KEYS, ...args], { env }, (error, stdout, stderr) => {
+    execFile(process.execPath, [...V8_FLAGS, KEYS, ...args], { env }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
     });
   });

@@ -17,6 +17,7 @@ import {
 import { ask, send } from '../support/client.js';
 import { createDatabase } from '../support/cluster.js';
 import { until } from '../support/faults.js';
+import { V8_FLAGS } from '../support/machine.js';
 import { expectBelow, timeOf } from '../support/measure.js';
 import { Refresh } from '../support/operations.js';
 import { newListener, type Person } from '../support/people.js';
@@ -50,7 +51,7 @@ interface Ended {
 const keys = (...args: string[]): Promise<Ended> =>
   new Promise((resolve) => {
     const env = { ...process.env, DATABASE_URL: talebank.database.url };
-    execFile(process.execPath, [KEYS, ...args], { env }, (error, stdout, stderr) => {
+    execFile(process.execPath, [...V8_FLAGS, KEYS, ...args], { env }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
     });
   });

@@ -9,6 +9,7 @@ import type * as LogText from '../../src/infra/log-text.js';
 import { execute } from '../support/client.js';
 import { compiled } from '../support/compiled.js';
 import { until } from '../support/faults.js';
+import { V8_FLAGS } from '../support/machine.js';
 import { UpdateProfile } from '../support/operations.js';
 import { newListener } from '../support/people.js';
 import { startTalebank } from '../support/talebank.js';
@@ -164,7 +165,7 @@ test('what was escaped can be read, and the frames of a stack have lines of thei
 
 test('a server with LOG_FORMAT=pretty writes one event for an error, whatever its message says', async () => {
   const talebank = await startTalebank({ ROLE: 'api' });
-  const child = spawn(process.execPath, [MAIN], {
+  const child = spawn(process.execPath, [...V8_FLAGS, MAIN], {
     env: {
       PATH: process.env['PATH'] ?? '',
       DATABASE_URL: talebank.database.url,

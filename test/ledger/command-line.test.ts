@@ -10,7 +10,7 @@ import { makeAccounts, openTestApp } from '../support/app.js';
 import { createDatabase, type TestDatabase } from '../support/cluster.js';
 import { debit, grant, refund, revoke, revokePart } from '../support/commands.js';
 import { expectSoundLedger } from '../support/invariants.js';
-import { machineClock } from '../support/machine.js';
+import { machineClock, V8_FLAGS } from '../support/machine.js';
 
 const LEDGER = fileURLToPath(new URL('../../dist/cli/ledger.js', import.meta.url));
 const CACHE = { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '' };
@@ -62,7 +62,7 @@ const run = (
   new Promise((resolve) => {
     execFile(
       process.execPath,
-      [script, ...args],
+      [...V8_FLAGS, script, ...args],
       {
         env: { ...machineClock(), DATABASE_URL: database.url, ...CACHE, ...environment },
         maxBuffer: 64 * 1024 * 1024,

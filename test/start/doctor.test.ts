@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ask } from '../support/client.js';
 import { RunMaintenance } from '../support/operations.js';
-import { machineClock } from '../support/machine.js';
+import { machineClock, V8_FLAGS } from '../support/machine.js';
 import { administrator } from '../support/people.js';
 import {
   startServer,
@@ -55,7 +55,7 @@ function run(
       NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
       ...environment,
     };
-    execFile(process.execPath, [DOCTOR, ...args], { env }, (error, stdout, stderr) => {
+    execFile(process.execPath, [...V8_FLAGS, DOCTOR, ...args], { env }, (error, stdout, stderr) => {
       printed += stdout + stderr;
       resolve({ code: Number(error?.code ?? 0), output: stdout + stderr });
     });

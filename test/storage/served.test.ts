@@ -10,6 +10,7 @@ import type * as ConfigModule from '../../src/config.js';
 import { createDatabase, type TestDatabase } from '../support/cluster.js';
 import { compiled } from '../support/compiled.js';
 import { until } from '../support/faults.js';
+import { V8_FLAGS } from '../support/machine.js';
 import { expectBelow, timeOf } from '../support/measure.js';
 import {
   administrator,
@@ -217,7 +218,7 @@ afterAll(async () => {
 
 /** Starts a server that must not start. @returns what it said */
 async function refusal(environment: Environment): Promise<string> {
-  const child = spawn(process.execPath, [MAIN], {
+  const child = spawn(process.execPath, [...V8_FLAGS, MAIN], {
     env: {
       PATH: process.env['PATH'] ?? '',
       PORT: '0',

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { pino } from 'pino';
 import type * as Embedded from '../../src/infra/postgres/embedded.js';
 import { compiled } from './compiled.js';
-import { machineClock } from './machine.js';
+import { machineClock, V8_FLAGS } from './machine.js';
 
 const MIGRATE = fileURLToPath(new URL('../../dist/cli/migrate.js', import.meta.url));
 
@@ -36,7 +36,7 @@ export async function startCrashablePostgres(): Promise<CrashablePostgres> {
   const door = await openDoor(() => Number(new URL(postgres.url).port));
   const url = new URL(postgres.url);
   url.port = String(door.port);
-  await promisify(execFile)(process.execPath, [MIGRATE], {
+  await promisify(execFile)(process.execPath, [...V8_FLAGS, MIGRATE], {
     env: { ...machineClock(), DATABASE_URL: url.href },
   });
   return {

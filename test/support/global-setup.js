@@ -8,7 +8,7 @@ import { PgBoss } from 'pg-boss';
 import { pino } from 'pino';
 import { startEmbeddedPostgres } from '../../dist/infra/postgres/embedded.js';
 import { bundle, isStale } from '../../scripts/bundle.mjs';
-import { machineClock } from './machine.js';
+import { machineClock, V8_FLAGS } from './machine.js';
 
 const MIGRATE = fileURLToPath(new URL('../../dist/cli/migrate.js', import.meta.url));
 const run = promisify(execFile);
@@ -43,7 +43,9 @@ export default async function setUp() {
   process.env.NODE_COMPILE_CACHE = join(folder, 'compiled');
   const url = new URL(postgres.url);
   url.pathname = `/${TEMPLATE}`;
-  await run(process.execPath, [MIGRATE], { env: { ...machineClock(), DATABASE_URL: url.href } });
+  await run(process.execPath, [...V8_FLAGS, MIGRATE], {
+    env: { ...machineClock(), DATABASE_URL: url.href },
+  });
   await installQueue(url.href);
   process.env.TALEBANK_TEST_TEMPLATE = url.href;
 }
