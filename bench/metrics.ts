@@ -1,84 +1,114 @@
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
+import { Agent, request as send } from 'node:http';
 import { join } from 'node:path';
+import { json } from 'node:stream/consumers';
 import pg from 'pg';
 import type * as Embedded from '../src/infra/postgres/embedded.ts';
-import { administrator, ask, newListener, startProduct, type Product } from './product.ts';
-import { compiled, measure, print } from './support.ts';
+import { administrator, newListener, startProduct, UNBUNDLED, type Product } from './product.ts';
+import type { Switch } from './metrics-switch.ts';
+import { compiled, print } from './support.ts';
 
 const IN_FLIGHT = 64;
-const TURN_MS = 2_500;
-const TURNS = 12;
+const ROUNDS = 120;
+const WARM_UP_TURNS = 4;
 const SCRAPES = 40;
 
-/** Clock ticks of Linux, which /proc counts in. */
-const TICKS_PER_SECOND = 100;
+type Work = () => Promise<void>;
 
-/** The processor time of a process so far, in seconds. */
-async function processorSeconds(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${String(pid)}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+interface Load {
+  readonly name: string;
+  /** How many requests a turn has: less than a second of work, so that the machine is alike in both turns of a round. */
+  readonly requests: number;
+  readonly work: Work;
 }
 
-/** A server without a log does not say at which port it listens. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
+/** Cheaper than `fetch`, because the load takes processor time from the server. */
+function sender({
+  url,
+}: Product): (query: string, variables: object, token: string) => Promise<void> {
+  const agent = new Agent({ keepAlive: true, maxSockets: IN_FLIGHT });
+  return async (query, variables, token) => {
+    const headers = {
+      'content-type': 'application/json',
+      ...(token === '' ? {} : { authorization: `Bearer ${token}` }),
+    };
+    const answer = await new Promise<unknown>((resolve, reject) => {
+      const request = send(`${url}/graphql`, { method: 'POST', agent, headers }, (response) => {
+        json(response).then(resolve, reject);
+      });
+      request.on('error', reject).end(JSON.stringify({ query, variables }));
+    });
+    if ('errors' in (answer as object)) throw new Error(JSON.stringify(answer));
+  };
 }
 
-type Work = (number: number) => Promise<unknown>;
-
-/** What a server is asked: reads of the library, and grants, each of which is a line of the log. */
-async function worksOf(
-  { url }: Product,
-  admin: { token: string },
-): Promise<Record<'reads' | 'grants', Work>> {
-  const { id: userId } = await newListener(url);
-  return {
-    reads: () =>
-      ask(url, 'query Library { stories(first: 20) { nodes { title requiredCredits } } }'),
-    grants: () =>
-      ask(
-        url,
-        'mutation Grant($input: GrantCreditsInput!) { grantCredits(input: $input) { lot { id } } }',
-        {
-          input: {
-            userId,
-            amount: 1,
-            source: 'FREE',
-            reason: 'A bench',
-            idempotencyKey: randomUUID(),
+/** Reads of the library, and grants, each of which is one more line of the log. */
+async function loadsOf(product: Product): Promise<readonly Load[]> {
+  const { token } = await administrator(product);
+  const { id: userId } = await newListener(product.url);
+  const ask = sender(product);
+  return [
+    {
+      name: 'reads',
+      requests: 192,
+      work: () =>
+        ask('query Library { stories(first: 20) { nodes { title requiredCredits } } }', {}, ''),
+    },
+    {
+      name: 'grants',
+      requests: 128,
+      work: () =>
+        ask(
+          'mutation Grant($input: GrantCreditsInput!) { grantCredits(input: $input) { lot { id } } }',
+          {
+            input: {
+              userId,
+              amount: 1,
+              source: 'FREE',
+              reason: 'A bench',
+              idempotencyKey: randomUUID(),
+            },
           },
-        },
-        admin.token,
-      ),
-  };
+          token,
+        ),
+    },
+  ];
 }
 
-/** One turn of load: requests a second, and the processor time of the server for each. */
-async function turn({ pid }: Product, work: Work): Promise<{ rate: number; cost: number }> {
-  const before = await processorSeconds(pid);
+interface Turn {
+  readonly seconds: number;
+  readonly processorUs: number;
+}
+
+/** The same number of requests each time, 64 in flight. */
+async function turn(product: Product, { requests, work }: Load, to: Switch): Promise<Turn> {
+  const before = (await product.tell(to)) as number;
   const startedAt = performance.now();
-  let requests = 0;
-  await measure(IN_FLIGHT, TURN_MS, async (number) => {
-    requests += 1;
-    await work(number);
-  });
-  const seconds = (performance.now() - startedAt) / 1000;
-  return {
-    rate: requests / seconds,
-    cost: ((await processorSeconds(pid)) - before) / requests,
+  let left = requests;
+  const runner = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      await work();
+    }
   };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, runner));
+  const seconds = (performance.now() - startedAt) / 1000;
+  return { seconds, processorUs: ((await product.tell('processor time')) as number) - before };
 }
 
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+const sorted = (values: readonly number[]): number[] => values.toSorted((a, b) => a - b);
+const median = (values: readonly number[]): number => sorted(values)[values.length >> 1] ?? 0;
+
+/** The median, and the values between which the true one is in 19 of 20 runs, whatever the noise is like. */
+function describe(ratios: readonly number[]): string {
+  const among = sorted(ratios);
+  const half = Math.ceil(0.98 * Math.sqrt(ratios.length));
+  const [low, high] = [
+    among[(among.length >> 1) - half] ?? 0,
+    among[(among.length >> 1) + half] ?? 0,
+  ];
+  return `× ${median(ratios).toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)})`;
+}
 
 async function timeScrapes({ url }: Product, what: string): Promise<void> {
   const times: number[] = [];
@@ -119,43 +149,43 @@ async function fill({ folder }: Product): Promise<void> {
   await client.end();
 }
 
-/** What metrics and the log cost: two servers, one without both, are loaded in alternate turns. */
+/** One server, whose metrics and log are switched off in one of the two turns of each round. */
+async function compare(product: Product, load: Load): Promise<void> {
+  for (let count = 0; count < WARM_UP_TURNS; count += 1) await turn(product, load, 'on');
+  const [withBoth, without]: [Turn[], Turn[]] = [[], []];
+  for (let round = 0; round < ROUNDS; round += 1)
+    // Each begins half of the rounds, because the machine gets slower or faster meanwhile.
+    for (const to of round % 2 === 0 ? (['on', 'off'] as const) : (['off', 'on'] as const))
+      (to === 'on' ? withBoth : without).push(await turn(product, load, to));
+  const ratios = (of: (turn: Turn) => number): number[] =>
+    withBoth.map((turn, round) => of(turn) / of(without[round] ?? turn));
+  const rate = load.requests / median(withBoth.map(({ seconds }) => seconds));
+  const cost = median(withBoth.map(({ processorUs }) => processorUs)) / load.requests;
+  print(
+    `  ${load.name.padEnd(7)} ${rate.toFixed(0)}/s  ${describe(ratios(({ seconds }) => 1 / seconds))}`,
+  );
+  print(
+    `  ${''.padEnd(7)} processor time of a request ${cost.toFixed(0)} µs  ${describe(ratios(({ processorUs }) => processorUs))}`,
+  );
+}
+
+/** What metrics and the log cost. */
 export async function benchMetrics(): Promise<void> {
-  print('\nMetrics and log against neither, 64 in flight, in alternate turns');
-  const quiet = new URL('./without-metrics.ts', import.meta.url).href;
-  const role = { ROLE: 'api' };
-  const on = await startProduct(role);
-  const off = await startProduct({ ...role, LOG_LEVEL: 'silent', PORT: String(await freePort()) }, [
-    quiet,
-  ]);
+  print(
+    `\nMetrics and log, on against off, ${String(IN_FLIGHT)} in flight: the median of ${String(ROUNDS)} rounds (95 %)`,
+  );
+  const product = await startProduct(
+    { ROLE: 'api' },
+    [new URL('./metrics-switch.ts', import.meta.url).href],
+    UNBUNDLED,
+  );
   try {
-    const sides = [
-      { product: on, works: await worksOf(on, await administrator(on)) },
-      { product: off, works: await worksOf(off, await administrator(off)) },
-    ] as const;
-    for (const name of ['reads', 'grants'] as const) {
-      const [rates, costs, seen]: number[][] = [[], [], []];
-      for (let number = 0; number < TURNS; number += 1) {
-        // Each begins half of the pairs, because a machine gets slower or faster meanwhile.
-        const order = number % 2 === 0 ? sides : sides.toReversed();
-        const results = new Map<Product, { rate: number; cost: number }>();
-        for (const { product, works } of order)
-          results.set(product, await turn(product, works[name]));
-        const [with_, without] = [results.get(on), results.get(off)];
-        if (with_ === undefined || without === undefined) continue;
-        seen?.push(with_.rate);
-        rates?.push(with_.rate / without.rate);
-        costs?.push(with_.cost / without.cost);
-      }
-      print(
-        `  ${name.padEnd(7)} ${median(seen ?? []).toFixed(0)}/s, × ${median(rates ?? []).toFixed(3)} of the rate without; processor time of a request × ${median(costs ?? []).toFixed(3)}`,
-      );
-    }
-    await timeScrapes(on, 'of a small database');
-    await fill(on);
-    await timeScrapes(on, `with ${JOBS} jobs and ${ACCOUNTS} accounts`);
+    for (const load of await loadsOf(product)) await compare(product, load);
+    await product.tell('on');
+    await timeScrapes(product, 'of a small database');
+    await fill(product);
+    await timeScrapes(product, `with ${JOBS} jobs and ${ACCOUNTS} accounts`);
   } finally {
-    await on.stop();
-    await off.stop();
+    await product.stop();
   }
 }

@@ -45,7 +45,8 @@ function look(): void {
 }
 setInterval(look, LOOK_EVERY_MS).unref();
 
-process.on('message', () => {
+process.on('message', (message) => {
+  if (message !== 'observe') return;
   const told = seen;
   globalThis.gc?.();
   const { heapUsed, external } = process.memoryUsage();

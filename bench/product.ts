@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Observed } from './observer.ts';
 
@@ -15,11 +14,15 @@ export interface Product {
   readonly startMs: number;
   /** Has it throw away what it does not need any more, and tell what was since it was asked last. */
   observe(): Promise<Observed>;
+  /** Sends a message to a module that it has loaded besides, and returns the answer. */
+  tell(message: string): Promise<unknown>;
   stop(): Promise<void>;
 }
 
 const OPTIONS = ['--expose-gc', '--disable-warning=ExperimentalWarning'];
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+/** The same program in single files, so that modules that are loaded besides share its packages. */
+export const UNBUNDLED = fileURLToPath(new URL('../dist/main.unbundled.js', import.meta.url));
 /** What the process loads besides, so that it can be measured from within. */
 const OBSERVER = new URL('./observer.ts', import.meta.url).href;
 
@@ -27,12 +30,13 @@ const OBSERVER = new URL('./observer.ts', import.meta.url).href;
 export async function startProduct(
   environment: Readonly<Record<string, string>> = {},
   loaded: readonly string[] = [],
+  program = MAIN,
 ): Promise<Product> {
   const folder = await mkdtemp(join(tmpdir(), 'talebank-bench-'));
   const startedAt = performance.now();
   const child = spawn(
     process.execPath,
-    [...OPTIONS, ...[OBSERVER, ...loaded].flatMap((module) => ['--import', module]), MAIN],
+    [...OPTIONS, ...[OBSERVER, ...loaded].flatMap((module) => ['--import', module]), program],
     {
       env: {
         PATH: process.env['PATH'],
@@ -49,19 +53,15 @@ export async function startProduct(
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     },
   );
-  const { PORT } = environment;
-  const url = PORT === undefined ? await urlInLog(child) : await urlAt(child, PORT);
+  const url = await urlInLog(child);
   await ask(url, '{ stories(first: 1) { nodes { title } } }');
   return {
     url,
     pid: child.pid ?? 0,
     folder,
     startMs: performance.now() - startedAt,
-    observe: async () => {
-      const answered = once(child, 'message');
-      child.send('observe');
-      return ((await answered) as [Observed])[0];
-    },
+    observe: async () => (await tell(child, 'observe')) as Observed,
+    tell: (message) => tell(child, message),
     stop: async () => {
       const ended = once(child, 'exit');
       child.kill('SIGTERM');
@@ -90,16 +90,10 @@ async function urlInLog(child: ChildProcess): Promise<string> {
   });
 }
 
-/** The address at a known port, once the server answers there. */
-async function urlAt(child: ChildProcess, port: string): Promise<string> {
-  const url = `http://127.0.0.1:${port}`;
-  child.stdout?.resume();
-  while (child.exitCode === null) {
-    const answer = await fetch(`${url}/healthz`).catch(() => null);
-    if (answer?.ok === true) return url;
-    await sleep(50);
-  }
-  throw new Error(`The server ended with ${String(child.exitCode)}.`);
+async function tell(child: ChildProcess, message: string): Promise<unknown> {
+  const answered = once(child, 'message');
+  child.send(message);
+  return ((await answered) as [unknown])[0];
 }
 
 export async function ask<Data>(

@@ -27,6 +27,8 @@ async function main(): Promise<void> {
     level: config.logLevel,
     format: config.logFormat,
     about: () => ({ ...currentWork.getStore(), ...traceIds() }),
+    // Also after process.exit, and after an exception that nothing has caught.
+    atExit: (flush) => process.on('exit', flush),
   });
   const state: { running?: Server.Running; stopping: boolean } = { stopping: false };
 

@@ -99,7 +99,7 @@ async function examine(
     queuesCheck(reached),
     tasksCheck(reached),
     ledgerCheck(reached),
-    anchorCheck(reached),
+    anchorCheck(reached, config),
     bulkOrdersCheck(reached),
     storageCheck(config),
     speechCheck(config, log),

@@ -6,6 +6,9 @@ const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 /** The same without what JSON escapes itself, and without the line feed that ends an event. */
 const UNSAFE_IN_JSON = /[\u007f-\u009f\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
+/** Most lines have no other characters. Searching them for these is much faster. */
+const ASCII = /^[\n\x20-\x7e]*$/;
+
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 /** As JSON writes a character that it does not write as it is. */
@@ -20,7 +23,8 @@ const escapeCharacter = (character: string): string =>
 export const onOneLine = (text: string): string => text.replace(UNSAFE, escapeCharacter);
 
 /** An event in JSON, with the same meaning and without an unsafe character. */
-export const escapeJson = (line: string): string => line.replace(UNSAFE_IN_JSON, escapeCharacter);
+export const escapeJson = (line: string): string =>
+  ASCII.test(line) ? line : line.replace(UNSAFE_IN_JSON, escapeCharacter);
 
 /** Lines that an error's stack consists of behind its message. */
 const STACK_LINE = /^ {4}at |^caused by: /;

@@ -1,9 +1,9 @@
 import { pino, type LevelWithSilent } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import { escapeEvent, escapeJson, withMessagesOnOneLine } from './log-text.js';
+import { inBursts, type Lines } from './logging/bursts.js';
 import type { Logger } from './logging/events.js';
-import { redactText } from './logging/redact-text.js';
-import { redact } from './logging/redact.js';
+import { redact, redactMessageOfLine } from './logging/redact.js';
 
 export type { Logger };
 
@@ -12,14 +12,17 @@ export type { Logger };
  * line of its own or change what a terminal shows.
  * @param options.about what is added to every line, for example which request is being answered
  * @param options.toStderr keeps standard output for what a command was asked for
+ * @param options.atExit has a function called when the process ends. With it, JSON lines of a burst are collected for a
+ * moment; lines at level error and fatal are written at once, with those before them
  */
 export function createLogger(options: {
   level: LevelWithSilent;
   format: 'json' | 'pretty';
   about?: () => object;
   toStderr?: boolean;
+  atExit?: (flush: () => void) => void;
 }): Logger {
-  const { about } = options;
+  const { about, atExit } = options;
   const destination = pino.destination({ dest: options.toStderr === true ? 2 : 1, sync: true });
   const stackOf = options.format === 'json' ? asItIs : withMessagesOnOneLine;
   const settings: pino.LoggerOptions = {
@@ -35,17 +38,36 @@ export function createLogger(options: {
     // Errors are plain objects by then.
     serializers: { err: asItIs },
     hooks: {
-      logMethod([line, message], log) {
-        log.apply(this, message === undefined ? [line] : [line, redactText(message)]);
+      logMethod([line, message], log, level) {
+        log.apply(this, message === undefined ? [line] : [line, redactMessageOfLine(message)]);
+        if (level >= ERROR) lines.flush();
       },
     },
   };
   const shape = options.format === 'json' ? escapeJson : createPrettifier();
+  const lines = linesTo(destination, options.format === 'json' ? atExit : undefined);
   return pino(settings, {
     write: (line) => {
-      destination.write(shape(line));
+      lines.write(shape(line));
     },
   });
+}
+
+const ERROR = pino.levels.values['error'] ?? 50;
+
+function linesTo(
+  destination: { write(text: string): unknown },
+  atExit: ((flush: () => void) => void) | undefined,
+): Lines {
+  const write = (text: string): void => {
+    destination.write(text);
+  };
+  if (atExit === undefined) return { write, flush: () => undefined };
+  const lines = inBursts(write);
+  atExit(() => {
+    lines.flush();
+  });
+  return lines;
 }
 
 const asItIs = <Value>(value: Value): Value => value;

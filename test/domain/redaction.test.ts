@@ -2,12 +2,14 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 import type * as Db from '../../src/infra/db.js';
+import type * as Fields from '../../src/infra/logging/fields.js';
 import type * as Redact from '../../src/infra/logging/redact.js';
 import type * as RedactText from '../../src/infra/logging/redact-text.js';
 import type { Logger } from '../../src/infra/log.js';
 import { compiled } from '../support/compiled.js';
 
-const { redact } = await compiled<typeof Redact>('infra/logging/redact.js');
+const { redact, redactMessageOfLine } = await compiled<typeof Redact>('infra/logging/redact.js');
+const { FIELDS } = await compiled<typeof Fields>('infra/logging/fields.js');
 const { Prisma } = await compiled<typeof Db>('infra/db.js');
 const { redactText } = await compiled<typeof RedactText>('infra/logging/redact-text.js');
 
@@ -276,4 +278,34 @@ test('the process redacts what it logs, in both formats', async () => {
     expect(stdout).toContain('it failed');
     expect(stdout).not.toContain(CANARY);
   }
+});
+
+test('a secret in any field of a line is redacted, except in the two that are public', () => {
+  const secret = `Bearer ${CANARY}abc`;
+  const shown = Object.keys(FIELDS).filter((field) =>
+    [
+      secret,
+      [secret],
+      { password: CANARY },
+      new Error(secret),
+      Object.assign(new Error('x'), { cause: new Error(secret) }),
+    ]
+      .map((value) => written({ event: 'listening', [field]: value }))
+      .some((line) => line.includes(CANARY)),
+  );
+  expect(shown).toEqual(['route', 'statement']);
+  // Only a text there is public.
+  for (const field of shown)
+    expect(written({ [field]: { password: CANARY } })).not.toContain(CANARY);
+  // Also beside a field that no event has, and in a key that is not a name.
+  expect(written({ userId: '1', other: secret, reason: secret })).not.toContain(CANARY);
+  expect(written({ userId: '1', [`${CANARY}@example.com`]: 1 })).not.toContain(CANARY);
+});
+
+test('a message is redacted each time it is written', () => {
+  const message = `${CANARY}@example.com has signed in`;
+  for (let time = 0; time < 3; time += 1)
+    expect(redactMessageOfLine(message)).toBe('[redacted] has signed in');
+  expect(redactMessageOfLine('signed in')).toBe('signed in');
+  expect(redactMessageOfLine('signed in')).toBe('signed in');
 });

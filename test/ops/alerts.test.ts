@@ -1,4 +1,5 @@
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -55,6 +56,7 @@ let prometheus: Prometheus;
 let provider: SpeechServer;
 let admin: Person;
 let url: string;
+let anchorPlace: string;
 let takesMail = true;
 let workerEnvironment: Environment;
 
@@ -312,6 +314,23 @@ const SLOWNESS: readonly Cause[] = [
 
 const LOSSES: readonly Cause[] = [
   {
+    // A place that is away when an anchor was made two hours ago.
+    alerts: ['AnchorWaiting'],
+    begin: async () => {
+      await rename(anchorPlace, `${anchorPlace}.away`);
+      await writeFile(anchorPlace, '');
+      await execute(url, RunMaintenance, { task: 'RECONCILE_CREDITS' }, { token: admin.token });
+      const folder = join(talebank.dataDir, 'anchors');
+      const at = new Date(Date.now() - 2 * 3_600_000);
+      for (const name of await readdir(folder)) await utimes(join(folder, name), at, at);
+      return async () => {
+        await rm(anchorPlace);
+        await rename(`${anchorPlace}.away`, anchorPlace);
+        await runTask('RECONCILE_CREDITS');
+      };
+    },
+  },
+  {
     alerts: ['ProcessDown', 'QueueAge'],
     begin: async () => {
       await worker.kill();
@@ -378,6 +397,7 @@ async function happen(causes: readonly Cause[]): Promise<void> {
 }
 
 const environment = (port: number): Environment => ({
+  ANCHOR_DIR: anchorPlace,
   METRICS_PORT: String(port),
   METRICS_TOKEN: TOKEN,
   DATABASE_POOL_SIZE: '4',
@@ -413,6 +433,8 @@ whereInstalled('a real Prometheus', () => {
           });
         }),
     );
+    anchorPlace = await mkdtemp(join(tmpdir(), 'talebank-anchors-'));
+    closers.push(() => rm(anchorPlace, { recursive: true, force: true }));
     provider = await startSpeechServer({ kind: 'openai' });
     closers.push(() => provider.close());
     const [apiPort, workerPort] = [await freePort(), await freePort()];

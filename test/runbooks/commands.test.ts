@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -400,6 +400,21 @@ const INCIDENTS: Readonly<Record<string, Incident>> = {
   },
   'bulk-order-unfinished.md': { happen: grantInBulk },
   'anchor-late.md': { happen: anchored },
+  'anchor-waiting.md': {
+    happen: async () => {
+      const values = await anchored();
+      const { ANCHOR_DIR: place = '' } = incidents.values;
+      await rename(place, `${place}.away`);
+      await writeFile(place, '');
+      await expect(incidents.anchor()).rejects.toThrow();
+      return values;
+    },
+    beforeDoing: async () => {
+      const { ANCHOR_DIR: place = '' } = incidents.values;
+      await rm(place);
+      await rename(`${place}.away`, place);
+    },
+  },
   'key-old.md': {
     happen: async () => {
       await rowsOf(`UPDATE signing_keys SET created_at = created_at - interval '1 year'`);

@@ -55,6 +55,12 @@ export default dashboard({
         { unit: 's', limits: [93_600, 172_800], runbook: 'anchor-late' },
       ),
       number(
+        'Anchors waiting',
+        'Anchors in DATA_DIR/anchors that a place outside of the server has not taken.',
+        shared(series('ledger_anchors_waiting')),
+        { limits: [1, 2], runbook: 'anchor-waiting' },
+      ),
+      number(
         'Monthly grant',
         'Whether MONTHLY_CREDITS gives every user points each month.',
         shared(series('ledger_monthly_grant_off')),

@@ -46,29 +46,3 @@ export async function readForeignTables(client: pg.Client): Promise<string[]> {
       AND NOT pg_has_role(current_user, relowner, 'USAGE') ORDER BY relname LIMIT 5`);
   return rows.map(({ name }) => name);
 }
-
-export interface TaskRow {
-  readonly name: string;
-  /** Seconds since its last success. Null when none is known. */
-  readonly succeededAgo: number | null;
-  /** Whether its last ended run failed. */
-  readonly failed: boolean;
-}
-
-/** The last runs of tasks, as far as pg-boss still has their jobs. Indexes: pg-boss' own, by name. */
-export async function readTaskRuns(
-  client: pg.Client,
-  queues: readonly string[],
-): Promise<TaskRow[]> {
-  const { rows } = await client.query<TaskRow>(
-    `SELECT q.name,
-       extract(epoch FROM now() - max(j.completed_on) FILTER (WHERE j.state = 'completed'))::float8 AS "succeededAgo",
-       coalesce((array_agg(j.state::text ORDER BY j.completed_on DESC)
-         FILTER (WHERE j.completed_on IS NOT NULL))[1] = 'failed', false) AS failed
-     FROM unnest($1::text[]) WITH ORDINALITY AS q(name, place)
-     LEFT JOIN pgboss.job j ON j.name = q.name
-     GROUP BY q.name, q.place ORDER BY q.place`,
-    [queues],
-  );
-  return rows;
-}

@@ -1,13 +1,16 @@
+import type { Config } from '../../config.js';
 import { readAnchoredAt } from '../../services/anchors/anchors.sql.js';
+import { readWaitingAnchors, waitingFolderOf } from '../../services/anchors/waiting.js';
 import { countUnfinishedBulkGrants } from '../../services/credits/bulk-grant.sql.js';
 import { countUnfinishedBulkRevocations } from '../../services/credits/bulk-revocation/bulk-revocation.sql.js';
 import { readLedgerClock } from '../../services/ledger/clock.sql.js';
 import { readJobQueues, type JobQueueView } from '../../services/maintenance/job-queues.sql.js';
-import { SCHEDULED_QUEUES, type ScheduledQueue } from '../../services/queues.js';
+import { readTaskRuns, type TaskRunRow } from '../../services/maintenance/maintenance.sql.js';
+import { SCHEDULED_TASKS } from '../../services/maintenance/run-maintenance.js';
+import type { ScheduledQueue } from '../../services/queues.js';
 import { lastReconciliation } from '../../services/reconciliation/reconcile.js';
 import { counted } from '../counted.js';
 import { withDatabase, type Reached } from './database.js';
-import { readTaskRuns, type TaskRow } from './doctor.sql.js';
 import { fail, ok, warn, type Check, type Finding } from './findings.js';
 
 /** How long the oldest due job may wait. Narrations take minutes when many are asked for at once. */
@@ -59,28 +62,27 @@ function ofQueue({ name, queued, failed, oldestQueuedSeconds: oldest }: JobQueue
 const SLACK_SECONDS = 600;
 
 export const tasksCheck = (reached: Promise<Reached>): Check =>
-  withDatabase('tasks', reached, async ({ ask }) => {
-    const names = SCHEDULED_QUEUES.map(({ name }) => name);
-    const runs = await ask((client) => readTaskRuns(client, names));
-    const findings = SCHEDULED_QUEUES.flatMap((queue) =>
+  withDatabase('tasks', reached, async ({ db }) => {
+    const runs = await readTaskRuns(db);
+    const findings = SCHEDULED_TASKS.flatMap(({ task, queue }) =>
       ofTask(
         queue,
-        runs.find(({ name }) => name === queue.name),
+        runs.find((run) => run.task === task),
       ),
     );
     const oldest = Math.max(0, ...runs.map(({ succeededAgo }) => succeededAgo ?? 0));
     return findings.length > 0
       ? findings
       : ok(
-          `all ${String(runs.length)} tasks have run on time, the least recent ${ago(oldest)} ago`,
+          `all ${String(SCHEDULED_TASKS.length)} tasks have run on time, the least recent ${ago(oldest)} ago`,
         );
   });
 
-function ofTask(queue: ScheduledQueue, run: TaskRow | undefined): Finding[] {
+function ofTask(queue: ScheduledQueue, run: TaskRunRow | undefined): Finding[] {
   const { name, intervalSeconds: every } = queue;
   const advice = 'Check whether a worker runs, and look for `maintenance failed` in its log.';
   const succeededAgo = run?.succeededAgo ?? null;
-  if (run?.failed === true) return [fail(`${name}: the last run has failed`, advice)];
+  if (run?.hasFailed === true) return [fail(`${name}: the last run has failed`, advice)];
   if (succeededAgo === null)
     return [warn(`${name}: no run is known, and it is due every ${ago(every)}`, advice)];
   if (succeededAgo <= 2 * every + SLACK_SECONDS) return [];
@@ -127,20 +129,45 @@ export const ledgerCheck = (reached: Promise<Reached>): Check =>
         );
   });
 
-export const anchorCheck = (reached: Promise<Reached>): Check =>
-  withDatabase('anchor', reached, async ({ db }) => {
-    const [at, now] = await Promise.all([readAnchoredAt(db), readLedgerClock(db)]);
-    if (at === null)
-      return warn('no anchor was made yet', 'The task at 03:30 UTC makes one after its check.');
-    const age = Math.max(0, (now.getTime() - at.getTime()) / 1000);
-    const text = `the last anchor that every place has was made ${ago(age)} ago`;
-    return age > CHECK_SECONDS
-      ? warn(
-          text,
-          'Look at the task reconcile-credits, and check whether ANCHOR_DIR and the bucket can be written.',
-        )
-      : ok(text);
-  });
+/** Delivering a file that was just made takes minutes, with the retries of its task. */
+const ANCHOR_WAIT_SECONDS = 3_600;
+
+export const anchorCheck = (reached: Promise<Reached>, { dataDir }: Config): Check => {
+  const made = withDatabase('anchor', reached, anchorMade);
+  return {
+    name: made.name,
+    run: async () => {
+      const waiting = await anchorsWaiting(dataDir);
+      return [await made.run(), waiting].flat();
+    },
+  };
+};
+
+/** @returns nothing when none waits for long */
+async function anchorsWaiting(dataDir: string): Promise<readonly Finding[]> {
+  const { count, oldestSeconds } = await readWaitingAnchors(dataDir);
+  if (oldestSeconds <= ANCHOR_WAIT_SECONDS) return [];
+  return [
+    (oldestSeconds > CHECK_SECONDS ? fail : warn)(
+      `${counted(count, 'anchor waits', 'anchors wait')} in ${waitingFolderOf(dataDir)}, the oldest for ${ago(oldestSeconds)}`,
+      'Check whether ANCHOR_DIR and the bucket can be written. Then run runMaintenance(task: RECONCILE_CREDITS) at a process with this DATA_DIR.',
+    ),
+  ];
+}
+
+async function anchorMade({ db }: Reached): Promise<Finding> {
+  const [at, now] = await Promise.all([readAnchoredAt(db), readLedgerClock(db)]);
+  if (at === null)
+    return warn('no anchor was made yet', 'The task at 03:30 UTC makes one after its check.');
+  const age = Math.max(0, (now.getTime() - at.getTime()) / 1000);
+  const text = `the last anchor that every place has was made ${ago(age)} ago`;
+  return age > CHECK_SECONDS
+    ? warn(
+        text,
+        'Look at the task reconcile-credits, and check whether ANCHOR_DIR and the bucket can be written.',
+      )
+    : ok(text);
+}
 
 export const bulkOrdersCheck = (reached: Promise<Reached>): Check =>
   withDatabase('bulk orders', reached, async ({ db }) => {

@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { FIELDS } from './fields.js';
 import { redactText } from './redact-text.js';
 
 const CENSORED = '[redacted]';
@@ -8,8 +9,11 @@ const SECRET_KEY =
 /** Numbers and flags under such a key are counts and settings. */
 const isHarmless = (value: unknown): boolean =>
   value == null || typeof value === 'number' || typeof value === 'boolean';
-/** Signed, and made to be published: an auditor copies it from the log. Only a field of the line itself is meant. */
-const PUBLIC_FIELDS: ReadonlySet<string> = new Set(['statement']);
+/**
+ * A statement is signed, and made to be published: an auditor copies it from the log. The pattern of a route is a text
+ * of the code. Only a field of the line itself is meant.
+ */
+const PUBLIC_FIELDS: ReadonlySet<string> = new Set(['statement', 'route']);
 /** What is secret in a JSON Web Key. */
 const SECRET_IN_JWK: ReadonlySet<string> = new Set(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']);
 /** Texts of errors, also of those that are plain objects. They repeat values. */
@@ -21,6 +25,13 @@ const SEPARATORS = /[-_.\s]/g;
 const isSecretKey = (key: string): boolean =>
   SECRET_KEY.test(key.slice(0, 200).toLowerCase().replace(SEPARATORS, ''));
 
+/** Fields of lines whose names need no look any more. */
+const HARMLESS_FIELDS: ReadonlySet<string> = new Set(
+  ['event', ...Object.keys(FIELDS), 'viewerId', 'jobId'].filter(
+    (key) => !isSecretKey(key) && !MESSAGES.has(key) && redactText(key) === key,
+  ),
+);
+
 /**
  * A copy of what is logged, without secrets at any depth: by the names of keys, and by the form of texts. Errors become
  * plain objects, with the messages of their causes.
@@ -29,7 +40,29 @@ export function redact(
   line: object,
   stackOf: (stack: string, error: Error) => string,
 ): Record<string, unknown> {
-  return redactEntries(line, { depth: 0, above: [], stackOf });
+  const walk: Walk = { depth: 0, above: [], stackOf };
+  const safe: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(line) as [string, unknown][]) {
+    if (!HARMLESS_FIELDS.has(key)) return redactEntries(line, walk);
+    safe[key] =
+      PUBLIC_FIELDS.has(key) && typeof value === 'string' ? value : redactValue(value, walk);
+  }
+  return safe;
+}
+
+/** Messages that were seen. They are texts of the code, so that there are few; some have a value in them. */
+const MESSAGES_KEPT = 500;
+const redactedMessages = new Map<string, string>();
+
+/** The message of a line, which says in words what its event is. */
+export function redactMessageOfLine(message: string): string {
+  const known = redactedMessages.get(message);
+  if (known !== undefined) return known;
+  const safe = redactText(message);
+  // What is redacted is not kept in memory.
+  if (safe === message && redactedMessages.size < MESSAGES_KEPT)
+    redactedMessages.set(message, safe);
+  return safe;
 }
 
 interface Walk {

@@ -58,6 +58,15 @@ export const LEDGER = {
     'ledger_anchored_timestamp_seconds',
     'When the newest anchor of the ledger was made that every configured place has.',
   ),
+  /** In the DATA_DIR of this process, as the next one. One that is being made is among them. */
+  anchorsWaiting: gauge(
+    'ledger_anchors_waiting',
+    'Anchors in DATA_DIR/anchors that a place has not taken yet. One that is being made counts too.',
+  ),
+  anchorsWaitingSeconds: gauge(
+    'ledger_anchor_oldest_waiting_seconds',
+    'How long the oldest anchor has been in DATA_DIR/anchors. 0 when none is there.',
+  ),
   /** Those that are being made included. */
   bulkGrantsUnfinished: gauge(
     'ledger_bulk_grants_unfinished',

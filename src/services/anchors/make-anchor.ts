@@ -24,6 +24,7 @@ import { batchesOf, FIRST_LINE, lastLine, leafLine, leavesOf, readSigned } from 
 import { publicPartOf } from './keys.js';
 import { AnchorError, peekStatement, signStatement, type AnchorStatement } from './statement.js';
 import { createTotals } from './totals.js';
+import { waitingFolderOf } from './waiting.js';
 
 type Facts = Pick<App, 'db' | 'log' | 'config' | 'anchorKeys'>;
 
@@ -47,7 +48,7 @@ export async function makeAnchor(
   reconciliation: { readonly id: string; readonly checks: readonly LedgerCheck[] },
   signal?: AbortSignal,
 ): Promise<void> {
-  const folder = join(app.config.dataDir, 'anchors');
+  const folder = waitingFolderOf(app.config.dataDir);
   await makePrivateFolder(folder);
   await requirePrivate(folder, { kind: 'folder' });
   const id = newId();

@@ -141,7 +141,8 @@ export const writeTaskEnd = (
 ): Promise<number> =>
   db.$executeRaw`
     UPDATE task_runs SET duration_ms = ${durationMs}::int,
-      succeeded_at = CASE WHEN ${isOk}::boolean THEN clock_timestamp() ELSE succeeded_at END
+      succeeded_at = CASE WHEN ${isOk}::boolean THEN clock_timestamp() ELSE succeeded_at END,
+      failed_at = CASE WHEN ${isOk}::boolean THEN failed_at ELSE clock_timestamp() END
     WHERE task = ${task}`;
 
 /** The newest run of a task, in seconds since 1970. */
@@ -150,11 +151,17 @@ export interface TaskRunRow {
   readonly startedAt: number;
   readonly succeededAt: number | null;
   readonly durationMs: number | null;
+  /** Seconds since the last success, by the clock of the database. */
+  readonly succeededAgo: number | null;
+  /** Whether the newest finished run failed. */
+  readonly hasFailed: boolean;
 }
 
 /** The newest run of each task. A row for each task. */
 export const readTaskRuns = (db: Reader): Promise<TaskRunRow[]> =>
   db.$queryRaw<TaskRunRow[]>`
     SELECT task, extract(epoch FROM started_at)::float8 AS "startedAt",
-           extract(epoch FROM succeeded_at)::float8 AS "succeededAt", duration_ms AS "durationMs"
+           extract(epoch FROM succeeded_at)::float8 AS "succeededAt", duration_ms AS "durationMs",
+           extract(epoch FROM clock_timestamp() - succeeded_at)::float8 AS "succeededAgo",
+           failed_at IS NOT NULL AND (succeeded_at IS NULL OR failed_at > succeeded_at) AS "hasFailed"
     FROM task_runs`;

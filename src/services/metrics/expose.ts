@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import type { App } from '../../app.js';
+import { readWaitingAnchors } from '../anchors/waiting.js';
 import { SCHEDULED_QUEUES } from '../queues.js';
 import { FIGURES } from './figures.js';
 import { keepFigure } from './kept-figures.js';
@@ -22,6 +23,7 @@ export function exposeMetrics(app: App): () => Promise<Exposed> {
     const [answers] = await Promise.all([
       Promise.all(figures.map((figure) => figure.refresh())),
       setDisk(app),
+      setWaitingAnchors(app),
     ]);
     app.metrics.databaseAnswers.set(answers.every(Boolean) ? 1 : 0);
     app.metrics.subscriptions.set(app.followers.count());
@@ -41,6 +43,19 @@ async function setDisk({ config, metrics, log }: App): Promise<void> {
     log.warn(
       { event: 'disk-not-read', err: error },
       'the free space of DATA_DIR could not be read',
+    );
+  }
+}
+
+async function setWaitingAnchors({ config, metrics, log }: App): Promise<void> {
+  try {
+    const { count, oldestSeconds } = await readWaitingAnchors(config.dataDir);
+    metrics.anchorsWaiting.set(count);
+    metrics.anchorsWaitingSeconds.set(oldestSeconds);
+  } catch (error) {
+    log.warn(
+      { event: 'disk-not-read', err: error },
+      'the anchors that wait in DATA_DIR could not be read',
     );
   }
 }

@@ -101,7 +101,7 @@ export const databaseEvents = define({
   'disk-not-read': {
     level: 'warn',
     fields: ['err'],
-    when: 'The free space of DATA_DIR could not be read for `/metrics`.',
+    when: 'The free space of DATA_DIR, or the anchors that wait in it, could not be read for `/metrics`.',
     action: 'See the error.',
   },
   'metrics-not-read': {
