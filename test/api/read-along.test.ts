@@ -11,8 +11,8 @@ import {
   waitForAudio,
   type Person,
 } from '../support/people.js';
-import { decodeMp3, readCues, type TimedCue } from '../support/sound.js';
-import { startSpeechServer, type SpeechServer } from '../support/speech-server.js';
+import { decodeMp3, readCues, silencesIn, type TimedCue } from '../support/sound.js';
+import { startSpeechServer, timedAnswer, type SpeechServer } from '../support/speech-server.js';
 import { startTalebank, type Talebank } from '../support/talebank.js';
 
 interface Sentence {
@@ -106,20 +106,20 @@ function hold(word: string): void {
   });
   server.behave(async ({ text }) => {
     if (text.includes(word)) await gate;
-    return 'good';
+    return 'good' as const;
   });
 }
 
 test('sentences have their places in the text, and the times of their captions and of the sound', async () => {
   const marked =
-    '  The Owl 🦉\n\n“It  is\nlate”,  said *she*.   <b>Nothing</b> moved…\n\n* * *\n\n<br>\n\nThe end.';
+    '  The Owl 🦉\n\n“It  is\nlate”,  she *said*.   Then <b>nothing</b> moved…\n\n* * *\n\n<br>\n\nThe end.';
   const recording = await record(marked);
   const { content, sentences } = recording;
   const cues = await cuesOf(recording);
   expect(sentences.map(({ from, to }) => content.slice(from, to))).toEqual([
     'The Owl 🦉',
-    '“It  is\nlate”,  said *she*.',
-    '<b>Nothing</b> moved…',
+    '“It  is\nlate”,  she *said*.',
+    'Then <b>nothing</b> moved…',
     'The end.',
   ]);
   expect(sentences.map(({ startMs, endMs }) => [startMs, endMs])).toEqual(
@@ -152,6 +152,80 @@ test('sentences that are spoken are listed while others are being made, with the
   expect(Math.abs((early.expectedSeconds ?? 0) / (durationSeconds ?? 1) - 1)).toBeLessThan(0.5);
 });
 
+const RATE_HZ = 24_000;
+const LEAD_SECONDS = 0.7;
+const WORD_SECONDS = 0.5;
+
+/** Silence, and then each word as a tone of 0.3 s with 0.2 s of silence behind it. */
+function tones(text: string): Buffer {
+  const words = [...text.matchAll(/\S+/gu)].map(({ index }) => index);
+  const pcm = new Int16Array(Math.round((LEAD_SECONDS + words.length * WORD_SECONDS) * RATE_HZ));
+  for (const word of words.keys()) {
+    const start = Math.round((LEAD_SECONDS + word * WORD_SECONDS) * RATE_HZ);
+    for (let at = 0; at < 0.3 * RATE_HZ; at += 1)
+      pcm[start + at] = Math.round(9000 * Math.sin((2 * Math.PI * 440 * at) / RATE_HZ));
+  }
+  return timedAnswer(text, pcm, (index) => {
+    const word = words.findLastIndex((start) => start <= index);
+    return LEAD_SECONDS + word * WORD_SECONDS + (text[index] === ' ' ? 0.35 : 0);
+  });
+}
+
+test('words are heard when the API and the captions say, and stand where they are stored', async () => {
+  server.behave(({ text }, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' }).end(tones(text));
+    return undefined;
+  });
+  const recording = await record('The  owl\nsaid “*no*” $500 times.\n\nIt <b>slept</b> then.');
+  const { content, sentences } = recording;
+  const words = sentences.flatMap((sentence) => sentence.words);
+  expect(words.map(({ from, to }) => content.slice(from, to))).toEqual([
+    'The',
+    'owl',
+    'said',
+    'no',
+    '$500',
+    'times',
+    'It',
+    'slept',
+    'then',
+  ]);
+  const mp3 = new Uint8Array(await (await fetch(recording.url ?? '')).arrayBuffer());
+  const onsets = silencesIn(await decodeMp3(mp3)).map(([, end]) => end);
+  // “$500” is three words.
+  expect(onsets.length).toBeGreaterThanOrEqual(11);
+  const heard = onsets.slice(0, 11).filter((_, index) => index !== 5 && index !== 6);
+  for (const [index, { startMs }] of words.entries())
+    expect([index, Math.abs(startMs - (heard[index] ?? 0)) < 30]).toEqual([index, true]);
+  const vtt = await (await fetch(recording.captionsUrl ?? '')).text();
+  const stamp = (index: number): string =>
+    new Date(words[index]?.startMs ?? 0).toISOString().slice(11, 23);
+  expect(vtt).toContain(
+    `The <${stamp(1)}>owl <${stamp(2)}>said “*<${stamp(3)}>no*” <${stamp(4)}>$500 <${stamp(5)}>times.`,
+  );
+  // They are planned again as they were stored.
+  await talebank.database.sql(
+    `DELETE FROM rendition_timelines WHERE rendition_hash = (SELECT rendition_hash FROM audios WHERE id = '${recording.id}')`,
+  );
+  expect((await readAlong(recording.id)).sentences).toEqual(sentences);
+});
+
+test('a sentence without times of words is spoken all the same', async () => {
+  server.behave(({ text }, response) => {
+    const { audio_base64 } = JSON.parse(
+      timedAnswer(text, new Int16Array(24_000).fill(900)).toString(),
+    ) as {
+      audio_base64: string;
+    };
+    response
+      .writeHead(200, { 'content-type': 'application/json' })
+      .end(JSON.stringify({ audio_base64, alignment: { characters: 'no list' } }));
+    return undefined;
+  });
+  const { sentences } = await record('A toad had no clock.');
+  expect(sentences.map(({ words }) => words)).toEqual([[]]);
+});
+
 test('a recording of an earlier release has the same sentences, and so has one that was made anew by it', async () => {
   const { id, sentences } = await record('A hare ran home. It had seen a ghost.');
   expect(sentences).toHaveLength(2);
@@ -166,7 +240,9 @@ test('a recording of an earlier release has the same sentences, and so has one t
 });
 
 test('a long recording is listed in parts, without a gap, as it is stored and as it is planned', async () => {
-  const { id, sentences } = await record(textOf(60_000));
+  const { id, sentences } = await record(
+    Array.from({ length: 540 }, (_, at) => `Go ${String(at)}.`).join('\n'),
+  );
   const listed = async (): Promise<Sentence[]> => {
     const all: Sentence[] = [];
     for (;;) {
@@ -187,7 +263,7 @@ test('a long recording is listed in parts, without a gap, as it is stored and as
 });
 
 test('what is expected follows the newest recordings of a voice', async () => {
-  const { storyId, durationSeconds } = await record(textOf(3_000));
+  const { storyId, durationSeconds } = await record(textOf(600));
   const { data } = await send<{ story: { usual: number; voice: number; unknown: number } }>(
     url,
     `query ($id: ID!, $voice: ID!) { story(id: $id) {

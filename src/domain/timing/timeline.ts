@@ -60,12 +60,6 @@ export function addSentence(
   return { start, end: { sampleRateHz, boundary, samples: start.samples + samples } };
 }
 
-/** A sentence of a plan with its times. */
-export const timedSentence = (
-  { start, end }: { start: number; end: number },
-  times: Pick<TimedSentence, 'index' | 'startMs' | 'endMs'>,
-): TimedSentence => ({ ...times, from: start, to: end, words: [] });
-
 /** A sentence as it is stored: its offsets, its times, and three numbers for each word, counted from those. */
 export type PackedSentence = readonly [
   from: number,

@@ -1,15 +1,16 @@
 import { pMapIterable } from 'p-map';
 import type { App } from '../../../app.js';
 import { toWebVtt, type Cue } from '../../../domain/captions.js';
+import { withWords } from '../../../domain/timing/captioned-words.js';
 import { cuesOf } from '../../../domain/segmentation/cues.js';
 import { pauseBefore } from '../../../domain/sound/pauses.js';
 import {
   addSentence,
   beginning,
   msAt,
-  timedSentence,
   type TimedSentence,
 } from '../../../domain/timing/timeline.js';
+import { shownWords, timedSentence } from '../../../domain/timing/words.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
 import { storeWhole, type FileWriter } from '../../../infra/storage/storage.js';
 import { storageKey } from '../addresses.js';
@@ -81,10 +82,11 @@ function timeAll(sentences: readonly PlacedSentence[]): TimedSentence[] {
     });
   let position = beginning(sampleRateHz);
   return sentences.map((sentence, index) => {
-    const { samples } = sentence.place;
+    const { samples, words } = sentence.place;
     const { start, end } = addSentence(position, { samples, boundary: sentence.boundary });
     position = end;
-    return timedSentence(sentence, { index, startMs: msAt(start), endMs: msAt(end) });
+    const times = { index, startMs: msAt(start), endMs: msAt(end) };
+    return timedSentence(sentence, times, words);
   });
 }
 
@@ -93,9 +95,10 @@ const cuesOfAll = (
   times: readonly TimedSentence[],
   language: string,
 ): Cue[] =>
-  sentences.flatMap(({ text }, index) => {
+  sentences.flatMap(({ text, spoken, place }, index) => {
     const { startMs = 0, endMs = 0 } = times[index] ?? {};
-    return cuesOf({ startMs, endMs, text }, language);
+    const words = place.words === null ? [] : shownWords({ text, spoken }, place.words);
+    return withWords(cuesOf({ startMs, endMs, text }, language), { startMs, text, words });
   });
 
 /** How many sentences are read ahead of the one that is written. */

@@ -21,6 +21,10 @@ export interface PlannedSentence {
   /** Where it stands in the stored text: UTF-16 offsets of its start and its end. */
   readonly start: number;
   readonly end: number;
+  /** So many UTF-16 units of `text` belong to sentences before it that are not spoken. */
+  readonly lead: number;
+  /** The stored text from `start` to `end`. */
+  readonly source: string;
   /** What is spoken, with its map to `text`. */
   readonly spoken: Draft;
   /** Over everything that determines the sound. */
@@ -63,11 +67,13 @@ export function* planSentences(app: App, script: Script): Generator<PlannedSente
   const sound = soundOf(app, script);
   const sentences = splitSentences(script.content, script.language);
   // The hash is of what is spoken, so that a sentence whose stored text differs only in markup is spoken once.
-  for (const { text, start, end, spoken, boundary } of withSpoken(sentences, script.language))
+  for (const { text, start, end, lead, spoken, boundary } of withSpoken(sentences, script.language))
     yield {
       text,
       start,
       end,
+      lead,
+      source: script.content.slice(start, end),
       spoken,
       boundary,
       hash: sha256Hex(JSON.stringify([...sound, { sentence: spoken.text }])),

@@ -6,10 +6,10 @@ import {
   addSentence,
   beginning,
   msAt,
-  timedSentence,
   type Position,
   type TimedSentence,
 } from '../../../domain/timing/timeline.js';
+import { timedSentence } from '../../../domain/timing/words.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
 import { planSentences, renditionHashOf, type PlannedSentence } from '../making/plan.js';
 import { readPlaces, type SentencePlace } from '../making/sentences.sql.js';
@@ -166,10 +166,8 @@ function advance(growing: Growing, places: ReadonlyMap<string, SentencePlace>): 
     const { samples } = place;
     const { start, end } = addSentence(position, { samples, boundary: sentence.boundary });
     growing.position = end;
-    const index = growing.sentences.length;
-    growing.sentences.push(
-      timedSentence(sentence, { index, startMs: msAt(start), endMs: msAt(end) }),
-    );
+    const times = { index: growing.sentences.length, startMs: msAt(start), endMs: msAt(end) };
+    growing.sentences.push(timedSentence(sentence, times, place.words));
     spoken += 1;
   }
   const isAll = spoken === growing.waiting.length;
