@@ -1,6 +1,8 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { send } from '../support/client.js';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { ask, send } from '../support/client.js';
 import { until } from '../support/faults.js';
+import type { StoryInput } from '../support/generated/graphql.js';
+import { UpdateStory } from '../support/operations.js';
 import {
   administrator,
   grantTo,
@@ -84,14 +86,20 @@ async function readAlong(id: string, after?: number): Promise<ReadAlong> {
   return data.audio;
 }
 
-async function begin(content: string): Promise<{ id: string; storyId: string }> {
-  const { id: storyId } = await newStory(url, admin, { content });
+async function begin(
+  content: string,
+  input: Partial<StoryInput> = {},
+): Promise<{ id: string; storyId: string }> {
+  const { id: storyId } = await newStory(url, admin, { content, ...input });
   const { audioId: id } = await narrate(url, listener, storyId, voiceId);
   return { id, storyId };
 }
 
-async function record(content: string): Promise<ReadAlong & { id: string; storyId: string }> {
-  const { id, storyId } = await begin(content);
+async function record(
+  content: string,
+  input: Partial<StoryInput> = {},
+): Promise<ReadAlong & { id: string; storyId: string }> {
+  const { id, storyId } = await begin(content, input);
   await waitForAudio(url, listener, id, ['READY']);
   return { id, storyId, ...(await readAlong(id)) };
 }
@@ -224,6 +232,89 @@ test('a sentence without times of words is spoken all the same', async () => {
   });
   const { sentences } = await record('A toad had no clock.');
   expect(sentences.map(({ words }) => words)).toEqual([[]]);
+});
+
+describe('a story that is announced', () => {
+  const input = { title: 'The Ghost of *Moon* Hill', author: 'Ann Other', announced: true };
+  const titles = (recording: readonly TimedCue[]): string[] => recording.map(({ text }) => text);
+
+  test('begins with its title and author, which are no sentences of its text', async () => {
+    const recording = await record('It was dark there.\n\nThe moon hid.', input);
+    const { content, sentences, id } = recording;
+    const cues = await cuesOf(recording);
+    expect(titles(cues)).toEqual([
+      'The Ghost of *Moon* Hill',
+      'by Ann Other',
+      'It was dark there.',
+      'The moon hid.',
+    ]);
+    expect(sentences.map(({ index, from, to }) => [index, content.slice(from, to)])).toEqual([
+      [0, 'It was dark there.'],
+      [1, 'The moon hid.'],
+    ]);
+    expect(sentences.map(({ startMs }) => startMs)).toEqual(
+      cues.slice(2).map(({ startMs }) => startMs),
+    );
+    expect(cues[0]?.startMs).toBe(0);
+    // As long as behind a heading, without what a decoder and the margins add.
+    expect((cues[2]?.startMs ?? 0) - (cues[1]?.endMs ?? 0)).toBeGreaterThan(900);
+    expect(server.countByText().get('The Ghost of Moon Hill')).toBe(1);
+    await talebank.database.sql(
+      `DELETE FROM rendition_timelines WHERE rendition_hash = (SELECT rendition_hash FROM audios WHERE id = '${id}')`,
+    );
+    expect((await readAlong(id)).sentences).toEqual(sentences);
+  });
+
+  test('keeps recordings without it, which are not paid for again, and their sentences', async () => {
+    const title = 'The Quiet Mill';
+    const content = 'The mill stood still. The river had no water.';
+    const { id, storyId, durationSeconds } = await record(content, {
+      ...input,
+      title,
+      announced: false,
+    });
+    const story = { title, author: 'Ann Other', language: 'en', content, published: true };
+    // It is on by default.
+    await ask(url, UpdateStory, { id: storyId, input: story }, admin.token);
+    const again = await narrate(url, listener, storyId, voiceId);
+    expect([again.audioId, again.charged]).toEqual([id, false]);
+    expect((await readAlong(id)).durationSeconds).toBe(durationSeconds);
+    const other = await newListener(url);
+    const { audioId, charged } = await narrate(url, other, storyId, voiceId);
+    const audio = await waitForAudio(url, other, audioId, ['READY']);
+    expect(charged).toBe(true);
+    expect(audio.durationSeconds).toBeGreaterThan(durationSeconds ?? Infinity);
+    expect(server.countByText().get('The mill stood still.')).toBe(1);
+    expect(server.countByText().get(title)).toBe(1);
+  });
+
+  test.each([
+    [
+      'is announced once when the text begins with its title',
+      'THE OWL',
+      '# The Owl\n\nIt slept.',
+      ['# The Owl', 'It slept.'],
+    ],
+    [
+      'is announced by what can be read of it',
+      '🦉 ***',
+      'It slept long.',
+      ['by Ann Other', 'It slept long.'],
+    ],
+    [
+      'is not announced in letters that its language does not have',
+      'Сова',
+      'It slept late.',
+      ['by Ann Other', 'It slept late.'],
+    ],
+  ])('%s', async (_name, title, content, shown) => {
+    expect(titles(await cuesOf(await record(content, { ...input, title })))).toEqual(shown);
+  });
+
+  test('names the author in the words of its language', async () => {
+    const recording = await record('Sowa spała.', { ...input, title: 'Sowa', language: 'pl' });
+    expect(titles(await cuesOf(recording))).toEqual(['Sowa', 'Autor: Ann Other', 'Sowa spała.']);
+  });
 });
 
 test('a recording of an earlier release has the same sentences, and so has one that was made anew by it', async () => {

@@ -25,6 +25,7 @@ const TEXT: Readonly<Record<string, readonly [text: string, charactersMax: numbe
   'src/domain/inboxes.ts': ['an e-mail address of at most 1,000 characters', 1_000],
   'src/domain/ledger/idempotency.ts': ['an idempotency key as it was sent', BODY],
   'src/domain/networks.ts': ['what a proxy calls an address', 100],
+  'src/domain/segmentation/announcement.ts': ['a title, or the beginning of a story', 1_000],
   'src/domain/segmentation/blocks.ts': ['a story: 200,000 code points', 400_000],
   'src/domain/segmentation/cues.ts': ['a sentence of a story', 400],
   'src/domain/segmentation/cut.ts': ['the most of a sentence that is spoken at once', 400],

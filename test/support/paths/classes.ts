@@ -99,7 +99,7 @@ const CLASSES: Readonly<Record<string, Rows>> = {
   SpokenWord: { self: 'from startMs to' },
   Story: {
     public:
-      'author characterCount content coverUrl createdAt description expectedSeconds id language published requiredCredits slug state title updatedAt favourite',
+      'announced author characterCount content coverUrl createdAt description expectedSeconds id language published requiredCredits slug state title updatedAt favourite',
     viewer: 'audio currentAudio',
   },
   StoryConnection: { public: 'edges nodes pageInfo' },

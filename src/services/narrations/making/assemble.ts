@@ -49,10 +49,10 @@ export async function assemble(
     await storeWhole(
       app.storage,
       storageKey(hash, 'vtt'),
-      Buffer.from(toWebVtt(cuesOfAll(placed, timed, language))),
+      Buffer.from(toWebVtt(cuesOfAll(timed, language))),
     );
     await forgetMisplaced(app.db, key, parts);
-    return { durationMs, lengthBytes: await file.finish(), parts, sentences: timed };
+    return { durationMs, lengthBytes: await file.finish(), parts, sentences: timelineOf(timed) };
   } catch (error) {
     await file.abandon();
     throw error;
@@ -72,8 +72,10 @@ async function placeAll(
   });
 }
 
+type Timed = PlacedSentence & { readonly startMs: number; readonly endMs: number };
+
 /** @throws SpeechError for sentences that cannot be in one recording */
-function timeAll(sentences: readonly PlacedSentence[]): TimedSentence[] {
+function timeAll(sentences: readonly PlacedSentence[]): Timed[] {
   const sampleRateHz = sentences[0]?.place.sampleRateHz ?? 1;
   if (sentences.some(({ place }) => place.sampleRateHz !== sampleRateHz))
     throw new SpeechError('The provider speaks at different sample rates.', {
@@ -81,22 +83,25 @@ function timeAll(sentences: readonly PlacedSentence[]): TimedSentence[] {
       kind: 'not-audio',
     });
   let position = beginning(sampleRateHz);
-  return sentences.map((sentence, index) => {
-    const { samples, words } = sentence.place;
+  return sentences.map((sentence) => {
+    const { samples } = sentence.place;
     const { start, end } = addSentence(position, { samples, boundary: sentence.boundary });
     position = end;
-    const times = { index, startMs: msAt(start), endMs: msAt(end) };
-    return timedSentence(sentence, times, words);
+    return { ...sentence, startMs: msAt(start), endMs: msAt(end) };
   });
 }
 
-const cuesOfAll = (
-  sentences: readonly PlacedSentence[],
-  times: readonly TimedSentence[],
-  language: string,
-): Cue[] =>
-  sentences.flatMap(({ text, spoken, place }, index) => {
-    const { startMs = 0, endMs = 0 } = times[index] ?? {};
+/** Those of the text, without the announcement. */
+const timelineOf = (sentences: readonly Timed[]): TimedSentence[] =>
+  sentences
+    .filter(({ isAnnouncement }) => !isAnnouncement)
+    .map((sentence, index) => {
+      const { startMs, endMs, place } = sentence;
+      return timedSentence(sentence, { index, startMs, endMs }, place.words);
+    });
+
+const cuesOfAll = (sentences: readonly Timed[], language: string): Cue[] =>
+  sentences.flatMap(({ text, spoken, place, startMs, endMs }) => {
     const words = place.words === null ? [] : shownWords({ text, spoken }, place.words);
     return withWords(cuesOf({ startMs, endMs, text }, language), { startMs, text, words });
   });

@@ -36,6 +36,7 @@ export async function claimNarration(tx: Tx, job: DeliveredAttempt): Promise<Cla
       AND t.hash = a.text_hash AND v.id = a.voice_id AND s.id = a.story_id
     RETURNING a.claim, a.voice_id AS "voiceId", a.text_hash AS "textHash", t.content, s.language, v.provider,
               v.provider_voice AS "providerVoice",
+              CASE WHEN s.announced THEN json_build_object('title', s.title, 'author', s.author) END AS "announcement",
               (SELECT (extract(epoch FROM clock_timestamp() - j.created_on) * 1000)::float8 FROM pgboss.job j
                 WHERE j.name = ${job.queueName} AND j.id = ${job.jobId}::uuid) AS "requestedMsAgo"`;
   return row;

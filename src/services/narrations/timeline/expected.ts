@@ -94,8 +94,11 @@ function secondsOf(
 ): number {
   const speed = speeds.get(speedKey(voiceId, language)) ?? usualSpeed(language);
   const last = grown?.sentences.at(-1);
-  const seconds = (last?.endMs ?? 0) / 1000;
+  // The announcement is before the text.
+  const announcedMs = grown?.sentences[0]?.startMs ?? 0;
+  const seconds = ((last?.endMs ?? 0) - announcedMs) / 1000;
   // The part of the text that was heard, in code points, as the speed has them.
   const share = grown === undefined || last === undefined ? 0 : last.to / grown.textLength;
-  return expectedSeconds(characterCount, speed, { characters: characterCount * share, seconds });
+  const heard = { characters: characterCount * share, seconds };
+  return announcedMs / 1000 + expectedSeconds(characterCount, speed, heard);
 }

@@ -166,9 +166,10 @@ function advance(growing: Growing, places: ReadonlyMap<string, SentencePlace>): 
     const { samples } = place;
     const { start, end } = addSentence(position, { samples, boundary: sentence.boundary });
     growing.position = end;
+    spoken += 1;
+    if (sentence.isAnnouncement) continue;
     const times = { index: growing.sentences.length, startMs: msAt(start), endMs: msAt(end) };
     growing.sentences.push(timedSentence(sentence, times, place.words));
-    spoken += 1;
   }
   const isAll = spoken === growing.waiting.length;
   growing.waiting = growing.waiting.slice(spoken);

@@ -59,7 +59,8 @@ export interface NarratedRow extends Omit<Script, 'content'> {
 export const readNarrated = (db: Reader, audioIds: readonly string[]): Promise<NarratedRow[]> =>
   db.$queryRaw<NarratedRow[]>`
     SELECT a.id AS "audioId", a.text_hash AS "textHash", a.voice_id AS "voiceId", s.language, v.provider,
-           v.provider_voice AS "providerVoice", t.character_count AS "characterCount"
+           v.provider_voice AS "providerVoice", t.character_count AS "characterCount",
+           CASE WHEN s.announced THEN json_build_object('title', s.title, 'author', s.author) END AS "announcement"
     FROM audios a
     JOIN story_texts t ON t.hash = a.text_hash JOIN voices v ON v.id = a.voice_id
     JOIN stories s ON s.id = a.story_id
