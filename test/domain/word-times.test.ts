@@ -78,12 +78,12 @@ test('offsets lead back through white space of every kind', () => {
   const source = 'One\r\n\t fox 🦊 , 東\n京';
   const text = 'One fox 🦊 , 東京';
   const offsets = sourceOffsets(text, source);
-  const places = [...text].flatMap((character) =>
+  const places = Array.from(text).flatMap((character) =>
     character === ' ' ? [] : [source.indexOf(character)],
   );
   expect(places.length).toBeGreaterThan(8);
-  for (const [index, character] of [...text].entries()) {
-    const at = [...text].slice(0, index).join('').length;
+  for (const [index, character] of Array.from(text).entries()) {
+    const at = Array.from(text).slice(0, index).join('').length;
     if (character !== ' ')
       expect(source.slice(offsets[at], (offsets[at] ?? 0) + character.length)).toBe(character);
   }

@@ -108,9 +108,9 @@ export function timedAnswer(
   text: string,
   pcm: Int16Array<ArrayBuffer>,
   startOf: (index: number) => number = (index) =>
-    (index * pcm.length) / SAMPLE_RATE_HZ / [...text].length,
+    (index * pcm.length) / SAMPLE_RATE_HZ / Array.from(text).length,
 ): Buffer {
-  const characters = [...text];
+  const characters = Array.from(text);
   const starts = characters.map((_, index) => startOf(index));
   const alignment = {
     characters,

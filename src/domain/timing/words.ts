@@ -44,7 +44,7 @@ const OF_WORD = /[\p{L}\p{N}\p{M}\p{Sc}%°]/u;
 
 /** A range without the marks and spaces around its word. One that has only signs keeps them. */
 function trimmed(text: string, [from, to]: readonly [number, number]): [number, number] {
-  const characters = [...text.slice(from, to)];
+  const characters = Array.from(text.slice(from, to));
   const isOfWord = SPEAKABLE.test(text.slice(from, to))
     ? (character: string): boolean => OF_WORD.test(character)
     : (character: string): boolean => character !== ' ';
