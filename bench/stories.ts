@@ -51,6 +51,7 @@ export async function newStory(url: string, admin: Person, length: number): Prom
         author: 'Talebank',
         language: 'en',
         published: true,
+        announced: false,
         content: textOf(length),
       },
     },

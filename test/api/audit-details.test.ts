@@ -129,13 +129,22 @@ test('what moves points tells whose, how many, and under which number', async ()
 });
 
 test('a story tells which of its fields changed', async () => {
-  const input = { title: 'One', author: 'Talebank', language: 'en', content: 'Once upon a time.' };
+  const input = {
+    title: 'One',
+    author: 'Talebank',
+    language: 'en',
+    content: 'Once upon a time.',
+    announced: false,
+  };
   const { id } = await newStory(url, admin, { ...input, published: false });
   await ask(url, UpdateStory, { id, input: { ...input, title: 'Two' } }, admin.token);
   await ask(
     url,
     UpdateStory,
-    { id, input: { ...input, title: 'Two', published: true, content: 'Twice.' } },
+    {
+      id,
+      input: { ...input, title: 'Two', published: true, announced: true, content: 'Twice.' },
+    },
     admin.token,
   );
   const hash = expect.stringMatching(/^[0-9a-f]{64}$/) as unknown;
@@ -147,7 +156,11 @@ test('a story tells which of its fields changed', async () => {
   ]);
   expect(await detailsOf('updateStory', id)).toEqual([
     { title: { from: 'One', to: 'Two' } },
-    { published: { from: false, to: true }, textHash: { from: hash, to: hash } },
+    {
+      published: { from: false, to: true },
+      announced: { from: false, to: true },
+      textHash: { from: hash, to: hash },
+    },
   ]);
 });
 

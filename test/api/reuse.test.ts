@@ -139,6 +139,7 @@ test('of a story that was edited, only what is new is asked for', async () => {
         author: 'Talebank',
         language: 'en',
         content: edited.join(' '),
+        announced: false,
         published: true,
       },
     },

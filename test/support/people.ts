@@ -63,6 +63,8 @@ export async function newStory(
     language: 'en',
     content: textOf(length),
     published: true,
+    // So that a recording has nothing but the text.
+    announced: false,
     ...given,
   };
   const { createStory } = await ask(url, CreateStory, { input: story }, admin.token);

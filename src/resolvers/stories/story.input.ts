@@ -76,4 +76,12 @@ export class StoryInputType implements StoryInput {
     description: 'Whether listeners can see the story. False by default.',
   })
   published?: boolean | null;
+
+  @Field(() => Boolean, {
+    nullable: true,
+    defaultValue: true,
+    description:
+      'Whether new recordings begin with the title and the author. Recordings that are made already stay as they are. True by default.',
+  })
+  announced?: boolean | null;
 }

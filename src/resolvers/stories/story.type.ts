@@ -48,6 +48,11 @@ export class StoryType implements Story {
   @Field(() => Boolean, { description: 'Whether listeners can see the story in the library.' })
   published!: boolean;
 
+  @Field(() => Boolean, {
+    description: 'Whether new recordings begin with the title and the author.',
+  })
+  announced!: boolean;
+
   @Field(() => StoryState, {
     description: 'Whether the story is a draft, is published, or was deleted.',
   })

@@ -9,6 +9,7 @@ const FIELDS = [
   'description',
   'coverUrl',
   'published',
+  'announced',
   'textHash',
 ] as const;
 

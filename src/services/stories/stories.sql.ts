@@ -15,6 +15,8 @@ export interface Story {
   readonly description: string | null;
   readonly coverUrl: string | null;
   readonly published: boolean;
+  /** Whether recordings begin with the title and the author. */
+  readonly announced: boolean;
   readonly textHash: string;
   /** Unicode code points. */
   readonly characterCount: number;
@@ -24,7 +26,7 @@ export interface Story {
 }
 
 const STORIES = Prisma.sql`
-  SELECT s.id, s.slug, s.title, s.author, s.language, s.description, s.cover_url AS "coverUrl", s.published,
+  SELECT s.id, s.slug, s.title, s.author, s.language, s.description, s.cover_url AS "coverUrl", s.published, s.announced,
          s.text_hash AS "textHash", t.character_count AS "characterCount", s.created_at AS "createdAt",
          s.updated_at AS "updatedAt",
          CASE WHEN s.deleted_at IS NOT NULL THEN 'REMOVED' WHEN s.published THEN 'PUBLISHED' ELSE 'DRAFT' END AS state

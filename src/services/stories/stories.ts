@@ -101,6 +101,7 @@ export interface StoryInput {
   readonly content: string;
   readonly coverUrl?: string | null;
   readonly published?: boolean | null;
+  readonly announced?: boolean | null;
 }
 
 const storyInput = z.object({
@@ -125,6 +126,10 @@ const storyInput = z.object({
     .boolean()
     .nullish()
     .transform((published) => published ?? false),
+  announced: z
+    .boolean()
+    .nullish()
+    .transform((announced) => announced ?? true),
 });
 
 /**

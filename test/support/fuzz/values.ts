@@ -220,6 +220,7 @@ export const SENSIBLE: Readonly<Record<string, readonly Value[]>> = {
   from: [text('2020-01-01T00:00:00Z'), text('2026-01-01T00:00:00+01:00')],
   // Months that have begun, and one that has not.
   month: [text('2020-02'), text('2025-12'), text('2026-01'), text('2199-12')],
+  announced: [bare('true'), bare('false')],
   favourite: [bare('true'), bare('false')],
   note: [text('Here the moon goes.'), bare('null')],
   positionMs: [0, 1, 5000].map(bare),

@@ -73,7 +73,7 @@ type Document = Pick<Asked, 'viewer' | 'root' | 'start' | 'questions'>;
 /** What a viewer asks of a root field. */
 function documentsOf(root: Root, viewer: Viewer): Document[] {
   const start = startOf(root);
-  const questions = probesFrom(start.type, root.hopsMax).map((probe) => ({
+  const questions = probesFrom(start, root.hopsMax).map((probe) => ({
     ...probe,
     barrier: barrierOf(start.type, probe, viewer),
   }));

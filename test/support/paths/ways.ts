@@ -87,21 +87,31 @@ export const OBJECT_TYPES: readonly GraphQLObjectType[] = Object.values(schema.g
  */
 const SHORTCUTS = ['Bookmark.audio', 'Credits.lastTransaction', 'Story.currentAudio'];
 
-/** A list so long that a document could ask for nothing else beside it. It is asked for near the root only. */
-const LONG_LISTS = ['Credits.series'];
+/**
+ * A list so long that a document could ask for nothing else beside it. It is asked for near the root
+ * only, and not of several objects.
+ */
+const LONG_LISTS = ['Audio.sentences', 'Credits.series'];
 const LONG_LIST_HOPS_MAX = 1;
 
-const isTooDeep = (parent: GraphQLObjectType, field: Field, hops: number): boolean =>
-  hops > LONG_LIST_HOPS_MAX && LONG_LISTS.includes(`${parent.name}.${field.name}`);
+const isTooDeep = (
+  parent: GraphQLObjectType,
+  field: Field,
+  { hops, count }: { hops: number; count: number },
+): boolean =>
+  (hops > LONG_LIST_HOPS_MAX || count > 1) && LONG_LISTS.includes(`${parent.name}.${field.name}`);
+
+/** Where ways begin, and whether there is one such object only. */
+type Beginning = Pick<Start, 'type' | 'count'>;
 
 /** The ways from an object, in the order in which a tree is walked: each way comes before those that extend it. */
-function waysFrom(start: GraphQLObjectType, hopsMax: number): Way[] {
+function waysFrom({ type: start, count }: Beginning, hopsMax: number): Way[] {
   const ways: Way[] = [];
   const walk = (end: GraphQLObjectType, steps: readonly string[]): void => {
     ways.push({ steps, end });
     if (steps.length === hopsMax) return;
     for (const field of Object.values(end.getFields())) {
-      if (isTooDeep(end, field, steps.length)) continue;
+      if (isTooDeep(end, field, { hops: steps.length, count })) continue;
       const next = objectTypeOf(field);
       const way = [...steps, field.name];
       if (next !== null && SHORTCUTS.includes(`${end.name}.${field.name}`))
@@ -114,11 +124,11 @@ function waysFrom(start: GraphQLObjectType, hopsMax: number): Way[] {
 }
 
 /** Each field of each object that can be reached; a field that a longer way passes through is asked for there. */
-export const probesFrom = (start: GraphQLObjectType, hopsMax = HOPS_MAX): Probe[] =>
+export const probesFrom = (start: Beginning, hopsMax = HOPS_MAX): Probe[] =>
   waysFrom(start, hopsMax).flatMap((way) =>
     Object.values(way.end.getFields())
       .filter((field) => objectTypeOf(field) === null || way.steps.length === hopsMax)
-      .filter((field) => !isTooDeep(way.end, field, way.steps.length))
+      .filter((field) => !isTooDeep(way.end, field, { hops: way.steps.length, count: start.count }))
       .map((field) => ({ ...way, field })),
   );
 
@@ -135,6 +145,8 @@ const DOCUMENT_MAX = {
 const LIST_LENGTHS: Readonly<Record<string, number>> = {
   sessions: 100,
   languages: 100,
+  sentences: 250,
+  words: 12,
   series: 400,
   voices: 100,
   recipients: 100,

@@ -80,7 +80,7 @@ async function* speakAlong(
       if (boundary !== null) yield pauseBefore(boundary, bytes, place.sampleRateHz);
       yield bytes;
       boundary = sentence.boundary;
-      heard += sentence.text.length;
+      if (!sentence.isAnnouncement) heard += sentence.text.length;
     }
   } finally {
     follower.stop();

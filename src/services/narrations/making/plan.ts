@@ -1,7 +1,8 @@
 import type { App } from '../../../app.js';
 import { splitSentences, type Boundary } from '../../../domain/sentences.js';
+import { announce, type Announcement } from '../../../domain/segmentation/announcement.js';
 import type { Draft } from '../../../domain/spoken/draft.js';
-import { withSpoken } from '../../../domain/spoken/spoken.js';
+import { spokenOf, withSpoken } from '../../../domain/spoken/spoken.js';
 import { sha256Hex } from '../../../domain/text.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
 
@@ -13,11 +14,22 @@ export interface Script {
   readonly language: string;
   readonly provider: string;
   readonly providerVoice: string;
+  /** What is said before the text. Null or absent when nothing is. */
+  readonly announcement?: Announcement | null;
 }
 
 export interface PlannedSentence {
+  /** Whether it announces the story, and is no part of its text. */
+  readonly isAnnouncement: boolean;
   /** As it is stored, for captions. */
   readonly text: string;
+  /** Where it stands in the stored text: UTF-16 offsets of its start and its end. */
+  readonly start: number;
+  readonly end: number;
+  /** So many UTF-16 units of `text` belong to sentences before it that are not spoken. */
+  readonly lead: number;
+  /** The stored text from `start` to `end`. */
+  readonly source: string;
   /** What is spoken, with its map to `text`. */
   readonly spoken: Draft;
   /** Over everything that determines the sound. */
@@ -33,7 +45,10 @@ export interface PlannedSentence {
 const FORMAT = 2;
 
 /** Provider, voice and settings. Together with the words, they determine the sound. */
-const soundOf = (app: App, { provider, providerVoice, language }: Script): readonly unknown[] => [
+const soundOf = (
+  app: App,
+  { provider, providerVoice, language }: Omit<Script, 'content'>,
+): readonly unknown[] => [
   provider,
   app.speech.settings,
   providerVoice,
@@ -43,25 +58,41 @@ const soundOf = (app: App, { provider, providerVoice, language }: Script): reado
 ];
 
 /** The hash that identifies a recording. @throws SpeechError when the voice belongs to another provider */
-export function renditionHashOf(app: App, script: Script): string {
+export function renditionHashOf(app: App, script: Omit<Script, 'content'>): string {
   if (script.provider !== app.speech.name)
     throw new SpeechError(`The voice was one of ${script.provider}.`, {
       permanent: true,
       kind: 'unknown-voice',
     });
-  return sha256Hex(JSON.stringify([...soundOf(app, script), script.textHash]));
+  const { textHash, announcement = null } = script;
+  // Recordings without an announcement keep the hashes that they had before there were any.
+  const before = announcement === null ? [] : [[announcement.title, announcement.author]];
+  return sha256Hex(JSON.stringify([...soundOf(app, script), textHash, ...before]));
 }
 
 /** The sentences in reading order. They are generated one at a time, because a text may be long. */
 export function* planSentences(app: App, script: Script): Generator<PlannedSentence> {
+  const { content, language, announcement = null } = script;
   const sound = soundOf(app, script);
-  const sentences = splitSentences(script.content, script.language);
   // The hash is of what is spoken, so that a sentence whose stored text differs only in markup is spoken once.
-  for (const { text, spoken, boundary } of withSpoken(sentences, script.language))
-    yield {
-      text,
-      spoken,
-      boundary,
-      hash: sha256Hex(JSON.stringify([...sound, { sentence: spoken.text }])),
-    };
+  const hashOf = (spoken: Draft): string =>
+    sha256Hex(JSON.stringify([...sound, { sentence: spoken.text }]));
+  let isFirst = true;
+  for (const sentence of withSpoken(splitSentences(content, language), language)) {
+    if (isFirst && announcement !== null)
+      for (const { text, boundary } of announce(
+        announcement,
+        sentence.text.slice(sentence.lead),
+        language,
+      )) {
+        const spoken = spokenOf(text, language);
+        const nowhere = { start: 0, end: 0, lead: 0, source: '' };
+        yield { ...nowhere, text, boundary, spoken, hash: hashOf(spoken), isAnnouncement: true };
+      }
+    isFirst = false;
+    const { text, start, end, lead, spoken, boundary } = sentence;
+    const source = content.slice(start, end);
+    const hash = hashOf(spoken);
+    yield { text, start, end, lead, source, boundary, spoken, hash, isAnnouncement: false };
+  }
 }

@@ -13,7 +13,8 @@ export interface ScriptRow extends Script {
 export async function readScript(db: Reader, audioId: string): Promise<ScriptRow | undefined> {
   const [row] = await db.$queryRaw<ScriptRow[]>`
     SELECT a.user_id AS "userId", a.id AS "audioId", a.status::text, a.text_hash AS "textHash", t.content,
-           s.language, v.provider, v.provider_voice AS "providerVoice"
+           s.language, v.provider, v.provider_voice AS "providerVoice",
+           CASE WHEN s.announced THEN json_build_object('title', s.title, 'author', s.author) END AS "announcement"
     FROM audios a
     JOIN story_texts t ON t.hash = a.text_hash JOIN voices v ON v.id = a.voice_id
     JOIN stories s ON s.id = a.story_id
