@@ -105,6 +105,8 @@ export interface Config {
     readonly retries: { readonly limit: number; readonly delaySeconds: number };
     /** A narration fails after so many workers have ended while they made it. */
     readonly deathsMax: number;
+    /** How long a narration waits for a speech provider that rests, from its first wait on. */
+    readonly deadlineMs: number;
     readonly concurrency: number;
     readonly bitrateKbps: number;
   };
@@ -173,6 +175,7 @@ export function readConfig(environment: Environment): Config {
     synthesis: {
       retries: { limit: env.SYNTHESIS_RETRIES, delaySeconds: env.SYNTHESIS_RETRY_DELAY_SECONDS },
       deathsMax: env.SYNTHESIS_DEATHS,
+      deadlineMs: env.SYNTHESIS_DEADLINE * 1000,
       concurrency: env.SYNTHESIS_CONCURRENCY,
       bitrateKbps: env.MP3_BITRATE_KBPS,
     },

@@ -17,10 +17,18 @@ const narrationJob = z.object({
   requestedAt: z.iso.datetime().optional(),
 });
 
-/** The dead letter queue of narrations whose retries are used up. The refund is retried until it succeeds. */
-export const failAudioQueue: QueueDeclaration<NarrationJob> = {
+const failingCause = z.enum(['DEADLINE']);
+/** Why a narration is not tried again, where users are told more than that it could not be made. */
+export type FailingCause = z.infer<typeof failingCause>;
+
+export interface FailingJob extends NarrationJob {
+  readonly cause?: FailingCause | undefined;
+}
+
+/** Narrations that are not tried again. The refund is retried until it succeeds. */
+export const failAudioQueue: QueueDeclaration<FailingJob> = {
   name: 'fail-audio',
-  payload: narrationJob,
+  payload: narrationJob.extend({ cause: failingCause.optional() }),
   policy: {
     retryLimit: 1_000_000,
     retryDelay: 1,

@@ -1,11 +1,11 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { NarrationJob } from '../../src/services/queues.js';
 import type * as Making from '../../src/services/narrations/making/make-narration.js';
 import { openTestApp } from '../support/app.js';
 import { ask } from '../support/client.js';
 import { compiled } from '../support/compiled.js';
 import { until } from '../support/faults.js';
-import { Wallet } from '../support/operations.js';
+import { AudioWaiting, CancelAudio, RunMaintenance, Wallet } from '../support/operations.js';
 import {
   administrator,
   narrate,
@@ -14,8 +14,15 @@ import {
   waitForAudio,
   type Person,
 } from '../support/people.js';
-import { startSpeechServer, type SpeechServer } from '../support/speech-server.js';
-import { startTalebank, type Environment, type Talebank } from '../support/talebank.js';
+import { SpeechError } from '../../src/infra/speech/provider.js';
+import { restMsOf } from '../../src/services/narrations/trying/rests.js';
+import { answerWith, startSpeechServer, type SpeechServer } from '../support/speech-server.js';
+import {
+  startTalebank,
+  type Environment,
+  type ServerProcess,
+  type Talebank,
+} from '../support/talebank.js';
 
 const VOICE = 'openai-alloy';
 const DEATHS = 3;
@@ -174,4 +181,134 @@ test('a process that stops in the middle puts the narration back, which is no de
   } finally {
     await app.close(5_000);
   }
+});
+
+describe('a provider that rests', () => {
+  /** Longer than a worker stands still for. */
+  const PAUSE = { 'retry-after': '6' };
+  let worker: ServerProcess | null = null;
+  const work = async (more: Environment = {}): Promise<void> => {
+    worker = await talebank.join({ ROLE: 'worker', ...speaking(), ...more });
+  };
+  afterEach(async () => {
+    await worker?.stop();
+    worker = null;
+  });
+
+  const stateOf = async ({
+    person,
+    audioId,
+  }: Asked): Promise<{
+    status?: string;
+    waitingFor?: string | null;
+    failureCode?: string | null;
+  }> => (await ask(url, AudioWaiting, { id: audioId }, person.token)).audio ?? {};
+  const untilWaiting = (asked: Asked): Promise<void> =>
+    until('it waits', async () => {
+      const { status, waitingFor } = await stateOf(asked);
+      return status === 'QUEUED' && waitingFor === 'SPEECH_PROVIDER';
+    });
+  const jobsOf = async ({ audioId }: Asked): Promise<Record<string, unknown>[]> =>
+    talebank.database.sql(
+      `SELECT state::text FROM pgboss.job
+       WHERE name IN ('synthesize-audio', 'fail-audio') AND data->>'audioId' = $1 AND state < 'completed'`,
+      [audioId],
+    );
+
+  test('costs a narration no try: it waits, and goes on when the provider is back', async () => {
+    const waits = await ordered();
+    const cancelled = await ordered();
+    provider.behave(answerWith(429, PAUSE));
+    await work();
+    await untilWaiting(waits);
+    await untilWaiting(cancelled);
+    expect(await rowOf(waits.audioId)).toMatchObject({ tries: 0, deaths: 0 });
+    expect(await jobsOf(waits)).toEqual([{ state: 'created' }]);
+
+    // The reaper leaves it alone, however long it waits.
+    await talebank.database.sql(
+      `UPDATE audios SET updated_at = updated_at - interval '2 hours' WHERE id = $1`,
+      [waits.audioId],
+    );
+    await ask(url, RunMaintenance, { task: 'REAP_STUCK_AUDIO' }, admin.token);
+    expect(['QUEUED', 'PROCESSING']).toContain((await stateOf(waits)).status);
+
+    await ask(url, CancelAudio, { id: cancelled.audioId }, cancelled.person.token);
+    expect(await stateOf(cancelled)).toEqual({
+      status: 'CANCELLED',
+      waitingFor: null,
+      failureCode: null,
+    });
+    expect(await jobsOf(cancelled)).toEqual([]);
+    const { me } = await ask(url, Wallet, {}, cancelled.person.token);
+    expect(me?.credits.balance).toBe(10);
+
+    provider.behave('good');
+    const audio = await waitForAudio(url, waits.person, waits.audioId);
+    expect(audio).toMatchObject({ status: 'READY', creditsCharged: 1 });
+    expect(await stateOf(waits)).toMatchObject({ waitingFor: null });
+    expect(await rowOf(waits.audioId)).toMatchObject({ tries: 0, deaths: 0 });
+    expect(provider.countByText().has(cancelled.last)).toBe(false);
+    expect(worker?.logs().some(({ event }) => event === 'narration-try-failed')).toBe(false);
+  });
+
+  test('after failures that have made it rest: only what failed before is counted', async () => {
+    const asked = await ordered();
+    provider.behave(answerWith(503));
+    await work({ SYNTHESIS_RETRIES: '3', SYNTHESIS_RETRY_DELAY_SECONDS: '0' });
+    await untilWaiting(asked);
+    const before = await rowOf(asked.audioId);
+    expect(before).toMatchObject({ tries: 2 });
+    // When it is asked again, it first refuses twice.
+    let refusals = 0;
+    provider.behave((request, response, speech) => {
+      refusals += 1;
+      return refusals > 2
+        ? 'good'
+        : answerWith(429, { 'retry-after': '1' })(request, response, speech);
+    });
+    expect(await waitForAudio(url, asked.person, asked.audioId)).toMatchObject({ status: 'READY' });
+    expect(refusals).toBeGreaterThan(2);
+    expect(await rowOf(asked.audioId)).toMatchObject({ tries: 2, deaths: 0 });
+  });
+
+  test('for longer than the deadline: the points come back; recordings that exist need no provider', async () => {
+    const made = await ordered();
+    await work({ SYNTHESIS_DEADLINE: '1' });
+    await waitForAudio(url, made.person, made.audioId, ['READY']);
+    provider.behave(answerWith(429, { 'retry-after': '900' }));
+    const asked = await ordered();
+    const audio = await waitForAudio(url, asked.person, asked.audioId);
+    expect(audio).toMatchObject({
+      status: 'FAILED',
+      creditsCharged: 0,
+      failureReason: 'The speech provider was not available for too long.',
+      transactions: [{ type: 'DEBIT' }, { type: 'REFUND' }],
+    });
+    expect(await stateOf(asked)).toMatchObject({
+      failureCode: 'SPEECH_UNAVAILABLE',
+      waitingFor: null,
+    });
+    expect(await jobsOf(asked)).toEqual([]);
+    const other = await newListener(url);
+    const { audioId } = await narrate(url, other, made.storyId, VOICE);
+    expect(await waitForAudio(url, other, audioId)).toMatchObject({ status: 'READY' });
+  });
+
+  test('is no reason to wait for an answer that may be the fault of the text', () => {
+    const restMs = 4_000;
+    const provider = { restMs: () => restMs };
+    const awake = { restMs: () => 0 };
+    const failed = (kind: SpeechError['kind'], more: object = {}): SpeechError =>
+      new SpeechError('It failed.', { permanent: false, kind, ...more });
+    expect(restMsOf(provider, failed('resting'))).toBe(restMs);
+    expect(restMsOf(provider, failed('unreachable'))).toBe(restMs);
+    expect(restMsOf(provider, failed('status', { status: 503, retryAfterMs: 9_000 }))).toBe(9_000);
+    expect(restMsOf(awake, failed('rate-limited'))).toBeGreaterThan(0);
+    expect(restMsOf(awake, failed('unreachable'))).toBeNull();
+    for (const kind of ['not-audio', 'too-long', 'silent', 'died', 'stopped'] as const)
+      expect([kind, restMsOf(provider, failed(kind))]).toEqual([kind, null]);
+    expect(restMsOf(provider, failed('resting', { permanent: true }))).toBeNull();
+    expect(restMsOf(provider, new Error('The disk is full.'))).toBeNull();
+  });
 });

@@ -75,6 +75,7 @@ export const FIELDS = {
   url: 'the address',
   userId: 'the user whom the line is about',
   users: 'the number of users',
+  waitMs: 'how long it waits, milliseconds',
   warning: 'what pg-boss warns of',
   what: 'the part that is not ready',
 } as const;

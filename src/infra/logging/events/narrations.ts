@@ -21,6 +21,12 @@ export const narrationEvents = define({
     action:
       'See the error if it is repeated; the provider or the storage is probably not available.',
   },
+  'narration-waits': {
+    level: 'info',
+    fields: ['userId', 'audioId', 'attempt', 'waitMs', 'err'],
+    when: 'The speech provider rests, or asks for a pause. The narration is QUEUED, and this costs it no try.',
+    action: null,
+  },
   'narration-ends-workers': {
     level: 'error',
     fields: ['userId', 'audioId', 'attempt', 'deaths'],

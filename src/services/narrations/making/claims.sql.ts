@@ -10,6 +10,8 @@ export interface ClaimRow extends Script {
   readonly tries: number;
   /** The deliveries of the attempt whose worker ended without a word. */
   readonly deaths: number;
+  /** How long ago it waited for the speech provider for the first time in the attempt; null when it never has. */
+  readonly waitedMs: number | null;
 }
 
 /** The delivery of a job for an attempt. */
@@ -30,7 +32,8 @@ export interface DeliveredAttempt {
  */
 export async function claimNarration(tx: Tx, job: DeliveredAttempt): Promise<ClaimRow | undefined> {
   const [row] = await tx.$queryRaw<ClaimRow[]>`
-    UPDATE audios a SET status = 'PROCESSING', claim = a.claim + 1, updated_at = ledger_now(),
+    UPDATE audios a SET status = 'PROCESSING', claim = a.claim + 1, waiting_for = NULL,
+      updated_at = ledger_now(),
       deaths = a.deaths + CASE a.status WHEN 'PROCESSING' THEN 1 ELSE 0 END
     FROM story_texts t, voices v, stories s, (
       SELECT coalesce((j.data->>'requestedAt')::timestamptz, j.created_on) AS requested_at FROM pgboss.job j
@@ -42,7 +45,8 @@ export async function claimNarration(tx: Tx, job: DeliveredAttempt): Promise<Cla
       AND t.hash = a.text_hash AND v.id = a.voice_id AND s.id = a.story_id
     RETURNING a.claim, a.tries, a.deaths, a.text_hash AS "textHash", t.content, s.language, v.provider,
               v.provider_voice AS "providerVoice", j.requested_at AS "requestedAt",
-              (extract(epoch FROM clock_timestamp() - j.requested_at) * 1000)::float8 AS "requestedMsAgo"`;
+              (extract(epoch FROM clock_timestamp() - j.requested_at) * 1000)::float8 AS "requestedMsAgo",
+              (extract(epoch FROM clock_timestamp() - a.waiting_since) * 1000)::float8 AS "waitedMs"`;
   return row;
 }
 

@@ -84,11 +84,15 @@ async function findRendition(app: App, hash: string, claim: Claim): Promise<Rend
 }
 
 /** Observes the time from the request to the first sentence, once an attempt: a retry finds what was spoken before. */
-function firstSound(app: App, { requestedMsAgo, tries, deaths }: ClaimRow): Making['heard'] {
+function firstSound(
+  app: App,
+  { requestedMsAgo, tries, deaths, waitedMs }: ClaimRow,
+): Making['heard'] {
   const claimedAt = performance.now();
+  const isRetry = tries + deaths > 0 || waitedMs !== null;
   let isObserved = false;
   return (isNew) => {
-    if (isObserved || (tries + deaths > 0 && !isNew)) return;
+    if (isObserved || (isRetry && !isNew)) return;
     isObserved = true;
     app.metrics.firstSoundSeconds.observe((requestedMsAgo + performance.now() - claimedAt) / 1000);
   };

@@ -3,12 +3,23 @@ import { SpeechError } from '../../../infra/speech/provider.js';
 import { SYNTHESIS_SECONDS } from '../../queues.js';
 import { failureCodeOf, type AudioFailureCode } from '../making/failure-code.js';
 import { failNarration } from '../settle-attempt.js';
-import { claimOf, ClaimLost, handOver, putBackFailed, type HeldJob } from './put-back.js';
+import {
+  claimOf,
+  ClaimLost,
+  handOver,
+  putBackFailed,
+  putBackWaiting,
+  type HeldJob,
+} from './put-back.js';
+import { restMsOf } from './rests.js';
 import { writeLaidDown } from './tries.sql.js';
+
+/** A provider is asked again at least so often, because another process may know that it is back. */
+const WAIT_MAX_MS = 300_000;
 
 /**
  * Decides what becomes of a narration after a delivery that made no recording of it. A text that can never be spoken
- * fails at once. Otherwise the try is counted, and the narration is put back or, when its tries are used up, handed to
+ * fails at once. While the speech provider rests, the narration waits. Otherwise the try is counted, and the narration is put back or, when its tries are used up, handed to
  * the queue that fails it.
  * @throws the error of the try, so that the delivery counts as failed
  */
@@ -21,6 +32,11 @@ export async function giveUp(app: App, held: BegunJob, error: unknown): Promise<
   }
   // It is laid down already.
   if (isStopping(held)) throw error;
+  const restMs = restMsOf(app.speech, error);
+  if (restMs !== null) {
+    await unlessLost(app, held, wait(app, held, { restMs, error }));
+    return;
+  }
   app.log.warn(
     {
       event: 'narration-try-failed',
@@ -46,10 +62,38 @@ export async function giveUp(app: App, held: BegunJob, error: unknown): Promise<
   throw error;
 }
 
-async function settleTry(app: App, held: HeldJob, code: AudioFailureCode): Promise<void> {
+const settleTry = (app: App, held: HeldJob, code: AudioFailureCode): Promise<void> =>
+  unlessLost(
+    app,
+    held,
+    held.task.tries < app.config.synthesis.retries.limit
+      ? putBackFailed(app, held, code)
+      : handOver(app, held, { code }),
+  );
+
+/** Waits for the speech provider, or gives up when the narration has waited for too long. @throws ClaimLost */
+async function wait(
+  app: App,
+  held: HeldJob,
+  { restMs, error }: { readonly restMs: number; readonly error: unknown },
+): Promise<void> {
+  const { userId, audioId, attempt } = held.job.payload;
+  const leftMs = app.config.synthesis.deadlineMs - (held.task.waitedMs ?? 0);
+  if (leftMs <= 0) {
+    await handOver(app, held, { code: 'SPEECH_UNAVAILABLE', cause: 'DEADLINE' });
+    return;
+  }
+  const waitMs = Math.min(restMs, leftMs, WAIT_MAX_MS);
+  await putBackWaiting(app, held, waitMs);
+  app.log.info(
+    { event: 'narration-waits', userId, audioId, attempt, waitMs, err: error },
+    'a narration waits for the speech provider',
+  );
+}
+
+async function unlessLost(app: App, held: HeldJob, settling: Promise<void>): Promise<void> {
   try {
-    if (held.task.tries < app.config.synthesis.retries.limit) await putBackFailed(app, held, code);
-    else await handOver(app, held, code);
+    await settling;
   } catch (error) {
     if (!(error instanceof ClaimLost)) throw error;
     logStopped(app, held);
@@ -104,6 +148,6 @@ export async function failIfDeadly(app: App, held: HeldJob): Promise<boolean> {
     { event: 'narration-ends-workers', userId, audioId, attempt, deaths },
     'workers have ended while they made this narration, and it is not tried again',
   );
-  await handOver(app, held, 'INTERNAL');
+  await handOver(app, held, { code: 'INTERNAL' });
   return true;
 }

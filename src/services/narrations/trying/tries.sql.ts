@@ -19,6 +19,18 @@ export async function writeFailedTry(tx: Tx, claim: Claim, failed: FailedTry): P
   return written === 1;
 }
 
+/**
+ * Queues the narration until the speech provider is asked again. Uses the machine's clock instead of the ledger's, because
+ * the wait is about processes. @returns whether the claim was valid. Index: audios_pkey.
+ */
+export async function writeWaiting(tx: Tx, claim: Claim, jobId: string): Promise<boolean> {
+  const written = await tx.$executeRaw`
+    UPDATE audios SET status = 'QUEUED', waiting_for = 'SPEECH_PROVIDER',
+      waiting_since = coalesce(waiting_since, clock_timestamp()), job_id = ${jobId}::uuid, updated_at = ledger_now()
+    WHERE ${heldBy(claim)}`;
+  return written === 1;
+}
+
 /** Keeps why the narration will fail, until it is settled. @returns whether the claim was valid. Index: audios_pkey. */
 export async function writeGivenUp(
   tx: Tx,
