@@ -196,7 +196,7 @@ async function openQueues({
 > {
   const supervise = config.role !== 'api';
   const queue = await openQueue({ ...facts, poolSize: queuePoolOf(config), supervise });
-  const synthesizeAudio = synthesizeAudioQueue(config.synthesis.retries);
+  const synthesizeAudio = synthesizeAudioQueue;
   await queue.declare([
     failAudioQueue,
     synthesizeAudio,

@@ -101,7 +101,12 @@ export interface Config {
   /** Whether stored sums that the history contradicts are set right. */
   readonly reconcileRepair: boolean;
   readonly synthesis: {
+    /** How often a narration is tried again, and the delay before the first retry. Each later delay is twice as long. */
     readonly retries: { readonly limit: number; readonly delaySeconds: number };
+    /** A narration fails after so many workers have ended while they made it. */
+    readonly deathsMax: number;
+    /** How long a narration waits for a speech provider that rests, from its first wait on. */
+    readonly deadlineMs: number;
     readonly concurrency: number;
     readonly bitrateKbps: number;
   };
@@ -169,6 +174,8 @@ export function readConfig(environment: Environment): Config {
     reconcileRepair: env.RECONCILE_REPAIR,
     synthesis: {
       retries: { limit: env.SYNTHESIS_RETRIES, delaySeconds: env.SYNTHESIS_RETRY_DELAY_SECONDS },
+      deathsMax: env.SYNTHESIS_DEATHS,
+      deadlineMs: env.SYNTHESIS_DEADLINE * 1000,
       concurrency: env.SYNTHESIS_CONCURRENCY,
       bitrateKbps: env.MP3_BITRATE_KBPS,
     },

@@ -60,6 +60,8 @@ export const variables = z.object({
   RECONCILE_REPAIR: flag.default(true),
   SYNTHESIS_RETRIES: wholeNumber(0, 100).default(4),
   SYNTHESIS_RETRY_DELAY_SECONDS: wholeNumber(0, 3_600).default(5),
+  SYNTHESIS_DEATHS: wholeNumber(1, 100).default(3),
+  SYNTHESIS_DEADLINE: wholeNumber(0, 7 * 86_400).default(3_600),
   SYNTHESIS_CONCURRENCY: wholeNumber(1, 64).default(2),
   ...anchorVariables,
   ...speechVariables,

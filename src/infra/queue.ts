@@ -53,12 +53,15 @@ export interface JobQueue {
     queueName: string,
     options?: { readonly payload: object; readonly onceFor: string },
   ): Promise<void>;
-  /** Completes the job in the transaction. Does nothing if the job was delivered again meanwhile. */
+  /**
+   * Completes the job in the transaction. Does nothing if the job was taken from this delivery meanwhile.
+   * @returns whether this delivery still had the job
+   */
   complete(
     tx: Tx,
     queueName: string,
     delivery: Pick<Delivery<unknown>, 'id' | 'retryCount'>,
-  ): Promise<void>;
+  ): Promise<boolean>;
   /** Cancels a job in the transaction, whether it waits or runs. */
   cancel(tx: Tx, queueName: string, id: string): Promise<void>;
   /** Gives failed jobs one more try. @returns how many; fewer in a queue that keeps only one waiting job */
@@ -127,7 +130,9 @@ export async function openQueue(options: {
       else await boss.send(queueName, payload, { singletonKey: options.onceFor });
     },
     async complete(tx, queueName, { id, retryCount }) {
-      await boss.complete(queueName, { id, retryCount }, null, { db: asQueueDb(tx) });
+      const job = { id, retryCount };
+      const completed = await boss.complete(queueName, job, null, { db: asQueueDb(tx) });
+      return (completed as { affected: number }).affected === 1;
     },
     async cancel(tx, queueName, id) {
       await boss.cancel(queueName, id, { db: asQueueDb(tx) });

@@ -57,6 +57,15 @@ export const AudioStatus = declare('AudioStatus', 'The status of a narration.', 
   CANCELLED: 'Cancelled on request. The points were refunded.',
 });
 
+export const AudioWait = declare(
+  'AudioWait',
+  'What a narration waits for besides a worker. More may be added.',
+  {
+    SPEECH_PROVIDER:
+      'The speech provider is not available, or asks for a pause. The narration goes on when it is back, and can be cancelled meanwhile. It fails after an hour of waiting by default, and the points are refunded.',
+  },
+);
+
 export const AudioFailureCode = declare(
   'AudioFailureCode',
   'The cause of a failure. More causes may be added.',

@@ -7,18 +7,29 @@ export interface NarrationJob {
   readonly audioId: string;
   /** The attempt that was paid for. A job of an older attempt does nothing. */
   readonly attempt: number;
+  /** For a job that follows another one of the attempt: when the first was enqueued. */
+  readonly requestedAt?: string | undefined;
 }
 
 const narrationJob = z.object({
   userId: z.uuid(),
   audioId: z.uuid(),
   attempt: z.int().positive(),
+  requestedAt: z.iso.datetime().optional(),
 });
 
-/** The dead letter queue of narrations whose retries are used up. The refund is retried until it succeeds. */
-export const failAudioQueue: QueueDeclaration<NarrationJob> = {
+const failingCause = z.enum(['DEADLINE']);
+/** Why a narration is not tried again, where users are told more than that it could not be made. */
+export type FailingCause = z.infer<typeof failingCause>;
+
+export interface FailingJob extends NarrationJob {
+  readonly cause?: FailingCause | undefined;
+}
+
+/** Narrations that are not tried again. The refund is retried until it succeeds. */
+export const failAudioQueue: QueueDeclaration<FailingJob> = {
   name: 'fail-audio',
-  payload: narrationJob,
+  payload: narrationJob.extend({ cause: failingCause.optional() }),
   policy: {
     retryLimit: 1_000_000,
     retryDelay: 1,
@@ -31,30 +42,30 @@ export const failAudioQueue: QueueDeclaration<NarrationJob> = {
   },
 };
 
-export interface SynthesisRetries {
-  /** The number of retries of a narration. */
-  readonly limit: number;
-  /** The delay before the first retry. Each later delay is twice as long. */
-  readonly delaySeconds: number;
-}
+/** How long a worker may take for one delivery of a narration. */
+export const SYNTHESIS_SECONDS = 3_600;
 
-export const synthesizeAudioQueue = (
-  retries: SynthesisRetries,
-): QueueDeclaration<NarrationJob> => ({
+/**
+ * Narrations to make. A try that fails is put back as a new job, and its narration counts the tries. So the retries of the
+ * queue are only for deliveries that nothing was heard of, for example because the worker was killed or the database
+ * was not available. Their limit is the last resort: SYNTHESIS_DEATHS ends a narration earlier.
+ */
+export const synthesizeAudioQueue: QueueDeclaration<NarrationJob> = {
   name: 'synthesize-audio',
   payload: narrationJob,
   policy: {
-    retryLimit: retries.limit,
-    retryDelay: retries.delaySeconds,
+    retryLimit: 1_000,
+    retryDelay: 1,
     retryBackoff: true,
+    retryDelayMax: 60,
     retentionSeconds: 30 * 86_400,
-    expireInSeconds: 3_600,
+    expireInSeconds: SYNTHESIS_SECONDS,
     // The job of a killed worker is noticed after this long, and another worker takes it within a minute.
     heartbeatSeconds: 20,
     deadLetter: failAudioQueue.name,
     notify: true,
   },
-});
+};
 
 const sendMailPayload = z.object({
   userId: z.uuid(),

@@ -23,7 +23,7 @@ import {
   waitForAudio,
   type Person,
 } from '../support/people.js';
-import { startSpeechServer, type SpeechServer } from '../support/speech-server.js';
+import { answerWith, startSpeechServer, type SpeechServer } from '../support/speech-server.js';
 import { ADMIN, startServer, type Environment, type ServerProcess } from '../support/talebank.js';
 
 /**
@@ -198,6 +198,19 @@ const asking =
     await until('it is taken', async () => (await narrate(asked)).errors.length === 0);
   };
 
+/** A worker comes to the point because the provider asks for a pause. What it refuses is asked for again, and not paid. */
+const waiting =
+  (point: string): Scenario =>
+  async (victim) => {
+    provider.behave((request, response, speech) => {
+      lost.set(request.text, (lost.get(request.text) ?? 0) + 1);
+      return answerWith(429, { 'retry-after': '6' })(request, response, speech);
+    });
+    await making(point)(victim).finally(() => {
+      provider.behave('good');
+    });
+  };
+
 const cancelling =
   (point: string): Scenario =>
   async (victim) => {
@@ -261,6 +274,7 @@ const SCENARIOS: Readonly<Record<string, (point: string) => Scenario>> = {
   'file in its place, before READY': making,
   'READY, before the job is completed': making,
   'READY and committed, before the sentences’ files are removed': making,
+  'waiting for the provider, before the commit of the next job': waiting,
   'FAILED, before the refund': (point) => making(point, '… ?! …'),
   'refunded, before the commit that closes the job': (point) => making(point, '… ?! …'),
   'CANCELLED, before the refund': cancelling,

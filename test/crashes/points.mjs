@@ -53,6 +53,11 @@ export const POINTS = {
     line: 'await app.storage.remove(loose)',
     put: 'before',
   },
+  'waiting for the provider, before the commit of the next job': {
+    file: 'services/narrations/trying/put-back.js',
+    line: 'await mustHold(write(tx, jobId));',
+    put: 'behind',
+  },
   // What ends without a recording.
   'FAILED, before the refund': {
     file: 'services/narrations/settle-attempt.js',

@@ -135,6 +135,16 @@ export const AudioById = graphql(`
   }
 `);
 
+export const AudioWaiting = graphql(`
+  query AudioWaiting($id: ID!) {
+    audio(id: $id) {
+      status
+      waitingFor
+      failureCode
+    }
+  }
+`);
+
 export const Quote = graphql(`
   query Quote($storyId: ID!, $voiceId: ID!) {
     quoteAudio(storyId: $storyId, voiceId: $voiceId) {

@@ -6,7 +6,6 @@ import { countUnfinishedBulkRevocations } from '../../services/credits/bulk-revo
 import { readLedgerClock } from '../../services/ledger/clock.sql.js';
 import { readJobQueues, type JobQueueView } from '../../services/maintenance/job-queues.sql.js';
 import { readTaskRuns, type TaskRunRow } from '../../services/maintenance/maintenance.sql.js';
-import { SCHEDULED_TASKS } from '../../services/maintenance/run-maintenance.js';
 import type { ScheduledQueue } from '../../services/queues.js';
 import { lastReconciliation } from '../../services/reconciliation/reconcile.js';
 import { counted } from '../counted.js';
@@ -64,17 +63,17 @@ const SLACK_SECONDS = 600;
 export const tasksCheck = (reached: Promise<Reached>): Check =>
   withDatabase('tasks', reached, async ({ db }) => {
     const runs = await readTaskRuns(db);
-    const findings = SCHEDULED_TASKS.flatMap(({ task, queue }) =>
+    const findings = SCHEDULED_QUEUES.flatMap((queue) =>
       ofTask(
         queue,
-        runs.find((run) => run.task === task),
+        runs.find((run) => run.task === queue.task),
       ),
     );
     const oldest = Math.max(0, ...runs.map(({ succeededAgo }) => succeededAgo ?? 0));
     return findings.length > 0
       ? findings
       : ok(
-          `all ${String(SCHEDULED_TASKS.length)} tasks have run on time, the least recent ${ago(oldest)} ago`,
+          `all ${String(SCHEDULED_QUEUES.length)} tasks have run on time, the least recent ${ago(oldest)} ago`,
         );
   });
 

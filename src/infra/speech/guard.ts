@@ -19,7 +19,7 @@ import {
 import { createRateGate } from './rate-gate.js';
 
 /** A provider without its guard. */
-export type BareProvider = Omit<SpeechProvider, 'concurrency' | 'resting'>;
+export type BareProvider = Omit<SpeechProvider, 'concurrency' | 'resting' | 'restMs'>;
 
 interface GuardOptions {
   /** Sentences at once. */
@@ -91,6 +91,7 @@ export function guardProvider(provider: BareProvider, options: GuardOptions): Sp
     ...provider,
     concurrency,
     resting,
+    restMs: () => Math.max(breaker.restMs(), gate.closedMs()),
     speak: async (asked, signal) => {
       try {
         const spoken = await speak(asked, signal);
@@ -113,6 +114,8 @@ interface Breaker {
   readonly policy: CircuitBreakerPolicy;
   /** Null when it would let a request through. */
   resting(): string | null;
+  /** How long it lets no request through. */
+  restMs(): number;
 }
 
 function createBreaker(rest: Rest): Breaker {
@@ -135,14 +138,15 @@ function createBreaker(rest: Rest): Breaker {
       }),
     },
   );
+  const restMs = (): number =>
+    policy.state === CircuitState.Open ? Math.max(0, restsUntil - Date.now()) : 0;
   return {
     policy,
-    resting: () => {
-      const restMs = restsUntil - Date.now();
-      return policy.state === CircuitState.Open && restMs > 0
-        ? `keeps failing, and is asked again in ${String(Math.ceil(restMs / 1000))} s.`
-        : null;
-    },
+    restMs,
+    resting: () =>
+      restMs() > 0
+        ? `keeps failing, and is asked again in ${String(Math.ceil(restMs() / 1000))} s.`
+        : null,
   };
 }
 

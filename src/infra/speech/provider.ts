@@ -43,6 +43,8 @@ export interface SpeechProvider {
   speak(request: SpeechRequest, signal: AbortSignal): Promise<SpokenSentence>;
   /** Why it is not asked at the moment; null while it is. */
   resting(): string | null;
+  /** How long no request is sent to it; 0 while requests are. */
+  restMs(): number;
   close(): Promise<void>;
 }
 

@@ -7,12 +7,16 @@ export interface RateGate {
   wait(signal: AbortSignal): Promise<void>;
   /** Takes note of an answer of `429 Too Many Requests`, or of another with Retry-After. */
   closeAfter(error: SpeechError): void;
-  /** Why a request would be refused; null while the gate is open, or opens soon enough to wait for. */
+  /** Why it is closed; null while it is open, or opens soon. */
   resting(): string | null;
+  /** How long it is closed; 0 while it is open. */
+  closedMs(): number;
 }
 
-/** The longest that a request waits. */
-const MOST_WAIT_MS = 300_000;
+/** The longest that a request waits. A longer pause is left to the caller, so that no worker stands still for it. */
+const MOST_WAIT_MS = 5_000;
+/** A longer pause than this counts as a rest, which operators are told of. */
+const NOTABLE_MS = 300_000;
 /** The longest that the gate stays closed, even if the provider asks for more. */
 const MOST_CLOSED_MS = 3_600_000;
 /** For a 429 that does not say how long. */
@@ -24,12 +28,13 @@ export function createRateGate(): RateGate {
   const closedForMs = (): number => opensAt - Date.now();
 
   const resting = (): string | null =>
-    closedForMs() > MOST_WAIT_MS
+    closedForMs() > NOTABLE_MS
       ? `wants no request for another ${String(Math.ceil(closedForMs() / 60_000))} minutes.`
       : null;
 
   return {
     resting,
+    closedMs: () => Math.max(0, closedForMs()),
     closeAfter: ({ kind, retryAfterMs }) => {
       if (kind !== 'rate-limited' && retryAfterMs === null) return;
       const forMs = Math.min(retryAfterMs ?? UNSAID_MS, MOST_CLOSED_MS);

@@ -42,6 +42,7 @@ export class AudioType implements AudioView {
   voiceId!: string;
   textHash!: string;
   failureCode!: string | null;
+  waitingFor!: string | null;
   renditionHash!: string | null;
   durationMs!: number | null;
   lengthBytes!: number | null;

@@ -1,10 +1,15 @@
 import { Ctx, FieldResolver, Resolver, Root } from 'type-graphql';
 import { addressesExpireAt } from '../../services/narrations/addresses.js';
-import { failureCode, type AudioView } from '../../services/narrations/audios.js';
+import {
+  failureCode,
+  waitingFor,
+  type AudioView,
+  type AudioWait as Wait,
+} from '../../services/narrations/audios.js';
 import type { AudioFailureCode as Code } from '../../services/narrations/making/failure-code.js';
 import type { Context } from '../context.js';
 import { reserveCharacters } from '../documents/answer-size.js';
-import { AudioFailureCode } from '../enums.js';
+import { AudioFailureCode, AudioWait } from '../enums.js';
 import { must } from '../loaders.js';
 import { AudioType } from './audio.type.js';
 
@@ -45,5 +50,13 @@ export class NarratedTextResolver {
   })
   failureCode(@Root() audio: AudioView): Code | null {
     return failureCode(audio);
+  }
+
+  @FieldResolver(() => AudioWait, {
+    nullable: true,
+    description: 'What the narration waits for besides a worker. Null unless QUEUED.',
+  })
+  waitingFor(@Root() audio: AudioView): Wait | null {
+    return waitingFor(audio);
   }
 }

@@ -25,6 +25,8 @@ export interface AudioView {
   readonly failureReason: string | null;
   /** An AudioFailureCode. Null for narrations that failed before there were codes. */
   readonly failureCode: string | null;
+  /** What it waits for besides a worker. Null for nothing. */
+  readonly waitingFor: string | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
   readonly readyAt: Date | null;
@@ -150,6 +152,13 @@ export const currentOf = (
 /** Why it failed, for programs. Null unless FAILED. */
 export const failureCode = ({ status, failureCode: code }: AudioView): AudioFailureCode | null =>
   status === 'FAILED' ? ((code as AudioFailureCode | null) ?? 'INTERNAL') : null;
+
+/** What a narration may wait for besides a worker. */
+export type AudioWait = 'SPEECH_PROVIDER';
+
+/** What it waits for besides a worker. Null unless QUEUED. */
+export const waitingFor = ({ status, waitingFor: what }: AudioView): AudioWait | null =>
+  status === 'QUEUED' ? (what as AudioWait | null) : null;
 
 /** The playing time in seconds. Null unless READY. */
 export const durationSeconds = ({ status, durationMs }: AudioView): number | null =>

@@ -111,8 +111,9 @@ export async function writeNarrations(
       "textHash" text, "voiceId" text, attempt int, "jobId" uuid, "debitSeq" int, now timestamptz)
     ON CONFLICT (user_id, story_id, text_hash, voice_id) DO UPDATE
     SET status = 'QUEUED', attempt = excluded.attempt, job_id = excluded.job_id,
-        debit_seq = excluded.debit_seq, progress = 0, failure_reason = NULL, failure_code = NULL,
-        updated_at = excluded.updated_at`;
+        debit_seq = excluded.debit_seq, progress = 0, tries = 0, deaths = 0, waiting_for = NULL, waiting_since = NULL,
+        failure_reason = NULL,
+        failure_code = NULL, updated_at = excluded.updated_at`;
 }
 
 /**
@@ -125,7 +126,8 @@ export async function writeQueuedAgain(
   audio: { userId: string; audioId: string; jobId: string; readyAt: Date },
 ): Promise<number | undefined> {
   const [row] = await tx.$queryRaw<{ attempt: number }[]>`
-    UPDATE audios SET status = 'QUEUED', remade = true, progress = 0, job_id = ${audio.jobId}::uuid,
+    UPDATE audios SET status = 'QUEUED', remade = true, progress = 0, tries = 0, deaths = 0, waiting_for = NULL,
+      waiting_since = NULL, job_id = ${audio.jobId}::uuid,
       ready_at = NULL, duration_ms = NULL, length_bytes = NULL, updated_at = ledger_now()
     WHERE user_id = ${audio.userId}::uuid AND id = ${audio.audioId}::uuid
       AND status = 'READY' AND ready_at = ${audio.readyAt}
@@ -160,7 +162,8 @@ export async function writeEnding(
   const [row] = await tx.$queryRaw<{ debitSeq: number }[]>`
     UPDATE audios SET status = ${ending.status}::audio_status, failure_reason = ${reason},
       failure_code = ${code === null ? Prisma.sql`failure_code` : Prisma.sql`${code}`},
-      claim = claim + 1, remade = false, updated_at = ledger_now()
+      claim = claim + 1, tries = 0, deaths = 0, waiting_for = NULL, waiting_since = NULL,
+      remade = false, updated_at = ledger_now()
     WHERE user_id = ${job.userId}::uuid AND id = ${job.audioId}::uuid AND attempt = ${job.attempt}
       AND status IN ('QUEUED', 'PROCESSING')
       AND (${job.claim ?? null}::int IS NULL OR claim = ${job.claim ?? null}::int)

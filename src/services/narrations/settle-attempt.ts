@@ -8,7 +8,12 @@ import { LOCKED, type Settled } from '../ledger/group-commit.js';
 import { observe } from '../ledger/observed.js';
 import { postRefunds, type RefundOutcome, type RefundRequest } from '../ledger/refunds.js';
 import { mendBooks } from '../repairs/mender.js';
-import { failAudioQueue, type NarrationJob } from '../queues.js';
+import {
+  failAudioQueue,
+  type FailingCause,
+  type FailingJob,
+  type NarrationJob,
+} from '../queues.js';
 import { writeEnding, type Ending } from './narrations.sql.js';
 
 /** Why an attempt failed. */
@@ -46,10 +51,17 @@ export const COULD_NOT_BE_MADE: Failure = {
   code: null,
 };
 
-/** Settles an attempt whose job has used up its retries. @throws when it should be tried again */
-export async function failGivenUp(app: App, delivery: Delivery<NarrationJob>): Promise<void> {
+const REASONS: Readonly<Record<FailingCause, string>> = {
+  DEADLINE: 'The speech provider was not available for too long.',
+};
+
+/** Settles an attempt that is not tried again. @throws when it should be settled later */
+export async function failGivenUp(app: App, delivery: Delivery<FailingJob>): Promise<void> {
   const job = { queueName: failAudioQueue.name, delivery };
-  await failNarration(app, delivery.payload, COULD_NOT_BE_MADE, job);
+  const { cause } = delivery.payload;
+  const failure =
+    cause === undefined ? COULD_NOT_BE_MADE : { ...COULD_NOT_BE_MADE, reason: REASONS[cause] };
+  await failNarration(app, delivery.payload, failure, job);
 }
 
 /** The reasons of refunds in the history. */

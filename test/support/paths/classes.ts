@@ -17,7 +17,7 @@ const edge: Rows = { self: 'cursor node' };
 /** Every field of every object type, by the name of the type. */
 const CLASSES: Readonly<Record<string, Rows>> = {
   Audio: {
-    self: 'addressesExpireAt bookmarks byteSize captionsUrl content createdAt creditsCharged durationSeconds expectedSeconds failureCode failureReason id listening outdated progress readyAt sentences status story streamUrl transactions updatedAt url voice',
+    self: 'addressesExpireAt bookmarks byteSize captionsUrl content createdAt creditsCharged durationSeconds expectedSeconds failureCode failureReason id listening outdated progress readyAt sentences status story streamUrl transactions updatedAt url voice waitingFor',
   },
   AudioConnection: connection,
   AudioEdge: edge,

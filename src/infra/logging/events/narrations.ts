@@ -21,6 +21,19 @@ export const narrationEvents = define({
     action:
       'See the error if it is repeated; the provider or the storage is probably not available.',
   },
+  'narration-waits': {
+    level: 'info',
+    fields: ['userId', 'audioId', 'attempt', 'waitMs', 'err'],
+    when: 'The speech provider rests, or asks for a pause. The narration is QUEUED, and this costs it no try.',
+    action: null,
+  },
+  'narration-ends-workers': {
+    level: 'error',
+    fields: ['userId', 'audioId', 'attempt', 'deaths'],
+    when: 'SYNTHESIS_DEATHS workers have ended while they made a narration. It fails, and its points are given back.',
+    action:
+      'Find out why the workers have ended, for example for want of memory. If it is this text, report it.',
+  },
   'narration-failed': {
     level: 'warn',
     fields: ['userId', 'audioId', 'debitSeq', 'refundSeq', 'status', 'reason'],

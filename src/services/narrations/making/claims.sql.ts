@@ -1,12 +1,18 @@
 import { Prisma, type Tx } from '../../../infra/db.js';
-import type { AudioFailureCode } from './failure-code.js';
 import type { Script } from './plan.js';
 
 export interface ClaimRow extends Script {
   readonly claim: number;
   readonly voiceId: string;
-  /** How long ago its job was enqueued, which was when it was requested. */
+  /** When the first job of the attempt was enqueued, which was when it was requested. */
+  readonly requestedAt: Date;
   readonly requestedMsAgo: number;
+  /** The tries of the attempt that have failed. */
+  readonly tries: number;
+  /** The deliveries of the attempt whose worker ended without a word. */
+  readonly deaths: number;
+  /** How long ago it waited for the speech provider for the first time in the attempt; null when it never has. */
+  readonly waitedMs: number | null;
 }
 
 /** The delivery of a job for an attempt. */
@@ -22,23 +28,28 @@ export interface DeliveredAttempt {
 /**
  * Claims the attempt for one delivery. From then on only this claim may write, because its number is a fencing token.
  * No row is returned if the attempt is settled, if a newer attempt has begun, or if this delivery is stale and must not
- * take the claim of the next one. Indexes: audios_pkey, and pg-boss' own indexes of jobs.
+ * take the claim of the next one. A worker that fails puts the narration back as QUEUED, so one that is PROCESSING was
+ * claimed by a worker that has ended. Indexes: audios_pkey, and pg-boss' own indexes of jobs.
  */
 export async function claimNarration(tx: Tx, job: DeliveredAttempt): Promise<ClaimRow | undefined> {
   const [row] = await tx.$queryRaw<ClaimRow[]>`
-    UPDATE audios a SET status = 'PROCESSING', claim = a.claim + 1, progress = 0, updated_at = ledger_now()
-    FROM story_texts t, voices v, stories s
+    UPDATE audios a SET status = 'PROCESSING', claim = a.claim + 1, waiting_for = NULL,
+      updated_at = ledger_now(),
+      deaths = a.deaths + CASE a.status WHEN 'PROCESSING' THEN 1 ELSE 0 END
+    FROM story_texts t, voices v, stories s, (
+      SELECT coalesce((j.data->>'requestedAt')::timestamptz, j.created_on) AS requested_at FROM pgboss.job j
+      WHERE j.name = ${job.queueName} AND j.id = ${job.jobId}::uuid AND j.retry_count = ${job.retryCount}
+        AND j.state = 'active'
+    ) j
     WHERE a.user_id = ${job.userId}::uuid AND a.id = ${job.audioId}::uuid AND a.attempt = ${job.attempt}
-      AND a.status IN ('QUEUED', 'PROCESSING')
-      AND EXISTS (SELECT FROM pgboss.job j
-        WHERE j.name = ${job.queueName} AND j.id = ${job.jobId}::uuid AND j.retry_count = ${job.retryCount}
-          AND j.state = 'active')
+      AND a.job_id = ${job.jobId}::uuid AND a.status IN ('QUEUED', 'PROCESSING')
       AND t.hash = a.text_hash AND v.id = a.voice_id AND s.id = a.story_id
-    RETURNING a.claim, a.voice_id AS "voiceId", a.text_hash AS "textHash", t.content, s.language, v.provider,
-              v.provider_voice AS "providerVoice",
+    RETURNING a.claim, a.tries, a.deaths, a.voice_id AS "voiceId", a.text_hash AS "textHash", t.content, s.language,
+              v.provider, v.provider_voice AS "providerVoice",
               CASE WHEN s.announced THEN json_build_object('title', s.title, 'author', s.author) END AS "announcement",
-              (SELECT (extract(epoch FROM clock_timestamp() - j.created_on) * 1000)::float8 FROM pgboss.job j
-                WHERE j.name = ${job.queueName} AND j.id = ${job.jobId}::uuid) AS "requestedMsAgo"`;
+              j.requested_at AS "requestedAt",
+              (extract(epoch FROM clock_timestamp() - j.requested_at) * 1000)::float8 AS "requestedMsAgo",
+              (extract(epoch FROM clock_timestamp() - a.waiting_since) * 1000)::float8 AS "waitedMs"`;
   return row;
 }
 
@@ -64,17 +75,6 @@ export async function writeProgress(
     WHERE ${heldBy(claim)}`;
   return written === 1;
 }
-
-/**
- * Keeps why a try failed, for the case that no other try follows. Does nothing when the claim is not valid any more.
- * Index: audios_pkey.
- */
-export const writeFailureCode = (
-  tx: Pick<Tx, '$executeRaw'>,
-  claim: Claim,
-  code: AudioFailureCode,
-): Promise<number> =>
-  tx.$executeRaw`UPDATE audios SET failure_code = ${code} WHERE ${heldBy(claim)}`;
 
 export interface FinishedRendition {
   readonly hash: string;

@@ -8,13 +8,12 @@ import type { Delivery } from '../../../infra/queue.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
 import type { NarrationJob } from '../../queues.js';
 import { isStored } from '../files.js';
+import { failIfDeadly, giveUp, layDownWhenStopping } from '../trying/give-up.js';
+import { ClaimLost } from '../trying/put-back.js';
 import { writeTimeline, type NewTimeline } from '../timeline/timeline.sql.js';
-import { failureCodeOf } from './failure-code.js';
-import { failNarration } from '../settle-attempt.js';
 import { assemble, type Assembled } from './assemble.js';
 import {
   claimNarration,
-  writeFailureCode,
   writeProgress,
   writeReady,
   type Claim,
@@ -33,9 +32,6 @@ type Rendition = FinishedRendition & {
   readonly parts: Assembled['parts'];
   readonly timeline: NewTimeline | null;
 };
-
-/** Another delivery has claimed the attempt, or it was settled. This delivery must not write any more. */
-class ClaimLost extends Error {}
 
 /**
  * Makes the recording of a job. Idempotent: the delivery of a settled attempt does nothing, nor does a stale delivery,
@@ -56,10 +52,13 @@ export async function makeNarration(app: App, job: Job): Promise<void> {
     return;
   }
   const claim: Claim = { userId, audioId, claim: task.claim };
+  const held = { job, task, startedAt };
+  const finished = layDownWhenStopping(app, held);
   try {
+    if (await failIfDeadly(app, held)) return;
     const hash = renditionHashOf(app, task);
     const found = await findRendition(app, hash, claim);
-    const heard = firstSound(app, job, task);
+    const heard = firstSound(app, task);
     if (found !== null) heard(false);
     const recording = found ?? (await record(app, { hash, task, claim, heard }, job.signal));
     await finish(app, job, claim, recording);
@@ -71,36 +70,10 @@ export async function makeNarration(app: App, job: Job): Promise<void> {
       'narration ready',
     );
   } catch (error) {
-    await giveUp(app, job, task, error);
+    await giveUp(app, held, error);
+  } finally {
+    finished();
   }
-}
-
-/** Fails the narration at once if its text can never be spoken. @throws when it should be tried again */
-async function giveUp(app: App, job: Job, task: ClaimRow, error: unknown): Promise<void> {
-  const { userId, audioId, attempt } = job.payload;
-  if (error instanceof ClaimLost) {
-    app.log.warn(
-      { event: 'narration-stopped', userId, audioId, attempt },
-      'narration was stopped, or taken over by another worker',
-    );
-    return;
-  }
-  const { retryCount } = job;
-  app.log.warn(
-    { event: 'narration-try-failed', userId, audioId, attempt, retryCount, err: error },
-    'a try to narrate failed',
-  );
-  const code = failureCodeOf(error);
-  if (!(error instanceof SpeechError) || !error.permanent) {
-    await writeFailureCode(app.db, { userId, audioId, claim: task.claim }, code);
-    throw error;
-  }
-  await failNarration(
-    app,
-    { ...job.payload, claim: task.claim },
-    { reason: 'This text cannot be spoken in this voice.', code },
-    { queueName: app.synthesizeAudio.name, delivery: job },
-  );
 }
 
 /** The same recording, if it was made before for any user. */
@@ -119,11 +92,15 @@ async function findRendition(app: App, hash: string, claim: Claim): Promise<Rend
 }
 
 /** Observes the time from the request to the first sentence, once an attempt: a retry finds what was spoken before. */
-function firstSound(app: App, { retryCount }: Job, { requestedMsAgo }: ClaimRow): Making['heard'] {
+function firstSound(
+  app: App,
+  { requestedMsAgo, tries, deaths, waitedMs }: ClaimRow,
+): Making['heard'] {
   const claimedAt = performance.now();
+  const isRetry = tries + deaths > 0 || waitedMs !== null;
   let isObserved = false;
   return (isNew) => {
-    if (isObserved || (retryCount > 0 && !isNew)) return;
+    if (isObserved || (isRetry && !isNew)) return;
     isObserved = true;
     app.metrics.firstSoundSeconds.observe((requestedMsAgo + performance.now() - claimedAt) / 1000);
   };

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pMap from 'p-map';
 import type { App } from '../../../app.js';
 import { newId } from '../../../domain/ids.js';
-import { SpeechError } from '../../../infra/speech/provider.js';
+import { SpeechError, type SpeechErrorKind } from '../../../infra/speech/provider.js';
 import type { PlannedSentence, Script } from './plan.js';
 import { keepLease, leaseSentence, readPlaces, releaseSentence } from './sentences.sql.js';
 import { findSpoken, storedBefore, storeSentence } from './stored-sentences.js';
@@ -64,8 +64,7 @@ export async function speakSentences(
   if (!missing.has(first)) making.heard(false);
   for (let left = [...missing.values()]; left.length > 0;) {
     left = await speakThese(app, left, { ...making, first }, tally);
-    const [failure] = tally.failures;
-    if (failure !== undefined) throw asError(tally.failures.find(isFatal) ?? failure);
+    if (tally.failures.length > 0) throw asError(mostTelling(tally.failures));
     if (left.length > 0) await sleep(LOOK_EVERY_MS, null, { signal: making.signal });
   }
 }
@@ -103,6 +102,28 @@ function noteFailure(tally: Tally, error: unknown): void {
   tally.failures.push(error);
   tally.failuresInARow += 1;
   tally.over ||= isFatal(error) || tally.failuresInARow >= MOST_FAILURES_IN_A_ROW;
+}
+
+/** The failures that decide what becomes of the narration, the most important first. */
+const TELLING: readonly ((failure: unknown) => boolean)[] = [
+  (failure) => !(failure instanceof SpeechError) || failure.permanent || failure.kind === 'stopped',
+  // Before a rest, because one text that always fails would otherwise wait whenever it has made the provider rest.
+  (failure) => failure instanceof SpeechError && OF_THE_TEXT.has(failure.kind),
+  (failure) => failure instanceof SpeechError && failure.kind === 'resting',
+];
+const OF_THE_TEXT: ReadonlySet<SpeechErrorKind> = new Set([
+  'not-audio',
+  'too-long',
+  'silent',
+  'died',
+]);
+
+function mostTelling(failures: readonly unknown[]): unknown {
+  for (const isTelling of TELLING) {
+    const found = failures.find(isTelling);
+    if (found !== undefined) return found;
+  }
+  return failures[0];
 }
 
 /** Whether the next sentence would fail for the same reason. */
