@@ -18,7 +18,11 @@ import { CancelAudioResolver } from './audio/cancellations.resolver.js';
 import { NarratedTextResolver } from './audio/narrated.resolver.js';
 import { AudioUpdatesResolver } from './audio/updates.resolver.js';
 import { RefundAudioResolver } from './audio/refunds.resolver.js';
-import { BulkGrantResolver } from './credits/bulk-grants.resolver.js';
+import {
+  BulkGrantRecipientResolver,
+  BulkGrantResolver,
+  BulkGrantSkipResolver,
+} from './credits/bulk-grants.resolver.js';
 import {
   CreditAllocationResolver,
   CreditLotResolver,
@@ -31,6 +35,8 @@ import { ProposalResolver } from './credits/proposals.resolver.js';
 import { ReportsResolver } from './credits/reports.resolver.js';
 import { WalletResolver } from './credits/wallet.resolver.js';
 import { RevokeCreditLotResolver } from './credits/revocations.resolver.js';
+import { DeskResolver } from './desk/desk.resolver.js';
+import { FailedJobResolver } from './desk/failed-jobs.resolver.js';
 import { JobQueueResolver } from './operations/job-queues.resolver.js';
 import { audits } from './accounts/audits.js';
 import { limits, limitsOfAnswers } from './limits.js';
@@ -69,6 +75,8 @@ export function buildTypes(): GraphQLSchema {
       CreditsUpdatesResolver,
       GrantCreditsResolver,
       BulkGrantResolver,
+      BulkGrantSkipResolver,
+      BulkGrantRecipientResolver,
       RevokeCreditLotResolver,
       ProposalResolver,
       AudioUpdatesResolver,
@@ -85,6 +93,8 @@ export function buildTypes(): GraphQLSchema {
       ReportsResolver,
       StatementResolver,
       LiabilityResolver,
+      DeskResolver,
+      FailedJobResolver,
       MaintenanceResolver,
       JobQueueResolver,
       NodeResolver,

@@ -74,4 +74,4 @@ export class SessionType implements Omit<SessionView, 'userId'> {
   userId!: string;
 }
 
-export const UserConnection = connectionOf('User', () => UserType);
+export const UserConnection = connectionOf('User', () => UserType, { counted: true });

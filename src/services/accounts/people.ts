@@ -5,9 +5,10 @@ import { spellingOf } from '../../domain/inboxes.js';
 import { isId } from '../../domain/ids.js';
 import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../../domain/paging.js';
 import { isCleanText } from '../../domain/text.js';
+import { countRows } from '../counting.sql.js';
 import { foldBeforeSearch, foldNow } from '../search/fold.js';
 import { optionalName, parseRequest, searchWords } from '../validation.js';
-import { readPeople } from './people.sql.js';
+import { peopleQuery, readPeople } from './people.sql.js';
 
 /** A user without private data that no one but the server needs, such as the password hash. */
 export interface UserView {
@@ -59,7 +60,8 @@ export async function listUsers(
   const { search: words } = parseRequest(listing, args);
   if (words.length > 0) await foldBeforeSearch(app, 'users');
   const rows = await readPeople(app.db, { window, words });
-  return pageOf(rows, window, cursors, (user) => user.id);
+  const page = pageOf(rows, window, cursors, (user) => user.id);
+  return { ...page, count: () => countRows(app.db, peopleQuery(words)) };
 }
 
 const profile = z.object({ displayName: optionalName });

@@ -120,12 +120,14 @@ const INSTANTS_OF_CURSORS = [
 ];
 /** In the form of the server's own, with what it never put in. */
 export const FORGED_CURSORS: readonly string[] = [
-  ...['stories', 'users', 'auditLog', 'proposals', 'audio'].flatMap((kind) => [
-    cursor(kind, ID.toUpperCase()),
-    cursor(kind, "' OR 1=1"),
-    cursor(kind, null),
-    ...INSTANTS_OF_CURSORS.map((at) => cursor(kind, [at, ID])),
-  ]),
+  ...['stories', 'users', 'auditLog', 'proposals', 'audio', 'allStories', 'narrations'].flatMap(
+    (kind) => [
+      cursor(kind, ID.toUpperCase()),
+      cursor(kind, "' OR 1=1"),
+      cursor(kind, null),
+      ...INSTANTS_OF_CURSORS.map((at) => cursor(kind, [at, ID])),
+    ],
+  ),
   ...['creditHistory', 'lotTransactions'].flatMap((kind) =>
     [0, -1, 1, 1.5, 1e300, 2 ** 31, 2 ** 31 - 1, Number.MAX_SAFE_INTEGER, '1', [1]].map((seq) =>
       cursor(kind, seq),
@@ -133,6 +135,7 @@ export const FORGED_CURSORS: readonly string[] = [
   ),
   ...INSTANTS_OF_CURSORS.map((at) => cursor('creditLots', [at, ID])),
   cursor('creditLots', ['2026-11-22T14:00:00.000Z', 'x']),
+  ...[0, -1, 1.5, 1e300, Number.MAX_SAFE_INTEGER].map((at) => cursor('failedJobs', [at, ID])),
   'W10',
   'bnVsbA',
   '====',

@@ -17,20 +17,21 @@ const edge: Rows = { self: 'cursor node' };
 /** Every field of every object type, by the name of the type. */
 const CLASSES: Readonly<Record<string, Rows>> = {
   Audio: {
-    self: 'addressesExpireAt bookmarks byteSize captionsUrl content createdAt creditsCharged durationSeconds failureCode failureReason id listening outdated progress readyAt status story streamUrl transactions updatedAt url voice',
+    self: 'addressesExpireAt bookmarks byteSize captionsUrl content createdAt creditsCharged durationSeconds failureCode failureReason id listening outdated progress readyAt status story streamUrl transactions updatedAt url user voice',
   },
   AudioConnection: connection,
   AudioEdge: edge,
   AudioQuote: { viewer: 'affordable allocations balance existing requiredCredits shortfall' },
   AuditEntry: { admin: 'action actor at details id reason target' },
-  AuditEntryConnection: { admin: 'edges nodes pageInfo' },
+  AuditEntryConnection: { admin: 'edges nodes pageInfo totalCount' },
   AuditEntryEdge: { admin: 'cursor node' },
   AuthPayload: {
     viewer: 'accessToken accessTokenExpiresAt refreshToken refreshTokenExpiresAt session user',
   },
   Bookmark: { self: 'audio createdAt id note positionMs' },
-  BulkGrantPayload: { admin: 'dryRun granted points replayed skipped' },
-  BulkGrantSkip: { admin: 'reason row' },
+  BulkGrantPayload: { admin: 'dryRun granted points recipients replayed skipped' },
+  BulkGrantRecipient: { admin: 'amount balance row user' },
+  BulkGrantSkip: { admin: 'code otherRow reason row' },
   CancelAudioPayload: { viewer: 'audio balance refund' },
   CreditAllocation: { self: 'amount lot' },
   CreditDeferredRevenue: { admin: 'closing currency lapsed opening revoked sold spent' },
@@ -57,7 +58,7 @@ const CLASSES: Readonly<Record<string, Rows>> = {
     self: 'allocations amount audio balanceAfter debit effectiveAt hash id reason recordedAt seq story type',
     stranger: 'actor',
   },
-  CreditTransactionConnection: connection,
+  CreditTransactionConnection: { self: 'edges nodes pageInfo totalCount' },
   CreditTransactionEdge: edge,
   BalancePoint: { self: 'at balance' },
   Credits: {
@@ -65,6 +66,9 @@ const CLASSES: Readonly<Record<string, Rows>> = {
   },
   CreditsBySource: { self: 'balance source' },
   ExpiringCredits: { self: 'at points' },
+  FailedJob: { admin: 'attempts error failedAt id queue target' },
+  FailedJobConnection: { admin: 'edges nodes pageInfo' },
+  FailedJobEdge: { admin: 'cursor node' },
   GrantCreditsPayload: { admin: 'lot replayed transaction user' },
   GrantProposal: {
     admin:
@@ -100,7 +104,7 @@ const CLASSES: Readonly<Record<string, Rows>> = {
       'author characterCount content coverUrl createdAt description id language published requiredCredits slug state title updatedAt favourite',
     viewer: 'audio currentAudio',
   },
-  StoryConnection: { public: 'edges nodes pageInfo' },
+  StoryConnection: { public: 'edges nodes pageInfo totalCount' },
   StoryEdge: { public: 'cursor node' },
   SynthesizeAudioPayload: { viewer: 'audio balance charge' },
   UnfinishedBulkGrant: { admin: 'actorId idempotencyKey placedAt reason recipients' },
@@ -109,7 +113,7 @@ const CLASSES: Readonly<Record<string, Rows>> = {
     public: 'displayName id role',
     self: 'audio createdAt creditHistory creditLots credits email emailVerified monthlyCredits sessions suspended',
   },
-  UserConnection: { admin: 'edges nodes pageInfo' },
+  UserConnection: { admin: 'edges nodes pageInfo totalCount' },
   UserEdge: { admin: 'cursor node' },
   Voice: { public: 'gender id languages name provider' },
 };
