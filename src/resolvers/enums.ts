@@ -86,6 +86,14 @@ export const CreditSource = declare(
   },
 );
 
+export const NoticeKind = declare('NoticeKind', 'What a notice is about.', {
+  POINTS_LOW: 'A narration took your points below `Credits.lowBelow`. At most once a day (UTC).',
+  POINTS_LAPSE: 'Points lapse within a week.',
+  POINTS_GRANTED: 'You were granted points.',
+  NARRATION_READY: 'A narration that you requested is finished.',
+  NARRATION_FAILED: 'A narration that you requested could not be made. The points were refunded.',
+});
+
 export const BulkGrantSkipCode = declare(
   'BulkGrantSkipCode',
   'The reason why a row of a bulk grant was skipped.',
@@ -147,7 +155,9 @@ export const MaintenanceTask = declare(
       'Checks the whole ledger against its rules, and makes a signed statement of all accounts. Runs every day at 03:30.',
     REAP_STUCK_AUDIO:
       'Fails unfinished narrations that have lost their job, and refunds their points. Runs every minute.',
+    MAKE_NOTICES:
+      'Makes the notices about points from the latest transactions, and mails the notices that users want by mail. Runs every minute.',
     PRUNE_SESSIONS:
-      'Deletes expired sessions, mailed links and rate-limit counters, old checks of the ledger, and unused texts and files. Runs every day at 04:00.',
+      'Deletes expired sessions, mailed links and rate-limit counters, old checks of the ledger, old notices, and unused texts and files. Runs every day at 04:00.',
   },
 );

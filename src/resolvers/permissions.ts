@@ -96,6 +96,8 @@ const permissions = {
     addBookmark: isSignedIn,
     removeBookmark: isSignedIn,
     setFavourite: isSignedIn,
+    markNoticesRead: isSignedIn,
+    updateSettings: isSignedIn,
     synthesizeAudio: mayNarrate,
     cancelAudio: mayNarrate,
     grantCredits: isAdministrator,
@@ -132,6 +134,9 @@ const permissions = {
     creditHistory: isSelfOrMayAudit,
     audio: isSelfOrMayAudit,
     sessions: isSelfOrMayAudit,
+    locale: isSelfOrMayAudit,
+    mailOn: isSelfOrMayAudit,
+    notices: isSelfOrMayAudit,
   },
 };
 

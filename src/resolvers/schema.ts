@@ -45,6 +45,11 @@ import { FavouriteResolver } from './listening/favourites.resolver.js';
 import { AudioListeningResolver, ListeningResolver } from './listening/listening.resolver.js';
 import { ChangesResolver } from './live/changes.resolver.js';
 import { SettingsResolver } from './settings/settings.resolver.js';
+import {
+  NoticeConnectionResolver,
+  NoticeResolver,
+  NoticesResolver,
+} from './notices/notices.resolver.js';
 import { MaintenanceResolver } from './operations/maintenance.resolver.js';
 import { NodeResolver } from './node.resolver.js';
 import { refuseLongEnumValues } from './documents/enum-values.js';
@@ -93,6 +98,9 @@ export function buildTypes(): GraphQLSchema {
       ReportsResolver,
       StatementResolver,
       LiabilityResolver,
+      NoticesResolver,
+      NoticeConnectionResolver,
+      NoticeResolver,
       DeskResolver,
       FailedJobResolver,
       MaintenanceResolver,

@@ -57,7 +57,9 @@ export const synthesizeAudioQueue = (
 
 const sendMailPayload = z.object({
   userId: z.uuid(),
-  mail: z.enum(['VERIFY', 'RESET', 'PASSWORD_CHANGED']),
+  mail: z.enum(['VERIFY', 'RESET', 'PASSWORD_CHANGED', 'NOTICE']),
+  /** For NOTICE. */
+  noticeId: z.uuid().optional(),
   /** For RESET: when it was requested. */
   requestedAt: z.iso.datetime().optional(),
 });
@@ -176,6 +178,8 @@ export const grantMonthlyCreditsQueue = scheduled(
 export const reconcileCreditsQueue = scheduled('reconcile-credits', '30 3 * * *', DAY_SECONDS);
 /** Settles narrations whose job is gone. */
 export const reapStuckAudioQueue = scheduled('reap-stuck-audio', '* * * * *', 60);
+/** Makes notices and hands them to the mail queue. */
+export const makeNoticesQueue = scheduled('make-notices', '* * * * *', 60);
 export const pruneQueue = scheduled('prune', '0 4 * * *', DAY_SECONDS);
 
 export const SCHEDULED_QUEUES: readonly ScheduledQueue[] = [
@@ -183,5 +187,6 @@ export const SCHEDULED_QUEUES: readonly ScheduledQueue[] = [
   grantMonthlyCreditsQueue,
   reconcileCreditsQueue,
   reapStuckAudioQueue,
+  makeNoticesQueue,
   pruneQueue,
 ];

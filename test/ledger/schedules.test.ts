@@ -13,6 +13,7 @@ const DAY_MS = 86_400_000;
 const SCHEDULED = [
   'expire-credits',
   'grant-monthly-credits',
+  'make-notices',
   'prune',
   'reap-stuck-audio',
   'reconcile-credits',
@@ -33,6 +34,7 @@ test('every task has its time, in UTC', async () => {
   expect(schedules).toEqual([
     { name: 'expire-credits', cron: '*/5 * * * *', timezone: 'UTC' },
     { name: 'grant-monthly-credits', cron: '5 0 * * *', timezone: 'UTC' },
+    { name: 'make-notices', cron: '* * * * *', timezone: 'UTC' },
     { name: 'prune', cron: '0 4 * * *', timezone: 'UTC' },
     { name: 'reap-stuck-audio', cron: '* * * * *', timezone: 'UTC' },
     { name: 'reconcile-credits', cron: '30 3 * * *', timezone: 'UTC' },

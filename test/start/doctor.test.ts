@@ -105,7 +105,8 @@ beforeAll(async () => {
   await talebank.database.sql(`
     INSERT INTO pgboss.job (name, state, started_on, completed_on)
     SELECT name, 'completed', now(), now() FROM pgboss.queue
-    WHERE name IN ('expire-credits', 'grant-monthly-credits', 'reconcile-credits', 'reap-stuck-audio', 'prune')`);
+    WHERE name IN ('expire-credits', 'grant-monthly-credits', 'reconcile-credits', 'reap-stuck-audio', 'make-notices',
+      'prune')`);
   well = {
     DATABASE_URL: talebank.database.url,
     DATA_DIR: talebank.dataDir,

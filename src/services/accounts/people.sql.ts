@@ -88,7 +88,8 @@ export function readPeople(
 ): Promise<UserView[]> {
   return db.$queryRaw<UserView[]>`
     SELECT id, email, email_verified_at AS "emailVerifiedAt", display_name AS "displayName", role::text,
-           suspended_at AS "suspendedAt", monthly_credits AS "monthlyCredits", created_at AS "createdAt"
+           suspended_at AS "suspendedAt", monthly_credits AS "monthlyCredits", created_at AS "createdAt",
+           locale, mail_on AS "mailOn"
     FROM users
     WHERE ${havingWords(words)}
       ${window.after === null ? Prisma.empty : Prisma.sql`AND id < ${window.after}::uuid`}

@@ -5,12 +5,14 @@ import { readLedgerClock } from '../ledger/clock.sql.js';
 import {
   expireCreditsQueue,
   grantMonthlyCreditsQueue,
+  makeNoticesQueue,
   pruneQueue,
   reapStuckAudioQueue,
   reconcileCreditsQueue,
   type ScheduledQueue,
 } from '../queues.js';
 import { makeAnchor } from '../anchors/make-anchor.js';
+import { makeNotices } from '../notices/make-notices.js';
 import { reconcileCredits } from '../reconciliation/reconcile.js';
 import { expireCredits } from './expire-credits.js';
 import { grantMonthlyCredits } from './grant-monthly-credits.js';
@@ -24,6 +26,7 @@ export type MaintenanceTask =
   | 'GRANT_MONTHLY_CREDITS'
   | 'RECONCILE_CREDITS'
   | 'REAP_STUCK_AUDIO'
+  | 'MAKE_NOTICES'
   | 'PRUNE_SESSIONS';
 
 export interface MaintenanceResult extends TaskOutcome {
@@ -43,6 +46,7 @@ const TASKS: Readonly<
     return { processed: reconciliation.accounts, changed: reconciliation.repairedLots };
   },
   REAP_STUCK_AUDIO: reapStuckAudio,
+  MAKE_NOTICES: makeNotices,
   PRUNE_SESSIONS: prune,
 };
 
@@ -55,6 +59,7 @@ export const SCHEDULED_TASKS: readonly {
   { task: 'GRANT_MONTHLY_CREDITS', queue: grantMonthlyCreditsQueue },
   { task: 'RECONCILE_CREDITS', queue: reconcileCreditsQueue },
   { task: 'REAP_STUCK_AUDIO', queue: reapStuckAudioQueue },
+  { task: 'MAKE_NOTICES', queue: makeNoticesQueue },
   { task: 'PRUNE_SESSIONS', queue: pruneQueue },
 ];
 

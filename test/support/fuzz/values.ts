@@ -12,6 +12,7 @@ export const KNOWN = [
   'auditEntry',
   'proposal',
   'email',
+  'notice',
   'slug',
   'queue',
   'cursor',
@@ -120,14 +121,21 @@ const INSTANTS_OF_CURSORS = [
 ];
 /** In the form of the server's own, with what it never put in. */
 export const FORGED_CURSORS: readonly string[] = [
-  ...['stories', 'users', 'auditLog', 'proposals', 'audio', 'allStories', 'narrations'].flatMap(
-    (kind) => [
-      cursor(kind, ID.toUpperCase()),
-      cursor(kind, "' OR 1=1"),
-      cursor(kind, null),
-      ...INSTANTS_OF_CURSORS.map((at) => cursor(kind, [at, ID])),
-    ],
-  ),
+  ...[
+    'stories',
+    'users',
+    'auditLog',
+    'proposals',
+    'audio',
+    'allStories',
+    'narrations',
+    'notices',
+  ].flatMap((kind) => [
+    cursor(kind, ID.toUpperCase()),
+    cursor(kind, "' OR 1=1"),
+    cursor(kind, null),
+    ...INSTANTS_OF_CURSORS.map((at) => cursor(kind, [at, ID])),
+  ]),
   ...['creditHistory', 'lotTransactions'].flatMap((kind) =>
     [0, -1, 1, 1.5, 1e300, 2 ** 31, 2 ** 31 - 1, Number.MAX_SAFE_INTEGER, '1', [1]].map((seq) =>
       cursor(kind, seq),
@@ -223,6 +231,7 @@ export const SENSIBLE: Readonly<Record<string, readonly Value[]>> = {
   from: [text('2020-01-01T00:00:00Z'), text('2026-01-01T00:00:00+01:00')],
   // Months that have begun, and one that has not.
   month: [text('2020-02'), text('2025-12'), text('2026-01'), text('2199-12')],
+  locale: [text('en'), text('pl'), bare('null')],
   favourite: [bare('true'), bare('false')],
   note: [text('Here the moon goes.'), bare('null')],
   positionMs: [0, 1, 5000].map(bare),
@@ -245,6 +254,7 @@ export const KNOWN_BY_NAME: Readonly<Record<string, Known>> = {
   refreshToken: 'refreshToken',
   token: 'mailedToken',
   to: 'end',
+  upTo: 'notice',
 };
 
 /** Whose `id` it is that a field takes. */

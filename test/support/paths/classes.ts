@@ -84,6 +84,9 @@ const CLASSES: Readonly<Record<string, Rows>> = {
   },
   LanguageCount: { public: 'language stories' },
   LedgerReconciliation: { admin: 'checkedAt repairedLots violationsFound' },
+  Notice: { self: 'at audio id kind lapsesAt points readAt transaction' },
+  NoticeConnection: { self: 'edges nodes pageInfo unread' },
+  NoticeEdge: edge,
   Listening: { self: 'device finished positionMs rate updatedAt' },
   MaintenanceResult: { admin: 'changed durationMs processed task' },
   PageInfo: { self: 'endCursor hasNextPage hasPreviousPage startCursor' },
@@ -111,7 +114,7 @@ const CLASSES: Readonly<Record<string, Rows>> = {
   UnfinishedBulkRevocation: { admin: 'actorId idempotencyKey placedAt reason' },
   User: {
     public: 'displayName id role',
-    self: 'audio createdAt creditHistory creditLots credits email emailVerified monthlyCredits sessions suspended',
+    self: 'audio createdAt creditHistory creditLots credits email emailVerified locale mailOn monthlyCredits notices sessions suspended',
   },
   UserConnection: { admin: 'edges nodes pageInfo totalCount' },
   UserEdge: { admin: 'cursor node' },

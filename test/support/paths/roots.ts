@@ -246,6 +246,7 @@ function mutations(world: World): Root[] {
       short,
     ),
     root('Mutation.updateProfile', 'viewer', signedIn('value'), {}, short),
+    root('Mutation.updateSettings', 'viewer', signedIn('value'), { locale: 'en' }, { hopsMax: 1 }),
     root(
       'Mutation.synthesizeAudio',
       'viewer',

@@ -88,6 +88,8 @@ const SHORTCUTS = [
   'Bookmark.audio',
   'BulkGrantRecipient.user',
   'Credits.lastTransaction',
+  'Notice.audio',
+  'Notice.transaction',
   'Story.currentAudio',
 ];
 

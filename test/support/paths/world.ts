@@ -285,6 +285,7 @@ export async function makeWorld(talebank: Talebank): Promise<World> {
   );
   // So that `ledgerHealth` has a last reconciliation.
   await ask(url, RunMaintenance, { task: 'RECONCILE_CREDITS' }, admin.token);
+  await ask(url, RunMaintenance, { task: 'MAKE_NOTICES' }, admin.token);
   const sue = people['sue']?.id ?? '';
   await ask(url, SuspendUser, { userId: sue, reason: 'A suspension' }, admin.token);
   return {

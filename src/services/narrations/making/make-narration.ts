@@ -5,6 +5,7 @@ import type { Delivery } from '../../../infra/queue.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
 import type { NarrationJob } from '../../queues.js';
 import { isStored } from '../files.js';
+import { noticeEnd } from '../../notices/notices.sql.js';
 import { failureCodeOf } from './failure-code.js';
 import { failNarration } from '../settle-attempt.js';
 import { assemble, type Assembled } from './assemble.js';
@@ -173,6 +174,7 @@ async function finish(app: App, job: Job, claim: Claim, recording: Rendition): P
   const { parts } = recording;
   const loose = await transact(app.db, async (tx) => {
     if (!(await writeReady(tx, claim, recording))) throw new ClaimLost();
+    await noticeEnd(tx, job.payload, 'NARRATION_READY');
     await app.queue.complete(tx, app.synthesizeAudio.name, job);
     return parts.length === 0 ? [] : placeInRendition(tx, parts);
   });
