@@ -24,6 +24,8 @@ export interface Page<Row> {
   readonly edges: readonly { readonly cursor: string; readonly node: Row }[];
   readonly hasNextPage: boolean;
   readonly hasPreviousPage: boolean;
+  /** Counts the whole list. Absent for lists that are not counted. */
+  readonly count?: () => Promise<number>;
 }
 
 /** Encodes the sort key of a row as an opaque cursor, and decodes it. */

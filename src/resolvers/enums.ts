@@ -96,6 +96,26 @@ export const CreditSource = declare(
   SOURCES,
 );
 
+export const NoticeKind = declare('NoticeKind', 'What a notice is about.', {
+  POINTS_LOW: 'A narration took your points below `Credits.lowBelow`. At most once a day (UTC).',
+  POINTS_LAPSE: 'Points lapse within a week.',
+  POINTS_GRANTED: 'You were granted points.',
+  NARRATION_READY: 'A narration that you requested is finished.',
+  NARRATION_FAILED: 'A narration that you requested could not be made. The points were refunded.',
+});
+
+export const BulkGrantSkipCode = declare(
+  'BulkGrantSkipCode',
+  'The reason why a row of a bulk grant was skipped.',
+  {
+    UNKNOWN_USER: 'The row names no user, or two different users.',
+    REPEATED_USER: 'An earlier row has the same user.',
+    SUSPENDED: 'The user is suspended. Not used at present: suspended users receive points.',
+    INVALID_AMOUNT:
+      'The grant was refused, for example because the account would hold too many points.',
+  },
+);
+
 export const CreditLotStatus = declare('CreditLotStatus', 'The current status of a lot.', {
   ACTIVE: 'Has points that can be spent.',
   EXHAUSTED: 'No points remain, because they were spent, or revoked in parts.',

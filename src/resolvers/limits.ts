@@ -31,6 +31,8 @@ export const limits: IMiddleware = {
     addBookmark: limited(account('listening')),
     removeBookmark: limited(account('listening')),
     setFavourite: limited(account('listening')),
+    markNoticesRead: limited(account('listening')),
+    updateSettings: limited(account('listening')),
     grantCredits: adminWrites,
     bulkGrantCredits: adminWrites,
     revokeCreditLot: adminWrites,

@@ -65,12 +65,18 @@ export interface Connection<Node> {
   edges: Edge<Node>[];
   nodes: Node[];
   pageInfo: PageInfo;
+  /** Counted when it is read. Null in lists that are not counted. */
+  readonly totalCount: Promise<number> | null;
 }
 
-/** The edge and connection types of a node, after the Relay specification, with `nodes` as a short cut. */
+/**
+ * The edge and connection types of a node, after the Relay specification, with `nodes` as a short cut. A `counted` list
+ * has `totalCount`, and its service gives `Page.count`.
+ */
 export function connectionOf<Node extends object>(
   name: string,
   node: () => ClassType<Node>,
+  { counted = false }: { readonly counted?: boolean } = {},
 ): ClassType<Connection<Node>> {
   @ObjectType(`${name}Edge`, { description: `One ${name} and its cursor.` })
   class EdgeType implements Edge<Node> {
@@ -95,9 +101,16 @@ export function connectionOf<Node extends object>(
       description: 'The cursors of the page, and whether there are items before and after it.',
     })
     pageInfo!: PageInfo;
+
+    readonly totalCount!: Promise<number> | null;
   }
+  if (counted)
+    Field(() => Int, { description: TOTAL_COUNT })(ConnectionType.prototype, 'totalCount');
   return ConnectionType;
 }
+
+const TOTAL_COUNT =
+  'The number of items in the whole list, with the same filter. At most 10,000 are counted: 10,001 means that there are more.';
 
 /** The public face of a page. */
 export function toConnection<Row>(page: Page<Row>): Connection<Row> {
@@ -110,6 +123,9 @@ export function toConnection<Row>(page: Page<Row>): Connection<Row> {
       hasPreviousPage,
       startCursor: page.edges[0]?.cursor ?? null,
       endCursor: page.edges.at(-1)?.cursor ?? null,
+    },
+    get totalCount(): Promise<number> | null {
+      return page.count?.() ?? null;
     },
   };
 }

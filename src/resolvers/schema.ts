@@ -19,7 +19,11 @@ import { NarratedTextResolver } from './audio/narrated.resolver.js';
 import { SentencesResolver } from './audio/sentences.resolver.js';
 import { AudioUpdatesResolver } from './audio/updates.resolver.js';
 import { RefundAudioResolver } from './audio/refunds.resolver.js';
-import { BulkGrantResolver } from './credits/bulk-grants.resolver.js';
+import {
+  BulkGrantRecipientResolver,
+  BulkGrantResolver,
+  BulkGrantSkipResolver,
+} from './credits/bulk-grants.resolver.js';
 import {
   CreditAllocationResolver,
   CreditLotResolver,
@@ -32,6 +36,8 @@ import { ProposalResolver } from './credits/proposals.resolver.js';
 import { ReportsResolver } from './credits/reports.resolver.js';
 import { WalletResolver } from './credits/wallet.resolver.js';
 import { RevokeCreditLotResolver } from './credits/revocations.resolver.js';
+import { DeskResolver } from './desk/desk.resolver.js';
+import { FailedJobResolver } from './desk/failed-jobs.resolver.js';
 import { JobQueueResolver } from './operations/job-queues.resolver.js';
 import { audits } from './accounts/audits.js';
 import { limits, limitsOfAnswers } from './limits.js';
@@ -40,6 +46,11 @@ import { FavouriteResolver } from './listening/favourites.resolver.js';
 import { AudioListeningResolver, ListeningResolver } from './listening/listening.resolver.js';
 import { ChangesResolver } from './live/changes.resolver.js';
 import { SettingsResolver } from './settings/settings.resolver.js';
+import {
+  NoticeConnectionResolver,
+  NoticeResolver,
+  NoticesResolver,
+} from './notices/notices.resolver.js';
 import { MaintenanceResolver } from './operations/maintenance.resolver.js';
 import { NodeResolver } from './node.resolver.js';
 import { refuseLongEnumValues } from './documents/enum-values.js';
@@ -70,6 +81,8 @@ export function buildTypes(): GraphQLSchema {
       CreditsUpdatesResolver,
       GrantCreditsResolver,
       BulkGrantResolver,
+      BulkGrantSkipResolver,
+      BulkGrantRecipientResolver,
       RevokeCreditLotResolver,
       ProposalResolver,
       AudioUpdatesResolver,
@@ -87,6 +100,11 @@ export function buildTypes(): GraphQLSchema {
       ReportsResolver,
       StatementResolver,
       LiabilityResolver,
+      NoticesResolver,
+      NoticeConnectionResolver,
+      NoticeResolver,
+      DeskResolver,
+      FailedJobResolver,
       MaintenanceResolver,
       JobQueueResolver,
       NodeResolver,

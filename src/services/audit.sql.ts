@@ -122,6 +122,23 @@ export interface AuditSelection {
   readonly to: Date | null;
 }
 
+const selected = ({
+  actorId,
+  actions,
+  target,
+  from,
+  to,
+}: AuditSelection): Prisma.Sql => Prisma.sql`true
+      ${actorId === null ? Prisma.empty : Prisma.sql`AND actor_id = ${actorId}::uuid`}
+      ${actions === null ? Prisma.empty : Prisma.sql`AND action = ANY (${actions}::text[])`}
+      ${target === null ? Prisma.empty : Prisma.sql`AND target = ${target}`}
+      ${from === null ? Prisma.empty : Prisma.sql`AND at >= ${from}`}
+      ${to === null ? Prisma.empty : Prisma.sql`AND at < ${to}`}`;
+
+/** A query of the entries that `readAudit` reads. */
+export const auditQuery = (selection: AuditSelection): Prisma.Sql =>
+  Prisma.sql`SELECT FROM audit_entries WHERE ${selected(selection)}`;
+
 /**
  * Audit entries, newest first. Indexes: audit_entries_pkey, whose ids grow with time, and one for each part of the
  * filter.
@@ -130,14 +147,8 @@ export function readAudit(
   db: Reader,
   { window, selection }: { window: Window<string>; selection: AuditSelection },
 ): Promise<AuditEntry[]> {
-  const { actorId, actions, target, from, to } = selection;
   return db.$queryRaw<AuditEntry[]>`${ENTRIES}
-    WHERE true
-      ${actorId === null ? Prisma.empty : Prisma.sql`AND actor_id = ${actorId}::uuid`}
-      ${actions === null ? Prisma.empty : Prisma.sql`AND action = ANY (${actions}::text[])`}
-      ${target === null ? Prisma.empty : Prisma.sql`AND target = ${target}`}
-      ${from === null ? Prisma.empty : Prisma.sql`AND at >= ${from}`}
-      ${to === null ? Prisma.empty : Prisma.sql`AND at < ${to}`}
+    WHERE ${selected(selection)}
       ${window.after === null ? Prisma.empty : Prisma.sql`AND id < ${window.after}::uuid`}
       ${window.before === null ? Prisma.empty : Prisma.sql`AND id > ${window.before}::uuid`}
     ORDER BY id ${window.backward ? Prisma.sql`ASC` : Prisma.sql`DESC`} LIMIT ${window.limit + 1}`;

@@ -4,6 +4,7 @@ import { busy } from '../domain/errors.js';
 import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../domain/paging.js';
 import { transact, type Db } from '../infra/db.js';
 import {
+  auditQuery,
   READ_ACTION,
   readAudit,
   readAuditEntry,
@@ -11,6 +12,7 @@ import {
   writeAudit,
   type AuditEntry,
 } from './audit.sql.js';
+import { countRows } from './counting.sql.js';
 import { line, parseRequest, requirePeriod } from './validation.js';
 
 export type { AuditEntry };
@@ -45,7 +47,8 @@ export async function listAudit(
   requirePeriod({ from, to });
   const selection = { actorId, actions, target, from, to };
   const rows = await readAudit(app.db, { window, selection });
-  return pageOf(rows, window, cursors, (entry) => entry.id);
+  const page = pageOf(rows, window, cursors, (entry) => entry.id);
+  return { ...page, count: () => countRows(app.db, auditQuery(selection)) };
 }
 
 export const findAuditEntry = (app: Pick<App, 'db'>, id: string): Promise<AuditEntry | undefined> =>

@@ -69,7 +69,9 @@ export const synthesizeAudioQueue: QueueDeclaration<NarrationJob> = {
 
 const sendMailPayload = z.object({
   userId: z.uuid(),
-  mail: z.enum(['VERIFY', 'RESET', 'PASSWORD_CHANGED']),
+  mail: z.enum(['VERIFY', 'RESET', 'PASSWORD_CHANGED', 'NOTICE']),
+  /** For NOTICE. */
+  noticeId: z.uuid().optional(),
   /** For RESET: when it was requested. */
   requestedAt: z.iso.datetime().optional(),
 });

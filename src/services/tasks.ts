@@ -45,12 +45,19 @@ export const TASKS = {
     description:
       'Fails unfinished narrations that have lost their job, and refunds their points. Runs every minute.',
   },
+  MAKE_NOTICES: {
+    queue: 'make-notices',
+    cron: '* * * * *',
+    intervalSeconds: 60,
+    description:
+      'Makes the notices about points from the latest transactions, and mails the notices that users want by mail. Runs every minute.',
+  },
   PRUNE_SESSIONS: {
     queue: 'prune',
     cron: '0 4 * * *',
     intervalSeconds: DAY_SECONDS,
     description:
-      'Deletes expired sessions, mailed links and rate-limit counters, old checks of the ledger, and unused texts and files. Runs every day at 04:00.',
+      'Deletes expired sessions, mailed links and rate-limit counters, old checks of the ledger, old notices, and unused texts and files. Runs every day at 04:00.',
   },
 } as const satisfies Readonly<Record<string, Task>>;
 

@@ -124,6 +124,7 @@ async function lookUp(): Promise<void> {
     session: await newest('sessions', `user_id <> '${keeper.id}'`),
     auditEntry: await newest('audit_entries'),
     proposal: await newest('grant_proposals'),
+    notice: await newest('notices'),
     email: askers.map(({ email }) => email),
     slug: await column('SELECT slug AS value FROM stories ORDER BY id DESC LIMIT 24'),
     queue: await column('SELECT name AS value FROM pgboss.queue ORDER BY name'),

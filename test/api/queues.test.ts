@@ -30,6 +30,7 @@ test('administrators see every queue, and how long the oldest job has waited', a
     'finish-bulk-grant',
     'finish-bulk-revocation',
     'grant-monthly-credits',
+    'make-notices',
     'prune',
     'reap-stuck-audio',
     'reconcile-credits',

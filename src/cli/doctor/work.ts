@@ -6,7 +6,7 @@ import { countUnfinishedBulkRevocations } from '../../services/credits/bulk-revo
 import { readLedgerClock } from '../../services/ledger/clock.sql.js';
 import { readJobQueues, type JobQueueView } from '../../services/maintenance/job-queues.sql.js';
 import { readTaskRuns, type TaskRunRow } from '../../services/maintenance/maintenance.sql.js';
-import type { ScheduledQueue } from '../../services/queues.js';
+import { SCHEDULED_QUEUES, type ScheduledQueue } from '../../services/queues.js';
 import { lastReconciliation } from '../../services/reconciliation/reconcile.js';
 import { counted } from '../counted.js';
 import { withDatabase, type Reached } from './database.js';

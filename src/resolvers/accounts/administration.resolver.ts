@@ -109,7 +109,7 @@ export class AuditEntryType implements Omit<AuditEntry, 'actorId'> {
   actorId!: string | null;
 }
 
-const AuditEntryConnection = connectionOf('AuditEntry', () => AuditEntryType);
+const AuditEntryConnection = connectionOf('AuditEntry', () => AuditEntryType, { counted: true });
 
 @Resolver()
 export class AdministrationResolver {

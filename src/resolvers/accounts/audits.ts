@@ -3,6 +3,7 @@ import type { IMiddleware } from 'graphql-middleware';
 import type { UserView } from '../../services/accounts/people.js';
 import { readKey } from '../../services/audit.js';
 import type { TransactionView } from '../../services/credits/credits.js';
+import type { AudioView } from '../../services/narrations/audios.js';
 import type { FoundNode } from '../../services/nodes.js';
 import { seesEverybody } from '../../services/sessions/viewer.js';
 import type { Context } from '../context.js';
@@ -58,6 +59,29 @@ const readOfTransaction: Middleware<unknown> = async (resolve, parent, args, con
   return transaction;
 };
 
+const readOfNarrations: Middleware<unknown> = async (resolve, parent, args, context, info) => {
+  const page = (await resolve(parent, args, context, info)) as Connection<AudioView>;
+  await Promise.all(page.nodes.map(({ userId }) => record(context, userId, info)));
+  return page;
+};
+
+const readOfTarget: Middleware<unknown> = async (resolve, parent, args, context, info) => {
+  const node = (await resolve(parent, args, context, info)) as FoundNode | null;
+  if (node?.kind === 'Audio' && node.userId !== undefined) await record(context, node.userId, info);
+  return node;
+};
+
+const readOfBalance: Middleware<{ userId: string }> = async (
+  resolve,
+  recipient,
+  args,
+  context,
+  info,
+) => {
+  await record(context, recipient.userId, info);
+  return resolve(recipient, args, context, info);
+};
+
 /** Among nodes, only other users' transactions are private. Reads of a user are recorded at the user's fields. */
 const readOfNode: Middleware<unknown> = async (resolve, parent, args, context, info) => {
   const node = (await resolve(parent, args, context, info)) as FoundNode;
@@ -71,6 +95,14 @@ const readOfNode: Middleware<unknown> = async (resolve, parent, args, context, i
  * reaches it.
  */
 export const audits: IMiddleware = {
-  Query: { user: readOfOne, users: readOfPage, transaction: readOfTransaction, node: readOfNode },
+  Query: {
+    user: readOfOne,
+    users: readOfPage,
+    transaction: readOfTransaction,
+    node: readOfNode,
+    narrations: readOfNarrations,
+  },
+  FailedJob: { target: readOfTarget },
+  BulkGrantRecipient: { balance: readOfBalance },
   User: Object.fromEntries(Object.keys(RULES.User).map((field) => [field, readOfField])),
 };

@@ -1,7 +1,7 @@
 import { Field, Int, ObjectType } from 'type-graphql';
 import type { UserView } from '../../services/accounts/people.js';
 import type { SessionView } from '../../services/sessions/devices.js';
-import { Role } from '../enums.js';
+import { NoticeKind, Role } from '../enums.js';
 import { Node } from '../node.js';
 import { connectionOf } from '../paging.js';
 
@@ -21,6 +21,14 @@ export class UserType implements Omit<UserView, 'emailVerifiedAt' | 'suspendedAt
     description: 'The name shown to others. Null when there is none.',
   })
   displayName!: string | null;
+
+  @Field(() => String, { description: 'The language of mails to the user, as a BCP 47 tag.' })
+  locale!: string;
+
+  @Field(() => [NoticeKind], {
+    description: 'The kinds of notices that are also mailed to the user.',
+  })
+  mailOn!: UserView['mailOn'];
 
   @Field(() => Role, { description: 'The role, which determines the user’s permissions.' })
   role!: UserView['role'];
@@ -74,4 +82,4 @@ export class SessionType implements Omit<SessionView, 'userId'> {
   userId!: string;
 }
 
-export const UserConnection = connectionOf('User', () => UserType);
+export const UserConnection = connectionOf('User', () => UserType, { counted: true });

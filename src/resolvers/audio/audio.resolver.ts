@@ -10,6 +10,7 @@ import {
   Resolver,
   Root,
 } from 'type-graphql';
+import type { UserView } from '../../services/accounts/people.js';
 import {
   chargedPoints,
   ledgerKey,
@@ -30,6 +31,7 @@ import {
 } from '../../services/narrations/request-narration.js';
 import type { Story } from '../../services/stories/stories.js';
 import type { Voice } from '../../services/stories/voices.js';
+import { UserType } from '../accounts/user.type.js';
 import { signedIn, type Context } from '../context.js';
 import { CreditLotType, CreditTransactionType } from '../credits/credits.type.js';
 import { must } from '../loaders.js';
@@ -74,6 +76,11 @@ export class AudioResolver {
   })
   story(@Root() audio: AudioView, @Ctx() { loaders }: Context): Promise<Story> {
     return must(loaders.stories.load(audio.storyId));
+  }
+
+  @FieldResolver(() => UserType, { description: 'The user who requested the narration.' })
+  user(@Root() audio: AudioView, @Ctx() { loaders }: Context): Promise<UserView> {
+    return must(loaders.users.load(audio.userId));
   }
 
   @FieldResolver(() => VoiceType, {

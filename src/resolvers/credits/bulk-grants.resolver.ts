@@ -1,4 +1,23 @@
-import { Arg, Ctx, Field, ID, InputType, Int, Mutation, ObjectType, Resolver } from 'type-graphql';
+import {
+  Arg,
+  Ctx,
+  Field,
+  FieldResolver,
+  ID,
+  InputType,
+  Int,
+  Mutation,
+  ObjectType,
+  Resolver,
+  Root,
+} from 'type-graphql';
+import {
+  skipCode,
+  skippedForRow,
+  type BulkSkip,
+  type BulkSkipCode,
+} from '../../services/desk/bulk-skips.js';
+import type { UserView } from '../../services/accounts/people.js';
 import {
   revokeBulkGrant,
   type BulkRevocationOutcome,
@@ -8,8 +27,11 @@ import {
   type BulkGrantInput,
   type BulkGrantOutcome,
 } from '../../services/credits/bulk-grant.js';
+import { spendablePoints } from '../../services/credits/credits.js';
+import { UserType } from '../accounts/user.type.js';
 import { signedIn, type Context } from '../context.js';
-import { CreditSource } from '../enums.js';
+import { BulkGrantSkipCode, CreditSource } from '../enums.js';
+import { must } from '../loaders.js';
 import { SafeIntScalar } from '../scalars.js';
 import { CURRENCY, EXPIRY, PRICE_MINOR } from './credits.input.js';
 
@@ -79,12 +101,28 @@ class BulkGrantInputType implements BulkGrantInput {
 }
 
 @ObjectType('BulkGrantSkip', { description: 'A row that was skipped.' })
-class BulkGrantSkip {
+export class BulkGrantSkip implements BulkSkip {
   @Field(() => Int, { description: 'The index of the row in `rows`, starting at 0.' })
   row!: number;
 
   @Field(() => String, { description: 'The reason why the row was skipped, as text for display.' })
   reason!: string;
+}
+
+/** A recipient of the order, whose user and balance are read on demand. */
+type RecipientRow = BulkGrantOutcome['recipients'][number];
+
+@ObjectType('BulkGrantRecipient', { description: 'A user who would receive points.' })
+export class BulkGrantRecipient {
+  @Field(() => Int, { description: 'The index of the row in `rows`, starting at 0.' })
+  row!: number;
+
+  @Field(() => Int, { description: 'The number of points that the user would receive.' })
+  amount!: number;
+
+  userId!: RecipientRow['userId'];
+  priceMinor!: number | null;
+  currency!: string | null;
 }
 
 @ObjectType('BulkGrantPayload', { description: 'The result of a bulk grant.' })
@@ -104,7 +142,13 @@ export class BulkGrantPayload implements BulkGrantOutcome {
   @Field(() => [BulkGrantSkip], {
     description: 'The rows that were skipped, in the order of `rows`.',
   })
-  skipped!: BulkGrantSkip[];
+  skipped!: readonly BulkGrantSkip[];
+
+  @Field(() => [BulkGrantRecipient], {
+    description:
+      'In a dry run, the users who would receive points, in the order of `rows`, at most 100. Otherwise empty.',
+  })
+  recipients!: readonly BulkGrantRecipient[];
 
   @Field(() => Boolean, { description: 'Whether the request was a dry run, which grants nothing.' })
   dryRun!: boolean;
@@ -152,6 +196,37 @@ export class RevokeBulkGrantPayload implements BulkRevocationOutcome {
       'Whether the bulk grant had already been revoked. If so, this is the first result, and nothing was revoked again.',
   })
   replayed!: boolean;
+}
+
+@Resolver(() => BulkGrantSkip)
+export class BulkGrantSkipResolver {
+  @FieldResolver(() => BulkGrantSkipCode, {
+    description: 'The reason why the row was skipped, for programs.',
+  })
+  code(@Root() skip: BulkSkip): BulkSkipCode {
+    return skipCode(skip);
+  }
+
+  @FieldResolver(() => Int, {
+    nullable: true,
+    description: 'The index of the first row with the same user. Null unless REPEATED_USER.',
+  })
+  otherRow(@Root() skip: BulkSkip): number | null {
+    return skippedForRow(skip);
+  }
+}
+
+@Resolver(() => BulkGrantRecipient)
+export class BulkGrantRecipientResolver {
+  @FieldResolver(() => UserType, { description: 'The user.' })
+  user(@Root() { userId }: RecipientRow, @Ctx() { loaders }: Context): Promise<UserView> {
+    return must(loaders.users.load(userId));
+  }
+
+  @FieldResolver(() => Int, { description: 'The points that the user can spend now.' })
+  async balance(@Root() { userId }: RecipientRow, @Ctx() { loaders }: Context): Promise<number> {
+    return spendablePoints((await loaders.balances.load(userId)) ?? []);
+  }
 }
 
 @Resolver()

@@ -137,6 +137,7 @@ export const CreditLotConnection = connectionOf('CreditLot', () => CreditLotType
 export const CreditTransactionConnection = connectionOf(
   'CreditTransaction',
   () => CreditTransactionType,
+  { counted: true },
 );
 
 @ObjectType('CreditsBySource', { description: 'The points of one source that can be spent now.' })

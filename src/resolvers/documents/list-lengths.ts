@@ -22,6 +22,8 @@ const LIST_LENGTHS: Readonly<Record<string, number>> = {
   'Settings.languages': 100,
   'Credits.series': 400,
   'GrantProposal.recipients': 100,
+  'BulkGrantPayload.recipients': 100,
+  'Query.creditSeries': 53,
 };
 
 /** What decides how long a page may be. */

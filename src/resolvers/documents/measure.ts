@@ -53,6 +53,7 @@ const HEAVY: Readonly<Record<string, number>> = { 'Story.content': 90, 'Audio.co
 const LENGTHS: Readonly<Record<string, number>> = {
   'Audio.content': 200_000,
   'Bookmark.note': 500,
+  'FailedJob.error': 500,
   'Story.content': 200_000,
   'Story.coverUrl': 2000,
   'Story.description': 1000,

@@ -67,7 +67,7 @@ export class StoryType implements Story {
   textHash!: string;
 }
 
-export const StoryConnection = connectionOf('Story', () => StoryType);
+export const StoryConnection = connectionOf('Story', () => StoryType, { counted: true });
 
 @ObjectType('Voice', { implements: Node, description: 'A voice that can narrate stories.' })
 export class VoiceType {

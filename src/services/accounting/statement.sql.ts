@@ -53,16 +53,29 @@ export interface StatementRange {
   readonly untilSeq: number;
 }
 
+const inRange = ({
+  userId,
+  from,
+  to,
+  afterSeq,
+  untilSeq,
+}: StatementRange): Prisma.Sql => Prisma.sql`
+  t.user_id = ${userId}::uuid AND t.seq > ${afterSeq} AND t.seq <= ${untilSeq}
+  AND ${COUNTED_AT} > ${from}::timestamptz AND ${COUNTED_AT} <= ${to}::timestamptz`;
+
+/** A query of the transactions of a statement. Index: credit_transactions_pkey. */
+export const movementsQuery = (range: StatementRange): Prisma.Sql =>
+  Prisma.sql`SELECT FROM credit_transactions t WHERE ${inRange(range)}`;
+
 /** A page of a statement, newest first. Index: credit_transactions_pkey, read backwards. */
 export function readStatementMovements(
   db: Reader,
-  { userId, from, to, afterSeq, untilSeq }: StatementRange,
+  range: StatementRange,
   window: Window<number>,
 ): Promise<TransactionView[]> {
   return db.$queryRaw<TransactionView[]>`
     SELECT ${TRANSACTION_COLUMNS} FROM credit_transactions t
-    WHERE t.user_id = ${userId}::uuid AND t.seq > ${afterSeq} AND t.seq <= ${untilSeq}
-      AND ${COUNTED_AT} > ${from}::timestamptz AND ${COUNTED_AT} <= ${to}::timestamptz
+    WHERE ${inRange(range)}
       ${window.after === null ? Prisma.empty : Prisma.sql`AND t.seq < ${window.after}`}
       ${window.before === null ? Prisma.empty : Prisma.sql`AND t.seq > ${window.before}`}
     ORDER BY t.seq ${window.backward ? Prisma.sql`ASC` : Prisma.sql`DESC`}

@@ -5,9 +5,11 @@ import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../.
 import { readSnapshot, type Reader } from '../../infra/db.js';
 import { readBalanceAt } from '../credits/past/balance-at.sql.js';
 import type { TransactionView } from '../credits/credits.sql.js';
+import { countRows } from '../counting.sql.js';
 import { plainReader } from '../ledger/allowances.js';
 import { readLedgerClock } from '../ledger/clock.sql.js';
 import {
+  movementsQuery,
   readHistoryEnd,
   readStatementMovements,
   readUnbookedLapses,
@@ -72,5 +74,6 @@ export async function listStatementMovements(
 ): Promise<Page<TransactionView>> {
   const window = windowOf(args, cursors);
   const rows = await readStatementMovements(db, range, window);
-  return pageOf(rows, window, cursors, ({ seq }) => seq);
+  const page = pageOf(rows, window, cursors, ({ seq }) => seq);
+  return { ...page, count: () => countRows(db, movementsQuery(range)) };
 }

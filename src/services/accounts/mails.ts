@@ -4,50 +4,20 @@ import { inboxOf } from '../../domain/inboxes.js';
 import type { Tx, User } from '../../infra/db.js';
 import type { KeptMail, Mailer } from '../../infra/mail.js';
 import { giveBackToLimit, tallyAgainstLimit } from '../limits.js';
+import { LETTERS, mailLanguageOf, type Letter } from '../mails/letters.js';
+import { letterOf } from '../mails/notice-letters.js';
+import type { NoticeKind } from '../notices/notices.js';
 import { sendMailQueue, type SendMailPayload } from '../queues.js';
+import { storiesById } from '../stories/stories.js';
 import { issueEmailToken, withdrawEmailToken, type EmailPurpose } from './email-tokens.js';
 
 export type { KeptMail };
 type MailKind = SendMailPayload['mail'];
 
-interface Letter {
-  readonly subject: string;
-  /** The page that the link opens, and the purpose of its token. */
-  readonly link: { readonly page: string; readonly purpose: EmailPurpose } | null;
-  readonly text: (link: string) => string;
-}
-
-const LETTERS: Readonly<Record<MailKind, Letter>> = {
-  VERIFY: {
-    subject: 'Confirm your e-mail address',
-    link: { page: 'verify', purpose: 'VERIFY' },
-    text: (link) => `Welcome to Talebank!
-
-Please confirm that this address is yours:
-
-${link}
-
-The link is good once, for 24 hours. If you did not sign up, do nothing, and nothing will come of it.
-`,
-  },
-  RESET: {
-    subject: 'Choose a new password',
-    link: { page: 'reset', purpose: 'RESET' },
-    text: (link) => `Somebody, hopefully you, asked for a new password at Talebank. Choose it here:
-
-${link}
-
-The link is good once, for one hour, and all your devices are signed out when you use it. If you did not ask for it, do nothing: your password stays as it is.
-`,
-  },
-  PASSWORD_CHANGED: {
-    subject: 'Your password was changed',
-    link: null,
-    text: () => `The password of your account at Talebank was changed just now, and all other devices were signed out.
-
-If that was not you, ask for a new password on the page where you sign in: that takes the account back.
-`,
-  },
+/** The page that the link of a mail opens, and the purpose of its token. */
+const LINKS: Readonly<Partial<Record<MailKind, { page: string; purpose: EmailPurpose }>>> = {
+  VERIFY: { page: 'verify', purpose: 'VERIFY' },
+  RESET: { page: 'reset', purpose: 'RESET' },
 };
 
 /** Sends a mail after the transaction commits. The job holds only the user's id and the kind of mail. */
@@ -64,13 +34,15 @@ export const enqueueMail = (
  */
 export async function sendMail(
   app: App,
-  { userId, mail, requestedAt }: SendMailPayload,
+  { userId, mail, requestedAt, noticeId }: SendMailPayload,
 ): Promise<void> {
   const user = await app.db.user.findFirst({ where: { id: userId, deletedAt: null } });
   // Requests for unknown addresses have a job too, because the answer must not differ.
   if (user === null || app.mailer === null) return;
   if (mail === 'VERIFY' && user.emailVerifiedAt !== null) return;
   if (mail === 'RESET' && isOutdated(user.passwordChangedAt, requestedAt)) return;
+  const letter = await letterFor(app, user, mail, noticeId);
+  if (letter === null) return;
   const whose = budgetOf(mail, user);
   const { refusal } = await tallyAgainstLimit(app, { limit: 'mails', by: 'account', whose }, 1);
   if (refusal !== null) {
@@ -78,7 +50,7 @@ export async function sendMail(
     return;
   }
   try {
-    if (!(await deliver(app, app.mailer, mail, user))) {
+    if (!(await deliver(app, app.mailer, { mail, letter }, user))) {
       await giveBackToLimit(app, { limit: 'mails', whose });
       return;
     }
@@ -104,19 +76,43 @@ function budgetOf(mail: MailKind, { email, emailVerifiedAt, passwordChangedAt }:
   return `${mail}:${email}:${since}`;
 }
 
+/** @returns null for a notice that is gone, or that the user does not want by mail any more */
+async function letterFor(
+  app: App,
+  { id: userId, locale, mailOn }: Pick<User, 'id' | 'locale' | 'mailOn'>,
+  mail: MailKind,
+  noticeId: string | undefined,
+): Promise<Letter | null> {
+  const language = mailLanguageOf(locale);
+  if (mail !== 'NOTICE') return LETTERS[mail][language];
+  const id = noticeId ?? '';
+  const notice = await app.db.notice.findUnique({ where: { userId_id: { userId, id } } });
+  if (notice === null || !mailOn.includes(notice.kind)) return null;
+  const title = await titleOf(app, userId, notice.audioId);
+  return letterOf(language, notice.kind as NoticeKind, { ...notice, title });
+}
+
+async function titleOf(app: App, userId: string, audioId: string | null): Promise<string> {
+  if (audioId === null) return '';
+  const where = { userId_id: { userId, id: audioId } };
+  const audio = await app.db.audio.findUnique({ where, select: { storyId: true } });
+  if (audio === null) return '';
+  return (await storiesById(app, [audio.storyId])).get(audio.storyId)?.title ?? '';
+}
+
 /** @returns false when the account is gone. @throws when the mail server refuses the mail */
 async function deliver(
   app: App,
   mailer: Mailer,
-  mail: MailKind,
+  { mail, letter: { subject, text } }: { mail: MailKind; letter: Letter },
   { id, email: to }: Pick<User, 'id' | 'email'>,
 ): Promise<boolean> {
-  const { subject, link, text } = LETTERS[mail];
-  const token = link === null ? null : await issueEmailToken(app, id, link.purpose);
-  if (link !== null && token === null) return false;
-  const address = `${app.publicUrl()}/${link?.page ?? ''}?token=${token?.text ?? ''}`;
+  const link = LINKS[mail];
+  const token = link === undefined ? null : await issueEmailToken(app, id, link.purpose);
+  if (link !== undefined && token === null) return false;
+  const page = link === undefined ? '' : `${link.page}?token=${token?.text ?? ''}`;
   try {
-    await mailer.send({ to, subject, text: text(address) });
+    await mailer.send({ to, subject, text: text(`${app.publicUrl()}/${page}`) });
   } catch (error) {
     if (token !== null) await withdrawEmailToken(app, token);
     throw error;

@@ -74,6 +74,13 @@ export async function isKnownAddress(
   return rows.length > 0;
 }
 
+const havingWords = (words: readonly string[]): Prisma.Sql =>
+  Prisma.sql`deleted_at IS NULL ${words.length === 0 ? Prisma.empty : containing(Prisma.sql`search_text`, words)}`;
+
+/** A query of the users that `readPeople` reads. */
+export const peopleQuery = (words: readonly string[]): Prisma.Sql =>
+  Prisma.sql`SELECT FROM users WHERE ${havingWords(words)}`;
+
 /** Users, newest first. `words` are folded. Indexes: users_pkey; users_search for words that few users have. */
 export function readPeople(
   db: Reader,
@@ -81,11 +88,11 @@ export function readPeople(
 ): Promise<UserView[]> {
   return db.$queryRaw<UserView[]>`
     SELECT id, email, email_verified_at AS "emailVerifiedAt", display_name AS "displayName", role::text,
-           suspended_at AS "suspendedAt", monthly_credits AS "monthlyCredits", created_at AS "createdAt"
+           suspended_at AS "suspendedAt", monthly_credits AS "monthlyCredits", created_at AS "createdAt",
+           locale, mail_on AS "mailOn"
     FROM users
-    WHERE deleted_at IS NULL
+    WHERE ${havingWords(words)}
       ${window.after === null ? Prisma.empty : Prisma.sql`AND id < ${window.after}::uuid`}
       ${window.before === null ? Prisma.empty : Prisma.sql`AND id > ${window.before}::uuid`}
-      ${words.length === 0 ? Prisma.empty : containing(Prisma.sql`search_text`, words)}
     ORDER BY id ${window.backward ? Prisma.sql`ASC` : Prisma.sql`DESC`} LIMIT ${window.limit + 1}`;
 }

@@ -5,9 +5,11 @@ import { spellingOf } from '../../domain/inboxes.js';
 import { isId } from '../../domain/ids.js';
 import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../../domain/paging.js';
 import { isCleanText } from '../../domain/text.js';
+import { countRows } from '../counting.sql.js';
 import { foldBeforeSearch, foldNow } from '../search/fold.js';
-import { optionalName, parseRequest, searchWords } from '../validation.js';
-import { readPeople } from './people.sql.js';
+import { NOTICE_KINDS } from '../notices/kinds.js';
+import { language, optionalName, parseRequest, searchWords } from '../validation.js';
+import { peopleQuery, readPeople } from './people.sql.js';
 
 /** A user without private data that no one but the server needs, such as the password hash. */
 export interface UserView {
@@ -19,6 +21,10 @@ export interface UserView {
   readonly suspendedAt: Date | null;
   readonly monthlyCredits: number | null;
   readonly createdAt: Date;
+  /** The language of mails, a BCP 47 tag. */
+  readonly locale: string;
+  /** The kinds of notices that are also mailed: NoticeKinds. */
+  readonly mailOn: readonly string[];
 }
 
 export async function usersById(app: App, ids: readonly string[]): Promise<Map<string, UserView>> {
@@ -59,7 +65,32 @@ export async function listUsers(
   const { search: words } = parseRequest(listing, args);
   if (words.length > 0) await foldBeforeSearch(app, 'users');
   const rows = await readPeople(app.db, { window, words });
-  return pageOf(rows, window, cursors, (user) => user.id);
+  const page = pageOf(rows, window, cursors, (user) => user.id);
+  return { ...page, count: () => countRows(app.db, peopleQuery(words)) };
+}
+
+const settings = z.object({
+  locale: language.nullish(),
+  mailOn: z.array(z.enum(NOTICE_KINDS)).nullish(),
+});
+
+/** Changes a user's own settings. What is left out keeps its value. @throws BAD_USER_INPUT, NOT_FOUND */
+export async function updateSettings(
+  app: Pick<App, 'db'>,
+  id: string,
+  input: { locale?: string | null; mailOn?: readonly string[] | null },
+): Promise<UserView> {
+  const { locale, mailOn } = parseRequest(settings, input);
+  const [user] = await app.db.user.updateManyAndReturn({
+    where: { id, deletedAt: null },
+    data: {
+      ...(locale == null ? {} : { locale }),
+      ...(mailOn == null ? {} : { mailOn: [...new Set(mailOn)] }),
+    },
+    omit: { passwordHash: true },
+  });
+  if (user === undefined) throw notFound('user');
+  return user;
 }
 
 const profile = z.object({ displayName: optionalName });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { App } from '../../app.js';
+import type { BulkSkip } from '../desk/bulk-skips.js';
 import { asUserId, newId, type UserId } from '../../domain/ids.js';
 import { CREDIT_SOURCES, pricesIn, type CreditSource } from '../../domain/ledger/lots.js';
 import { transact, type Tx } from '../../infra/db.js';
@@ -21,7 +22,7 @@ export interface BulkGrantResult {
   /** Users. */
   readonly granted: number;
   readonly points: number;
-  readonly skipped: { readonly row: number; readonly reason: string }[];
+  readonly skipped: readonly BulkSkip[];
 }
 
 /** All that a process needs to make or to finish a bulk grant. */
@@ -81,7 +82,14 @@ export const storedOrder = z.object({
       ...storedPrice,
     }),
   ),
-  skipped: z.array(z.object({ row: z.int(), reason: z.string() })),
+  skipped: z.array(
+    z.object({
+      row: z.int(),
+      reason: z.string(),
+      code: z.enum(['UNKNOWN_USER', 'REPEATED_USER', 'SUSPENDED', 'INVALID_AMOUNT']).optional(),
+      otherRow: z.int().optional(),
+    }),
+  ),
 });
 
 export interface BulkGrantClaim {

@@ -1,4 +1,5 @@
 import type { App } from '../../app.js';
+import { unknownUser, type BulkSkip } from '../desk/bulk-skips.js';
 import { DomainError } from '../../domain/errors.js';
 import type { UserId } from '../../domain/ids.js';
 import { keys } from '../../domain/ledger/idempotency.js';
@@ -70,11 +71,11 @@ async function grantAll(
   app: App,
   placed: PlacedOrder,
   signal: AbortSignal | undefined,
-): Promise<{ recipients: Recipient[]; skipped: BulkGrantResult['skipped'] }> {
+): Promise<{ recipients: Recipient[]; skipped: readonly BulkSkip[] }> {
   const { recipients, source } = placed.order;
   const observer = observe<GrantRequest>(app, 'bulk-grant', () => source);
   const done: Recipient[] = [];
-  const skipped: BulkGrantResult['skipped'] = [];
+  const skipped: BulkSkip[] = [];
   let failure: DomainError | undefined;
   for (let start = 0; start < recipients.length; start += ROWS_IN_A_BATCH) {
     signal?.throwIfAborted();
@@ -88,22 +89,26 @@ async function grantAll(
       // After a failure, a LOCKED row may only be held by another transaction. It is not skipped, and the next run
       // grants it.
       if (settlement === LOCKED && failure !== undefined) continue;
-      const refusal = refusalOf(settlement);
+      const refusal = refusalOf(recipient.row, settlement);
       if (refusal === null) done.push(recipient);
-      else if (typeof refusal !== 'string') failure ??= refusal;
-      else skipped.push({ row: recipient.row, reason: refusal });
+      else if (refusal instanceof DomainError) failure ??= refusal;
+      else skipped.push(refusal);
     }
   }
   if (failure !== undefined) throw failure;
   return { recipients: done, skipped };
 }
 
-/** @returns why a row gets nothing; the error when it is not the row's fault, because then the row is tried again */
-function refusalOf(settlement: Settlement<GrantOutcome> | undefined): string | DomainError | null {
-  if (settlement === undefined || typeof settlement === 'symbol') return 'There is no such user.';
+/** @returns the row that gets nothing; the error when it is not the row's fault, because then the row is tried again */
+function refusalOf(
+  row: number,
+  settlement: Settlement<GrantOutcome> | undefined,
+): BulkSkip | DomainError | null {
+  if (settlement === undefined || typeof settlement === 'symbol') return unknownUser(row);
   if (!(settlement instanceof DomainError)) return null;
   if (settlement.code === 'BUSY' || settlement.code === 'INTERNAL') return settlement;
-  return settlement.message;
+  const { code, message: reason } = settlement;
+  return code === 'NOT_FOUND' ? unknownUser(row, reason) : { row, reason, code: 'INVALID_AMOUNT' };
 }
 
 const grantRequest = (

@@ -24,7 +24,7 @@ import {
 } from './bulk-grant-orders.js';
 import { runBulkGrant } from './bulk-grant-run.js';
 import { grantTerms } from './grant-credits.js';
-import { findRecipients, type NamedRow } from './recipients.js';
+import { findRecipients, type NamedRow, type Recipient } from './recipients.js';
 
 export interface BulkGrantInput {
   readonly source: GrantRequest['terms']['source'];
@@ -39,7 +39,12 @@ export interface BulkGrantOutcome extends BulkGrantResult {
   readonly dryRun: boolean;
   /** Whether the key was known. Then this is the first result. */
   readonly replayed: boolean;
+  /** In a dry run, the first users who would receive points. */
+  readonly recipients: readonly Recipient[];
 }
+
+/** The greatest number of recipients in a preview. */
+const MOST_PREVIEWED = 100;
 
 const MOST_ROWS = 10_000;
 
@@ -95,16 +100,20 @@ export async function bulkGrantCredits(
   const known = await findBulkGrant(app, key);
   if (known === null) await assertFuture(app, request.expiresAt);
   else if (!isSame(known)) throw idempotencyKeyReused();
-  if (known?.result != null) return { ...known.result, dryRun, replayed: true };
+  const answer = { dryRun, replayed: true, recipients: [] };
+  if (known?.result != null) return { ...known.result, ...answer };
   const order = known?.order ?? (await orderOf(app, request));
-  if (dryRun) return { ...sumUp(order.recipients, order.skipped), dryRun, replayed: false };
+  if (dryRun) {
+    const recipients = order.recipients.slice(0, MOST_PREVIEWED);
+    return { ...sumUp(order.recipients, order.skipped), dryRun, replayed: false, recipients };
+  }
   const claim = { key, requestHash, actorId };
   const placed = known?.order == null ? await placeBulkGrant(app, claim, order) : known;
   // A concurrent request may have claimed the key first.
   if (!isSame(placed)) throw idempotencyKeyReused();
-  if (placed.result !== null) return { ...placed.result, dryRun, replayed: true };
+  if (placed.result !== null) return { ...placed.result, ...answer };
   const run = { key, order: placed.order ?? order, actorId: placed.actorId };
-  return { ...(await runBulkGrant(app, run, { byJob: false })), dryRun, replayed: false };
+  return { ...(await runBulkGrant(app, run, { byJob: false })), ...answer, replayed: false };
 }
 
 /** Checks the expiry by the ledger's clock, before anything is written. */

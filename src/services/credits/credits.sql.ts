@@ -137,6 +137,10 @@ export const TRANSACTION_COLUMNS = Prisma.sql`t.user_id AS "userId", t.seq, t.id
   t.debit_seq AS "debitSeq", t.actor_id AS "actorId", t.effective_at AS "effectiveAt",
   t.recorded_at AS "recordedAt", t.hash`;
 
+/** A query of the transactions of one lot. Index: credit_allocations_user_id_lot_id_seq_idx. */
+export const lotHistoryQuery = (lot: { userId: string; id: string }): Prisma.Sql =>
+  Prisma.sql`SELECT FROM credit_allocations WHERE user_id = ${lot.userId}::uuid AND lot_id = ${lot.id}::uuid`;
+
 /** The transactions of one lot, newest first. Index: credit_allocations_user_id_lot_id_seq_idx. */
 export function readLotHistory(
   db: Reader,

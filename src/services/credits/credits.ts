@@ -4,11 +4,13 @@ import { badUserInput, notFound } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
 import type { CreditLotStatus, CreditSource } from '../../domain/ledger/lots.js';
 import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../../domain/paging.js';
+import { countRows } from '../counting.sql.js';
 import { seesEverybody, type Viewer } from '../sessions/viewer.js';
 import { parseRequest, requirePeriod } from '../validation.js';
 import { readBalanceAt } from './past/balance-at.sql.js';
-import { readHistory } from './past/history.sql.js';
+import { readHistory, readHistoryCount } from './past/history.sql.js';
 import {
+  lotHistoryQuery,
   readAllocations,
   readAudioTransactions,
   readBalancesBySource,
@@ -128,7 +130,8 @@ export async function listHistory(
   requirePeriod({ from, to });
   const selection = { types, sources, audioId, from, to };
   const rows = await readHistory(app.points, { userId, window, selection });
-  return pageOf(rows, window, historyCursors, (entry) => entry.seq);
+  const page = pageOf(rows, window, historyCursors, (entry) => entry.seq);
+  return { ...page, count: () => readHistoryCount(app.points, { userId, selection }) };
 }
 
 /** All transactions of one lot, newest first. */
@@ -139,7 +142,8 @@ export async function listLotHistory(
 ): Promise<Page<TransactionView>> {
   const window = windowOf(args, lotHistoryCursors);
   const rows = await readLotHistory(app.db, { userId: lot.userId, lotId: lot.id, window });
-  return pageOf(rows, window, lotHistoryCursors, (entry) => entry.seq);
+  const page = pageOf(rows, window, lotHistoryCursors, (entry) => entry.seq);
+  return { ...page, count: () => countRows(app.db, lotHistoryQuery(lot)) };
 }
 
 /** @param keys `ledgerKey(userId, lotId)` */

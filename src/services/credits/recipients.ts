@@ -1,5 +1,6 @@
 import type { App } from '../../app.js';
 import { asUserId, isId, type UserId } from '../../domain/ids.js';
+import { repeatedUser, unknownUser, type BulkSkip } from '../desk/bulk-skips.js';
 import { spellingOf } from '../../domain/inboxes.js';
 import type { LotPrice } from '../../domain/ledger/lots.js';
 import { isCleanText } from '../../domain/text.js';
@@ -23,7 +24,7 @@ export interface Recipient extends LotPrice {
 
 export interface Recipients {
   readonly recipients: Recipient[];
-  readonly skipped: { row: number; reason: string }[];
+  readonly skipped: BulkSkip[];
 }
 
 const addressOf = (row: NamedRow): string | null =>
@@ -38,9 +39,8 @@ export async function findRecipients(app: App, rows: readonly NamedRow[]): Promi
   rows.forEach((row, index) => {
     const found = personOf(row, people);
     const earlier = found.id === undefined ? undefined : firstRowOf.get(found.id);
-    if (found.id === undefined) skipped.push({ row: index, reason: found.reason });
-    else if (earlier !== undefined)
-      skipped.push({ row: index, reason: `The same user as in row ${String(earlier)}.` });
+    if (found.id === undefined) skipped.push(unknownUser(index, found.reason));
+    else if (earlier !== undefined) skipped.push(repeatedUser(index, earlier));
     else {
       firstRowOf.set(found.id, index);
       const { amount, priceMinor = null, currency = null } = row;
@@ -70,7 +70,7 @@ async function lookUp(app: App, rows: readonly NamedRow[]): Promise<People> {
   };
 }
 
-type Found = { readonly id: string } | { readonly id: undefined; readonly reason: string };
+type Found = { readonly id: string } | { readonly id: undefined; readonly reason?: string };
 
 function personOf(row: NamedRow, people: People): Found {
   const address = addressOf(row);
@@ -81,5 +81,5 @@ function personOf(row: NamedRow, people: People): Found {
   if (id !== null && address !== null && id !== byAddress)
     return { id: undefined, reason: 'userId and email are not the same user.' };
   const found = id === null ? byAddress : people.ids.has(id) ? id : undefined;
-  return found === undefined ? { id: undefined, reason: 'There is no such user.' } : { id: found };
+  return found === undefined ? { id: undefined } : { id: found };
 }

@@ -4,12 +4,13 @@ import { readCreditsVersion } from '../credits/credits.sql.js';
 import { ledgerKey } from '../credits/credits.js';
 import { countAgainstLimit } from '../limits.js';
 import { audiosByKey, audiosUnderWay, versionOf, type AudioView } from '../narrations/audios.js';
+import { latestNotices, type NoticeView } from '../notices/notices.js';
 import type { Viewer } from '../sessions/viewer.js';
 import { BETWEEN_MS, waitForTopics, type Subscriber } from './follow.js';
 import { topics, type Follower } from './followers.js';
 
-/** A narration or the points of the viewer, in their new state. */
-export type Change = (AudioView & { readonly kind: 'Audio' }) | PointsChange;
+/** A narration or the points of the viewer, in their new state, or a new notice. */
+export type Change = (AudioView & { readonly kind: 'Audio' }) | PointsChange | NoticeView;
 interface PointsChange {
   readonly userId: string;
   readonly kind: 'Credits';
@@ -19,6 +20,7 @@ interface PointsChange {
 interface Sent {
   readonly audios: Map<string, string>;
   credits: string;
+  readonly notices: Set<string>;
   /** When points change by themselves, for example because a lot lapses: a time of `performance.now()`. */
   creditsGoodUntil: number;
 }
@@ -34,7 +36,9 @@ export async function followChanges(
 ): Promise<AsyncGenerator<Change>> {
   const { userId } = viewer;
   await countAgainstLimit(app, { limit: 'creditReads', by: 'account', whose: userId });
-  const wanted = [topics.credits(userId), topics.audios(userId), topics.standing(userId)];
+  const wanted = [topics.credits, topics.audios, topics.notices, topics.standing].map((topic) =>
+    topic(userId),
+  );
   // Follows before it reads, so that a change in between is not missed.
   const follower = app.followers.follow(userId, wanted);
   signal.addEventListener('abort', follower.stop, { once: true });
@@ -43,8 +47,10 @@ export async function followChanges(
 
 async function* tellChanges(app: App, viewer: Viewer, follower: Follower): AsyncGenerator<Change> {
   const { userId } = viewer;
-  const sent: Sent = { audios: new Map(), credits: '', creditsGoodUntil: 0 };
+  const sent: Sent = { audios: new Map(), credits: '', notices: new Set(), creditsGoodUntil: 0 };
   try {
+    // Notices from before are listed by `User.notices`.
+    for (const { id } of await latestNotices(app, userId)) sent.notices.add(id);
     for (
       let heard: ReadonlySet<string> | null = new Set([
         topics.credits(userId),
@@ -57,6 +63,7 @@ async function* tellChanges(app: App, viewer: Viewer, follower: Follower): Async
         heard.has(topics.credits(userId)) || performance.now() >= sent.creditsGoodUntil;
       if (isPointsDue) yield* changedPoints(app, userId, sent);
       yield* changedAudios(app, userId, heard, sent);
+      if (heard.has(topics.notices(userId))) yield* newNotices(app, userId, sent);
       await sleep(BETWEEN_MS);
     }
   } finally {
@@ -70,6 +77,18 @@ async function* changedPoints(app: App, userId: string, sent: Sent): AsyncGenera
   if (version === sent.credits) return;
   sent.credits = version;
   yield { userId, kind: 'Credits' };
+}
+
+/** Notices that were not sent, oldest first. One that commits late is sent late, because their times do not tell. */
+async function* newNotices(app: App, userId: string, sent: Sent): AsyncGenerator<NoticeView> {
+  const latest = await latestNotices(app, userId);
+  const fresh = latest.filter(({ id, readAt }) => readAt === null && !sent.notices.has(id));
+  sent.notices.clear();
+  for (const { id } of latest) sent.notices.add(id);
+  for (const notice of fresh.reverse()) {
+    yield notice;
+    await sleep(BETWEEN_MS);
+  }
 }
 
 /** Narrations whose last state is remembered. Older ones may be sent once more. */

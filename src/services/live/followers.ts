@@ -5,12 +5,13 @@ import type { Listener } from '../../infra/notices.js';
 export const LIVE_CHANNEL = 'talebank_live';
 
 /**
- * The topics. The database's triggers write the first two. `audios` are all narrations of a user, and `standing` is a
+ * The topics. The database's triggers write the first three. `audios` are all narrations of a user, and `standing` is a
  * user's sessions, role and suspension.
  */
 export const topics = {
   audio: (userId: string, audioId: string): string => `audio ${userId} ${audioId}`,
   credits: (userId: string): string => `credits ${userId}`,
+  notices: (userId: string): string => `notices ${userId}`,
   audios: (userId: string): string => `audios ${userId}`,
   standing: (userId: string): string => `standing ${userId}`,
   /** The narration that a topic is about, and its user. Null for a topic of something else. */

@@ -1,5 +1,6 @@
 import type { App } from '../../app.js';
 import { pruneGrantingDays } from '../credits/approvals/granting-days.sql.js';
+import { pruneNotices } from '../notices/notices.sql.js';
 import {
   markUnusedTexts,
   pruneEmailTokens,
@@ -22,12 +23,13 @@ const BATCHES: readonly (readonly [prune: Prune, rows: number])[] = [
   [pruneReconciliations, 1000],
   [pruneTexts, 100],
   [pruneGrantingDays, 1000],
+  [pruneNotices, 1000],
 ];
 const MAIL_KEPT_MS = 7 * 86_400_000;
 
 /**
  * Deletes lapsed rows: sessions with their tokens, mailed tokens, counters of limits and development mail. Also
- * deletes old checks of the ledger, unused texts and files, and the old daily sums of administrators' grants.
+ * deletes old checks of the ledger, old notices, unused texts and files, and the old daily sums of administrators' grants.
  */
 export async function prune(app: App, signal?: AbortSignal): Promise<TaskOutcome> {
   let deleted = 0;

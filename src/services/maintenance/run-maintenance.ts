@@ -3,6 +3,7 @@ import { transact } from '../../infra/db.js';
 import { writeAudit } from '../audit.sql.js';
 import { readLedgerClock } from '../ledger/clock.sql.js';
 import { makeAnchor } from '../anchors/make-anchor.js';
+import { makeNotices } from '../notices/make-notices.js';
 import { reconcileCredits } from '../reconciliation/reconcile.js';
 import type { MaintenanceTask } from '../tasks.js';
 import { expireCredits } from './expire-credits.js';
@@ -29,6 +30,7 @@ const RUNS: Readonly<
     return { processed: reconciliation.accounts, changed: reconciliation.repairedLots };
   },
   REAP_STUCK_AUDIO: reapStuckAudio,
+  MAKE_NOTICES: makeNotices,
   PRUNE_SESSIONS: prune,
 };
 

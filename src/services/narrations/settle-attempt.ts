@@ -8,6 +8,7 @@ import { LOCKED, type Settled } from '../ledger/group-commit.js';
 import { observe } from '../ledger/observed.js';
 import { postRefunds, type RefundOutcome, type RefundRequest } from '../ledger/refunds.js';
 import { mendBooks } from '../repairs/mender.js';
+import { noticeEnd } from '../notices/notices.sql.js';
 import {
   failAudioQueue,
   type FailingCause,
@@ -40,6 +41,7 @@ export function failNarration(
   const ending = { status: 'FAILED', reason, code } as const;
   return endAttempt(app, attempt, ending, async (tx) => {
     const debitSeq = await writeEnding(tx, attempt, ending);
+    if (debitSeq !== undefined) await noticeEnd(tx, attempt, 'NARRATION_FAILED');
     if (job !== null) await app.queue.complete(tx, job.queueName, job.delivery);
     return debitSeq;
   });

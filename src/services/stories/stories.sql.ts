@@ -25,7 +25,7 @@ export interface Story {
   readonly state: StoryState;
 }
 
-const STORIES = Prisma.sql`
+export const STORIES = Prisma.sql`
   SELECT s.id, s.slug, s.title, s.author, s.language, s.description, s.cover_url AS "coverUrl", s.published, s.announced,
          s.text_hash AS "textHash", t.character_count AS "characterCount", s.created_at AS "createdAt",
          s.updated_at AS "updatedAt",
@@ -33,8 +33,16 @@ const STORIES = Prisma.sql`
   FROM stories s JOIN story_texts t ON t.hash = s.text_hash`;
 
 /** `en` matches en and en-GB; `en-GB` matches only itself. */
-const inLanguage = (tag: string): Prisma.Sql =>
+export const inLanguage = (tag: string): Prisma.Sql =>
   Prisma.sql`AND (s.language = ${tag} OR starts_with(s.language, ${`${tag}-`}))`;
+
+const inLibrary = (language: string | null): Prisma.Sql =>
+  Prisma.sql`s.published AND s.deleted_at IS NULL ${language === null ? Prisma.empty : inLanguage(language)}`;
+
+/** A query of the published stories with these folded words. Indexes: those of `readLibrary`. */
+export const libraryQuery = (language: string | null, words: readonly string[]): Prisma.Sql =>
+  Prisma.sql`SELECT FROM stories s WHERE ${inLibrary(language)}
+    ${words.length === 0 ? Prisma.empty : containing(Prisma.sql`s.search_text`, words)}`;
 
 /**
  * Published stories, in the order in which they were added. `words` are folded. Indexes: stories_published;
@@ -45,10 +53,9 @@ export async function readLibrary(
   wanted: { window: Window<string>; language: string | null; words: readonly string[] },
 ): Promise<Story[]> {
   const { window, language, words } = wanted;
-  const listed = Prisma.sql`s.published AND s.deleted_at IS NULL
+  const listed = Prisma.sql`${inLibrary(language)}
       ${window.after === null ? Prisma.empty : Prisma.sql`AND s.id > ${window.after}::uuid`}
-      ${window.before === null ? Prisma.empty : Prisma.sql`AND s.id < ${window.before}::uuid`}
-      ${language === null ? Prisma.empty : inLanguage(language)}`;
+      ${window.before === null ? Prisma.empty : Prisma.sql`AND s.id < ${window.before}::uuid`}`;
   const order = Prisma.sql`ORDER BY s.id ${window.backward ? Prisma.sql`DESC` : Prisma.sql`ASC`}`;
   const page = Prisma.sql`${order} LIMIT ${window.limit + 1}`;
   if (words.length === 0) return db.$queryRaw<Story[]>`${STORIES} WHERE ${listed} ${page}`;

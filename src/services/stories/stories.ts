@@ -6,6 +6,7 @@ import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../.
 import { countCodePoints, isCleanText, sha256Hex, slugify } from '../../domain/text.js';
 import { isUniqueViolation, transact, type Tx } from '../../infra/db.js';
 import { changed, writeAudit, type AuditDetails } from '../audit.sql.js';
+import { countRows } from '../counting.sql.js';
 import { changesOf } from './changes.js';
 import { foldBeforeSearch, foldNow } from '../search/fold.js';
 import {
@@ -19,6 +20,7 @@ import {
 } from '../validation.js';
 import {
   keepText,
+  libraryQuery,
   lockSlugs,
   readLibrary,
   readStories,
@@ -37,13 +39,15 @@ export async function listStories(
   args: PageArguments & { language?: string | null; search?: string | null },
 ): Promise<Page<Story>> {
   const window = windowOf(args, cursors);
-  const { language: spoken, search: words } = parseRequest(listing, args);
+  const { language: spoken, search: words } = parseRequest(storyListing, args);
   if (words.length > 0) await foldBeforeSearch(app, 'stories');
   const rows = await readLibrary(app.db, { window, language: spoken, words });
-  return pageOf(rows, window, cursors, (story) => story.id);
+  const page = pageOf(rows, window, cursors, (story) => story.id);
+  return { ...page, count: () => countRows(app.db, libraryQuery(spoken, words)) };
 }
 
-const listing = z.object({
+/** The filter of a list of stories. */
+export const storyListing = z.object({
   language: language.nullish().transform((tag) => tag ?? null),
   search: searchWords,
 });

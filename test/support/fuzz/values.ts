@@ -12,6 +12,7 @@ export const KNOWN = [
   'auditEntry',
   'proposal',
   'email',
+  'notice',
   'slug',
   'queue',
   'cursor',
@@ -120,7 +121,16 @@ const INSTANTS_OF_CURSORS = [
 ];
 /** In the form of the server's own, with what it never put in. */
 export const FORGED_CURSORS: readonly string[] = [
-  ...['stories', 'users', 'auditLog', 'proposals', 'audio'].flatMap((kind) => [
+  ...[
+    'stories',
+    'users',
+    'auditLog',
+    'proposals',
+    'audio',
+    'allStories',
+    'narrations',
+    'notices',
+  ].flatMap((kind) => [
     cursor(kind, ID.toUpperCase()),
     cursor(kind, "' OR 1=1"),
     cursor(kind, null),
@@ -133,6 +143,7 @@ export const FORGED_CURSORS: readonly string[] = [
   ),
   ...INSTANTS_OF_CURSORS.map((at) => cursor('creditLots', [at, ID])),
   cursor('creditLots', ['2026-11-22T14:00:00.000Z', 'x']),
+  ...[0, -1, 1.5, 1e300, Number.MAX_SAFE_INTEGER].map((at) => cursor('failedJobs', [at, ID])),
   'W10',
   'bnVsbA',
   '====',
@@ -221,6 +232,7 @@ export const SENSIBLE: Readonly<Record<string, readonly Value[]>> = {
   // Months that have begun, and one that has not.
   month: [text('2020-02'), text('2025-12'), text('2026-01'), text('2199-12')],
   announced: [bare('true'), bare('false')],
+  locale: [text('en'), text('pl'), bare('null')],
   favourite: [bare('true'), bare('false')],
   note: [text('Here the moon goes.'), bare('null')],
   positionMs: [0, 1, 5000].map(bare),
@@ -243,6 +255,7 @@ export const KNOWN_BY_NAME: Readonly<Record<string, Known>> = {
   refreshToken: 'refreshToken',
   token: 'mailedToken',
   to: 'end',
+  upTo: 'notice',
 };
 
 /** Whose `id` it is that a field takes. */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import {
   buildSchema,
   getNamedType,
+  isCompositeType,
   isListType,
   getNullableType,
   isObjectType,
@@ -85,7 +86,15 @@ export const OBJECT_TYPES: readonly GraphQLObjectType[] = Object.values(schema.g
  * Fields that lead to objects which another field of the same object, or the way to it, leads to as well. Only the
  * fields of these objects are asked for there, and no way goes on, because the number of ways would double.
  */
-const SHORTCUTS = ['Bookmark.audio', 'Credits.lastTransaction', 'Story.currentAudio'];
+const SHORTCUTS = [
+  'Audio.user',
+  'Bookmark.audio',
+  'BulkGrantRecipient.user',
+  'Credits.lastTransaction',
+  'Notice.audio',
+  'Notice.transaction',
+  'Story.currentAudio',
+];
 
 /**
  * A list so long that a document could ask for nothing else beside it. It is asked for near the root
@@ -150,12 +159,14 @@ const LIST_LENGTHS: Readonly<Record<string, number>> = {
   series: 400,
   voices: 100,
   recipients: 100,
+  creditSeries: 53,
 };
 const LEAF_COSTS: Readonly<Record<string, number>> = { content: 90 };
 const LEAF_CHARACTERS: Readonly<Record<string, number>> = {
   content: 200_000,
   coverUrl: 2000,
   note: 500,
+  error: 500,
   description: 1000,
 };
 
@@ -272,7 +283,7 @@ function printed(start: Start, { type, fields, branches }: Branch): string {
     const inner = branches.get(alias);
     const called = `${alias === name ? '' : `${alias}: `}${name}${argumentsOf(start, type, field)}`;
     if (inner !== undefined) return `${called} ${printed(start, inner)}`;
-    return objectTypeOf(field) === null ? called : `${called} { __typename }`;
+    return isCompositeType(getNamedType(field.type)) ? `${called} { __typename }` : called;
   };
   // Its id says whose an object is.
   const names = new Set([...('id' in all ? ['id'] : []), ...fields, ...branches.keys()]);

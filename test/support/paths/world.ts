@@ -276,8 +276,16 @@ export async function makeWorld(talebank: Talebank): Promise<World> {
     proposerId: auditor.id,
     deciderId: admin.id,
   });
+  // A job that was given up.
+  await database.sql(
+    `INSERT INTO pgboss.job (name, state, data, output, retry_limit, retry_count, started_on, completed_on)
+     VALUES ('fail-audio', 'failed', json_build_object('userId', $1::text, 'audioId', $2::text, 'attempt', 1),
+       '{"message":"The database is gone."}', 2, 2, now(), now())`,
+    [people['ann']?.id, things['ann']?.Audio],
+  );
   // So that `ledgerHealth` has a last reconciliation.
   await ask(url, RunMaintenance, { task: 'RECONCILE_CREDITS' }, admin.token);
+  await ask(url, RunMaintenance, { task: 'MAKE_NOTICES' }, admin.token);
   const sue = people['sue']?.id ?? '';
   await ask(url, SuspendUser, { userId: sue, reason: 'A suspension' }, admin.token);
   return {

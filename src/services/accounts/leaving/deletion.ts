@@ -58,6 +58,8 @@ function erasePerson(app: App, { id, passwordHash }: Credentials): Promise<void>
         displayName: null,
         role: 'USER',
         monthlyCredits: null,
+        locale: 'en',
+        mailOn: [],
         deletedAt: at,
       },
     });

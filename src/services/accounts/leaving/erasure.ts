@@ -93,10 +93,11 @@ const eraseRecordings: Step = async (app, userId) => {
   return used.length;
 };
 
-/** Deletes narrations that never became a recording, and the favourites. Positions and bookmarks go with narrations. */
+/** Deletes narrations that never became a recording, the favourites and the notices. Positions and bookmarks go with narrations. */
 const eraseNarrations: Step = async (app, userId) => {
   await app.db.audioRequest.deleteMany({ where: { userId } });
   await app.db.favourite.deleteMany({ where: { userId } });
+  await app.db.notice.deleteMany({ where: { userId } });
   const { count } = await app.db.audio.deleteMany({ where: { userId } });
   return count;
 };

@@ -2,6 +2,7 @@ import { Prisma } from '../../../infra/db.js';
 import type { CreditSource } from '../../../domain/ledger/lots.js';
 import type { Window } from '../../../domain/paging.js';
 import type { PointsReader } from '../../ledger/allowances.js';
+import { MOST_COUNTED } from '../../counting.sql.js';
 import { TRANSACTION_COLUMNS, type TransactionView } from '../credits.sql.js';
 import { halvesOf, IS_LATE } from './recorded.sql.js';
 
@@ -28,6 +29,25 @@ export const readHistory = (
   wanted: WantedHistory,
 ): Promise<TransactionView[]> =>
   points.read<TransactionView>([wanted.userId], historyQuery(wanted));
+
+/**
+ * The number of a user's transactions, at most one more than MOST_COUNTED when there is a filter. All are counted in the
+ * account's row.
+ */
+export async function readHistoryCount(
+  points: PointsReader,
+  { userId, selection }: Omit<WantedHistory, 'window'>,
+): Promise<number> {
+  const window = { limit: MOST_COUNTED, backward: false, after: null, before: null };
+  const isWhole = Object.values(selection).every((part) => part === null);
+  const [row] = await points.read<{ count: number }>(
+    [userId],
+    isWhole
+      ? Prisma.sql`SELECT last_seq AS count FROM credit_accounts WHERE user_id = ${userId}::uuid`
+      : Prisma.sql`SELECT count(*)::int AS count FROM (${historyQuery({ userId, window, selection })}) h`,
+  );
+  return row?.count ?? 0;
+}
 
 /**
  * Each part of the filter bounds the rows that are read, because it may select a few transactions from a very long

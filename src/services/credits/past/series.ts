@@ -21,6 +21,23 @@ function nextBucket(at: Date, bucket: Bucket): Date {
 }
 
 /**
+ * `from`, and each start of a bucket after it and before `to`.
+ * @throws BAD_USER_INPUT unless `from` is before `to`, and for more than `most` periods
+ */
+export function bucketsOf(
+  { from, to, bucket }: { from: Date; to: Date; bucket: Bucket },
+  most: number,
+): Date[] {
+  if (from >= to) throw badUserInput('from', 'must be before to');
+  const instants: Date[] = [];
+  for (let at = from; at < to; at = nextBucket(at, bucket)) {
+    if (instants.push(at) > most)
+      throw badUserInput('bucket', `must give at most ${String(most)} periods`);
+  }
+  return instants;
+}
+
+/**
  * The balances that could be spent at `from`, at each start of a bucket after it, and at `to`. Those in the future are
  * left out.
  * @throws BAD_USER_INPUT unless `from` is before `to`, and for more than POINTS_MAX balances
@@ -30,12 +47,7 @@ export async function balanceSeries(
   userId: string,
   { from, to, bucket }: { from: Date; to: Date; bucket: Bucket },
 ): Promise<BalancePoint[]> {
-  if (from >= to) throw badUserInput('from', 'must be before to');
-  const instants: Date[] = [];
-  for (let at = from; at < to; at = nextBucket(at, bucket)) {
-    if (instants.push(at) >= POINTS_MAX)
-      throw badUserInput('bucket', `must give at most ${String(POINTS_MAX)} balances`);
-  }
+  const instants = bucketsOf({ from, to, bucket }, POINTS_MAX - 1);
   return readBalancesAt(app.points, userId, [...instants, to]);
 }
 

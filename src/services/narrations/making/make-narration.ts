@@ -8,6 +8,7 @@ import type { Delivery } from '../../../infra/queue.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
 import type { NarrationJob } from '../../queues.js';
 import { isStored } from '../files.js';
+import { noticeEnd } from '../../notices/notices.sql.js';
 import { failIfDeadly, giveUp, layDownWhenStopping } from '../trying/give-up.js';
 import { ClaimLost } from '../trying/put-back.js';
 import { writeTimeline, type NewTimeline } from '../timeline/timeline.sql.js';
@@ -172,6 +173,7 @@ async function finish(app: App, job: Job, claim: Claim, recording: Rendition): P
   const { parts } = recording;
   const loose = await transact(app.db, async (tx) => {
     if (!(await writeReady(tx, claim, recording))) throw new ClaimLost();
+    await noticeEnd(tx, job.payload, 'NARRATION_READY');
     await app.queue.complete(tx, app.synthesizeAudio.name, job);
     if (recording.timeline !== null) await writeTimeline(tx, recording.timeline);
     return parts.length === 0 ? [] : placeInRendition(tx, parts);

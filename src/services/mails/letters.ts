@@ -1,0 +1,80 @@
+/** The languages that mails are written in. */
+export type MailLanguage = 'en' | 'pl';
+
+/** The language of mails for a locale. English where there is no translation. */
+export const mailLanguageOf = (locale: string): MailLanguage =>
+  locale.split('-')[0] === 'pl' ? 'pl' : 'en';
+
+export interface Letter {
+  readonly subject: string;
+  readonly text: (link: string) => string;
+}
+
+type InBoth = Readonly<Record<MailLanguage, Letter>>;
+
+const VERIFY: InBoth = {
+  en: {
+    subject: 'Confirm your e-mail address',
+    text: (link) => `Welcome to Talebank!
+
+Please confirm that this address is yours:
+
+${link}
+
+The link is good once, for 24 hours. If you did not sign up, do nothing, and nothing will come of it.
+`,
+  },
+  pl: {
+    subject: 'Potwierdź swój adres e-mail',
+    text: (link) => `Witamy w Talebank!
+
+Prosimy o potwierdzenie, że ten adres należy do Ciebie:
+
+${link}
+
+Link działa jeden raz, przez 24 godziny. Jeśli to nie Ty zakładasz konto, po prostu zignoruj tę wiadomość.
+`,
+  },
+};
+
+const RESET: InBoth = {
+  en: {
+    subject: 'Choose a new password',
+    text: (link) => `Somebody, hopefully you, asked for a new password at Talebank. Choose it here:
+
+${link}
+
+The link is good once, for one hour, and all your devices are signed out when you use it. If you did not ask for it, do nothing: your password stays as it is.
+`,
+  },
+  pl: {
+    subject: 'Ustaw nowe hasło',
+    text: (
+      link,
+    ) => `Otrzymaliśmy prośbę o zmianę hasła do Twojego konta w Talebank. Nowe hasło ustawisz tutaj:
+
+${link}
+
+Link działa jeden raz, przez godzinę. Po jego użyciu wszystkie Twoje urządzenia zostaną wylogowane. Jeśli to nie Twoja prośba, zignoruj tę wiadomość: hasło się nie zmieni.
+`,
+  },
+};
+
+const PASSWORD_CHANGED: InBoth = {
+  en: {
+    subject: 'Your password was changed',
+    text: () => `The password of your account at Talebank was changed just now, and all other devices were signed out.
+
+If that was not you, ask for a new password on the page where you sign in: that takes the account back.
+`,
+  },
+  pl: {
+    subject: 'Twoje hasło zostało zmienione',
+    text: () => `Hasło do Twojego konta w Talebank zostało właśnie zmienione, a wszystkie inne urządzenia zostały wylogowane.
+
+Jeśli to nie Ty, poproś o nowe hasło na stronie logowania: w ten sposób odzyskasz konto.
+`,
+  },
+};
+
+export const LETTERS = { VERIFY, RESET, PASSWORD_CHANGED } as const;

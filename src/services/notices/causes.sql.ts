@@ -1,0 +1,72 @@
+import { Prisma, type Tx } from '../../infra/db.js';
+
+/** A part of the ledger's time: after `from` and up to `to`. */
+export interface Slice {
+  readonly from: Date;
+  readonly to: Date;
+}
+
+/**
+ * Locks the mark, so that one process at a time makes notices, and reads the ledger's clock.
+ * @returns null while another process has it
+ */
+export async function lockMark(tx: Tx): Promise<{ readUntil: Date; now: Date } | null> {
+  const [row] = await tx.$queryRaw<{ readUntil: Date; now: Date }[]>`
+    SELECT read_until AS "readUntil", ledger_now() AS now FROM notice_marks WHERE id = 1 FOR UPDATE SKIP LOCKED`;
+  return row ?? null;
+}
+
+export const moveMark = (tx: Tx, to: Date): Promise<number> =>
+  tx.$executeRaw`UPDATE notice_marks SET read_until = ${to} WHERE id = 1`;
+
+/**
+ * Transactions that were recorded in the slice, or in the two minutes before it, because a transaction may commit a while
+ * after its `recorded_at`. A notice is made once, so those that were read before make none. Index:
+ * credit_transactions_period.
+ */
+const recordedIn = ({ from, to }: Slice): Prisma.Sql => Prisma.sql`
+  t.recorded_at > ${from}::timestamptz - interval '2 minutes' AND t.recorded_at <= ${to}::timestamptz`;
+
+/** Grants, except the welcome points and grace lots. Indexes: credit_transactions_period, credit_allocations_pkey. */
+export const grantsIn = (slice: Slice): Prisma.Sql => Prisma.sql`
+  SELECT t.user_id, 'granted:' || t.seq AS key, 'POINTS_GRANTED' AS kind, t.recorded_at AS at, t.amount AS points,
+    l.expires_at AS lapses_at, NULL::uuid AS audio_id, t.seq
+  FROM credit_transactions t
+  JOIN credit_allocations a ON a.user_id = t.user_id AND a.seq = t.seq AND a.ordinal = 1
+  JOIN credit_lots l ON l.user_id = a.user_id AND l.id = a.lot_id
+  WHERE t.type = 'GRANT' AND ${recordedIn(slice)}
+    AND coalesce(t.idempotency_key, '') NOT LIKE 'refund:%' AND coalesce(t.idempotency_key, '') <> 'signup'`;
+
+/** Debits that took a balance below `lowBelow`, at most one a day (UTC) for a user. Index: credit_transactions_period. */
+export const lowBalancesIn = (slice: Slice, lowBelow: number): Prisma.Sql => Prisma.sql`
+  SELECT DISTINCT ON (t.user_id, (t.recorded_at AT TIME ZONE 'UTC')::date) t.user_id,
+    'low:' || (t.recorded_at AT TIME ZONE 'UTC')::date AS key, 'POINTS_LOW' AS kind, t.recorded_at AS at,
+    t.balance_after AS points, NULL::timestamptz AS lapses_at, NULL::uuid AS audio_id, t.seq
+  FROM credit_transactions t
+  WHERE t.type = 'DEBIT' AND ${recordedIn(slice)}
+    AND t.balance_after < ${lowBelow} AND t.balance_after - t.amount >= ${lowBelow}
+  ORDER BY t.user_id, (t.recorded_at AT TIME ZONE 'UTC')::date, t.seq`;
+
+/**
+ * Points that came within a week of their lapse in the slice, one notice for each instant of a lapse. Points that are
+ * granted for less than a week have the notice of their grant, which tells the lapse. Index: credit_lots_lapsing.
+ */
+export const lapsesIn = ({ from, to }: Slice): Prisma.Sql => Prisma.sql`
+  SELECT l.user_id, 'lapse:' || (extract(epoch FROM l.expires_at) * 1000)::int8 AS key, 'POINTS_LAPSE' AS kind,
+    ${to}::timestamptz AS at, sum(l.remaining)::int AS points, l.expires_at AS lapses_at, NULL::uuid AS audio_id,
+    NULL::int AS seq
+  FROM credit_lots l
+  WHERE l.is_open AND l.revoked_at IS NULL AND l.expires_at > ${from}::timestamptz + interval '168 hours'
+    AND l.expires_at <= ${to}::timestamptz + interval '168 hours'
+  GROUP BY l.user_id, l.expires_at`;
+
+/** Takes notices that are to be mailed. Index: notices_mail_due. */
+export const takeMailDue = (
+  tx: Tx,
+  limit: number,
+): Promise<{ userId: string; noticeId: string }[]> =>
+  tx.$queryRaw`
+    UPDATE notices SET mail_due = false
+    WHERE mail_due AND (user_id, id) IN (
+      SELECT user_id, id FROM notices WHERE mail_due ORDER BY id LIMIT ${limit} FOR UPDATE SKIP LOCKED)
+    RETURNING user_id AS "userId", id AS "noticeId"`;

@@ -1,0 +1,9 @@
+/** The kinds of notices. */
+export const NOTICE_KINDS = [
+  'POINTS_LOW',
+  'POINTS_LAPSE',
+  'POINTS_GRANTED',
+  'NARRATION_READY',
+  'NARRATION_FAILED',
+] as const;
+export type NoticeKind = (typeof NOTICE_KINDS)[number];

@@ -1,0 +1,85 @@
+import type { Window } from '../../domain/paging.js';
+import { Prisma, type Db, type Reader, type Tx } from '../../infra/db.js';
+import type { NoticeKind } from './kinds.js';
+
+export interface NoticeView {
+  readonly userId: string;
+  readonly id: string;
+  readonly kind: NoticeKind;
+  readonly at: Date;
+  readonly readAt: Date | null;
+  readonly points: number | null;
+  readonly lapsesAt: Date | null;
+  readonly audioId: string | null;
+  readonly seq: number | null;
+}
+
+const COLUMNS = Prisma.sql`
+  n.user_id AS "userId", n.id, n.kind, n.at, n.read_at AS "readAt", n.points, n.lapses_at AS "lapsesAt",
+  n.audio_id AS "audioId", n.seq`;
+
+/**
+ * Writes the notices of a query, each once, and not for users who have left. The id is a UUIDv7 whose random part is a
+ * hash of the user and the key, so that it can be made by the database. Indexes: users_pkey, notices_user_id_key_key.
+ * @param caused a query of user_id, key, kind, at, points, lapses_at, audio_id and seq
+ * @returns the number of new notices
+ */
+export const insertNotices = (tx: Tx, caused: Prisma.Sql): Promise<number> =>
+  tx.$executeRaw`
+    INSERT INTO notices (user_id, id, key, kind, at, points, lapses_at, audio_id, seq, mail_due)
+    SELECT c.user_id, (lpad(to_hex((extract(epoch FROM c.at) * 1000)::int8), 12, '0') || '7' || left(h.digest, 3)
+        || '8' || substr(h.digest, 4, 15))::uuid,
+      c.key, c.kind, c.at, c.points, c.lapses_at, c.audio_id, c.seq,
+      c.kind = ANY(u.mail_on) AND u.email_verified_at IS NOT NULL
+    FROM (${caused}) c
+    CROSS JOIN LATERAL (SELECT md5(c.user_id::text || c.key) AS digest) h
+    JOIN users u ON u.id = c.user_id AND u.deleted_at IS NULL
+    ON CONFLICT (user_id, key) DO NOTHING`;
+
+/** A notice that a narration has ended, in the transaction that ends it. A remade recording makes no second one. */
+export const noticeEnd = (
+  tx: Tx,
+  { userId, audioId, attempt }: { userId: string; audioId: string; attempt: number },
+  kind: 'NARRATION_READY' | 'NARRATION_FAILED',
+): Promise<number> =>
+  insertNotices(
+    tx,
+    Prisma.sql`
+      SELECT ${userId}::uuid AS user_id, ${`audio:${audioId}:${String(attempt)}`} AS key, ${kind} AS kind,
+        ledger_now() AS at, NULL::int AS points, NULL::timestamptz AS lapses_at, ${audioId}::uuid AS audio_id,
+        NULL::int AS seq`,
+  );
+
+/** A user's notices, newest first. Index: notices_pkey. */
+export const readNotices = (
+  db: Reader,
+  userId: string,
+  window: Window<string>,
+): Promise<NoticeView[]> =>
+  db.$queryRaw<NoticeView[]>`
+    SELECT ${COLUMNS} FROM notices n
+    WHERE n.user_id = ${userId}::uuid
+      ${window.after === null ? Prisma.empty : Prisma.sql`AND n.id < ${window.after}::uuid`}
+      ${window.before === null ? Prisma.empty : Prisma.sql`AND n.id > ${window.before}::uuid`}
+    ORDER BY n.id ${window.backward ? Prisma.sql`ASC` : Prisma.sql`DESC`} LIMIT ${window.limit + 1}`;
+
+/** A query of a user's unread notices. Index: notices_unread. */
+export const unreadQuery = (userId: string): Prisma.Sql =>
+  Prisma.sql`SELECT FROM notices WHERE user_id = ${userId}::uuid AND read_at IS NULL`;
+
+/** Marks a user's notices as read, up to one of them. @returns the number. Index: notices_unread. */
+export const markRead = (
+  db: Pick<Db, '$executeRaw'>,
+  userId: string,
+  upTo: string,
+): Promise<number> =>
+  db.$executeRaw`
+    UPDATE notices SET read_at = ledger_now()
+    WHERE user_id = ${userId}::uuid AND read_at IS NULL AND id <= ${upTo}::uuid`;
+
+/** Deletes notices after ninety days, read or not. @returns the number. Index: notices_at_idx. */
+export const pruneNotices = (db: Pick<Db, '$executeRaw'>, limit: number): Promise<number> =>
+  db.$executeRaw`
+    DELETE FROM notices WHERE (user_id, id) IN (
+      SELECT user_id, id FROM notices, (SELECT ledger_now() AS now OFFSET 0) clock
+      WHERE at < clock.now - interval '90 days' ORDER BY at LIMIT ${limit} FOR UPDATE OF notices SKIP LOCKED)`;
