@@ -9,7 +9,7 @@ import { formatMinutes, formatNumber, formatPercent } from '../ui/format.js';
 import styles from './library.module.css';
 
 export const Card = ({ story }: { story: StoryCardFragment }): ReactElement => (
-  <article className={styles.card} role="listitem">
+  <div className={styles.card} role="listitem">
     <Cover slug={story.slug} title={story.title} url={story.coverUrl} language={story.language} />
     <h2 className={styles.cardTitle} lang={story.language}>
       <Link href={paths.story(story.slug)}>{story.title}</Link>
@@ -20,7 +20,7 @@ export const Card = ({ story }: { story: StoryCardFragment }): ReactElement => (
     <p className={`figures ${styles.facts ?? ''}`}>
       {formatMinutes(secondsOf(story))} · <State story={story} />
     </p>
-  </article>
+  </div>
 );
 
 /** What there is to know next: how far it is made or heard, and otherwise what it costs. */

@@ -32,9 +32,9 @@ export function Controls({
   audio: OpenAudio;
   onHelp: () => void;
 }): ReactElement {
-  const { source } = usePlayer();
+  const { seekable } = usePlayer();
   const addBookmark = useAddBookmark(audio.id);
-  const fixed = source !== 'recording';
+  const fixed = !seekable;
   return (
     <section className={styles.controls} aria-label={m.player_name()}>
       <Seek />
@@ -110,9 +110,9 @@ function Buttons({ fixed }: { fixed: boolean }): ReactElement {
 }
 
 function Seek(): ReactElement {
-  const { durationSeconds, rate, source } = usePlayer();
+  const { durationSeconds, rate, seekable } = usePlayer();
   const seconds = usePosition() / 1000;
-  const known = durationSeconds !== null && source === 'recording';
+  const known = durationSeconds !== null && seekable;
   const left = known ? Math.max(0, durationSeconds - seconds) / rate : null;
   return (
     <div className={styles.seek}>

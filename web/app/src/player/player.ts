@@ -89,8 +89,11 @@ export const player = {
 
   /** Goes to a place in the recording, in milliseconds. A stream cannot go anywhere. */
   seek: (ms: number): void => {
-    if (state.get().source !== 'recording') {
-      opened.startAt = ms;
+    const { source } = state.get();
+    if (source !== 'recording') {
+      // The recording may be there already, and only waits for the end of a sentence.
+      if (source === 'stream' && track?.url != null) load(track.url, 'recording', Math.max(0, ms));
+      else opened.startAt = ms;
       return;
     }
     const end = Number.isFinite(audio.duration) ? audio.duration : ms / 1000;
@@ -147,6 +150,7 @@ export const player = {
     const before = track;
     track = next;
     if (next.durationSeconds !== null) change({ durationSeconds: next.durationSeconds });
+    change({ seekable: next.url !== null });
     if (next.status === 'FAILED' || next.status === 'CANCELLED') fail();
     else if (before === null) begin(next);
     else if (state.get().source === 'stream' && next.url !== null) swapSoon();

@@ -21,6 +21,8 @@ export interface PlayerState {
   readonly waiting: boolean;
   readonly source: 'none' | 'stream' | 'recording';
   readonly durationSeconds: number | null;
+  /** Whether there is a recording, in which every place can be heard. */
+  readonly seekable: boolean;
   readonly rate: number;
   readonly sleep: Sleep | null;
   /** The place on another device, while the listener chooses. */
@@ -35,6 +37,7 @@ export const CLOSED: PlayerState = {
   waiting: false,
   source: 'none',
   durationSeconds: null,
+  seekable: false,
   rate: 1,
   sleep: null,
   elsewhere: null,

@@ -48,5 +48,5 @@ function blocksOf(content: string): { from: number; to: number }[] {
     from = index + gap.length;
   }
   if (from < content.length) blocks.push({ from, to: content.length });
-  return blocks;
+  return blocks.filter((block) => content.slice(block.from, block.to).trim() !== '');
 }

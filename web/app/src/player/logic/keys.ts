@@ -32,7 +32,7 @@ export function commandOf({ key, ctrlKey, metaKey, altKey, on }: Press): Command
   if (ctrlKey || metaKey || altKey || TAKES_TEXT.has(on)) return null;
   if (key === ' ' && TAKES_SPACE.has(on)) return null;
   const name = key.length === 1 ? key.toLowerCase() : key;
-  return name in KEYS ? KEYS[name as keyof typeof KEYS] : null;
+  return Object.hasOwn(KEYS, name) ? KEYS[name as keyof typeof KEYS] : null;
 }
 
 export const RATES = { least: 0.75, greatest: 2, step: 0.05 } as const;
