@@ -1,13 +1,13 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { brotliCompress, constants } from 'node:zlib';
+import { brotliCompress, constants, gzip } from 'node:zlib';
 import type { Plugin } from 'vite';
 
-const brotli = promisify(brotliCompress);
+const [brotli, zip] = [promisify(brotliCompress), promisify(gzip)];
 const TEXT = /\.(?:js|css|html|svg|json|webmanifest)$/;
 
-/** Puts a brotli file beside each text file, so that the server need not compress anything. */
+/** Puts compressed files beside each text file, so that the server need not compress anything. */
 export function compress(): Plugin {
   let folder = '';
   return {
@@ -23,15 +23,16 @@ export function compress(): Plugin {
       async handler() {
         const entries = await readdir(folder, { recursive: true });
         await Promise.all(
-          entries.filter((name) => TEXT.test(name)).map((name) => writeBrotli(join(folder, name))),
+          entries.filter((name) => TEXT.test(name)).map((name) => writeCompressed(join(folder, name))),
         );
       },
     },
   };
 }
 
-async function writeBrotli(path: string): Promise<void> {
+async function writeCompressed(path: string): Promise<void> {
   const text = await readFile(path);
   const params = { [constants.BROTLI_PARAM_QUALITY]: 11 };
   await writeFile(`${path}.br`, await brotli(text, { params }));
+  await writeFile(`${path}.gz`, await zip(text, { level: 9 }));
 }

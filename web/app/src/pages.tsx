@@ -8,6 +8,13 @@ import { patterns } from './paths.js';
 import { Story } from './story/story.js';
 
 const Listen = lazy(async () => ({ default: (await import('./listen/listen.js')).Listen }));
+const SignIn = lazy(async () => ({ default: (await import('./sign/sign-in.js')).SignIn }));
+const SignUp = lazy(async () => ({ default: (await import('./sign/sign-up.js')).SignUp }));
+const Forgotten = lazy(async () => ({ default: (await import('./sign/forgotten.js')).Forgotten }));
+const Reset = lazy(async () => ({ default: (await import('./sign/reset.js')).ResetPassword }));
+const Verify = lazy(async () => ({ default: (await import('./sign/verify.js')).VerifyEmail }));
+const Wallet = lazy(async () => ({ default: (await import('./wallet/wallet.js')).Wallet }));
+const Account = lazy(async () => ({ default: (await import('./account/account.js')).Account }));
 
 /** Which page is shown at which address. Pages that few people open are loaded when they are opened. */
 export function Pages(): ReactElement {
@@ -22,6 +29,13 @@ export function Pages(): ReactElement {
           </Route>
           <Route path={patterns.story}>{({ slug }) => <Story key={slug} slug={slug} />}</Route>
           <Route path={patterns.listen}>{({ slug }) => <Listen key={slug} slug={slug} />}</Route>
+          <Route path={patterns.signIn} component={SignIn} />
+          <Route path={patterns.signUp} component={SignUp} />
+          <Route path={patterns.forgotten} component={Forgotten} />
+          <Route path={patterns.reset} component={Reset} />
+          <Route path={patterns.verify} component={Verify} />
+          <Route path={patterns.wallet} component={Wallet} />
+          <Route path={patterns.account} component={Account} />
           <Route>
             <Missing />
           </Route>

@@ -193,6 +193,21 @@ export async function signOut(): Promise<void> {
   await leave(false);
 }
 
+/** The account was deleted: nothing of it remains in this browser. */
+export function leaveDeleted(): Promise<void> {
+  channel.postMessage({ kind: 'left', ended: false });
+  return leave(false);
+}
+
+/** Keeps the new name of the person who is signed in. */
+export function rename(name: string): void {
+  const { person } = store.get();
+  if (person === null) return;
+  const renamed = { id: person.id, name };
+  writeStored('person', JSON.stringify(renamed));
+  store.set({ person: renamed });
+}
+
 /** The server has ended the session. */
 export function end(): void {
   if (store.get().person === null) return;
