@@ -21,6 +21,7 @@ export function Frame({
 }): ReactElement {
   const { person } = useSession();
   const connected = useConnected();
+  const next = useNext();
   return (
     <div className={styles.frame}>
       <a className={styles.skip} href="#content">
@@ -34,7 +35,7 @@ export function Frame({
         <Places signedIn={person !== null} />
         <div className={styles.end}>
           {person === null ? (
-            <Link href={paths.signIn(useNext())} className={styles.signIn}>
+            <Link href={paths.signIn(next)} className={styles.signIn}>
               {m.frame_sign_in()}
             </Link>
           ) : (
