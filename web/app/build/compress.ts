@@ -23,7 +23,9 @@ export function compress(): Plugin {
       async handler() {
         const entries = await readdir(folder, { recursive: true });
         await Promise.all(
-          entries.filter((name) => TEXT.test(name)).map((name) => writeCompressed(join(folder, name))),
+          entries
+            .filter((name) => TEXT.test(name))
+            .map((name) => writeCompressed(join(folder, name))),
         );
       },
     },

@@ -1,4 +1,4 @@
-import type { ReactElement } from 'react';
+import { useRef, type ReactElement } from 'react';
 import { useQuery } from 'urql';
 import { Link, useLocation, useSearch } from 'wouter';
 import { textOf } from '../api/errors.js';
@@ -30,20 +30,25 @@ export function Library(): ReactElement {
   // The shelf stands above the stories: they wait for it, so that they do not move down.
   const ready =
     found.loaded && (person === null || begun.data !== undefined || begun.error !== undefined);
+  const begins = useRef(true);
+  if (ready) begins.current = false;
   const shelf = begun.data?.continueListening ?? [];
+  const hasShelf = shelf.length > 0 && !isFiltered(filters);
   return (
     <div className={styles.library}>
       <h1>{m.library_title()}</h1>
-      {ready && person === null && found.welcomePoints > 0 && (
-        <Welcome points={found.welcomePoints} />
+      {!begins.current && (
+        <>
+          {person === null && found.welcomePoints > 0 && <Welcome points={found.welcomePoints} />}
+          {hasShelf && <ContinueShelf audios={shelf} />}
+          <FilterBar
+            filters={filters}
+            languages={found.languages}
+            signedIn={person !== null}
+            onChange={show}
+          />
+        </>
       )}
-      {ready && shelf.length > 0 && !isFiltered(filters) && <ContinueShelf audios={shelf} />}
-      <FilterBar
-        filters={filters}
-        languages={found.languages}
-        signedIn={person !== null}
-        onChange={show}
-      />
       {ready ? (
         <Found found={found} filters={filters} onClear={() => show(readFilters(''))} />
       ) : (
