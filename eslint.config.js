@@ -23,6 +23,9 @@ export default tseslint.config(
       'src/generated/',
       'test/support/generated/',
       'web/graphiql/dist/',
+      'web/dist/',
+      'web/app/src/gql/',
+      'web/app/src/paraglide/',
     ],
   },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
@@ -86,6 +89,21 @@ export default tseslint.config(
     rules: { 'max-lines': 'off', 'max-lines-per-function': 'off', 'no-console': 'off' },
   },
   { files: ['web/graphiql/src/examples.ts'], rules: { 'max-lines-per-function': 'off' } },
+  {
+    files: ['web/app/**/*.ts', 'web/app/**/*.tsx'],
+    rules: {
+      // Handlers of events are short and return nothing.
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+    },
+  },
+  {
+    // Sent to browsers as it is, before anything is drawn.
+    files: ['web/app/public/*.js'],
+    languageOptions: {
+      globals: { document: 'readonly', localStorage: 'readonly', navigator: 'readonly' },
+    },
+  },
   {
     files: ['**/*.js', '**/*.mjs'],
     languageOptions: { globals: { Buffer: 'readonly', process: 'readonly', URL: 'readonly' } },

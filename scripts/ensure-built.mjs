@@ -6,7 +6,12 @@ import { setInterval } from 'node:timers';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const built = ['src/generated/prisma/client.ts', 'dist/main.js', 'web/graphiql/dist/index.html'];
+const built = [
+  'src/generated/prisma/client.ts',
+  'dist/main.js',
+  'web/dist/index.html',
+  'web/graphiql/dist/index.html',
+];
 
 /** Builds in a process group of its own, so that a signal ends the whole tree of shells and programs. */
 function build() {

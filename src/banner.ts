@@ -4,7 +4,9 @@ import type { Running } from './start.js';
 /** The text for the person who started the server: its addresses, the logins and an example request. */
 export function banner(config: Config, { url, logins }: Running): string {
   if (url === null) return 'Talebank worker is taking jobs. Stop with Ctrl-C.\n';
-  const lines = ['', '  Talebank is ready.', '', `  GraphQL    ${url}/graphql`];
+  const lines = ['', '  Talebank is ready.', ''];
+  if (config.web) lines.push(`  Talebank   ${url}`);
+  lines.push(`  GraphQL    ${url}/graphql`);
   if (config.graphiql) lines.push(`  GraphiQL   ${url}/graphiql`);
   if (logins.length > 0) lines.push('');
   for (const { who, email, password } of logins) {

@@ -80,6 +80,8 @@ export interface Config {
   readonly tracing: TracingConfig | null;
   /** The process ends itself when its event loop is blocked for this long. 0 disables this. */
   readonly eventLoopStallSeconds: number;
+  /** Whether the web app is served at `/`. */
+  readonly web: boolean;
   readonly graphiql: boolean;
   readonly introspection: boolean;
   readonly credits: {
@@ -168,6 +170,7 @@ export function readConfig(environment: Environment): Config {
     logFormat: env.LOG_FORMAT === 'auto' ? (production ? 'json' : 'pretty') : env.LOG_FORMAT,
     tracing: tracingOf(env),
     eventLoopStallSeconds: env.EVENT_LOOP_STALL_SECONDS,
+    web: env.WEB,
     graphiql: env.GRAPHIQL ?? !production,
     introspection: env.INTROSPECTION ?? !production,
     credits: creditsOf(env),

@@ -185,7 +185,10 @@ async function demoAdministrator({
 async function listen(app: OpenApp, closers: (() => Promise<void>)[]): Promise<string> {
   const { host, port } = app.config;
   const { createServer } = await import('./http/server.js');
-  const server = await createServer(app, { graphiqlFolder: root('web/graphiql/dist') });
+  const server = await createServer(app, {
+    webFolder: root('web/dist'),
+    graphiqlFolder: root('web/graphiql/dist'),
+  });
   closers.push(() => server.close());
   return listenOn(server, { host, port, variable: 'PORT' });
 }

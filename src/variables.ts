@@ -47,6 +47,7 @@ export const variables = z.object({
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   LOG_FORMAT: z.enum(['auto', 'json', 'pretty']).default('auto'),
   EVENT_LOOP_STALL_SECONDS: wholeNumber(0, 600).default(10),
+  WEB: flag.default(true),
   GRAPHIQL: flag.optional(),
   INTROSPECTION: flag.optional(),
   CREDITS_UNIT_LABEL: z.string().max(40, '1 to 40 characters').default('Story Points'),

@@ -23,6 +23,8 @@ export async function serveGraphiql(
   await server.register(fastifyStatic, {
     root: options.folder,
     prefix: '/graphiql/',
+    // The web app has decorated replies.
+    decorateReply: false,
     cacheControl: false,
     setHeaders: (reply, path) => {
       void reply.header('content-security-policy', POLICY);

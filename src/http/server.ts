@@ -30,6 +30,7 @@ import { isSecure } from './requests.js';
 import { serveStreams } from './streams.js';
 import { serveSecurityContact } from './security-txt.js';
 import { createUnreadableHandler } from './unreadable-requests.js';
+import { serveWebApp } from './web/web-app.js';
 
 /** For answers that are no pages; a page has a policy of its own. */
 const SECURITY_HEADERS = {
@@ -41,10 +42,10 @@ const SECURITY_HEADERS = {
 };
 const UNREAD_MS = 60_000;
 
-/** Creates the HTTP server of the API: GraphQL, recordings, GraphiQL, health. It does not listen yet. */
+/** Creates the HTTP server of the API: GraphQL, recordings, the web app, GraphiQL, health. It does not listen yet. */
 export async function createServer(
   app: App,
-  options: { graphiqlFolder: string },
+  options: { webFolder: string; graphiqlFolder: string },
 ): Promise<FastifyInstance> {
   const server = fastify({
     // The bound for administrators. Admission applies a lower one to everyone else.
@@ -84,9 +85,6 @@ export async function createServer(
     done();
   });
   endWithoutWaiting(server, app);
-  server.setNotFoundHandler((_request, reply) =>
-    reply.code(404).send({ error: 'There is nothing here.' }),
-  );
   server.setErrorHandler((error: FastifyError, request, reply) => {
     const refusal = refusalOf(error, request.id);
     if (refusal.code === 'INTERNAL')
@@ -114,6 +112,7 @@ export async function createServer(
   serveFiles(server, app);
   serveStreams(server, app);
   serveStatements(server, app);
+  await serveWebApp(server, app, { folder: options.webFolder });
   if (app.config.graphiql) await serveGraphiql(server, { folder: options.graphiqlFolder });
   await serveGraphql(server, app);
   return server;

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { App } from '../app.js';
+import type { Config } from '../config.js';
 import { isUniqueViolation, transact } from '../infra/db.js';
 import { hashPassword } from '../infra/passwords.js';
 import { createUser, type NewUser } from './accounts/accounts.js';
@@ -13,6 +14,21 @@ export const DEMO_USER = {
   email: 'listener@talebank.local',
   password: 'once upon a time',
 } as const;
+
+export interface DemoAccount {
+  readonly email: string;
+  readonly password: string;
+}
+
+/**
+ * The accounts that anybody who can reach the server may know. The administrator is none, because that password is made
+ * for each installation, and only the terminal and DATA_DIR have it.
+ */
+export const demoAccountsOf = ({
+  seed,
+  production,
+}: Pick<Config, 'seed' | 'production'>): readonly DemoAccount[] =>
+  seed && !production ? [DEMO_USER] : [];
 
 /** Creates a user, unless the address is taken. An existing user is not changed. */
 export async function ensureUser(

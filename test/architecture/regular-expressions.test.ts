@@ -91,6 +91,8 @@ const TEXT: Readonly<Record<string, readonly [text: string, charactersMax: numbe
   'src/http/mailbox.ts': ['a mail, in development', 'ours'],
   'src/http/requests.ts': ['an address, Authorization, Host', HEADERS],
   'src/http/streams.ts': ['a path', HEADERS],
+  'src/http/web/navigation.ts': ['a path, the Accept header', HEADERS],
+  'src/http/web/web-app.ts': ['the path of a file of the web app', 'ours'],
   'src/infra/connections/address.ts': ['DATABASE_URL', 'ours'],
   'src/infra/connections/reach.ts': ['the code and the message of a refused connection', 'ours'],
   'src/infra/connections/sql-states.ts': ['five characters', 'ours'],

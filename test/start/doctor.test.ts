@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { TASK_NAMES } from '../../src/services/tasks.js';
 import { ask, execute } from '../support/client.js';
 import { RunMaintenance } from '../support/operations.js';
 import { machineClock, V8_FLAGS } from '../support/machine.js';
@@ -23,14 +24,6 @@ const DOCTOR = fileURLToPath(new URL('../../dist/cli/doctor.js', import.meta.url
 const PATIENT = ['--timeout', '60'];
 const HASTY = ['--timeout', '3'];
 const SECRET = `secret-${randomBytes(6).toString('hex')}`;
-
-const TASKS = [
-  'EXPIRE_CREDITS',
-  'GRANT_MONTHLY_CREDITS',
-  'REAP_STUCK_AUDIO',
-  'PRUNE_SESSIONS',
-  'RECONCILE_CREDITS',
-] as const;
 
 interface Found {
   readonly name: string;
@@ -110,7 +103,7 @@ beforeAll(async () => {
   talebank = await startTalebank({ ROLE: 'api' });
   const { token } = await administrator(talebank.url);
   // There is no worker. What an administrator runs counts too.
-  for (const task of TASKS) await ask(talebank.url, RunMaintenance, { task }, token);
+  for (const task of TASK_NAMES) await ask(talebank.url, RunMaintenance, { task }, token);
   well = {
     DATABASE_URL: talebank.database.url,
     DATA_DIR: talebank.dataDir,

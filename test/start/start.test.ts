@@ -143,6 +143,8 @@ test('Ctrl-C in the terminal, which every process hears, stops all of them in or
     said += chunk.toString();
   });
   await until('it is ready', () => said.includes('Stop with Ctrl-C'), 120_000);
+  // The address of the web app comes first.
+  expect(said).toMatch(/Talebank is ready\.\n\n {2}Talebank {3}http:\/\/127\.0\.0\.1:\d+\n/);
   expect(said).toMatch(/GraphQL {4}http:\/\/127\.0\.0\.1:\d+\/graphql/);
   expect(said).toMatch(/GraphiQL {3}http:/);
   expect(said).toMatch(/listener@talebank\.local +password: once upon a time/);

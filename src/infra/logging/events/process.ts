@@ -8,6 +8,12 @@ export const processEvents = define({
     when: 'The start is complete.',
     action: null,
   },
+  'web-app-not-built': {
+    level: 'warn',
+    fields: [],
+    when: 'The files of the web app do not exist. The server runs without it.',
+    action: 'Run `npm run build`, or set WEB=false.',
+  },
   stopping: {
     level: 'info',
     fields: [],

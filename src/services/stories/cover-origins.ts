@@ -1,0 +1,41 @@
+import type { App } from '../../app.js';
+import { readCoverOrigins } from './cover-origins.sql.js';
+
+const GOOD_FOR_MS = 10_000;
+
+export interface CoverOrigins {
+  /** The origins that were read last. An old list is read again in the background. */
+  current(): readonly string[];
+}
+
+/**
+ * Remembers the origins of covers for the pages' content security policy. No page waits for the database: a page that
+ * is opened just after a cover of a new origin was set can lack it, and shows the drawn cover instead.
+ */
+export function createCoverOrigins(app: Pick<App, 'db'>): CoverOrigins {
+  let origins: readonly string[] = [];
+  let readAt = -Infinity;
+  let reading = false;
+  const refresh = async (): Promise<void> => {
+    reading = true;
+    try {
+      origins = (await readCoverOrigins(app.db)).flatMap(originOf);
+      readAt = performance.now();
+    } catch {
+      // The database is away. The last list is still the best one.
+    } finally {
+      reading = false;
+    }
+  };
+  void refresh();
+  return {
+    current: () => {
+      if (!reading && performance.now() - readAt > GOOD_FOR_MS) void refresh();
+      return origins;
+    },
+  };
+}
+
+/** A parsed origin has no character that could end a directive of the policy. */
+const originOf = (address: string): string[] =>
+  URL.canParse(address) ? [new URL(address).origin] : [];

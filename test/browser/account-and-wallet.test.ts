@@ -1,0 +1,369 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import type { Browser, Page } from 'playwright-core';
+import {
+  ARTIFACTS,
+  forgive,
+  openBrowser,
+  show,
+  visit,
+  type Visitor,
+} from '../support/app-browser.js';
+import { send } from '../support/client.js';
+import { until } from '../support/faults.js';
+import { ADMIN, startTalebank, type Talebank } from '../support/talebank.js';
+
+const PASSWORD = 'a lamp over a page';
+
+let talebank: Talebank;
+let url: string;
+let browser: Browser;
+let administrator: string;
+
+beforeAll(async () => {
+  [talebank, browser] = await Promise.all([startTalebank({ SEED: 'true' }), openBrowser()]);
+  url = talebank.url;
+  const login = 'mutation ($input: LoginInput!) { login(input: $input) { accessToken } }';
+  const { login: signedIn } = await ask<{ login: { accessToken: string } }>(login, {
+    input: { ...ADMIN },
+  });
+  administrator = signedIn.accessToken;
+});
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
+});
+afterAll(async () => {
+  await browser.close();
+  await talebank.close();
+});
+
+/** Asks the server itself, beside the page. */
+async function ask<Data>(query: string, variables: object, token?: string): Promise<Data> {
+  const { data, errors } = await send<Data>(url, query, variables, { token });
+  if (data === null || errors.length > 0) throw new Error(JSON.stringify(errors));
+  return data;
+}
+
+interface Listener {
+  readonly id: string;
+  readonly email: string;
+  readonly token: string;
+}
+
+async function newListener(): Promise<Listener> {
+  const email = `${randomUUID()}@example.com`;
+  const register =
+    'mutation ($input: RegisterInput!) { register(input: $input) { accessToken user { id } } }';
+  const { register: made } = await ask<{
+    register: { accessToken: string; user: { id: string } };
+  }>(register, { input: { email, password: PASSWORD } });
+  return { id: made.user.id, email, token: made.accessToken };
+}
+
+async function grant(
+  userId: string,
+  amount: number,
+  { source = 'ADD_ON', days = null }: { source?: string; days?: number | null } = {},
+): Promise<void> {
+  const expiresAt = days === null ? null : new Date(Date.now() + days * 86_400_000).toISOString();
+  const reason = 'A present from the library';
+  const input = { userId, amount, source, reason, expiresAt, idempotencyKey: randomUUID() };
+  const query =
+    'mutation ($input: GrantCreditsInput!) { grantCredits(input: $input) { replayed } }';
+  await ask(query, { input }, administrator);
+}
+
+/** The newest mailed link to a page, for an address. */
+async function mailedLink(email: string, page: string): Promise<string> {
+  let link: string | undefined;
+  await until('the mail is there', async () => {
+    const text = await (await fetch(`${url}/dev/mail`)).text();
+    const mail = text.split('<article>').find((one) => one.includes(email) && one.includes(page));
+    link = /href="(http[^"]+)"/.exec(mail ?? '')?.[1];
+    return link !== undefined;
+  });
+  return link ?? '';
+}
+
+async function signIn(page: Page, email: string, password = PASSWORD): Promise<void> {
+  await page.getByLabel('E-mail').fill(email);
+  await page.getByLabel('Password', { exact: true }).fill(password);
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+}
+
+/** A listener in a browser of their own, on a page that needs an account. */
+async function signedInAt(path: string): Promise<Visitor & { listener: Listener }> {
+  const listener = await newListener();
+  const visitor = await visit(browser, url, path);
+  await signIn(visitor.page, listener.email);
+  await visitor.page.waitForURL(`${url}${path}`);
+  return { ...visitor, listener };
+}
+
+const balance = (page: Page): Promise<string> => page.getByTestId('balance').innerText();
+
+test('somebody signs up, confirms the address, and finds the link spent afterwards', async () => {
+  const { page, complaints } = await visit(browser, url, '/sign-up');
+  await page.getByText('You start with 10 points.').waitFor();
+  await show(page, 'sign-up');
+  await page.getByRole('button', { name: 'Create account' }).click();
+  await page.getByText('Write your e-mail address.').waitFor();
+  await page.getByLabel('Password', { exact: true }).fill('short');
+  await page.getByText('3 characters more.').waitFor();
+  await show(page, 'sign-up-faults');
+  const email = `${randomUUID()}@example.com`;
+  await page.getByLabel('Name (optional)').fill('Ola');
+  await page.getByLabel('E-mail').fill(email);
+  await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+  await page.getByText('This is a strong password.').waitFor();
+  await page.getByRole('button', { name: 'Create account' }).click();
+  await page.getByRole('link', { name: /^Wallet, 10 points/ }).waitFor();
+
+  await page.goto(`${url}/account`);
+  await page.getByText('This address is not confirmed yet.').waitFor();
+  await show(page, 'account-unconfirmed');
+  const link = await mailedLink(email, '/verify');
+  await page.goto(link);
+  await page.getByText('Your address is confirmed. Thank you!').waitFor();
+  await show(page, 'verify-done');
+  await page.goto(link);
+  await page.getByRole('heading', { name: 'This link is spent' }).waitFor();
+  await show(page, 'verify-spent');
+  forgive(complaints, 400);
+  expect(complaints).toEqual([]);
+});
+
+test('signing in: a wrong password is said in words, and the demo listener is one press away', async () => {
+  const { page, complaints } = await visit(browser, url, '/wallet?type=GRANT');
+  await page.getByRole('button', { name: /Demo listener/ }).waitFor();
+  await show(page, 'sign-in');
+  const field = page.getByLabel('Password', { exact: true });
+  expect(await page.getByLabel('E-mail').getAttribute('autocomplete')).toBe('username');
+  expect(await field.getAttribute('autocomplete')).toBe('current-password');
+  await signIn(page, 'listener@talebank.local', 'not this one');
+  await page.getByText('The address or the password is wrong.').waitFor();
+  await show(page, 'sign-in-wrong');
+  forgive(complaints, 401);
+  await page.getByRole('button', { name: /Demo listener/ }).click();
+  await page.getByTestId('balance').waitFor();
+  expect(page.url()).toBe(`${url}/wallet?type=GRANT`);
+  expect(complaints).toEqual([]);
+});
+
+test('a forgotten password is replaced by a mailed link, which signs out the other devices', async () => {
+  const { page: other, listener, complaints: others } = await signedInAt('/account');
+  const { page, complaints } = await visit(browser, url, '/forgotten');
+  await show(page, 'forgotten');
+  await page.getByLabel('E-mail').fill(listener.email);
+  await page.getByRole('button', { name: 'Send the link' }).click();
+  await page.getByText('If this address has an account').waitFor();
+  await show(page, 'forgotten-done');
+  const link = await mailedLink(listener.email, '/reset');
+  await page.goto(link);
+  await show(page, 'reset');
+  await page.getByLabel('New password').fill('a moon over the hills');
+  await page.getByRole('button', { name: 'Set the password' }).click();
+  await page.getByText('Your new password is set').waitFor();
+  await show(page, 'reset-done');
+  await other.getByRole('heading', { name: 'Sign in' }).waitFor();
+  await other.getByText('You were signed out').waitFor();
+  await show(other, 'sign-in-ended');
+  await page.goto(link);
+  await page.getByLabel('New password').fill('a moon over the hills');
+  await page.getByRole('button', { name: 'Set the password' }).click();
+  await page.getByRole('heading', { name: 'This link is spent' }).waitFor();
+  await show(page, 'reset-spent');
+  forgive(complaints, 400);
+  await page.goto(`${url}/sign-in?next=%2Fwallet`);
+  await signIn(page, listener.email, 'a moon over the hills');
+  await page.getByTestId('balance').waitFor();
+  forgive(others, 401);
+  expect([...complaints, ...others]).toEqual([]);
+});
+
+test('the account: name, password, devices, and a sign-out on another device', async () => {
+  const { page, listener, complaints } = await signedInAt('/account');
+  const away = await visit(browser, url, '/sign-in?next=%2Fwallet');
+  await signIn(away.page, listener.email);
+  await away.page.getByTestId('balance').waitFor();
+  await page.reload();
+  await page.getByText('this device').waitFor();
+  await show(page, 'account');
+  await page.getByLabel('Name').fill('Maja');
+  await page.getByRole('button', { name: 'Save the name' }).click();
+  await page.getByText('Your name is saved.').waitFor();
+  await page.getByRole('button', { name: 'Change the password' }).click();
+  await page.getByLabel('Current password').fill('not this one');
+  await page.getByLabel('New password').fill('a lamp, a page and a chair');
+  await page.getByRole('button', { name: 'Change the password' }).click();
+  await page.getByText('This is not your current password.').waitFor();
+  await show(page, 'account-password');
+  forgive(complaints, 401);
+  await page.getByRole('button', { name: 'Sign out Chrome on Linux' }).first().click();
+  await away.page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  await page.getByLabel('Current password').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Change the password' }).click();
+  await page.getByText('Your password is changed.').waitFor();
+  await page.reload();
+  expect(await page.getByLabel('Name').inputValue()).toBe('Maja');
+  forgive(away.complaints, 401);
+  expect([...complaints, ...away.complaints]).toEqual([]);
+});
+
+test('an account is deleted, and nothing of it remains in the browser', async () => {
+  const { page, listener, complaints } = await signedInAt('/account');
+  await page.getByRole('button', { name: 'Delete account' }).click();
+  await page.getByRole('dialog').getByLabel('Password', { exact: true }).fill(PASSWORD);
+  await show(page, 'account-delete');
+  await page.getByRole('button', { name: 'Delete for good' }).click();
+  await page.waitForURL(`${url}/`);
+  expect(await keptIn(page)).not.toContain(listener.email);
+  await page.goto(`${url}/sign-in`);
+  await signIn(page, listener.email);
+  await page.getByText('The address or the password is wrong.').waitFor();
+  forgive(complaints, 401);
+  expect(complaints).toEqual([]);
+});
+
+/** Everything that the browser keeps for the app, besides the app itself. */
+const keptIn = (page: Page): Promise<string> =>
+  page.evaluate<string>(`(async () => {
+    const kept = [JSON.stringify(localStorage), JSON.stringify(sessionStorage), document.cookie];
+    for (const { name } of await indexedDB.databases()) {
+      kept.push(name);
+      const database = await new Promise((resolve, reject) => {
+        const request = indexedDB.open(name);
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+      });
+      for (const store of database.objectStoreNames) {
+        const rows = database.transaction(store).objectStore(store).getAll();
+        kept.push(await new Promise((resolve) => {
+          rows.onsuccess = () => resolve(JSON.stringify(rows.result));
+        }));
+      }
+      database.close();
+    }
+    for (const name of await caches.keys())
+      for (const request of await (await caches.open(name)).keys()) kept.push(request.url);
+    return kept.join(' ');
+  })()`);
+
+test('two people use one browser one after the other, and the second sees nothing of the first', async () => {
+  const { page, listener: first, complaints } = await signedInAt('/wallet');
+  await grant(first.id, 4321);
+  await until('it is shown', async () => (await balance(page)).startsWith('4,331'));
+  await page.goto(`${url}/account`);
+  await page.getByText(first.email).waitFor();
+  await page.getByRole('button', { name: 'Menu' }).click();
+  await page.getByRole('button', { name: 'Sign out', exact: true }).click();
+  await page.waitForURL(`${url}/`);
+  const left = await keptIn(page);
+  expect(left).not.toContain(first.email);
+  expect(left).not.toContain(first.id);
+  expect(left).not.toContain('4331');
+  const second = await newListener();
+  await page.goto(`${url}/sign-in?next=%2Fwallet`);
+  await signIn(page, second.email);
+  await page.getByTestId('balance').waitFor();
+  expect(await balance(page)).toMatch(/^10\s/);
+  expect(await page.content()).not.toContain('4,331');
+  await page.goto(`${url}/account`);
+  await page.getByText(second.email).waitFor();
+  expect(await page.content()).not.toContain(first.email);
+  expect(complaints).toEqual([]);
+});
+
+test('the wallet: a grant appears live, points lapse in order, and the history is filtered and exported', async () => {
+  const { page, listener, complaints } = await signedInAt('/wallet');
+  await page.getByTestId('balance').waitFor();
+  await page.getByText('This is the whole history.').waitFor();
+  await show(page, 'wallet-new');
+  await grant(listener.id, 12, { source: 'EVENT', days: 4 });
+  await until('the grant is shown', async () => (await balance(page)).startsWith('22'));
+  await page.getByText(/^12 points lapse on /).waitFor();
+  await page.getByText(/^That is enough for \d+ stories/).waitFor();
+  await grant(listener.id, 40, { source: 'MONTHLY', days: 25 });
+  await grant(listener.id, 15, { source: 'REFERRAL', days: 200 });
+  await grant(listener.id, 1250, { source: 'ADD_ON', days: 600 });
+  const { stories } = await ask<{ stories: { nodes: { id: string }[] } }>(
+    '{ stories(first: 1) { nodes { id } } }',
+    {},
+  );
+  const { voices } = await ask<{ voices: { id: string }[] }>(
+    '{ voices(language: "en") { id } }',
+    {},
+  );
+  await ask(
+    'mutation ($input: SynthesizeAudioInput!) { synthesizeAudio(input: $input) { audio { id } } }',
+    { input: { storyId: stories.nodes[0]?.id, voiceId: voices[0]?.id } },
+    listener.token,
+  );
+  await page.getByText("The Lamplighter's Cat").first().waitFor();
+  await page.locator('summary').first().click();
+  await page
+    .getByText(/of the points of/)
+    .first()
+    .waitFor();
+  await show(page, 'wallet');
+  await page.getByLabel('Kind').selectOption({ label: 'Received' });
+  await page.waitForURL(`${url}/wallet?type=GRANT`);
+  await until('only grants are shown', async () => (await page.locator('summary').count()) === 5);
+  await page.getByRole('combobox', { name: 'Source' }).selectOption({ label: 'Event' });
+  await page.reload();
+  await until('one grant is shown', async () => (await page.locator('summary').count()) === 1);
+  await page.goto(`${url}/wallet`);
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Export as CSV' }).click();
+  const csv = await readFile(await (await download).path(), 'utf8');
+  expect(csv.split('\r\n')).toHaveLength(7);
+  expect(csv).toContain("The Lamplighter's Cat");
+  await page.emulateMedia({ media: 'print' });
+  await page.screenshot({ path: `${ARTIFACTS}/app-wallet-print.png`, fullPage: true });
+  expect(await page.getByRole('button', { name: 'Export as CSV' }).isVisible()).toBe(false);
+  expect(complaints).toEqual([]);
+});
+
+test('in Polish, every page is Polish and fits', async () => {
+  const listener = await newListener();
+  await grant(listener.id, 12, { source: 'EVENT', days: 4 });
+  const { page, complaints } = await visit(browser, url, '/sign-up', { locale: 'pl-PL' });
+  await page.getByText('Na początek masz: 10 punktów.').waitFor();
+  await show(page, 'sign-up-polish');
+  await page.goto(`${url}/sign-in?next=%2Fwallet`);
+  await page.getByRole('heading', { name: 'Logowanie' }).waitFor();
+  await show(page, 'sign-in-polish');
+  await page.getByLabel('E-mail').fill(listener.email);
+  await page.getByLabel('Hasło', { exact: true }).fill(PASSWORD);
+  await page.getByRole('button', { name: 'Zaloguj się', exact: true }).click();
+  await page.getByText(/^12 punktów przepada/).waitFor();
+  await page.getByText('To już cała historia.').waitFor();
+  await show(page, 'wallet-polish');
+  await page.goto(`${url}/account`);
+  await page.getByText('to urządzenie').first().waitFor();
+  await show(page, 'account-polish');
+  expect(complaints).toEqual([]);
+});
+
+test('when points were read too often, the wallet says so in words and goes on by itself', async () => {
+  const tight = await talebank.join({
+    ROLE: 'api',
+    RATE_LIMIT_FACTOR: '1',
+    RATE_LIMIT_CREDIT_READS: '2/3',
+  });
+  const listener = await newListener();
+  const { page, complaints } = await visit(browser, tight.url, '/sign-in?next=%2Fwallet');
+  await signIn(page, listener.email);
+  await page
+    .getByText(/A moment, please: try again in \d+ seconds?\./)
+    .first()
+    .waitFor();
+  await page.screenshot({ path: `${ARTIFACTS}/app-wallet-limited.png`, fullPage: true });
+  await until(
+    'the points are shown',
+    async () => (await page.getByTestId('balance').count()) === 1,
+  );
+  forgive(complaints, 429);
+  expect(complaints).toEqual([]);
+});

@@ -1,0 +1,111 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { expect } from '@jest/globals';
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import { PATIENCE_MS } from './faults.js';
+
+export const ARTIFACTS = 'test/browser/artifacts';
+
+export async function openBrowser(): Promise<Browser> {
+  await mkdir(ARTIFACTS, { recursive: true });
+  const found = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find((path) => existsSync(path));
+  return chromium.launch({
+    ...(found === undefined ? {} : { executablePath: found }),
+    args: [
+      '--no-sandbox',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+}
+
+/** Somebody's browser, with what its pages complained about. */
+export interface Visitor {
+  readonly context: BrowserContext;
+  readonly page: Page;
+  /** Errors of the console, requests to other hosts, and reports of the content security policy. */
+  readonly complaints: string[];
+}
+
+const PHONE = { width: 390, height: 844 };
+const DESKTOP = { width: 1280, height: 900 };
+
+/** A browser of its own, in English unless told otherwise. */
+export async function visit(
+  browser: Browser,
+  url: string,
+  path: string,
+  options: { locale?: string } = {},
+): Promise<Visitor> {
+  const context = await browser.newContext({
+    viewport: DESKTOP,
+    locale: options.locale ?? 'en-GB',
+    timezoneId: 'Europe/Warsaw',
+    reducedMotion: 'reduce',
+    acceptDownloads: true,
+  });
+  context.setDefaultTimeout(PATIENCE_MS);
+  const complaints: string[] = [];
+  const watch = (page: Page): void => {
+    page.on('console', (message) => {
+      if (message.type() === 'error') complaints.push(message.text());
+    });
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('request', (request) => {
+      const { origin, protocol } = new URL(request.url());
+      if (protocol.startsWith('http') && origin !== url) complaints.push(request.url());
+    });
+  };
+  context.on('page', watch);
+  await context.addInitScript(`addEventListener('securitypolicyviolation', (event) => {
+    console.error('policy: ' + event.violatedDirective + ' ' + event.blockedURI);
+  })`);
+  const page = await context.newPage();
+  await page.goto(`${url}${path}`);
+  return { context, page, complaints };
+}
+
+let axe: string | undefined;
+
+/** What axe finds on a page, in all its rules for WCAG and in its best practices. */
+async function findingsOf(page: Page): Promise<string[]> {
+  axe ??= await readFile('node_modules/axe-core/axe.min.js', 'utf8');
+  await page.evaluate(axe);
+  // The code runs in the page, whose types the tests do not have.
+  return page.evaluate<string[]>(`axe.run(document, { resultTypes: ['violations'] }).then(
+    ({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map((node) =>
+      node.target.join(' ') + ' ' + (node.any[0]?.message ?? '')).join(' | ')))`);
+}
+
+/** Whether something is wider than the window, so that a person must scroll sideways. */
+const isTooWide = (page: Page): Promise<boolean> =>
+  page.evaluate<boolean>('document.documentElement.scrollWidth > innerWidth');
+
+/** Shows a state on a phone and on a desktop, light and dark, and expects nothing wrong in any of them. */
+export async function show(page: Page, name: string): Promise<void> {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    for (const [device, size] of [
+      ['phone', PHONE],
+      ['desktop', DESKTOP],
+    ] as const) {
+      await page.setViewportSize(size);
+      await page.evaluate('document.fonts.ready');
+      const path = `${ARTIFACTS}/app-${name}-${device}-${colorScheme}.png`;
+      await page.screenshot({ path, fullPage: true });
+      expect([name, device, await isTooWide(page)]).toEqual([name, device, false]);
+    }
+    expect([name, colorScheme, await findingsOf(page)]).toEqual([name, colorScheme, []]);
+  }
+  await page.setViewportSize({ width: 320, height: 640 });
+  expect([name, '320 px', await isTooWide(page)]).toEqual([name, '320 px', false]);
+  await page.setViewportSize(DESKTOP);
+  await page.emulateMedia({ colorScheme: 'light' });
+}
+
+/** Takes away the complaints that a step must cause: the browser itself reports each status of a refusal. */
+export function forgive(complaints: string[], status: number): void {
+  const kept = complaints.filter((text) => !text.includes(`status of ${String(status)}`));
+  complaints.splice(0, complaints.length, ...kept);
+}

@@ -1,0 +1,62 @@
+import { useRef, type ReactElement } from 'react';
+import { useClient } from 'urql';
+import * as v from 'valibot';
+import { failureOf } from '../api/errors.js';
+import { leaveDeleted } from '../api/session.js';
+import { PasswordField } from '../forms/field.js';
+import { Form, useForm } from '../forms/form.js';
+import { present } from '../forms/values.js';
+import { graphql } from '../gql/index.js';
+import * as m from '../paraglide/messages.js';
+import { Button } from '../ui/button.js';
+import styles from './account.module.css';
+import { Section } from './section.js';
+
+const DeleteAccount = graphql(`
+  mutation DeleteAccount($password: String!) {
+    deleteAccount(password: $password)
+  }
+`);
+
+const schema = v.object({ password: present });
+
+export function Delete({ email }: { email: string }): ReactElement {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const client = useClient();
+  const form = useForm(schema, async (values) => {
+    const failure = failureOf((await client.mutation(DeleteAccount, values).toPromise()).error);
+    if (failure === null) await leaveDeleted();
+    return failure;
+  });
+  const wrong = form.failure?.code === 'INVALID_CREDENTIALS';
+  return (
+    <Section title={m.account_delete()}>
+      <p className={styles.soft}>{m.account_delete_text()}</p>
+      <Button kind="danger" className={styles.start} onClick={() => dialog.current?.showModal()}>
+        {m.account_delete()}
+      </Button>
+      <dialog ref={dialog} className={styles.dialog} aria-labelledby="delete-title">
+        <div className={styles.dialogBody}>
+          <h2 id="delete-title">{m.account_delete_question()}</h2>
+          <p className={styles.email}>{m.account_delete_warning({ email })}</p>
+          <Form
+            state={wrong ? { ...form, failure: null } : form}
+            label={m.account_delete_question()}
+          >
+            <PasswordField
+              name="password"
+              autoComplete="current-password"
+              fault={wrong ? m.account_wrong_password() : form.faults['password']}
+            />
+            <div className={styles.actions}>
+              <Button type="submit" kind="danger" busy={form.busy}>
+                {m.account_delete_confirm()}
+              </Button>
+              <Button onClick={() => dialog.current?.close()}>{m.account_keep()}</Button>
+            </div>
+          </Form>
+        </div>
+      </dialog>
+    </Section>
+  );
+}

@@ -1,0 +1,280 @@
+import { Client, fetchExchange, type CombinedError } from '@urql/core';
+import { graphql } from '../gql/index.js';
+import { paths } from '../paths.js';
+import type { LoginInput, RegisterInput } from '../gql/graphql.js';
+import { fetchWithClock, serverNow } from './clock.js';
+import { failureOf, type Failure } from './errors.js';
+import { createStore, useStore } from './store.js';
+import { forgetPerson, readStored, writeStored } from './stored.js';
+
+/** The person whom this browser knows. It stays known without a connection. */
+export interface Person {
+  readonly id: string;
+  readonly name: string;
+}
+
+export interface SessionState {
+  /** Null when nobody is signed in. */
+  readonly person: Person | null;
+}
+
+/** Refreshed this long before the end, so that a request does not arrive too late. */
+const MARGIN_MS = 20_000;
+
+graphql(`
+  fragment AuthFields on AuthPayload {
+    accessToken
+    accessTokenExpiresAt
+    user {
+      id
+      email
+      displayName
+    }
+  }
+`);
+const Login = graphql(`
+  mutation Login($input: LoginInput!) {
+    login(input: $input) {
+      ...AuthFields
+    }
+  }
+`);
+const Register = graphql(`
+  mutation Register($input: RegisterInput!) {
+    register(input: $input) {
+      ...AuthFields
+    }
+  }
+`);
+const Refresh = graphql(`
+  mutation Refresh {
+    refreshSession {
+      ...AuthFields
+    }
+  }
+`);
+const Logout = graphql(`
+  mutation Logout {
+    logout
+  }
+`);
+
+/** Sends what needs no access token. */
+const plain = new Client({
+  url: '/graphql',
+  exchanges: [fetchExchange],
+  preferGetMethod: false,
+  fetch: fetchWithClock,
+});
+
+interface Token {
+  readonly value: string;
+  readonly expiresAt: number;
+}
+
+interface Granted {
+  readonly accessToken: string;
+  readonly accessTokenExpiresAt: string;
+  readonly user: {
+    readonly id: string;
+    readonly email: string;
+    readonly displayName?: string | null;
+  };
+}
+
+/** In memory only, so that a script of another page or a copy of the disk does not have it. */
+let token: Token | null = null;
+
+const store = createStore<SessionState>({ person: readPerson() });
+
+/** Tabs tell each other tokens and sign-outs. A message never leaves the browser. */
+const channel = new BroadcastChannel('talebank.session');
+
+export const useSession = (): SessionState => useStore(store);
+export const session = store;
+
+/** The access token, if it is still good. */
+export function accessToken(): string | null {
+  if (token === null || token.expiresAt - MARGIN_MS < serverNow().getTime()) return null;
+  return token.value;
+}
+
+/** Whether a request would go out without a token although somebody is signed in. */
+export const needsRefresh = (): boolean => store.get().person !== null && accessToken() === null;
+
+let refreshing: Promise<Failure | null> | null = null;
+
+/** Gets a new token by the cookie, once for all tabs. Returns why there is none. */
+export function refresh(refused: string | null = null): Promise<Failure | null> {
+  refreshing ??= inTurn(() => refreshNow(refused)).finally(() => {
+    refreshing = null;
+  });
+  return refreshing;
+}
+
+/** The cookie is single-use: two tabs must not send the same one. */
+async function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+  if (!('locks' in navigator)) return work();
+  return navigator.locks.request('talebank.refresh', async () => work());
+}
+
+async function refreshNow(refused: string | null): Promise<Failure | null> {
+  // Another tab has done it while this one waited.
+  const present = accessToken();
+  if (present !== null && present !== refused) return null;
+  if (store.get().person === null) return { code: 'UNAUTHENTICATED', details: {} };
+  const { data, error } = await plain.mutation(Refresh, {}).toPromise();
+  if (data !== undefined) {
+    grant(data.refreshSession);
+    return null;
+  }
+  const failure = failureOf(error) ?? { code: 'INTERNAL', details: {} };
+  if (ENDED.has(failure.code)) end();
+  return failure;
+}
+
+const ENDED: ReadonlySet<string> = new Set([
+  'REFRESH_TOKEN_INVALID',
+  'REFRESH_TOKEN_REUSED',
+  'UNAUTHENTICATED',
+  'ACCOUNT_SUSPENDED',
+]);
+
+/** Signs in. Returns why it did not succeed, or null. */
+export const signIn = (
+  input: Omit<LoginInput, 'transport' | 'deviceName'>,
+): Promise<Failure | null> =>
+  enter(async () => {
+    const answer = plain.mutation(Login, { input: { ...input, ...device() } });
+    const { data, error } = await answer.toPromise();
+    return { granted: data?.login, error };
+  });
+
+export const signUp = (
+  input: Omit<RegisterInput, 'transport' | 'deviceName'>,
+): Promise<Failure | null> =>
+  enter(async () => {
+    const answer = plain.mutation(Register, { input: { ...input, ...device() } });
+    const { data, error } = await answer.toPromise();
+    return { granted: data?.register, error };
+  });
+
+interface Entry {
+  readonly granted: Granted | undefined;
+  readonly error: CombinedError | undefined;
+}
+
+const enter = (send: () => Promise<Entry>): Promise<Failure | null> =>
+  inTurn(async () => {
+    const { granted, error } = await send();
+    if (granted === undefined) return failureOf(error) ?? { code: 'INTERNAL', details: {} };
+    if (store.get().person?.id !== granted.user.id) await forgetEverything();
+    grant(granted);
+    channel.postMessage({ kind: 'person', id: granted.user.id });
+    return null;
+  });
+
+/** Keeps the tokens that a mutation has returned for this device, such as `changePassword`. */
+export function grant(granted: Granted): void {
+  const { id, displayName, email } = granted.user;
+  keep({ value: granted.accessToken, expiresAt: Date.parse(granted.accessTokenExpiresAt) });
+  channel.postMessage({ kind: 'token', token, id });
+  const person = { id, name: displayName ?? email };
+  writeStored('person', JSON.stringify(person));
+  const before = store.get().person;
+  if (before?.id !== person.id || before.name !== person.name) store.set({ person });
+}
+
+/** Signs this device out, in all tabs. */
+export async function signOut(): Promise<void> {
+  const headers = token === null ? {} : { authorization: `Bearer ${token.value}` };
+  await plain.mutation(Logout, {}, { fetchOptions: { headers } }).toPromise();
+  channel.postMessage({ kind: 'left', ended: false });
+  await leave(false);
+}
+
+/** The account was deleted: nothing of it remains in this browser. */
+export function leaveDeleted(): Promise<void> {
+  channel.postMessage({ kind: 'left', ended: false });
+  return leave(false);
+}
+
+/** Keeps the new name of the person who is signed in. */
+export function rename(name: string): void {
+  const { person } = store.get();
+  if (person === null) return;
+  const renamed = { id: person.id, name };
+  writeStored('person', JSON.stringify(renamed));
+  store.set({ person: renamed });
+}
+
+/** The server has ended the session. */
+export function end(): void {
+  if (store.get().person === null) return;
+  channel.postMessage({ kind: 'left', ended: true });
+  void leave(true);
+}
+
+/** Loads the app anew, so that nothing of the person remains in memory. `ended` tells the sign-in page to say why. */
+async function leave(ended: boolean): Promise<void> {
+  keep(null);
+  const next = location.pathname + location.search;
+  await forgetEverything();
+  const signIn = paths.signIn(next);
+  location.replace(ended ? `${signIn}${signIn.includes('?') ? '&' : '?'}ended=1` : paths.library);
+}
+
+function keep(next: Token | null): void {
+  token = next;
+}
+
+const forgetting = new Set<() => Promise<unknown>>();
+
+/** Has something done when the person leaves, such as emptying a store that is open. */
+export const onLeave = (forget: () => Promise<unknown>): void => void forgetting.add(forget);
+
+/** Nothing of a person remains for the next one: neither answers, recordings nor positions. */
+async function forgetEverything(): Promise<void> {
+  forgetPerson();
+  try {
+    await Promise.all([...forgetting].map((forget) => forget()));
+    await caches.delete('talebank-recordings');
+    const databases = await indexedDB.databases();
+    for (const { name } of databases)
+      if (name?.startsWith('talebank.') === true) indexedDB.deleteDatabase(name);
+  } catch {
+    // This browser keeps nothing.
+  }
+}
+
+channel.onmessage = (event: MessageEvent<TabMessage>) => {
+  const { data } = event;
+  const { person } = store.get();
+  if (data.kind === 'token' && data.id === person?.id) keep(data.token);
+  // Another person has signed in elsewhere in this browser: this tab starts anew as that person.
+  if (data.kind === 'person' && data.id !== person?.id) location.reload();
+  if (data.kind === 'left' && person !== null) void leave(data.ended);
+};
+
+type TabMessage =
+  | { readonly kind: 'token'; readonly token: Token | null; readonly id: string }
+  | { readonly kind: 'person'; readonly id: string }
+  | { readonly kind: 'left'; readonly ended: boolean };
+
+function readPerson(): Person | null {
+  try {
+    const { id, name } = JSON.parse(readStored('person') ?? '') as Partial<Person>;
+    return id === undefined || name === undefined ? null : { id, name };
+  } catch {
+    return null;
+  }
+}
+
+/** What the list of devices shows. */
+function device(): { deviceName: string; transport: 'COOKIE' } {
+  const { userAgent } = navigator;
+  const browser = /Edg|Firefox|Chrome|Safari/.exec(userAgent)?.[0] ?? 'Browser';
+  const system = /Android|iPhone|iPad|Windows|Mac OS|Linux/.exec(userAgent)?.[0] ?? '';
+  const name = browser === 'Edg' ? 'Edge' : browser;
+  return { deviceName: system === '' ? name : `${name}, ${system}`, transport: 'COOKIE' };
+}
