@@ -53,6 +53,7 @@ import {
   type NarrationOutcome,
   type NarrationRequest,
 } from './services/narrations/settle-narrations.js';
+import { createTimelines, type Timelines } from './services/narrations/timeline/growing.js';
 import { createMender, type Mender } from './services/repairs/mender.js';
 import {
   eraseAccountQueue,
@@ -92,6 +93,8 @@ export interface App {
   readonly sessionStates: SessionStates;
   /** The open subscriptions of this process, which wait for changes. */
   readonly followers: Followers;
+  /** What is known of recordings that are being made. */
+  readonly timelines: Timelines;
   /** Signs the addresses of recordings. */
   readonly urlSecret: Uint8Array;
   /** The address where clients reach the API, which is known once it listens. */
@@ -163,6 +166,7 @@ export async function openApp(options: {
     anchorKeys: await openAnchorKeys(db, log, config.anchors.keys),
     sessionStates,
     followers,
+    timelines: createTimelines(),
     rateLimiter,
     mailer,
     mailbox,

@@ -4,19 +4,41 @@ export interface Cue {
   readonly endMs: number;
   /** One line, or its lines. */
   readonly text: string | readonly string[];
+  /** Words of the text that begin later than the cue, in order. */
+  readonly words?: readonly CueWord[];
+}
+
+/** A word in a line of a cue: the UTF-16 offset at which it begins, and its time in the recording. */
+export interface CueWord {
+  readonly line: number;
+  readonly at: number;
+  readonly ms: number;
 }
 
 /** The cues as a WebVTT file (https://www.w3.org/TR/webvtt1/), in the order given. */
 export function toWebVtt(cues: readonly Cue[]): string {
   const blocks = cues.map(
-    ({ startMs, endMs, text }, index) =>
-      `${String(index + 1)}\n${timestamp(startMs)} --> ${timestamp(endMs)}\n${linesOf(text).map(escape).join('\n')}\n`,
+    (cue, index) =>
+      `${String(index + 1)}\n${timestamp(cue.startMs)} --> ${timestamp(cue.endMs)}\n${shownLines(cue).join('\n')}\n`,
   );
   return ['WEBVTT\n', ...blocks].join('\n');
 }
 
 const linesOf = (text: Cue['text']): readonly string[] =>
   typeof text === 'string' ? [text] : text;
+
+/** The lines with a time stamp before each word that has a time. */
+function shownLines({ text, words = [] }: Cue): readonly string[] {
+  return linesOf(text).map((line, number) => {
+    let from = 0;
+    const parts: string[] = [];
+    for (const { at, ms } of words.filter((word) => word.line === number)) {
+      parts.push(folded(line.slice(from, at)), `<${timestamp(ms)}>`);
+      from = at;
+    }
+    return [...parts, folded(line.slice(from))].join('').trim();
+  });
+}
 
 /** hh:mm:ss.ttt, with two or more digits for the hours. */
 function timestamp(ms: number): string {
@@ -29,11 +51,9 @@ function timestamp(ms: number): string {
 }
 
 /** Escapes tags, entities and arrows, and makes a line of the text, because a blank line would end the cue. */
-function escape(text: string): string {
-  return text
+const folded = (text: string): string =>
+  text
     .replace(/\s+/gu, ' ')
-    .trim()
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;');
-}

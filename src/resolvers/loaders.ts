@@ -16,6 +16,8 @@ import { bookmarksByKey } from '../services/listening/bookmarks.js';
 import { favouritesByKey } from '../services/listening/favourites.js';
 import { listeningsByKey } from '../services/listening/listening.js';
 import { audiosByKey, audiosByStory } from '../services/narrations/audios.js';
+import { secondsByAudio, speedsByKey } from '../services/narrations/timeline/expected.js';
+import { sentencesByKey } from '../services/narrations/timeline/sentences.js';
 import { lastTransactionsByUser } from '../services/credits/past/series.js';
 import { languagesOfLibrary } from '../services/settings/settings.js';
 import { sessionsByKey } from '../services/sessions/devices.js';
@@ -63,6 +65,10 @@ export function createLoaders(app: App) {
     audioTransactions: loaderOf(app, audioTransactionsByKey),
     balances: loaderOf(app, balancesBySource),
     lastTransactions: loaderOf(app, lastTransactionsByUser),
+    // The keys are made by the services that find the values.
+    sentences: loaderOf(app, sentencesByKey),
+    audioSeconds: loaderOf(app, secondsByAudio),
+    speeds: loaderOf(app, speedsByKey),
     // The keys are `readKey(read)`: each read of a request is noted once.
     reads: loaderOf(app, recordReads),
   };

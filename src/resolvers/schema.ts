@@ -16,6 +16,7 @@ import {
 } from './audio/audio.resolver.js';
 import { CancelAudioResolver } from './audio/cancellations.resolver.js';
 import { NarratedTextResolver } from './audio/narrated.resolver.js';
+import { SentencesResolver } from './audio/sentences.resolver.js';
 import { AudioUpdatesResolver } from './audio/updates.resolver.js';
 import { RefundAudioResolver } from './audio/refunds.resolver.js';
 import { BulkGrantResolver } from './credits/bulk-grants.resolver.js';
@@ -73,6 +74,7 @@ export function buildTypes(): GraphQLSchema {
       ProposalResolver,
       AudioUpdatesResolver,
       NarratedTextResolver,
+      SentencesResolver,
       AudioListeningResolver,
       ListeningResolver,
       BookmarkResolver,

@@ -81,6 +81,24 @@ test.each([
   expect(many).toBeLessThanOrEqual(most);
 });
 
+test('sentences and expected seconds cost the same number of statements for 2 narrations as for 20', async () => {
+  const query = (first: number): string =>
+    `{ me { audio(first: ${String(first)}) { nodes { expectedSeconds sentences { startMs } story { expectedSeconds(voiceId: "x") } } } } }`;
+  const nodes = (data: { me: { audio: { nodes: unknown[] } } }): unknown[] => data.me.audio.nodes;
+  const write = (status: string): Promise<unknown> =>
+    talebank.database.sql(
+      `UPDATE audios SET status = '${status}' WHERE user_id = '${listener.id}'`,
+    );
+  await write('PROCESSING');
+  try {
+    const few = await statementsOf(query(2), nodes, 2);
+    expect(await statementsOf(query(20), nodes, 20)).toBe(few);
+    expect(few).toBeLessThanOrEqual(10);
+  } finally {
+    await write('QUEUED');
+  }
+});
+
 test('who asks is known without asking the database', async () => {
   await statementsOf('{ __typename }', () => [1], 1);
   expect(await statementsOf('{ __typename }', () => [1], 1)).toBe(0);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { send } from '../support/client.js';
 import { loudnessOf } from '../../src/domain/sound/loudness.js';
 import {
   administrator,
@@ -114,6 +115,37 @@ test('what is silent between sentences is as long as what separates them', async
 
 const pcmOf = ({ samples }: Sound): Int16Array =>
   Int16Array.from(samples, (value) => Math.round(value * 32_767));
+
+test('the engine says when words are heard, in the recording and in its captions', async () => {
+  const content =
+    'Up, down, left, and right it went.\n\nAt home, Tom & “Ann” had 12 cakes, in the kitchen.';
+  const { id } = await newStory(url, admin, { content });
+  const { audioId } = await narrate(url, listener, id, await englishVoice(url));
+  const audio = await waitForAudio(url, listener, audioId, ['READY']);
+  const { data } = await send<{
+    audio: { sentences: { words: { from: number; to: number; startMs: number }[] }[] };
+  }>(
+    url,
+    `{ audio(id: "${audioId}") { sentences { words { from to startMs } } } }`,
+    {},
+    { token: listener.token },
+  );
+  const words = (data?.audio.sentences ?? []).flatMap((sentence) => sentence.words);
+  const said = words.map(({ from, to }) => content.slice(from, to));
+  // The engine runs a few small words together, and gives them one time.
+  const all = [...content.matchAll(/[\p{L}\p{N}&]+/gu)].map(([word]) => word);
+  expect(said.length).toBeGreaterThan(all.length * 0.8);
+  expect(all.filter((word) => said.includes(word))).toEqual(said);
+  const sound = await decodeMp3(new Uint8Array(await (await fetch(audio.url ?? '')).arrayBuffer()));
+  const onsets = silencesIn(sound).map(([, end]) => end);
+  for (const word of ['Up', 'left', 'and', 'At', 'Tom']) {
+    const startMs = words[said.indexOf(word)]?.startMs ?? 0;
+    const away = Math.min(...onsets.map((onset) => Math.abs(onset - startMs)));
+    expect([word, away < 80]).toEqual([word, true]);
+  }
+  const vtt = await (await fetch(audio.captionsUrl ?? '')).text();
+  expect(vtt).toMatch(/\nUp, <00:00:00\.\d{3}>down, <00:00:0\d\.\d{3}>left,/);
+});
 
 test('a pause belongs to the boundary: sentences are found again wherever they stand', async () => {
   const voiceId = await englishVoice(url);

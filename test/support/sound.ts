@@ -47,7 +47,7 @@ export interface TimedCue {
 const msOf = (timestamp: string): number =>
   Math.round(timestamp.split(':').reduce((seconds, part) => seconds * 60 + Number(part), 0) * 1000);
 
-/** The cues of a WebVTT file. Lines are joined by spaces. */
+/** The cues of a WebVTT file, without the times of words. Lines are joined by spaces. */
 export const readCues = (vtt: string): TimedCue[] =>
   vtt
     .trim()
@@ -56,5 +56,9 @@ export const readCues = (vtt: string): TimedCue[] =>
     .map((block) => {
       const [, times = '', ...lines] = block.split('\n');
       const [start = '', end = ''] = times.split(' --> ');
-      return { startMs: msOf(start), endMs: msOf(end), text: lines.join(' ') };
+      return {
+        startMs: msOf(start),
+        endMs: msOf(end),
+        text: lines.join(' ').replace(/<[\d:.]+>/g, ''),
+      };
     });

@@ -93,12 +93,33 @@ export function wavOf(
   return Buffer.concat([header, Buffer.from(pcm.buffer, pcm.byteOffset, pcm.byteLength)]);
 }
 
-const TYPE_OF: Readonly<Record<Kind, string>> = { openai: 'audio/wav', elevenlabs: 'audio/pcm' };
+const TYPE_OF: Readonly<Record<Kind, string>> = {
+  openai: 'audio/wav',
+  elevenlabs: 'application/json',
+};
 
 const speechFor = (kind: Kind, text: string): Buffer => {
   const pcm = toneFor(text);
-  return kind === 'openai' ? wavOf(pcm) : Buffer.from(pcm.buffer);
+  return kind === 'openai' ? wavOf(pcm) : timedAnswer(text, pcm);
 };
+
+/** The answer of elevenlabs: samples, and when each character begins. By default they take equally long. */
+export function timedAnswer(
+  text: string,
+  pcm: Int16Array<ArrayBuffer>,
+  startOf: (index: number) => number = (index) =>
+    (index * pcm.length) / SAMPLE_RATE_HZ / [...text].length,
+): Buffer {
+  const characters = [...text];
+  const starts = characters.map((_, index) => startOf(index));
+  const alignment = {
+    characters,
+    character_start_times_seconds: starts,
+    character_end_times_seconds: starts,
+  };
+  const audio = Buffer.from(pcm.buffer).toString('base64');
+  return Buffer.from(JSON.stringify({ audio_base64: audio, alignment }));
+}
 
 /** A status with a short body, for `behave`. */
 export const answerWith =
@@ -221,7 +242,7 @@ function textAndVoice(kind: Kind, path: string, body: string): { text: string; v
     ? { text: asked.input ?? '', voice: asked.voice ?? '' }
     : {
         text: asked.text ?? '',
-        voice: decodeURIComponent(path.split('/').at(-1)?.split('?')[0] ?? ''),
+        voice: decodeURIComponent(path.split('/').at(-2) ?? ''),
       };
 }
 

@@ -49,6 +49,24 @@ export function gainDbFor(lufs: number): number {
 
 /** Without the silence before and after. All of it, when there is nothing else. */
 function trimmed(pcm: Int16Array<ArrayBuffer>, sampleRateHz: number): Int16Array {
+  const kept = keptOf(pcm, sampleRateHz);
+  if (kept === null) return pcm;
+  const { start, end } = kept;
+  const voice = new Int16Array(end - start);
+  const from = Math.max(0, start);
+  voice.set(pcm.subarray(from, Math.min(end, pcm.length)), from - start);
+  return voice;
+}
+
+/** The sample of the speech that is the first of the recorded sentence. Negative when silence is added before it. */
+export const firstKept = (pcm: Int16Array<ArrayBuffer>, sampleRateHz: number): number =>
+  keptOf(pcm, sampleRateHz)?.start ?? 0;
+
+/** The samples of the voice with its margins, which may lie outside of the speech. Null when there is only silence. */
+function keptOf(
+  pcm: Int16Array<ArrayBuffer>,
+  sampleRateHz: number,
+): { start: number; end: number } | null {
   const window = Math.max(1, Math.round(WINDOW_SECONDS * sampleRateHz));
   const peaks = Array.from({ length: Math.ceil(pcm.length / window) }, (_, index) =>
     peakOf(pcm.subarray(index * window, (index + 1) * window)),
@@ -56,15 +74,13 @@ function trimmed(pcm: Int16Array<ArrayBuffer>, sampleRateHz: number): Int16Array
   const loudest = peaks.reduce((most, peak) => Math.max(most, peak), 0);
   const isHeard = (peak: number): boolean => peak > Math.max(SILENT_SAMPLE, loudest * SILENT_SHARE);
   const first = peaks.findIndex(isHeard);
-  if (first === -1) return pcm;
+  if (first === -1) return null;
   const last = peaks.findLastIndex(isHeard);
   const samplesOf = (ms: number): number => Math.round((ms * sampleRateHz) / 1000);
-  const start = first * window - samplesOf(MARGIN_BEFORE_MS);
-  const end = (last + 1) * window + samplesOf(MARGIN_AFTER_MS);
-  const voice = new Int16Array(end - start);
-  const from = Math.max(0, start);
-  voice.set(pcm.subarray(from, Math.min(end, pcm.length)), from - start);
-  return voice;
+  return {
+    start: first * window - samplesOf(MARGIN_BEFORE_MS),
+    end: (last + 1) * window + samplesOf(MARGIN_AFTER_MS),
+  };
 }
 
 function peakOf(samples: Int16Array | Float32Array): number {

@@ -90,7 +90,11 @@ function folded(draft: Draft): Draft {
 }
 
 /** A stored sentence with what is spoken for it. */
-export type WithSpoken<Sentence> = Sentence & { readonly spoken: Draft };
+export type WithSpoken<Sentence> = Sentence & {
+  readonly spoken: Draft;
+  /** So many UTF-16 units of the text are shown before the sentence itself. */
+  readonly lead: number;
+};
 
 /**
  * Adds to each sentence what is spoken for it. A sentence with nothing to speak, such as a lone tag, is shown with the
@@ -113,7 +117,8 @@ export function* withSpoken<Sentence extends { readonly text: string }>(
     const before = silent.map((text) => `${text} `).join('');
     silent = [];
     const text = before + sentence.text;
-    last = { ...sentence, text, spoken: behind(spoken, before.length) };
+    const lead = before.length;
+    last = { ...sentence, text, lead, spoken: behind(spoken, lead) };
   }
   if (last === null) return;
   yield silent.length === 0 ? last : { ...last, text: [last.text, ...silent].join(' ') };

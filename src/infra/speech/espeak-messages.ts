@@ -15,6 +15,15 @@ export interface MemoryLimits {
   readonly mostBytes: number;
 }
 
+/** When a word begins. */
+export interface EspeakMark {
+  /** The part of the question that has it, from 0. */
+  readonly part: number;
+  /** Its place in the part, in code points, from 0. */
+  readonly codePoint: number;
+  readonly sample: number;
+}
+
 export type EspeakFailure = 'UNKNOWN_VOICE' | 'TOO_LONG' | 'SILENT' | 'TOO_LARGE';
 
 /** What it answers. */
@@ -22,6 +31,10 @@ export type EspeakAnswer = {
   /** It has grown too large, and wants to be asked nothing more. */
   readonly retiring?: boolean;
 } & (
-  | { readonly pcm: Int16Array<ArrayBuffer>; readonly sampleRateHz: number }
+  | {
+      readonly pcm: Int16Array<ArrayBuffer>;
+      readonly sampleRateHz: number;
+      readonly marks: readonly EspeakMark[];
+    }
   | { readonly failure: EspeakFailure }
 );

@@ -2,7 +2,7 @@
  * A process of its own that speaks with eSpeak NG. The engine's licence is the GPL and ours is not: it is
  * loaded here and nowhere else, and only messages cross the border.
  */
-import type { EspeakAnswer, EspeakFailure, EspeakQuestion } from './espeak-messages.js';
+import type { EspeakAnswer, EspeakFailure, EspeakMark, EspeakQuestion } from './espeak-messages.js';
 
 // The server has ended, perhaps by a signal, so that this process must end too.
 process.on('disconnect', () => process.exit(0));
@@ -13,7 +13,19 @@ interface Engine {
   set_voice(identifier: string): number;
   samplerate: number;
   /** The callback returns true to give up. */
-  synthesize(text: string, onAudio: (audio: ArrayBufferView | null) => boolean): void;
+  synthesize(
+    text: string,
+    onAudio: (audio: ArrayBufferView | null, events: readonly EngineEvent[]) => boolean,
+  ): void;
+}
+
+interface EngineEvent {
+  /** `word` for the beginning of a word. */
+  readonly type: string;
+  /** In code points, from 1. */
+  readonly text_position: number;
+  /** In milliseconds, from the beginning of the text. */
+  readonly audio_position: number;
 }
 
 const name = '@echogarden/espeak-ng-emscripten';
@@ -26,12 +38,16 @@ const engine = new (await load()).eSpeakNGWorker();
 interface Speech {
   readonly chunks: Uint8Array[];
   lengthBytes: number;
+  readonly marks: EspeakMark[];
   failure: EspeakFailure | null;
 }
 
+/** No sentence has more words. */
+const MARKS_MAX = 2000;
+
 /** Adds one part of the sentence. */
 function speakPart(
-  { text, voice }: EspeakQuestion['parts'][number],
+  { text, voice, part }: EspeakQuestion['parts'][number] & { readonly part: number },
   limits: { readonly mostBytes: number; readonly mostMemoryBytes: number },
   speech: Speech,
 ): void {
@@ -40,7 +56,13 @@ function speakPart(
     speech.failure = 'UNKNOWN_VOICE';
     return;
   }
-  engine.synthesize(text, (audio) => {
+  const startSample = speech.lengthBytes / 2;
+  engine.synthesize(text, (audio, events) => {
+    for (const { type, text_position: position, audio_position: ms } of events)
+      if (type === 'word' && speech.marks.length < MARKS_MAX) {
+        const sample = startSample + Math.round((ms * engine.samplerate) / 1000);
+        speech.marks.push({ part, codePoint: position - 1, sample });
+      }
     if (audio === null) return false;
     // The engine uses its buffer again.
     speech.chunks.push(new Uint8Array(audio.buffer, audio.byteOffset, audio.byteLength).slice());
@@ -53,9 +75,9 @@ function speakPart(
 
 function speak({ parts, mostSamples, memory }: EspeakQuestion): EspeakAnswer {
   const limits = { mostBytes: mostSamples * 2, mostMemoryBytes: memory.mostBytes };
-  const speech: Speech = { chunks: [], lengthBytes: 0, failure: null };
-  for (const part of parts) {
-    speakPart(part, limits, speech);
+  const speech: Speech = { chunks: [], lengthBytes: 0, marks: [], failure: null };
+  for (const [part, { text, voice }] of parts.entries()) {
+    speakPart({ text, voice, part }, limits, speech);
     if (speech.failure !== null) return { failure: speech.failure };
   }
   if (speech.lengthBytes === 0) return { failure: 'SILENT' };
@@ -65,7 +87,8 @@ function speak({ parts, mostSamples, memory }: EspeakQuestion): EspeakAnswer {
     bytes.set(chunk, offset);
     offset += chunk.length;
   }
-  return { pcm: new Int16Array(bytes.buffer), sampleRateHz: engine.samplerate };
+  const { marks } = speech;
+  return { pcm: new Int16Array(bytes.buffer), sampleRateHz: engine.samplerate, marks };
 }
 
 process.on('message', (question: EspeakQuestion) => {

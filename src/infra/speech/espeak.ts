@@ -1,9 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import { mostSecondsOf, speakableParts } from '../../domain/speakable.js';
+import { wordTimes, type SpokenWordTime } from '../../domain/timing/alignment.js';
 import type { Logger } from '../log.js';
 import type {
   EspeakAnswer,
   EspeakFailure,
+  EspeakMark,
   EspeakQuestion,
   MemoryLimits,
 } from './espeak-messages.js';
@@ -38,6 +40,38 @@ const FAILURES: Readonly<
   SILENT: { kind: 'silent', permanent: true, why: 'The engine said nothing.' },
   TOO_LARGE: { kind: 'died', permanent: false, why: 'The speech process took too much memory.' },
 };
+
+/** The engine's marks, which are places in the parts that it read, as times of the words of the request. */
+function wordsOf(
+  { text, language }: SpeechRequest,
+  parts: EspeakQuestion['parts'],
+  marks: readonly EspeakMark[],
+): SpokenWordTime[] {
+  const starts = parts.map(({ text: part }) => part.length + 1);
+  let start = 0;
+  for (const [index, length] of starts.entries()) {
+    starts[index] = start;
+    start += length;
+  }
+  const offsets = parts.map(({ text: part }) => offsetsOf(part));
+  const read = parts.map(({ text: part }) => part).join(' ');
+  const placed = marks.flatMap(({ part, codePoint, sample }) => {
+    const offset = offsets[part]?.[codePoint];
+    return offset === undefined ? [] : [{ offset: (starts[part] ?? 0) + offset, sample }];
+  });
+  return wordTimes(text, read, placed, language);
+}
+
+/** The UTF-16 offset of each code point. */
+function offsetsOf(text: string): number[] {
+  const offsets: number[] = [];
+  let offset = 0;
+  for (const codePoint of text) {
+    offsets.push(offset);
+    offset += codePoint.length;
+  }
+  return offsets;
+}
 
 /**
  * eSpeak NG in a pool of processes: embedded, no network, no models. Each speaks one sentence at a time,
@@ -79,7 +113,8 @@ export function createEspeakProvider(options: {
       const { why, ...options } = FAILURES[answer.failure];
       throw new SpeechError(why, options);
     }
-    return answer;
+    const { pcm, sampleRateHz, marks } = answer;
+    return { pcm, sampleRateHz, words: wordsOf(request, parts, marks) };
   }
 
   return {

@@ -1,3 +1,5 @@
+import type { SpokenWordTime } from '../../domain/timing/alignment.js';
+
 export interface ProviderVoice {
   /** The provider's own name for it. */
   readonly id: string;
@@ -12,6 +14,8 @@ export interface SpokenSentence {
   /** One channel. */
   readonly pcm: Int16Array<ArrayBuffer>;
   readonly sampleRateHz: number;
+  /** When the words of the request's text begin. Absent when the provider does not tell. */
+  readonly words?: readonly SpokenWordTime[];
 }
 
 export interface SpeechRequest {

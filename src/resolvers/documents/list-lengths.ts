@@ -8,12 +8,16 @@ import {
   type ValueNode,
 } from 'graphql';
 
+import { SENTENCES_MAX, WORDS_A_SENTENCE } from '../../services/narrations/timeline/sentences.js';
+
 /** As `first` and `last` have it. */
 const PAGE = { usual: 20, most: 100 };
 const LIST_LENGTH = 3;
 /** The maximum lengths of lists without pages that can be longer than LIST_LENGTH. */
 const LIST_LENGTHS: Readonly<Record<string, number>> = {
   'Query.voices': 100,
+  'Audio.sentences': SENTENCES_MAX,
+  'SpokenSentence.words': WORDS_A_SENTENCE,
   'User.sessions': 100,
   'Settings.languages': 100,
   'Credits.series': 400,

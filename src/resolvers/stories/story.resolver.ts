@@ -11,6 +11,7 @@ import {
   Root,
 } from 'type-graphql';
 import { audiosOfStory } from '../../services/narrations/audios.js';
+import { secondsOfStory } from '../../services/narrations/timeline/expected.js';
 import { priceOfStory } from '../../services/narrations/request-narration.js';
 import {
   createStory,
@@ -76,6 +77,19 @@ export class StoryResolver {
   @FieldResolver(() => Int, { description: 'The price of a narration of this story, in points.' })
   requiredCredits(@Root() story: Story, @Ctx() { app }: Context): number {
     return priceOfStory(app, story);
+  }
+
+  @FieldResolver(() => Int, {
+    description:
+      'How many seconds a narration of this story takes, by the newest recordings in this voice. Without a voice, or without recordings, it is a usual reading speed for the language.',
+  })
+  expectedSeconds(
+    @Root() story: Story,
+    @Ctx() { loaders }: Context,
+    @Arg('voiceId', () => ID, { nullable: true, description: 'The voice.' })
+    voiceId?: string | null,
+  ): Promise<number> {
+    return secondsOfStory(loaders.speeds, story, voiceId ?? null);
   }
 
   @FieldResolver(() => [AudioType], {

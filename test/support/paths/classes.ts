@@ -17,7 +17,7 @@ const edge: Rows = { self: 'cursor node' };
 /** Every field of every object type, by the name of the type. */
 const CLASSES: Readonly<Record<string, Rows>> = {
   Audio: {
-    self: 'addressesExpireAt bookmarks byteSize captionsUrl content createdAt creditsCharged durationSeconds failureCode failureReason id listening outdated progress readyAt status story streamUrl transactions updatedAt url voice',
+    self: 'addressesExpireAt bookmarks byteSize captionsUrl content createdAt creditsCharged durationSeconds expectedSeconds failureCode failureReason id listening outdated progress readyAt sentences status story streamUrl transactions updatedAt url voice',
   },
   AudioConnection: connection,
   AudioEdge: edge,
@@ -95,9 +95,11 @@ const CLASSES: Readonly<Record<string, Rows>> = {
   Settings: {
     public: 'languages passwordMinLength purchases unitLabel unitSize welcomePoints',
   },
+  SpokenSentence: { self: 'endMs from index startMs to words' },
+  SpokenWord: { self: 'from startMs to' },
   Story: {
     public:
-      'author characterCount content coverUrl createdAt description id language published requiredCredits slug state title updatedAt favourite',
+      'author characterCount content coverUrl createdAt description expectedSeconds id language published requiredCredits slug state title updatedAt favourite',
     viewer: 'audio currentAudio',
   },
   StoryConnection: { public: 'edges nodes pageInfo' },

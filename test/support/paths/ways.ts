@@ -85,7 +85,7 @@ export const OBJECT_TYPES: readonly GraphQLObjectType[] = Object.values(schema.g
 const SHORTCUTS = ['Bookmark.audio', 'Credits.lastTransaction', 'Story.currentAudio'];
 
 /** A list so long that a document could ask for nothing else beside it. It is asked for near the root only. */
-const LONG_LISTS = ['Credits.series'];
+const LONG_LISTS = ['Audio.sentences', 'Credits.series'];
 const LONG_LIST_HOPS_MAX = 1;
 
 const isTooDeep = (parent: GraphQLObjectType, field: Field, hops: number): boolean =>
@@ -132,6 +132,8 @@ const DOCUMENT_MAX = {
 const LIST_LENGTHS: Readonly<Record<string, number>> = {
   sessions: 100,
   languages: 100,
+  sentences: 250,
+  words: 12,
   series: 400,
   voices: 100,
   recipients: 100,

@@ -4,6 +4,7 @@ import { createTalebankClient } from './api/client.js';
 import { useSession } from './api/session.js';
 import { Frame } from './frame/frame.js';
 import { Pages } from './pages.js';
+import { PlayerHost } from './player/player-host.js';
 import { useLocale } from './ui/locale.js';
 
 /** The whole app. A change of the language draws everything anew, because texts are read when they are drawn. */
@@ -14,7 +15,7 @@ export function App(): ReactElement {
   const client = useMemo(() => createTalebankClient(id), [id]);
   return (
     <Provider value={client}>
-      <Frame>
+      <Frame player={<PlayerHost />}>
         <Pages />
       </Frame>
     </Provider>

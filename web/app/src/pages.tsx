@@ -1,9 +1,13 @@
-import { lazy, Suspense, type ReactElement } from 'react';
-import { Route, Switch } from 'wouter';
+import { lazy, Suspense, useEffect, useRef, type ReactElement } from 'react';
+import { Route, Switch, useLocation } from 'wouter';
 import { Broken } from './frame/broken.js';
-import { Missing } from './frame/missing.js';
 import { Loading } from './frame/loading.js';
+import { Missing } from './frame/missing.js';
+import { Library } from './library/library.js';
 import { patterns } from './paths.js';
+import { Story } from './story/story.js';
+
+const Listen = lazy(async () => ({ default: (await import('./listen/listen.js')).Listen }));
 
 const SignIn = lazy(async () => ({ default: (await import('./sign/sign-in.js')).SignIn }));
 const SignUp = lazy(async () => ({ default: (await import('./sign/sign-up.js')).SignUp }));
@@ -15,10 +19,17 @@ const Account = lazy(async () => ({ default: (await import('./account/account.js
 
 /** Which page is shown at which address. Pages that few people open are loaded when they are opened. */
 export function Pages(): ReactElement {
+  const [location] = useLocation();
+  useNewPage(location);
   return (
-    <Broken>
+    <Broken key={location}>
       <Suspense fallback={<Loading />}>
         <Switch>
+          <Route path={patterns.library}>
+            <Library />
+          </Route>
+          <Route path={patterns.story}>{({ slug }) => <Story key={slug} slug={slug} />}</Route>
+          <Route path={patterns.listen}>{({ slug }) => <Listen key={slug} slug={slug} />}</Route>
           <Route path={patterns.signIn} component={SignIn} />
           <Route path={patterns.signUp} component={SignUp} />
           <Route path={patterns.forgotten} component={Forgotten} />
@@ -33,4 +44,17 @@ export function Pages(): ReactElement {
       </Suspense>
     </Broken>
   );
+}
+
+/** A new page begins at its top, and its content has the focus, so that screen readers begin there. */
+function useNewPage(location: string): void {
+  const first = useRef(true);
+  useEffect(() => {
+    if (first.current) {
+      first.current = false;
+      return;
+    }
+    document.getElementById('content')?.focus({ preventScroll: true });
+    window.scrollTo(0, 0);
+  }, [location]);
 }

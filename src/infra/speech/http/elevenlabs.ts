@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { withoutMarkup } from '../../../domain/speakable.js';
+import { SPEAKABLE, withoutMarkup } from '../../../domain/speakable.js';
+import { wordTimes, type Mark } from '../../../domain/timing/alignment.js';
 import type { BareProvider } from '../guard.js';
 import {
   notAudio,
@@ -9,13 +10,7 @@ import {
   type SpeechRequest,
   type SpokenSentence,
 } from '../provider.js';
-import {
-  checkContentType,
-  checkLength,
-  exchange,
-  mostBytesFor,
-  type HttpAnswer,
-} from './http-speech.js';
+import { checkLength, exchange, mostBytesFor } from './http-speech.js';
 import { samplesOf } from './wav.js';
 
 export interface ElevenLabsOptions {
@@ -30,8 +25,8 @@ export interface ElevenLabsOptions {
 const SAMPLE_RATE_HZ = 24_000;
 
 /**
- * ElevenLabs, with the voices of the account.
- * @see https://elevenlabs.io/docs/api-reference/text-to-speech/convert
+ * ElevenLabs, with the voices of the account. Speech is asked for with the times of its characters, at the same price.
+ * @see https://elevenlabs.io/docs/api-reference/text-to-speech/convert-with-timestamps
  */
 export function createElevenLabsProvider(options: ElevenLabsOptions): BareProvider {
   const { baseUrl, model, timeoutMs } = options;
@@ -45,15 +40,16 @@ export function createElevenLabsProvider(options: ElevenLabsOptions): BareProvid
     if (signal.aborted) throw stopped();
     // From here on the signal is ignored, because a request that was sent is paid for and its answer is kept.
     const answer = await exchange({
-      url: `${baseUrl}/v1/text-to-speech/${encodeURIComponent(request.voice)}?output_format=pcm_${String(SAMPLE_RATE_HZ)}`,
+      url: `${baseUrl}/v1/text-to-speech/${encodeURIComponent(request.voice)}/with-timestamps?output_format=pcm_${String(SAMPLE_RATE_HZ)}`,
       headers,
       body: { text, model_id: model },
       timeoutMs,
-      mostBytes: mostBytesFor(text),
+      mostBytes: Math.ceil((mostBytesFor(text) * 4) / 3) + text.length * CHARACTER_BYTES_MAX,
     });
-    checkContentType(answer);
-    checkRaw(answer);
-    return checkLength({ pcm: samplesOf(answer.bytes), sampleRateHz: SAMPLE_RATE_HZ }, text);
+    const { samples, marks, read } = readSpeech(answer.bytes);
+    const speech = { pcm: samplesOf(samples), sampleRateHz: SAMPLE_RATE_HZ };
+    const words = wordTimes(request.text, read, marks, request.language);
+    return { ...checkLength(speech, text), words };
   }
 
   return {
@@ -65,17 +61,61 @@ export function createElevenLabsProvider(options: ElevenLabsOptions): BareProvid
   };
 }
 
+/** What the answer has for each character, in JSON: the character and two times, and the same after normalisation. */
+const CHARACTER_BYTES_MAX = 400;
+
+const spokenAnswer = z.object({
+  audio_base64: z.string(),
+  // Speech without times is speech all the same.
+  alignment: z
+    .object({
+      characters: z.array(z.string()),
+      character_start_times_seconds: z.array(z.number().nonnegative()),
+    })
+    .nullish()
+    .catch(null),
+});
+
+interface ReadSpeech {
+  readonly samples: Uint8Array;
+  /** The text with these characters. */
+  readonly read: string;
+  readonly marks: readonly Mark[];
+}
+
+/** @throws SpeechError, not permanent, for what is not an answer with samples */
+function readSpeech(bytes: Uint8Array): ReadSpeech {
+  if (bytes.length === 0)
+    throw new SpeechError('The answer is empty.', { permanent: false, kind: 'silent' });
+  const parsed = spokenAnswer.safeParse(jsonOf(bytes));
+  if (!parsed.success) throw notAudio('The answer is not speech with times.');
+  const { audio_base64: audio, alignment } = parsed.data;
+  const samples = Buffer.from(audio, 'base64');
+  if (OTHER_FILES.test(samples.subarray(0, 16).toString('latin1')))
+    throw notAudio('The answer holds a file, not samples.');
+  const { characters = [], character_start_times_seconds: times = [] } = alignment ?? {};
+  const marks: Mark[] = [];
+  let offset = 0;
+  for (const [index, character] of characters.entries()) {
+    const seconds = times[index];
+    // Words begin with a letter or a digit. What stands between them has a time as well.
+    if (seconds !== undefined && SPEAKABLE.test(character))
+      marks.push({ offset, sample: Math.round(seconds * SAMPLE_RATE_HZ) });
+    offset += character.length;
+  }
+  return { samples, read: characters.join(''), marks };
+}
+
+function jsonOf(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString());
+  } catch {
+    return undefined;
+  }
+}
+
 /** How other files begin: with ID3 tags of MP3, Ogg, FLAC, WAV, and text of any kind. */
 const OTHER_FILES = /^(?:ID3|OggS|fLaC|RIFF|\s*[<{]["!?a-z])/i;
-/** A frame of MP3, which could also be the beginning of quiet speech. */
-const MP3_FRAME = /^\xff[\xe2-\xfe]/;
-
-/** @throws SpeechError, passing, for what is in some other format */
-function checkRaw({ contentType, bytes }: HttpAnswer): void {
-  const beginning = Buffer.from(bytes.subarray(0, 16)).toString('latin1');
-  const isMp3 = contentType === 'audio/mpeg' && MP3_FRAME.test(beginning);
-  if (isMp3 || OTHER_FILES.test(beginning)) throw notAudio('The answer is a file, not samples.');
-}
 
 const PAGE_SIZE = 100;
 /** An account with more voices than this offers the first of them. */

@@ -1,9 +1,16 @@
 import { pMapIterable } from 'p-map';
 import type { App } from '../../../app.js';
 import { toWebVtt, type Cue } from '../../../domain/captions.js';
-import { samplesOfFrame } from '../../../domain/mp3.js';
+import { withWords } from '../../../domain/timing/captioned-words.js';
 import { cuesOf } from '../../../domain/segmentation/cues.js';
-import { pauseBefore, pauseFrames } from '../../../domain/sound/pauses.js';
+import { pauseBefore } from '../../../domain/sound/pauses.js';
+import {
+  addSentence,
+  beginning,
+  msAt,
+  type TimedSentence,
+} from '../../../domain/timing/timeline.js';
+import { shownWords, timedSentence } from '../../../domain/timing/words.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
 import { storeWhole, type FileWriter } from '../../../infra/storage/storage.js';
 import { storageKey } from '../addresses.js';
@@ -17,6 +24,7 @@ export interface Assembled {
   readonly lengthBytes: number;
   /** The first place of each sentence in the MP3. */
   readonly parts: readonly SentencePlace[];
+  readonly sentences: readonly TimedSentence[];
 }
 
 type PlacedSentence = PlannedSentence & { readonly place: SentencePlace };
@@ -32,14 +40,19 @@ export async function assemble(
   { sentences, language }: { sentences: readonly PlannedSentence[]; language: string },
 ): Promise<Assembled> {
   const placed = await placeAll(app, sentences);
-  const { cues, durationMs } = timeAll(placed, language);
+  const timed = timeAll(placed);
+  const durationMs = timed.at(-1)?.endMs ?? 0;
   const key = storageKey(hash, 'mp3');
   const file = await app.storage.openWriter(key);
   try {
     const parts = await writeAll(app, file, placed, key);
-    await storeWhole(app.storage, storageKey(hash, 'vtt'), Buffer.from(toWebVtt(cues)));
+    await storeWhole(
+      app.storage,
+      storageKey(hash, 'vtt'),
+      Buffer.from(toWebVtt(cuesOfAll(placed, timed, language))),
+    );
     await forgetMisplaced(app.db, key, parts);
-    return { durationMs, lengthBytes: await file.finish(), parts };
+    return { durationMs, lengthBytes: await file.finish(), parts, sentences: timed };
   } catch (error) {
     await file.abandon();
     throw error;
@@ -59,28 +72,34 @@ async function placeAll(
   });
 }
 
-function timeAll(
-  sentences: readonly PlacedSentence[],
-  language: string,
-): { cues: Cue[]; durationMs: number } {
+/** @throws SpeechError for sentences that cannot be in one recording */
+function timeAll(sentences: readonly PlacedSentence[]): TimedSentence[] {
   const sampleRateHz = sentences[0]?.place.sampleRateHz ?? 1;
   if (sentences.some(({ place }) => place.sampleRateHz !== sampleRateHz))
     throw new SpeechError('The provider speaks at different sample rates.', {
       permanent: true,
       kind: 'not-audio',
     });
-  let samples = 0;
-  const now = (): number => Math.round((samples * 1000) / sampleRateHz);
-  const cues = sentences.flatMap(({ text, place }, index) => {
-    const before = sentences[index - 1];
-    if (before !== undefined)
-      samples += pauseFrames(before.boundary, sampleRateHz) * samplesOfFrame(sampleRateHz);
-    const startMs = now();
-    samples += place.samples;
-    return cuesOf({ startMs, endMs: now(), text }, language);
+  let position = beginning(sampleRateHz);
+  return sentences.map((sentence, index) => {
+    const { samples, words } = sentence.place;
+    const { start, end } = addSentence(position, { samples, boundary: sentence.boundary });
+    position = end;
+    const times = { index, startMs: msAt(start), endMs: msAt(end) };
+    return timedSentence(sentence, times, words);
   });
-  return { cues, durationMs: now() };
 }
+
+const cuesOfAll = (
+  sentences: readonly PlacedSentence[],
+  times: readonly TimedSentence[],
+  language: string,
+): Cue[] =>
+  sentences.flatMap(({ text, spoken, place }, index) => {
+    const { startMs = 0, endMs = 0 } = times[index] ?? {};
+    const words = place.words === null ? [] : shownWords({ text, spoken }, place.words);
+    return withWords(cuesOf({ startMs, endMs, text }, language), { startMs, text, words });
+  });
 
 /** How many sentences are read ahead of the one that is written. */
 const READ_AHEAD = 8;

@@ -4,6 +4,7 @@ import type { Script } from './plan.js';
 
 export interface ClaimRow extends Script {
   readonly claim: number;
+  readonly voiceId: string;
   /** How long ago its job was enqueued, which was when it was requested. */
   readonly requestedMsAgo: number;
 }
@@ -33,7 +34,7 @@ export async function claimNarration(tx: Tx, job: DeliveredAttempt): Promise<Cla
         WHERE j.name = ${job.queueName} AND j.id = ${job.jobId}::uuid AND j.retry_count = ${job.retryCount}
           AND j.state = 'active')
       AND t.hash = a.text_hash AND v.id = a.voice_id AND s.id = a.story_id
-    RETURNING a.claim, a.text_hash AS "textHash", t.content, s.language, v.provider,
+    RETURNING a.claim, a.voice_id AS "voiceId", a.text_hash AS "textHash", t.content, s.language, v.provider,
               v.provider_voice AS "providerVoice",
               (SELECT (extract(epoch FROM clock_timestamp() - j.created_on) * 1000)::float8 FROM pgboss.job j
                 WHERE j.name = ${job.queueName} AND j.id = ${job.jobId}::uuid) AS "requestedMsAgo"`;

@@ -1,10 +1,14 @@
 import { setImmediate } from 'node:timers/promises';
 import type { App } from '../../../app.js';
+import { countCodePoints } from '../../../domain/text.js';
+import { primaryLanguage } from '../../../domain/timing/reading-speed.js';
+import { packed } from '../../../domain/timing/timeline.js';
 import { transact } from '../../../infra/db.js';
 import type { Delivery } from '../../../infra/queue.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
 import type { NarrationJob } from '../../queues.js';
 import { isStored } from '../files.js';
+import { writeTimeline, type NewTimeline } from '../timeline/timeline.sql.js';
 import { failureCodeOf } from './failure-code.js';
 import { failNarration } from '../settle-attempt.js';
 import { assemble, type Assembled } from './assemble.js';
@@ -15,6 +19,7 @@ import {
   writeReady,
   type Claim,
   type ClaimRow,
+  type FinishedRendition,
 } from './claims.sql.js';
 import { planSentences, renditionHashOf, type PlannedSentence, type Script } from './plan.js';
 import { holdRendition } from './renditions.sql.js';
@@ -23,8 +28,11 @@ import { speakSentences, type Making } from './speak-sentences.js';
 
 type Job = Delivery<NarrationJob>;
 
-/** A recording with the sentences that it was just made of. One that was found has no parts. */
-type Rendition = Assembled & { readonly hash: string };
+/** A recording, with what it was just made of. One that was found has no parts. */
+type Rendition = FinishedRendition & {
+  readonly parts: Assembled['parts'];
+  readonly timeline: NewTimeline | null;
+};
 
 /** Another delivery has claimed the attempt, or it was settled. This delivery must not write any more. */
 class ClaimLost extends Error {}
@@ -107,7 +115,7 @@ async function findRendition(app: App, hash: string, claim: Claim): Promise<Rend
     return held;
   });
   if (rendition === undefined) return null;
-  return (await isStored(app, rendition)) ? { ...rendition, parts: [] } : null;
+  return (await isStored(app, rendition)) ? { ...rendition, parts: [], timeline: null } : null;
 }
 
 /** Observes the time from the request to the first sentence, once an attempt: a retry finds what was spoken before. */
@@ -141,8 +149,22 @@ async function record(
     });
   const report = progressReporter(app, claim);
   await speakSentences(app, sentences, { script: task, signal, report, heard });
-  return { hash, ...(await assemble(app, hash, { sentences, language: task.language })) };
+  const assembled = await assemble(app, hash, { sentences, language: task.language });
+  return { hash, ...assembled, timeline: timelineOf(task, hash, assembled) };
 }
+
+const timelineOf = (
+  { voiceId, language, content }: ClaimRow,
+  renditionHash: string,
+  { durationMs, sentences }: Assembled,
+): NewTimeline => ({
+  renditionHash,
+  durationMs,
+  voiceId,
+  language: primaryLanguage(language),
+  characterCount: countCodePoints(content),
+  sentences: sentences.map(packed),
+});
 
 const PLANNED_AT_ONCE = 50;
 
@@ -174,6 +196,7 @@ async function finish(app: App, job: Job, claim: Claim, recording: Rendition): P
   const loose = await transact(app.db, async (tx) => {
     if (!(await writeReady(tx, claim, recording))) throw new ClaimLost();
     await app.queue.complete(tx, app.synthesizeAudio.name, job);
+    if (recording.timeline !== null) await writeTimeline(tx, recording.timeline);
     return parts.length === 0 ? [] : placeInRendition(tx, parts);
   });
   // A file that is not removed now is swept later.

@@ -18,6 +18,13 @@ export interface Script {
 export interface PlannedSentence {
   /** As it is stored, for captions. */
   readonly text: string;
+  /** Where it stands in the stored text: UTF-16 offsets of its start and its end. */
+  readonly start: number;
+  readonly end: number;
+  /** So many UTF-16 units of `text` belong to sentences before it that are not spoken. */
+  readonly lead: number;
+  /** The stored text from `start` to `end`. */
+  readonly source: string;
   /** What is spoken, with its map to `text`. */
   readonly spoken: Draft;
   /** Over everything that determines the sound. */
@@ -33,7 +40,10 @@ export interface PlannedSentence {
 const FORMAT = 2;
 
 /** Provider, voice and settings. Together with the words, they determine the sound. */
-const soundOf = (app: App, { provider, providerVoice, language }: Script): readonly unknown[] => [
+const soundOf = (
+  app: App,
+  { provider, providerVoice, language }: Omit<Script, 'content'>,
+): readonly unknown[] => [
   provider,
   app.speech.settings,
   providerVoice,
@@ -43,7 +53,7 @@ const soundOf = (app: App, { provider, providerVoice, language }: Script): reado
 ];
 
 /** The hash that identifies a recording. @throws SpeechError when the voice belongs to another provider */
-export function renditionHashOf(app: App, script: Script): string {
+export function renditionHashOf(app: App, script: Omit<Script, 'content'>): string {
   if (script.provider !== app.speech.name)
     throw new SpeechError(`The voice was one of ${script.provider}.`, {
       permanent: true,
@@ -57,9 +67,13 @@ export function* planSentences(app: App, script: Script): Generator<PlannedSente
   const sound = soundOf(app, script);
   const sentences = splitSentences(script.content, script.language);
   // The hash is of what is spoken, so that a sentence whose stored text differs only in markup is spoken once.
-  for (const { text, spoken, boundary } of withSpoken(sentences, script.language))
+  for (const { text, start, end, lead, spoken, boundary } of withSpoken(sentences, script.language))
     yield {
       text,
+      start,
+      end,
+      lead,
+      source: script.content.slice(start, end),
       spoken,
       boundary,
       hash: sha256Hex(JSON.stringify([...sound, { sentence: spoken.text }])),

@@ -8,13 +8,15 @@ export interface SentencePlace {
   readonly lengthBytes: number;
   readonly samples: number;
   readonly sampleRateHz: number;
+  /** When its words are heard, as `src/domain/timing/timeline.ts` packs them. Null when that is not known. */
+  readonly words: readonly number[] | null;
 }
 
 /** The places of those of these sentences that have been spoken. Index: spoken_sentences_pkey. */
 export function readPlaces(db: Reader, hashes: readonly string[]): Promise<SentencePlace[]> {
   return db.$queryRaw<SentencePlace[]>`
     SELECT hash, key, offset_bytes AS "offsetBytes", length_bytes AS "lengthBytes", samples,
-           sample_rate_hz AS "sampleRateHz"
+           sample_rate_hz AS "sampleRateHz", words
     FROM spoken_sentences WHERE hash = ANY(${[...hashes]}::text[]) AND key IS NOT NULL`;
 }
 
@@ -60,18 +62,19 @@ export const releaseSentence = (db: Writer, { hash, leasedBy }: Lease): Promise<
 export async function writeSpoken(db: Writer, place: SentencePlace, by: string): Promise<void> {
   await db.$executeRaw`
     INSERT INTO spoken_sentences AS s (hash, leased_by, leased_until, key, offset_bytes,
-                                       length_bytes, samples, sample_rate_hz)
+                                       length_bytes, samples, sample_rate_hz, words)
     VALUES (${place.hash}, ${by}::uuid, clock_timestamp(), ${place.key},
-            ${place.offsetBytes}, ${place.lengthBytes}, ${place.samples}, ${place.sampleRateHz})
+            ${place.offsetBytes}, ${place.lengthBytes}, ${place.samples}, ${place.sampleRateHz},
+            ${place.words === null ? null : [...place.words]}::int[])
     ON CONFLICT (hash) DO UPDATE SET leased_until = excluded.leased_until,
       key = excluded.key, offset_bytes = excluded.offset_bytes, length_bytes = excluded.length_bytes,
-      samples = excluded.samples, sample_rate_hz = excluded.sample_rate_hz
+      samples = excluded.samples, sample_rate_hz = excluded.sample_rate_hz, words = excluded.words
     WHERE s.key IS NULL`;
 }
 
 const asRows = (parts: readonly SentencePlace[]): Prisma.Sql => Prisma.sql`
   json_to_recordset(${JSON.stringify(parts)}::json) AS p(hash text, key text, "offsetBytes" int,
-    "lengthBytes" int, samples int, "sampleRateHz" int)`;
+    "lengthBytes" int, samples int, "sampleRateHz" int, words int[])`;
 
 /**
  * Records that sentences are now parts of a recording: those with a file of their own, and those without a known place.
@@ -81,8 +84,8 @@ const asRows = (parts: readonly SentencePlace[]): Prisma.Sql => Prisma.sql`
 export async function placeInRendition(tx: Tx, parts: readonly SentencePlace[]): Promise<string[]> {
   const rows = await tx.$queryRaw<{ file: string }[]>`
     INSERT INTO spoken_sentences AS s (hash, leased_by, leased_until, key, offset_bytes, length_bytes,
-                                       samples, sample_rate_hz)
-    SELECT hash, gen_random_uuid(), clock_timestamp(), key, "offsetBytes", "lengthBytes", samples, "sampleRateHz"
+                                       samples, sample_rate_hz, words)
+    SELECT hash, gen_random_uuid(), clock_timestamp(), key, "offsetBytes", "lengthBytes", samples, "sampleRateHz", words
     FROM ${asRows(parts)} ORDER BY hash
     ON CONFLICT (hash) DO UPDATE SET key = excluded.key, offset_bytes = excluded.offset_bytes
     WHERE s.key = s.hash || '.part' AND s.length_bytes = excluded.length_bytes

@@ -2,6 +2,8 @@ import { buffer } from 'node:stream/consumers';
 import pMap from 'p-map';
 import type { App } from '../../../app.js';
 import { measureMp3 } from '../../../domain/mp3.js';
+import { firstKept } from '../../../domain/sound/levels.js';
+import { MP3_DELAY_SAMPLES } from '../../../domain/sound/pauses.js';
 import type { SpokenSentence } from '../../../infra/speech/provider.js';
 import { storeWhole, type ByteRange } from '../../../infra/storage/storage.js';
 import { storageKey } from '../addresses.js';
@@ -15,10 +17,12 @@ import {
 
 /** Encodes a spoken sentence and stores it in a file of its own. */
 export async function storeSentence(app: App, lease: Lease, speech: SpokenSentence): Promise<void> {
+  // Before the encoder, because it is given the samples.
+  const words = wordsHeard(speech);
   const bytes = await app.encoder.encode(speech);
   const key = storageKey(lease.hash, 'part');
   await storeWhole(app.storage, key, bytes);
-  await note(app, lease, bytes);
+  await note(app, lease, bytes, words);
 }
 
 /**
@@ -29,13 +33,38 @@ export async function storedBefore(app: App, lease: Lease): Promise<boolean> {
   const key = storageKey(lease.hash, 'part');
   const found = await app.storage.stat(key);
   if (found === null || found.lengthBytes === 0) return false;
-  await note(app, lease, await readBytes(app, key, { start: 0, end: found.lengthBytes - 1 }));
+  const bytes = await readBytes(app, key, { start: 0, end: found.lengthBytes - 1 });
+  // The times of its words are lost with the process that spoke it.
+  await note(app, lease, bytes, null);
   return true;
 }
 
-async function note(app: App, { hash, leasedBy }: Lease, bytes: Uint8Array): Promise<void> {
+/** The times of the words in the encoded sentence, as a player has them. */
+function wordsHeard({ pcm, sampleRateHz, words = [] }: SpokenSentence): number[] | null {
+  if (words.length === 0) return null;
+  const late = MP3_DELAY_SAMPLES - firstKept(pcm, sampleRateHz);
+  return words.flatMap(({ start, end, sample }) => [
+    start,
+    end,
+    Math.max(0, Math.round(((sample + late) * 1000) / sampleRateHz)),
+  ]);
+}
+
+async function note(
+  app: App,
+  { hash, leasedBy }: Lease,
+  bytes: Uint8Array,
+  words: readonly number[] | null,
+): Promise<void> {
   const key = storageKey(hash, 'part');
-  const place = { hash, key, offsetBytes: 0, lengthBytes: bytes.length, ...measureMp3(bytes) };
+  const place = {
+    hash,
+    key,
+    offsetBytes: 0,
+    lengthBytes: bytes.length,
+    words,
+    ...measureMp3(bytes),
+  };
   await writeSpoken(app.db, place, leasedBy);
 }
 

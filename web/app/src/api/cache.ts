@@ -1,4 +1,5 @@
-import type { DataFields, KeyGenerator } from '@urql/exchange-graphcache';
+import type { DataFields, KeyGenerator, ResolverConfig } from '@urql/exchange-graphcache';
+import { relayPagination } from '@urql/exchange-graphcache/extras';
 
 /** These objects have no id, and belong to the object that they were read with. */
 const EMBEDDED = [
@@ -31,4 +32,14 @@ const mine = (_data: DataFields): string => 'mine';
 export const keys: Record<string, KeyGenerator> = {
   ...Object.fromEntries(EMBEDDED.map((name) => [name, () => null])),
   Credits: mine,
+};
+
+/** Lists that grow page by page: a query for a further page has all pages before it too. */
+export const resolvers: ResolverConfig = {
+  Query: {
+    stories: relayPagination(),
+    creditHistory: relayPagination(),
+    creditLots: relayPagination(),
+  },
+  User: { audio: relayPagination(), creditHistory: relayPagination() },
 };

@@ -2,7 +2,7 @@ import { Client, fetchExchange, subscriptionExchange, type Operation } from '@ur
 import { authExchange } from '@urql/exchange-auth';
 import { offlineExchange } from '@urql/exchange-graphcache';
 import { makeDefaultStorage } from '@urql/exchange-graphcache/default-storage';
-import { keys } from './cache.js';
+import { keys, resolvers } from './cache.js';
 import { fetchWithClock } from './clock.js';
 import { followShared } from './live.js';
 import { accessToken, end, needsRefresh, onLeave, refresh, session } from './session.js';
@@ -18,7 +18,12 @@ export function createTalebankClient(personId: string | null): Client {
     requestPolicy: 'cache-and-network',
     fetch: fetchWithClock,
     exchanges: [
-      offlineExchange({ keys, storage, isOfflineError: (error) => error?.networkError != null }),
+      offlineExchange({
+        keys,
+        resolvers,
+        storage,
+        isOfflineError: (error) => error?.networkError != null,
+      }),
       authExchange((utilities) => {
         const authorize = (operation: Operation): Operation => {
           const token = accessToken();

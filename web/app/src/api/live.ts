@@ -1,7 +1,8 @@
 import type { ExecutionResult, SubscriptionForwarder } from '@urql/core';
 import { createClient, type RequestParams } from 'graphql-sse';
 import { fetchWithClock } from './clock.js';
-import { browserPlatform, follow, type Platform } from './leader.js';
+import { browserPlatform } from './browser-platform.js';
+import { follow, type Platform } from './leader.js';
 import { createStore, useStore } from './store.js';
 
 /** Whether the server can be reached, as far as this tab knows. */

@@ -1,25 +1,12 @@
 import type { ReactElement } from 'react';
 import { useQuery } from 'urql';
 import { Link } from 'wouter';
-import { graphql } from '../gql/index.js';
 import * as m from '../paraglide/messages.js';
 import { paths } from '../paths.js';
 import { classes } from '../ui/classes.js';
 import { formatNumber } from '../ui/format.js';
 import styles from './balance-pill.module.css';
-
-const Balance = graphql(`
-  query Balance {
-    me {
-      id
-      email
-      displayName
-      credits {
-        ...CreditsState
-      }
-    }
-  }
-`);
+import { Balance } from './use-balance.js';
 
 /** The points that can be spent now. Events keep them up to date. */
 export function BalancePill(): ReactElement {

@@ -10,10 +10,10 @@ export const formatPercent = (fraction: number): string =>
 export const formatDate = (date: string | Date, options?: Intl.DateTimeFormatOptions): string =>
   new Intl.DateTimeFormat(getLocale(), options ?? { dateStyle: 'medium' }).format(new Date(date));
 
-/** “Saturday” within a week, and the date otherwise. */
+/** “Saturday” within a week, and the date otherwise. In Polish always the date, because days would have to be inflected. */
 export function formatDay(date: string | Date): string {
   const days = (new Date(date).getTime() - Date.now()) / 86_400_000;
-  if (days > 0 && days < 6.5) return formatDate(date, { weekday: 'long' });
+  if (getLocale() === 'en' && days > 0 && days < 6.5) return formatDate(date, { weekday: 'long' });
   return formatDate(date, {
     day: 'numeric',
     month: 'long',
@@ -56,3 +56,11 @@ export function sayClock(seconds: number): string {
     ? unit(whole, 'second')
     : `${unit(minutes, 'minute')} ${unit(whole % 60, 'second')}`;
 }
+
+/** “5 min”: at least one minute, because nobody counts the seconds of a story. */
+export const formatMinutes = (seconds: number): string =>
+  new Intl.NumberFormat(getLocale(), {
+    style: 'unit',
+    unit: 'minute',
+    unitDisplay: 'short',
+  }).format(Math.max(1, Math.round(seconds / 60)));

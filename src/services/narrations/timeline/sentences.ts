@@ -1,0 +1,90 @@
+import type { App } from '../../../app.js';
+import { badUserInput } from '../../../domain/errors.js';
+import { unpacked, type TimedSentence } from '../../../domain/timing/timeline.js';
+import type { AudioView } from '../audios.js';
+import { growTimelines } from './growing.js';
+import { readNarrated, readTimelineParts } from './timeline.sql.js';
+
+/** So many sentences are in one answer at most, and so many words, unless the first sentence alone has more. */
+export const SENTENCES_MAX = 250;
+export const WORDS_A_SENTENCE = 12;
+const WORDS_MAX = SENTENCES_MAX * WORDS_A_SENTENCE;
+/** No text has so many sentences. */
+const INDEX_MAX = 1_000_000;
+
+type Asked = Pick<AudioView, 'id' | 'status' | 'renditionHash'> & { readonly after: number };
+
+/**
+ * The key of the loader of sentences.
+ * @param after the index of the last sentence that the client has
+ * @throws BAD_USER_INPUT
+ */
+export function sentencesKey(audio: AudioView, after: number): string {
+  if (after < -1 || after > INDEX_MAX)
+    throw badUserInput('after', `must be -1 to ${String(INDEX_MAX)}`);
+  const { id, status, renditionHash } = audio;
+  return JSON.stringify({ id, status, renditionHash, after } satisfies Asked);
+}
+
+/**
+ * The sentences that are spoken, from the one behind `after` on, as many as an answer may have. Those of a finished
+ * recording are stored with it. Otherwise, and for recordings of earlier releases, they are planned again, and their
+ * lengths are those of their own rows.
+ * @param keys `sentencesKey(audio, after)`
+ */
+export async function sentencesByKey(
+  app: App,
+  keys: readonly string[],
+): Promise<Map<string, readonly TimedSentence[]>> {
+  const asked = keys.map((key) => ({ key, ...(JSON.parse(key) as Asked) }));
+  const ready = asked.filter(({ status }) => status === 'READY');
+  const wanted = ready.map(({ renditionHash, after }) => ({ hash: renditionHash ?? '', after }));
+  const parts = new Map(
+    (ready.length === 0 ? [] : await readTimelineParts(app.db, wanted, SENTENCES_MAX)).map(
+      ({ hash, after, sentences }) => [
+        `${hash} ${String(after)}`,
+        sentences.map((sentence, at) => unpacked(sentence, after + 1 + at)),
+      ],
+    ),
+  );
+  const stored = ({ renditionHash, after }: Asked): TimedSentence[] | undefined =>
+    parts.get(`${renditionHash ?? ''} ${String(after)}`);
+  const others = asked.filter((one) => isSpoken(one) && stored(one) === undefined);
+  const grown = await growAll(app, others);
+  return new Map(
+    asked.map((one) => [one.key, firstOf(stored(one) ?? partOf(grown.get(one.id) ?? [], one))]),
+  );
+}
+
+const isSpoken = ({ status }: Asked): boolean => status === 'PROCESSING' || status === 'READY';
+
+async function growAll(
+  app: App,
+  asked: readonly Asked[],
+): Promise<Map<string, readonly TimedSentence[]>> {
+  if (asked.length === 0) return new Map();
+  const rows = await readNarrated(
+    app.db,
+    asked.map(({ id }) => id),
+  );
+  const narrated = new Map(rows.map((row) => [row.audioId, row]));
+  const wanted = asked.flatMap(({ id, after }) => {
+    const row = narrated.get(id);
+    return row === undefined ? [] : [{ narrated: row, count: after + 1 + SENTENCES_MAX }];
+  });
+  const grown = await growTimelines(app, wanted);
+  return new Map([...grown].map(([id, { sentences }]) => [id, sentences]));
+}
+
+const partOf = (sentences: readonly TimedSentence[], { after }: Asked): readonly TimedSentence[] =>
+  sentences.slice(after + 1, after + 1 + SENTENCES_MAX);
+
+/** As many as an answer may have, and one at least. */
+function firstOf(sentences: readonly TimedSentence[]): readonly TimedSentence[] {
+  let words = 0;
+  const end = sentences.findIndex((sentence, at) => {
+    words += sentence.words.length;
+    return at > 0 && words > WORDS_MAX;
+  });
+  return end === -1 ? sentences : sentences.slice(0, end);
+}

@@ -1,0 +1,74 @@
+import { useState, type ReactElement } from 'react';
+import { useQuery } from 'urql';
+import { useSession } from '../../api/session.js';
+import { readStored, writeStored } from '../../api/stored.js';
+import * as m from '../../paraglide/messages.js';
+import { Select } from '../../ui/select.js';
+import { StoryVoices } from '../queries.js';
+import type { StoryOfPage } from '../story.js';
+import styles from './box.module.css';
+import { Failed } from './failed.js';
+import { Making } from './making.js';
+import { Offer } from './offer.js';
+import { Ready } from './ready.js';
+import { SignedOut } from './signed-out.js';
+
+type MyAudio = StoryOfPage['audio'][number];
+
+/** What stands between the title and the text: the way to hear the story. It has one height in all states. */
+export function Box({ story }: { story: StoryOfPage }): ReactElement {
+  const { person } = useSession();
+  const [{ data }] = useQuery({ query: StoryVoices, variables: { language: story.language } });
+  const [chosen, setChosen] = useState<string | null>(null);
+  const voices = data?.voices ?? [];
+  const usual = usualVoice(story, voices);
+  const voiceId = chosen ?? usual;
+  const audio = newestOf(story, voiceId);
+  const choose = (id: string): void => {
+    writeStored(`voice.${story.language}`, id);
+    setChosen(id);
+  };
+  return (
+    <section className={styles.box} aria-label={m.story_box()}>
+      {person === null ? (
+        <SignedOut points={data?.settings.welcomePoints ?? null} slug={story.slug} />
+      ) : (
+        <>
+          <Select
+            label={m.story_voice()}
+            value={voiceId}
+            options={voices.map(({ id, name }) => ({ value: id, name }))}
+            onChange={choose}
+            disabled={voices.length === 0}
+          />
+          <State story={story} voiceId={voiceId} audio={audio} />
+        </>
+      )}
+    </section>
+  );
+}
+
+interface StateProps {
+  readonly story: StoryOfPage;
+  readonly voiceId: string;
+  readonly audio: MyAudio | undefined;
+}
+
+function State({ story, voiceId, audio }: StateProps): ReactElement {
+  if (audio?.status === 'READY' && !audio.outdated) return <Ready audio={audio} />;
+  if (audio?.status === 'QUEUED' || audio?.status === 'PROCESSING') return <Making audio={audio} />;
+  if (audio?.status === 'FAILED') return <Failed story={story} voiceId={voiceId} audio={audio} />;
+  return <Offer key={voiceId} story={story} voiceId={voiceId} />;
+}
+
+const newestOf = (story: StoryOfPage, voiceId: string): MyAudio | undefined =>
+  story.audio
+    .filter(({ voice, status }) => voice.id === voiceId && status !== 'CANCELLED')
+    .toSorted((one, other) => other.createdAt.localeCompare(one.createdAt))[0];
+
+/** The voice of my narration, or the one that I chose last for this language. */
+function usualVoice(story: StoryOfPage, voices: readonly { id: string }[]): string {
+  const own = story.audio.find(({ id }) => id === story.currentAudio?.id)?.voice.id;
+  const last = readStored(`voice.${story.language}`);
+  return own ?? voices.find(({ id }) => id === last)?.id ?? voices[0]?.id ?? '';
+}
