@@ -91,7 +91,9 @@ export const Form = ({
 
 /** A screen reader says it as soon as it appears. */
 export const Refusal = ({ failure }: { failure: Failure | null }): ReactElement => (
-  <div role="alert">{failure !== null && <p className={styles.failure}>{textOf(failure)}</p>}</div>
+  <div role="alert" className={styles.alert}>
+    {failure !== null && <p className={styles.failure}>{textOf(failure)}</p>}
+  </div>
 );
 
 export const Done = ({ children }: { children: ReactNode }): ReactElement => (
