@@ -8,7 +8,6 @@ import { patterns } from './paths.js';
 import { Story } from './story/story.js';
 
 const Listen = lazy(async () => ({ default: (await import('./listen/listen.js')).Listen }));
-
 const SignIn = lazy(async () => ({ default: (await import('./sign/sign-in.js')).SignIn }));
 const SignUp = lazy(async () => ({ default: (await import('./sign/sign-up.js')).SignUp }));
 const Forgotten = lazy(async () => ({ default: (await import('./sign/forgotten.js')).Forgotten }));
