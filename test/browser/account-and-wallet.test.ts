@@ -188,7 +188,7 @@ test('the account: name, password, devices, and a sign-out on another device', a
   await signIn(away.page, listener.email);
   await away.page.getByTestId('balance').waitFor();
   await page.reload();
-  await page.getByText('this device').waitFor();
+  await page.getByText('· this device').waitFor();
   await show(page, 'account');
   await page.getByLabel('Name').fill('Maja');
   await page.getByRole('button', { name: 'Save the name' }).click();

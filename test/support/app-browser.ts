@@ -45,7 +45,7 @@ export async function visit(
     reducedMotion: 'reduce',
     acceptDownloads: true,
   });
-  context.setDefaultTimeout(PATIENCE_MS);
+  context.setDefaultTimeout(20_000);
   const complaints: string[] = [];
   const watch = (page: Page): void => {
     page.on('console', (message) => {
@@ -91,6 +91,7 @@ export async function show(page: Page, name: string): Promise<void> {
       ['desktop', DESKTOP],
     ] as const) {
       await page.setViewportSize(size);
+      await page.evaluate('scrollTo(0, 0)');
       await page.evaluate('document.fonts.ready');
       const path = `${ARTIFACTS}/app-${name}-${device}-${colorScheme}.png`;
       await page.screenshot({ path, fullPage: true });

@@ -12,6 +12,8 @@ import { Devices } from './devices.js';
 import { Look } from './look.js';
 import { Password } from './password.js';
 import { Profile } from './profile.js';
+import { ReadingSettings } from '../reading/reading-settings.js';
+import { Section } from './section.js';
 import styles from './account.module.css';
 
 const Me = graphql(`
@@ -43,6 +45,9 @@ function AccountPage(): ReactElement {
       <Profile me={me} />
       <Password email={me.email} />
       <Look />
+      <Section title={m.account_reading()}>
+        <ReadingSettings />
+      </Section>
       <Devices />
       <Delete email={me.email} />
     </div>

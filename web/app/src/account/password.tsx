@@ -51,7 +51,8 @@ function ChangePassword({ email, onDone }: { email: string; onDone: () => void }
   );
   const form = useForm(schema, async (values) => {
     const { data, error } = await client.mutation(Change, values).toPromise();
-    if (data !== undefined) {
+    // An answer with an error has null as its data.
+    if (data?.changePassword !== undefined) {
       grant(data.changePassword);
       onDone();
     }

@@ -35,7 +35,7 @@ export function Profile({ me }: { me: Me }): ReactElement {
   const client = useClient();
   const form = useForm(schema, async (values) => {
     const { data, error } = await client.mutation(Update, values).toPromise();
-    if (data !== undefined) rename(data.updateProfile.displayName ?? me.email);
+    if (data?.updateProfile !== undefined) rename(data.updateProfile.displayName ?? me.email);
     return failureOf(error);
   });
   return (

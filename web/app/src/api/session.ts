@@ -124,7 +124,7 @@ async function refreshNow(refused: string | null): Promise<Failure | null> {
   if (present !== null && present !== refused) return null;
   if (store.get().person === null) return { code: 'UNAUTHENTICATED', details: {} };
   const { data, error } = await plain.mutation(Refresh, {}).toPromise();
-  if (data !== undefined) {
+  if (data?.refreshSession !== undefined) {
     grant(data.refreshSession);
     return null;
   }

@@ -1,4 +1,4 @@
-import { useRef, useState, type FormEvent, type ReactElement, type ReactNode } from 'react';
+import { useRef, useState, type ReactElement, type ReactNode, type SubmitEvent } from 'react';
 import * as v from 'valibot';
 import { textOf, type Failure } from '../api/errors.js';
 import styles from './field.module.css';
@@ -15,7 +15,7 @@ export interface FormState {
 const IDLE: FormState = { busy: false, failure: null, faults: {}, done: false };
 
 interface FormHandle extends FormState {
-  readonly submit: (event: FormEvent<HTMLFormElement>) => void;
+  readonly submit: (event: SubmitEvent<HTMLFormElement>) => void;
   readonly reset: () => void;
 }
 
@@ -91,7 +91,9 @@ export const Form = ({
 
 /** A screen reader says it as soon as it appears. */
 export const Refusal = ({ failure }: { failure: Failure | null }): ReactElement => (
-  <div role="alert">{failure !== null && <p className={styles.failure}>{textOf(failure)}</p>}</div>
+  <div role="alert" className={styles.alert}>
+    {failure !== null && <p className={styles.failure}>{textOf(failure)}</p>}
+  </div>
 );
 
 export const Done = ({ children }: { children: ReactNode }): ReactElement => (

@@ -4,7 +4,7 @@ const LONG = 14;
 
 /** How good a password is, as a sentence, because a bar says nothing to somebody who cannot see it. */
 export function judge(password: string, lengthMin: number): string {
-  const characters = [...password];
+  const characters = Array.from(password);
   const missing = lengthMin - characters.length;
   if (characters.length === 0) return m.sign_meter_empty({ count: lengthMin });
   if (missing > 0) return m.sign_meter_short({ count: missing });

@@ -19,7 +19,7 @@ export const newPassword = (lengthMin: number): v.GenericSchema<unknown, string>
   v.pipe(
     v.string(),
     v.check(
-      (text) => [...text].length >= lengthMin,
+      (text) => Array.from(text).length >= lengthMin,
       () => m.sign_password_short({ count: lengthMin }),
     ),
     v.maxLength(256, () => m.error_field_password()),

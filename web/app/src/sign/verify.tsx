@@ -108,7 +108,7 @@ export function SendAgain(): ReactElement {
   };
   if (outcome === 'sent') return <Done>{m.sign_resend_done()}</Done>;
   return (
-    <div className={styles.demo}>
+    <div className={styles.again}>
       <Refusal failure={outcome} />
       <Button kind="primary" busy={busy} onClick={() => void send()}>
         {m.sign_resend_submit()}

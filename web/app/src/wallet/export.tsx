@@ -5,7 +5,7 @@ import type { Failure } from '../api/errors.js';
 import { Refusal } from '../forms/form.js';
 import * as m from '../paraglide/messages.js';
 import { Button } from '../ui/button.js';
-import { readPage, type Filter, type Movement } from './history-query.js';
+import { readPage, type Filter, type Movement, type Page } from './history-query.js';
 import { nameOfType } from './movement.js';
 import { nameOfSource } from './sources.js';
 import styles from './wallet.module.css';
@@ -38,20 +38,23 @@ export function Export({ filter }: { filter: Filter }): ReactElement {
 
 async function readAll(client: Client, filter: Filter): Promise<readonly Movement[] | Failure> {
   const rows: Movement[] = [];
-  let after: string | null = null;
-  do {
-    const page = await readPage(client, filter, { first: PAGE_MAX, after });
+  let next: { after: string | null } | null = { after: null };
+  while (next !== null) {
+    const page: Page | Failure = await readPage(client, filter, { first: PAGE_MAX, ...next });
     if ('code' in page) {
       if (page.code !== 'RATE_LIMITED') return page;
       // A long history has more pages than may be read in a minute.
-      await new Promise((resolve) => setTimeout(resolve, (page.retryAfterSeconds ?? 60) * 1000));
-      continue;
+      await pause(page.retryAfterSeconds ?? 60);
+    } else {
+      rows.push(...page.rows);
+      next = page.after === null ? null : { after: page.after };
     }
-    rows.push(...page.rows);
-    after = page.after;
-    if (after === null) return rows;
-  } while (true);
+  }
+  return rows;
 }
+
+const pause = (seconds: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
 /** Loaded only when somebody exports. */
 async function save(rows: readonly Movement[]): Promise<void> {

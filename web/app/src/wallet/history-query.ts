@@ -72,7 +72,8 @@ export async function readPage(
   const { data, error } = await client
     .query(HistoryDocument, variables, { requestPolicy: 'network-only' })
     .toPromise();
-  if (data === undefined) return failureOf(error) ?? { code: 'INTERNAL', details: {} };
+  if (data?.creditHistory === undefined)
+    return failureOf(error) ?? { code: 'INTERNAL', details: {} };
   const { nodes, pageInfo } = data.creditHistory;
   return { rows: nodes, after: pageInfo.hasNextPage ? (pageInfo.endCursor ?? null) : null };
 }

@@ -23,6 +23,14 @@ export const nameOfType = (type: CreditTransactionType): string => TYPE_NAMES[ty
 const signed = (amount: number): string =>
   amount < 0 ? `−${formatNumber(-amount)}` : `+${formatNumber(amount)}`;
 
+/** “Title · Given back”, “Received · A present”. */
+function titleOf({ type, story, reason }: Movement): string {
+  if (type === 'DEBIT' && story != null) return story.title;
+  const about = story?.title ?? reason;
+  const parts = story == null ? [nameOfType(type), about] : [about, nameOfType(type)];
+  return parts.filter((part) => part != null && part !== '').join(' · ');
+}
+
 /** A movement of points, which opens to the lots that it fell on. */
 export function MovementRow({ movement }: { movement: Movement }): ReactElement {
   const { type, amount, balanceAfter, effectiveAt, story, reason } = movement;
@@ -32,8 +40,7 @@ export function MovementRow({ movement }: { movement: Movement }): ReactElement 
       <summary className={styles.summary}>
         <span className={styles.date}>{day}</span>
         <span className={styles.what}>
-          {story?.title ?? nameOfType(type)}
-          {story != null && type !== 'DEBIT' && ` · ${nameOfType(type)}`}
+          {titleOf(movement)}
           <span className={styles.onlyNarrow}>{day}</span>
         </span>
         <span className={classes(styles.number, amount > 0 ? styles.plus : styles.minus)}>
