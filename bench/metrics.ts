@@ -9,7 +9,7 @@ import type { Switch } from './metrics-switch.ts';
 import { compiled, print } from './support.ts';
 
 const IN_FLIGHT = 64;
-const ROUNDS = 120;
+const ROUNDS = 60;
 const WARM_UP_TURNS = 4;
 const SCRAPES = 40;
 
