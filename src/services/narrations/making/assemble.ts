@@ -4,9 +4,9 @@ import { toWebVtt, type Cue } from '../../../domain/captions.js';
 import { samplesOfFrame } from '../../../domain/mp3.js';
 import { cuesOf } from '../../../domain/segmentation/cues.js';
 import { pauseBefore, pauseFrames } from '../../../domain/sound/pauses.js';
-import { SpeechError } from '../../../infra/speech/provider.js';
 import { storeWhole, type FileWriter } from '../../../infra/storage/storage.js';
 import { storageKey } from '../addresses.js';
+import { fitSentence } from '../fitting/fit-sentence.js';
 import type { PlannedSentence } from './plan.js';
 import { forgetMisplaced, readPlaces, type SentencePlace } from './sentences.sql.js';
 import { readSentence } from './stored-sentences.js';
@@ -52,6 +52,10 @@ async function placeAll(
 ): Promise<PlacedSentence[]> {
   const hashes = [...new Set(sentences.map(({ hash }) => hash))];
   const places = new Map((await readPlaces(app.db, hashes)).map((place) => [place.hash, place]));
+  // The first sentence decides, as it does for a listener who listens along.
+  const rateHz = places.get(sentences[0]?.hash ?? '')?.sampleRateHz ?? 0;
+  for (const [hash, place] of places)
+    if (place.sampleRateHz !== rateHz) places.set(hash, await fitSentence(app, place, rateHz));
   return sentences.map((sentence) => {
     const place = places.get(sentence.hash);
     if (place === undefined) throw new Error('A sentence was forgotten while it was needed.');
@@ -64,11 +68,6 @@ function timeAll(
   language: string,
 ): { cues: Cue[]; durationMs: number } {
   const sampleRateHz = sentences[0]?.place.sampleRateHz ?? 1;
-  if (sentences.some(({ place }) => place.sampleRateHz !== sampleRateHz))
-    throw new SpeechError('The provider speaks at different sample rates.', {
-      permanent: true,
-      kind: 'not-audio',
-    });
   let samples = 0;
   const now = (): number => Math.round((samples * 1000) / sampleRateHz);
   const cues = sentences.flatMap(({ text, place }, index) => {

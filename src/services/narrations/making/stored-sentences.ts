@@ -13,9 +13,14 @@ import {
   type SentencePlace,
 } from './sentences.sql.js';
 
-/** Encodes a spoken sentence and stores it in a file of its own. */
-export async function storeSentence(app: App, lease: Lease, speech: SpokenSentence): Promise<void> {
-  const bytes = await app.encoder.encode(speech);
+/** Encodes a spoken sentence, at the sample rate if there is one, and stores it in a file of its own. */
+export async function storeSentence(
+  app: App,
+  lease: Lease,
+  speech: SpokenSentence,
+  toRateHz?: number,
+): Promise<void> {
+  const bytes = await app.encoder.encode(speech, toRateHz);
   const key = storageKey(lease.hash, 'part');
   await storeWhole(app.storage, key, bytes);
   await note(app, lease, bytes);
