@@ -45,6 +45,7 @@ import { refuseLongEnumValues } from './documents/enum-values.js';
 import { createShield } from './permissions.js';
 import { DateTimeScalar } from './scalars.js';
 import { StoryResolver } from './stories/story.resolver.js';
+import { VoiceResolver } from './stories/voice.resolver.js';
 
 /** The schema as it is served, without the shield. */
 export function buildTypes(): GraphQLSchema {
@@ -73,6 +74,7 @@ export function buildTypes(): GraphQLSchema {
       ProposalResolver,
       AudioUpdatesResolver,
       NarratedTextResolver,
+      VoiceResolver,
       AudioListeningResolver,
       ListeningResolver,
       BookmarkResolver,
