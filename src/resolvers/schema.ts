@@ -57,6 +57,7 @@ import { refuseLongEnumValues } from './documents/enum-values.js';
 import { createShield } from './permissions.js';
 import { DateTimeScalar } from './scalars.js';
 import { StoryResolver } from './stories/story.resolver.js';
+import { VoiceResolver } from './stories/voice.resolver.js';
 
 /** The schema as it is served, without the shield. */
 export function buildTypes(): GraphQLSchema {
@@ -88,6 +89,7 @@ export function buildTypes(): GraphQLSchema {
       AudioUpdatesResolver,
       NarratedTextResolver,
       SentencesResolver,
+      VoiceResolver,
       AudioListeningResolver,
       ListeningResolver,
       BookmarkResolver,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { canonicalTag } from '../domain/text.js';
+import { isVoiceId, type OpenAiVoice } from '../infra/speech/http/openai-voices.js';
 import { ConfigError } from './config-error.js';
 import { list, wholeNumber, withoutLastSlashes } from './kinds.js';
 
@@ -27,6 +28,43 @@ const key = z
 
 const isTag = (value: string): boolean => canonicalTag(value) === value;
 
+const VOICES_WANTED =
+  'names of voices, for example alloy,nova, or a list in JSON, for example [{"id":"alloy","name":"Alloy","languages":["en"]}]';
+
+const describedVoice = z.strictObject({
+  id: z.string().refine(isVoiceId),
+  name: z.string().min(1).max(100).refine(isVoiceId).optional(),
+  languages: z.array(z.string().refine(isTag)).min(1).max(100).optional(),
+});
+
+/** Voices by their names alone, or in JSON with what is said of them. */
+const voices = z.string().transform((value, context): OpenAiVoice[] => {
+  const read = z.array(describedVoice).min(1).safeParse(entriesOf(value));
+  if (read.success) {
+    const byId = new Map(read.data.map((voice) => [voice.id, voice]));
+    return [...byId.values()].map(({ id, name = null, languages = null }) => ({
+      id,
+      name,
+      languages,
+    }));
+  }
+  context.addIssue({ code: 'custom', message: VOICES_WANTED });
+  return z.NEVER;
+});
+
+/** A name with a comma, or one that begins with a bracket, needs the list in JSON. */
+function entriesOf(value: string): unknown {
+  if (!value.trimStart().startsWith('[')) return list.parse(value).map((id) => ({ id }));
+  try {
+    const entries: unknown = JSON.parse(value);
+    return Array.isArray(entries)
+      ? entries.map((one: unknown) => (typeof one === 'string' ? { id: one } : one))
+      : entries;
+  } catch {
+    return null;
+  }
+}
+
 export const speechVariables = {
   SPEECH_PROVIDER: z.enum(['espeak', 'openai', 'elevenlabs']).default('espeak'),
   SPEECH_TIMEOUT_SECONDS: wholeNumber(1, 300).default(30),
@@ -34,12 +72,13 @@ export const speechVariables = {
   OPENAI_BASE_URL: baseUrl.optional(),
   OPENAI_API_KEY: key.optional(),
   OPENAI_TTS_MODEL: z.string().max(200, 'at most 200 characters').default('tts-1'),
-  OPENAI_TTS_VOICES: list
-    .refine(
-      (voices) => voices.length > 0 && voices.every((voice) => /^[\w.+:()-]{1,100}$/.test(voice)),
-      'names of voices, for example alloy,nova',
-    )
-    .optional(),
+  OPENAI_TTS_VOICES: voices.optional(),
+  OPENAI_TTS_CHARACTERS: wholeNumber(40, 100_000).default(4096),
+  OPENAI_TTS_FORMAT: z.enum(['wav', 'mp3', 'opus', 'pcm']).default('wav'),
+  OPENAI_TTS_REVISION: z
+    .string()
+    .regex(/^[!-~]{0,40}$/, 'at most 40 letters, digits and signs without spaces')
+    .default(''),
   OPENAI_TTS_LANGUAGES: list
     .refine(
       (tags) => tags.length > 0 && tags.every(isTag),
@@ -64,7 +103,12 @@ export type SpeechConfig = {
       readonly baseUrl: string;
       readonly key: string | null;
       readonly model: string;
-      readonly voices: readonly string[];
+      readonly format: 'wav' | 'mp3' | 'opus' | 'pcm';
+      readonly revision: string;
+      readonly voices: readonly OpenAiVoice[];
+      /** Whether the server's own list of voices is read, if it has one. */
+      readonly asksForVoices: boolean;
+      readonly charactersMax: number;
       readonly languages: readonly string[];
     }
   | {
@@ -126,11 +170,18 @@ function openAiOf(
     baseUrl: baseUrl ?? OPENAI,
     key: key ?? null,
     model,
-    voices: [
-      ...new Set(
-        env.OPENAI_TTS_VOICES ?? (model.startsWith('tts-1') ? OLDER_VOICES : NEWER_VOICES),
-      ),
-    ],
+    format: env.OPENAI_TTS_FORMAT,
+    revision: env.OPENAI_TTS_REVISION,
+    voices: env.OPENAI_TTS_VOICES ?? hostedVoices(model),
+    asksForVoices: env.OPENAI_TTS_VOICES === undefined && baseUrl !== undefined,
+    charactersMax: env.OPENAI_TTS_CHARACTERS,
     languages: env.OPENAI_TTS_LANGUAGES,
   };
 }
+
+const hostedVoices = (model: string): OpenAiVoice[] =>
+  (model.startsWith('tts-1') ? OLDER_VOICES : NEWER_VOICES).map((id) => ({
+    id,
+    name: null,
+    languages: null,
+  }));

@@ -25,7 +25,7 @@ export const POINTS = {
   },
   'sentence spoken, before it is stored': {
     file: 'services/narrations/making/stored-sentences.js',
-    line: 'const bytes = await app.encoder.encode(speech);',
+    line: 'const bytes = await app.encoder.encode(speech, toRateHz);',
     put: 'before',
   },
   'sentence stored, before anybody knows': {

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -6,7 +7,11 @@ import type * as MetricsModule from '../../src/infra/metrics.js';
 import type * as Guard from '../../src/infra/speech/guard.js';
 import type * as ElevenLabs from '../../src/infra/speech/http/elevenlabs.js';
 import type * as OpenAi from '../../src/infra/speech/http/openai.js';
-import type { SpeechError, SpeechProvider } from '../../src/infra/speech/provider.js';
+import type {
+  SpeechError,
+  SpeechProvider,
+  SpokenSentence,
+} from '../../src/infra/speech/provider.js';
 import type * as Gate from '../../src/infra/speech/rate-gate.js';
 import { compiled } from '../support/compiled.js';
 import { until } from '../support/faults.js';
@@ -52,7 +57,11 @@ function open(
           baseUrl: url,
           key: KEY,
           model: 'tts-1',
-          voices: ['nova'],
+          format: 'wav',
+          revision: '',
+          voices: [{ id: 'nova', name: null, languages: null }],
+          asksForVoices: false,
+          charactersMax: 4096,
           languages: ['en'],
           timeoutMs,
         })
@@ -567,7 +576,11 @@ test('a server that wants no key is sent none, and its own sample rate is kept',
       baseUrl: server.url,
       key: null,
       model: 'kokoro',
-      voices: ['af_heart'],
+      format: 'wav',
+      revision: '',
+      voices: [{ id: 'af_heart', name: null, languages: null }],
+      asksForVoices: false,
+      charactersMax: 4096,
       languages: ['en', 'pl'],
       timeoutMs: PATIENT_MS,
     });
@@ -581,6 +594,226 @@ test('a server that wants no key is sent none, and its own sample rate is kept',
   } finally {
     await server.close();
   }
+});
+
+describe('an answer in another format than WAV', () => {
+  let server: SpeechServer;
+  beforeEach(async () => {
+    server = await startSpeechServer({ kind: 'openai' });
+  });
+  afterEach(() => server.close());
+
+  const options = {
+    key: null,
+    model: 'kokoro',
+    format: 'wav',
+    revision: '',
+    voices: [{ id: 'nova', name: null, languages: null }],
+    asksForVoices: false,
+    charactersMax: 4096,
+    languages: ['en'],
+    timeoutMs: PATIENT_MS,
+  } as const;
+  const request = { text: TEXT, voice: 'nova', language: 'en' };
+  const speak = (format: OpenAi.SpeechFormat = 'wav'): Promise<SpokenSentence> =>
+    createOpenAiProvider({ ...options, format, baseUrl: server.url }).speak(request, never);
+  const answer = (type: string, body: Uint8Array): void => {
+    server.behave((_request, response) => {
+      response.writeHead(200, { 'content-type': type }).end(body);
+      return undefined;
+    });
+  };
+  const fixture = (name: string): Promise<Buffer> =>
+    readFile(new URL(`fixtures/${name}`, import.meta.url));
+  /** How often a second the sound rises through zero. */
+  const pitchOf = ({ pcm, sampleRateHz }: SpokenSentence): number => {
+    const middle = pcm.subarray(pcm.length / 4, (3 * pcm.length) / 4);
+    let rises = 0;
+    for (let at = 1; at < middle.length; at += 1)
+      if ((middle[at - 1] ?? 0) < 0 && (middle[at] ?? 0) >= 0) rises += 1;
+    return (rises * sampleRateHz) / middle.length;
+  };
+
+  test.each([
+    ['tone.mp3', 'audio/mpeg', 24_000],
+    ['tone.mp3', 'application/octet-stream', 24_000],
+    ['tone.opus', 'audio/ogg', 48_000],
+    ['tone.opus', 'audio/wav', 48_000],
+  ])('is heard: %s as %s', async (name, type, sampleRateHz) => {
+    answer(type, await fixture(name));
+    const spoken = await speak();
+    expect(spoken.sampleRateHz).toBe(sampleRateHz);
+    expect(spoken.pcm.length / sampleRateHz).toBeGreaterThan(0.5);
+    expect(spoken.pcm.length / sampleRateHz).toBeLessThan(0.75);
+    expect(Math.abs(pitchOf(spoken) - 440)).toBeLessThan(10);
+    expect(Math.max(...spoken.pcm)).toBeGreaterThan(1000);
+  });
+
+  test('is heard: samples without a header, at the rate that is said', async () => {
+    const tone = Buffer.from(toneFor('a').buffer);
+    answer('audio/L16; rate=16000; channels=1', tone);
+    expect((await speak()).sampleRateHz).toBe(16_000);
+    answer('audio/pcm', tone);
+    expect(await speak()).toMatchObject({ sampleRateHz: 24_000, pcm: { length: tone.length / 2 } });
+    answer('application/octet-stream', tone);
+    await expect(speak()).rejects.toMatchObject({ kind: 'not-audio' });
+    expect((await speak('pcm')).sampleRateHz).toBe(24_000);
+    expect(JSON.parse(server.requests.at(-1)?.body ?? '')).toMatchObject({
+      response_format: 'pcm',
+    });
+    answer('audio/pcm', Buffer.from('{"error":"no"}'.padEnd(5000)));
+    await expect(speak('pcm')).rejects.toMatchObject({ kind: 'not-audio' });
+    answer('audio/L16; rate=1', tone);
+    await expect(speak()).rejects.toMatchObject({ kind: 'not-audio' });
+  });
+
+  test('that is longer than the text can take is not decoded to its end', async () => {
+    const tone = await fixture('tone.mp3');
+    answer('audio/mpeg', Buffer.concat(Array.from({ length: 400 }, () => tone)));
+    await expect(speak()).rejects.toMatchObject({ kind: 'too-long', permanent: false });
+  });
+
+  test.each([
+    ['audio/mpeg', 'ID3'],
+    ['audio/mpeg', '\u00ff\u00fb\u0090'],
+    ['audio/ogg', 'OggS'],
+    ['audio/ogg', 'OggS\0\u0002OpusHead'],
+    ['audio/flac', 'fLaC'],
+    ['audio/mpeg', 'neither'],
+  ])('that is broken is a failure for now: %s, %j', async (type, beginning) => {
+    answer(type, Buffer.concat([Buffer.from(beginning, 'latin1'), Buffer.alloc(9000, 85)]));
+    await expect(speak()).rejects.toMatchObject({
+      name: 'SpeechError',
+      kind: 'not-audio',
+      permanent: false,
+    });
+  });
+
+  test('and the format and the revision that are asked for belong to the key of the sound', () => {
+    const settings = (more: object): string =>
+      createOpenAiProvider({ ...options, ...more, baseUrl: 'http://here/v1' }).settings;
+    expect(settings({})).toBe('http://here/v1 kokoro');
+    const all = [{}, { format: 'mp3' }, { revision: 'mp3' }, { format: 'mp3', revision: '2' }];
+    expect(new Set(all.map(settings)).size).toBe(all.length);
+  });
+});
+
+describe('a server of one’s own', () => {
+  let server: SpeechServer;
+  beforeEach(async () => {
+    server = await startSpeechServer({ kind: 'openai' });
+  });
+  afterEach(() => server.close());
+
+  const openOwn = (
+    more: Partial<OpenAi.OpenAiOptions> = {},
+  ): ReturnType<typeof createOpenAiProvider> =>
+    createOpenAiProvider({
+      baseUrl: server.url,
+      key: null,
+      model: 'kokoro',
+      format: 'wav',
+      revision: '',
+      voices: [{ id: 'nova', name: null, languages: null }],
+      asksForVoices: true,
+      charactersMax: 4096,
+      languages: ['en', 'pl'],
+      timeoutMs: PATIENT_MS,
+      ...more,
+    });
+  const nova = { id: 'nova', name: 'Nova', languages: ['en', 'pl'], gender: null };
+
+  test.each<[string, unknown, object[]]>([
+    [
+      'names alone',
+      { voices: ['af_heart', 'jm_kumo', 'alloy'] },
+      [
+        { id: 'af_heart', name: 'Af heart', languages: ['en-US'], gender: null },
+        { id: 'jm_kumo', name: 'Jm kumo', languages: ['ja'], gender: null },
+        { id: 'alloy', name: 'Alloy', languages: ['en', 'pl'], gender: null },
+      ],
+    ],
+    [
+      'what they are',
+      {
+        data: [
+          { voice_id: 'FunAudioLLM/CosyVoice2-0.5B:alex', name: 'Alex', language: 'zh_CN' },
+          { name: '中文女', languages: ['zh', 'no language at all', 7], gender: 'female' },
+          { id: ' around ' },
+          { id: 'two\nlines' },
+          { id: 7 },
+          null,
+        ],
+      },
+      [
+        {
+          id: 'FunAudioLLM/CosyVoice2-0.5B:alex',
+          name: 'Alex',
+          languages: ['zh-CN'],
+          gender: null,
+        },
+        { id: '中文女', name: '中文女', languages: ['zh'], gender: 'female' },
+      ],
+    ],
+    ['a list alone', ['echo'], [{ ...nova, id: 'echo', name: 'Echo' }]],
+    ['nothing', { voices: [] }, [nova]],
+    ['something else', 'no', [nova]],
+  ])('lists its voices, if it can: %s', async (_, list, offered) => {
+    server.voiceList = list;
+    expect(await openOwn().listVoices()).toEqual(offered);
+  });
+
+  test('without such a list has the voices of the setting, which any name can have', async () => {
+    expect(await openOwn().listVoices()).toEqual([nova]);
+    const alex = { id: 'FunAudioLLM/CosyVoice2-0.5B:alex', name: 'Alex', languages: ['zh'] };
+    const own = openOwn({ voices: [alex], asksForVoices: false });
+    expect(await own.listVoices()).toEqual([{ ...alex, gender: null }]);
+    await own.speak({ text: TEXT, voice: alex.id, language: 'zh' }, never);
+    expect(server.requests[0]?.voice).toBe(alex.id);
+    await expect(
+      own.speak({ text: TEXT, voice: 'nova', language: 'zh' }, never),
+    ).rejects.toMatchObject({ kind: 'unknown-voice', permanent: true });
+  });
+
+  const WORDS = Array.from({ length: 60 }, (_, index) => `word${String(index)}`).join(' ');
+  const refuseOver =
+    (longest: number): Parameters<SpeechServer['behave']>[0] =>
+    (request, response, speech) =>
+      request.text.length > longest
+        ? answerWith(422, {}, '{"detail":"Input is too long."}')(request, response, speech)
+        : 'good';
+  const speakWords = (provider: ReturnType<typeof createOpenAiProvider>): Promise<SpokenSentence> =>
+    provider.speak({ text: WORDS, voice: 'nova', language: 'en' }, never);
+
+  test('is sent pieces of the length that is set, in order, and all of them are heard', async () => {
+    const { pcm } = await speakWords(openOwn({ charactersMax: 100 }));
+    const texts = server.requests.map(({ text }) => text);
+    expect(texts.join(' ')).toBe(WORDS);
+    expect(texts.length).toBeGreaterThan(3);
+    expect(Math.max(...texts.map(({ length }) => length))).toBeLessThanOrEqual(100);
+    expect(pcm.length).toBe(texts.reduce((sum, text) => sum + toneFor(text).length, 0));
+  });
+
+  test('that refuses a text for its length is sent shorter ones from then on', async () => {
+    server.behave(refuseOver(130));
+    const own = openOwn();
+    await speakWords(own);
+    const first = server.requests.length;
+    await speakWords(own);
+    const second = server.requests.slice(first).map(({ text }) => text);
+    expect(second.join(' ')).toBe(WORDS);
+    expect(Math.max(...second.map(({ length }) => length))).toBeLessThanOrEqual(130);
+    // One that refuses everything is not asked for ever.
+    server.behave(refuseOver(0));
+    await expect(speakWords(openOwn())).rejects.toMatchObject({ kind: 'refused', permanent: true });
+    expect(server.requests.length).toBeLessThan(100);
+  });
+
+  test('that refuses a text for another reason is sent it once', async () => {
+    server.behave(answerWith(422, {}, '{"detail":"No."}'));
+    await expect(speakWords(openOwn())).rejects.toMatchObject({ kind: 'refused', permanent: true });
+    expect(server.requests).toHaveLength(1);
+  });
 });
 
 test.each([

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type * as ConfigModule from '../../src/config.js';
 import { compiled } from '../support/compiled.js';
 import { until } from '../support/faults.js';
+import { readMp3 } from '../support/mp3.js';
 import { administrator, narrate, newListener, newStory, waitForAudio } from '../support/people.js';
 import { answerWith, startSpeechServer, type SpeechServer } from '../support/speech-server.js';
 import { startTalebank, type Environment, type Talebank } from '../support/talebank.js';
@@ -36,9 +37,45 @@ describe('what the configuration says of speech', () => {
       baseUrl: 'http://localhost:8880/v1',
       key: null,
       model: 'kokoro',
-      voices: ['af_heart', 'pl_ola'],
+      format: 'wav',
+      revision: '',
+      voices: [
+        { id: 'af_heart', name: null, languages: null },
+        { id: 'pl_ola', name: null, languages: null },
+      ],
+      asksForVoices: false,
+      charactersMax: 4096,
       languages: ['en-GB', 'pl'],
     });
+  });
+
+  test('voices can have any name, a label and languages', () => {
+    const voicesOf = (voices: string): unknown => {
+      const read = readConfig({
+        SPEECH_PROVIDER: 'openai',
+        OPENAI_API_KEY: KEY,
+        OPENAI_TTS_VOICES: voices,
+      }).speech;
+      return 'voices' in read ? read.voices : null;
+    };
+    const alex = { id: 'FunAudioLLM/CosyVoice2-0.5B:alex', name: null, languages: null };
+    const woman = { id: '中文女', name: 'Mei, of Chengdu', languages: ['zh'] };
+    expect(voicesOf(`${alex.id}, ${woman.id}`)).toEqual([
+      alex,
+      { ...woman, name: null, languages: null },
+    ]);
+    expect(voicesOf(JSON.stringify([alex.id, woman]))).toEqual([alex, woman]);
+    for (const wrong of [
+      ',',
+      '[]',
+      '[{"id":""}]',
+      '[{"id":"a","languages":["no tag"]}]',
+      '[{}',
+      'a\u0007b',
+    ])
+      expect(() => voicesOf(wrong)).toThrow(/OPENAI_TTS_VOICES .*names of voices/);
+    const own = { SPEECH_PROVIDER: 'openai', OPENAI_BASE_URL: 'http://localhost:8880/v1' };
+    expect(readConfig(own).speech).toMatchObject({ asksForVoices: true });
   });
 
   test('the hosted ones need a key, and know the rest', () => {
@@ -46,7 +83,8 @@ describe('what the configuration says of speech', () => {
       baseUrl: 'https://api.openai.com/v1',
       key: KEY,
       model: 'tts-1',
-      voices: expect.arrayContaining(['alloy', 'shimmer']),
+      asksForVoices: false,
+      voices: expect.arrayContaining([{ id: 'alloy', name: null, languages: null }]),
       languages: expect.arrayContaining(['en', 'pl']),
     });
     const speech = readConfig({ SPEECH_PROVIDER: 'elevenlabs', ELEVENLABS_API_KEY: KEY }).speech;
@@ -138,6 +176,31 @@ test('a provider narrates, each sentence once; when it keeps failing, readyz say
       'Three owls slept.': 1,
     });
     expect((await fetch(`${url}/readyz`)).status).toBe(200);
+
+    // The voice changes its sample rate in the middle of a story, and to one that MP3 lacks.
+    const rates = new Map([
+      ['Two hares ran on.', 16_000],
+      ['Three owls slept in.', 37_800],
+    ]);
+    server.behave(({ text }, response, speech) => {
+      const sampleRateHz = rates.get(text);
+      if (sampleRateHz === undefined) return 'good';
+      const file = Buffer.from(speech);
+      file.writeUInt32LE(sampleRateHz, 24);
+      file.writeUInt32LE(2 * sampleRateHz, 28);
+      response.writeHead(200, { 'content-type': 'audio/wav' }).end(file);
+      return undefined;
+    });
+    const changing = await newStory(url, admin, {
+      content: `One fox came in. ${[...rates.keys()].join(' ')} One fox came in.`,
+    });
+    const changed = await narrate(url, listener, changing.id, 'openai-alloy');
+    const heard = await waitForAudio(url, listener, changed.audioId);
+    expect(heard).toMatchObject({ status: 'READY' });
+    const mp3 = readMp3(new Uint8Array(await (await fetch(heard.url ?? '')).arrayBuffer()));
+    expect(mp3.sampleRateHz).toBe(24_000);
+    expect(mp3.durationSeconds).toBeCloseTo(heard.durationSeconds ?? 0, 1);
+    expect([...rates.keys()].map((text) => server.countByText().get(text))).toEqual([1, 1]);
 
     server.behave(answerWith(401));
     await narrate(url, listener, story.id, 'openai-nova');

@@ -272,7 +272,7 @@ test.each([
   ],
   [
     { OPENAI_TTS_VOICES: ' , ' },
-    'OPENAI_TTS_VOICES is " , ", but must be names of voices, for example alloy,nova.',
+    'OPENAI_TTS_VOICES is " , ", but must be names of voices, for example alloy,nova, or a list in JSON, for example [{"id":"alloy","name":"Alloy","languages":["en"]}].',
   ],
   [
     { OPENAI_TTS_LANGUAGES: 'en,polish_' },

@@ -44,6 +44,8 @@ export interface SpeechServer {
   delayMs: number;
   /** What elevenlabs lists, in pages of two. */
   voices: object[];
+  /** What the other kind answers to a request for its voices; null for a server without such a list. */
+  voiceList: unknown;
   /** Requests for speech that have no whole answer yet, and whose client is still there. */
   inHand(): number;
   /** The most of them at once. */
@@ -323,6 +325,14 @@ export async function startSpeechServer(options: {
         } else await behaviour(request, response, Buffer.alloc(0));
         return;
       }
+      if (request.method === 'GET' && path === '/v1/audio/voices') {
+        listings.push(request);
+        response.writeHead(server.voiceList === null ? 404 : 200, {
+          'content-type': 'application/json',
+        });
+        response.end(JSON.stringify(server.voiceList));
+        return;
+      }
       requests.push(request);
       await treat(request, response);
     });
@@ -336,6 +346,7 @@ export async function startSpeechServer(options: {
     listings,
     delayMs: 0,
     voices: ELEVENLABS_VOICES,
+    voiceList: null,
     inHand: () => inHand,
     mostAtOnce: () => most,
     behave: (how) => {

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
+import { mp3RateFor } from '../../domain/mp3.js';
 import type { EncoderOrder } from './mp3-thread.js';
 import type { SpokenSentence } from './provider.js';
 
@@ -8,8 +9,9 @@ export interface Mp3Encoder {
    * One sentence as whole MP3 frames, at a constant bit rate so that lengths are exact. Frames do not depend on those
    * of other sentences, so that encoded sentences can be concatenated in a file.
    * @param speech its samples are handed over, and not usable afterwards
+   * @param toRateHz the sample rate of the recording; that of the speech, or the next one that MP3 has, without it
    */
-  encode(speech: SpokenSentence): Promise<Uint8Array>;
+  encode(speech: SpokenSentence, toRateHz?: number): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
@@ -25,10 +27,10 @@ export function createMp3Encoder(options: { threads: number; bitrateKbps: number
     recordTiming: false,
   });
   return {
-    encode: async ({ pcm, sampleRateHz }) =>
+    encode: async ({ pcm, sampleRateHz }, toRateHz = mp3RateFor(sampleRateHz)) =>
       new Uint8Array(
         await pool.run(
-          { pcm, sampleRateHz, bitrateKbps: options.bitrateKbps },
+          { pcm, sampleRateHz, bitrateKbps: options.bitrateKbps, toRateHz },
           { transferList: [pcm.buffer] },
         ),
       ),

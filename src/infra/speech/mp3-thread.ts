@@ -4,10 +4,13 @@ import { firstFrames, samplesOfFrame } from '../../domain/mp3.js';
 import { levelled } from '../../domain/sound/levels.js';
 import { MP3_DELAY_SAMPLES } from '../../domain/sound/pauses.js';
 import type { SpokenSentence } from './provider.js';
+import { resampled } from './samples/resample.js';
 
 /** Speech to be encoded. */
 export interface EncoderOrder extends SpokenSentence {
   readonly bitrateKbps: number;
+  /** One that MP3 has. */
+  readonly toRateHz: number;
 }
 
 const encoder = await createMp3Encoder();
@@ -16,7 +19,12 @@ const encoder = await createMp3Encoder();
  * Encodes one piece of speech as a whole MP3 stream, as loud as every other piece and without silence around it. The encoder is reset for every piece, so that no frame depends on
  * another piece and pieces can be concatenated in a file.
  */
-export default function encode({ pcm, sampleRateHz, bitrateKbps }: EncoderOrder): object {
+export default async function encode({
+  bitrateKbps,
+  toRateHz,
+  ...speech
+}: EncoderOrder): Promise<object> {
+  const { pcm, sampleRateHz } = await resampled(speech, toRateHz);
   encoder.configure({ sampleRate: sampleRateHz, channels: 1, bitrate: bitrateKbps as 64 });
   const parts: Uint8Array[] = [];
   // The encoder's own buffer is bounded: it is fed a second at a time.

@@ -70,6 +70,7 @@ interface SpeechErrorOptions extends ErrorOptions {
   readonly kind: SpeechErrorKind;
   readonly status?: number;
   readonly retryAfterMs?: number | null;
+  readonly isForLength?: boolean;
 }
 
 /**
@@ -83,6 +84,8 @@ export class SpeechError extends Error {
   readonly status: number | null;
   /** How long the provider asks not to be called. */
   readonly retryAfterMs: number | null;
+  /** Whether the text was refused because it is too long for one request. */
+  readonly isForLength: boolean;
 
   constructor(message: string, options: SpeechErrorOptions) {
     super(message, options);
@@ -91,12 +94,13 @@ export class SpeechError extends Error {
     this.kind = options.kind;
     this.status = options.status ?? null;
     this.retryAfterMs = options.retryAfterMs ?? null;
+    this.isForLength = options.isForLength ?? false;
   }
 }
 
 /** Not permanent, because the next answer may be better. */
-export const notAudio = (message: string): SpeechError =>
-  new SpeechError(message, { permanent: false, kind: 'not-audio' });
+export const notAudio = (message: string, cause?: unknown): SpeechError =>
+  new SpeechError(message, { permanent: false, kind: 'not-audio', cause });
 
 /** The error of a request that was aborted. */
 export const stopped = (): SpeechError =>

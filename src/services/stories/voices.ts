@@ -27,6 +27,9 @@ export async function listVoices(app: App, wanted: { language?: string | null })
     : voices.filter((voice) => voice.languages.some((spoken) => speaks(spoken, tag)));
 }
 
+/** The first language of a voice. */
+export const localeOf = ({ languages }: Pick<Voice, 'languages'>): string => languages[0] ?? 'und';
+
 /** `en` matches en-GB, and `en-GB` matches en. */
 const speaks = (spoken: string, wanted: string): boolean =>
   spoken === wanted || spoken.startsWith(`${wanted}-`) || wanted.startsWith(`${spoken}-`);

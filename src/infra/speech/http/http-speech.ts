@@ -15,6 +15,8 @@ export interface HttpRequest {
 export interface HttpAnswer {
   /** Without parameters, in small letters; '' when it does not say. */
   readonly contentType: string;
+  /** The parameter `rate` of the content type. */
+  readonly sampleRateHz: number | null;
   readonly bytes: Uint8Array;
 }
 
@@ -42,7 +44,7 @@ export async function exchange(request: HttpRequest): Promise<HttpAnswer> {
     });
     if (response.status !== 200) throw await refusal(response, abort.signal);
     const bytes = await read(response, request.mostBytes, abort.signal);
-    return { contentType: contentTypeOf(response), bytes };
+    return { contentType: contentTypeOf(response), sampleRateHz: rateOf(response), bytes };
   } catch (error) {
     if (error instanceof SpeechError) throw error;
     throw failure('unreachable', 'The speech provider cannot be reached.', error);
@@ -58,6 +60,13 @@ const failure = (kind: SpeechErrorKind, message: string, cause?: unknown): Speec
 
 const contentTypeOf = ({ headers }: Response): string =>
   (headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+
+/** As in `audio/L16;rate=24000` (RFC 2586). */
+function rateOf({ headers }: Response): number | null {
+  const [, rate] =
+    /;\s*rate="?(\d{1,6})"?\s*(?:;|$)/i.exec(headers.get('content-type') ?? '') ?? [];
+  return rate === undefined ? null : Number(rate);
+}
 
 const FIRST_BYTES = 65_536;
 
@@ -121,12 +130,14 @@ const PERMANENT: Readonly<Record<number, SpeechErrorKind>> = {
 
 async function refusal(response: Response, signal: AbortSignal): Promise<SpeechError> {
   const { status } = response;
-  const cause = new Error(`${String(status)} ${await wordsOf(response, signal)}`.trim());
+  const { codes, isForLength } = await wordsOf(response, signal);
+  const cause = new Error(`${String(status)} ${codes}`.trim());
   const permanent = PERMANENT[status];
   return new SpeechError(`The speech provider answered with ${String(status)}.`, {
     permanent: permanent !== undefined,
     kind: permanent ?? (status === 429 ? 'rate-limited' : 'status'),
     status,
+    isForLength: status === 413 || isForLength,
     retryAfterMs:
       status === 429 || status === 503 ? retryAfterMsOf(response.headers.get('retry-after')) : null,
     cause,
@@ -138,19 +149,24 @@ const MOST_WORDS = 4;
 /** Under these names errors have codes for programs, such as `quota_exceeded`. */
 const CODES = /"(?:code|type|status|error)"\s*:\s*"([a-z][\w.-]{2,59})"/giu;
 
+/** How servers say that a text is too long for them. */
+const TOO_LONG =
+  /too[\s_-]?long|above_max|max(?:imum)?[\s_-](?:input[\s_-])?(?:length|characters)|(?:length|character|token)s? limit|context_length/i;
+
 /**
- * The codes in the body of an error. What it says in sentences is left out, because it may repeat the text
- * or a part of the key.
+ * The codes in the body of an error, and whether it is about the length of the text. What it says in sentences is left
+ * out, because it may repeat the text or a part of the key.
  */
-async function wordsOf(response: Response, signal: AbortSignal): Promise<string> {
+async function wordsOf(
+  response: Response,
+  signal: AbortSignal,
+): Promise<{ codes: string; isForLength: boolean }> {
   try {
     const body = Buffer.from(await read(response, MOST_ERROR_BYTES, signal)).toString();
-    return [...body.matchAll(CODES)]
-      .slice(0, MOST_WORDS)
-      .map(([, code]) => code)
-      .join(' ');
+    const codes = [...body.matchAll(CODES)].slice(0, MOST_WORDS).map(([, code]) => code);
+    return { codes: codes.join(' '), isForLength: TOO_LONG.test(body) };
   } catch {
-    return '';
+    return { codes: '', isForLength: false };
   }
 }
 

@@ -1,8 +1,22 @@
 import { mostSecondsOf, withoutMarkup } from '../../../domain/speakable.js';
 import type { BareProvider } from '../guard.js';
-import { SpeechError, stopped, type SpeechRequest, type SpokenSentence } from '../provider.js';
+import {
+  SpeechError,
+  stopped,
+  type ProviderVoice,
+  type SpeechRequest,
+  type SpokenSentence,
+} from '../provider.js';
 import { checkContentType, checkLength, exchange, mostBytesFor } from './http-speech.js';
-import { readWav } from './wav.js';
+import { readSpeech } from './answers.js';
+import { askForVoices, offeredVoice, type OpenAiVoice } from './openai-voices.js';
+import { createPieces } from './pieces.js';
+
+/** The values of `response_format` whose answers can be read. */
+export type SpeechFormat = 'wav' | 'mp3' | 'opus' | 'pcm';
+
+/** Of `pcm`, which has no header, as OpenAI's own server sends it. */
+const RAW_RATE_HZ = 24_000;
 
 export interface OpenAiOptions {
   /** Without a slash at its end. */
@@ -10,22 +24,52 @@ export interface OpenAiOptions {
   /** Null for servers that want none. */
   readonly key: string | null;
   readonly model: string;
-  readonly voices: readonly string[];
-  /** BCP 47, of every voice. */
+  /** What it is asked for. An answer of another format is read, too. */
+  readonly format: SpeechFormat;
+  /** Part of the keys of recordings, for changes of the server that are not seen from here. '' for none. */
+  readonly revision: string;
+  /** Those that are offered if the server lists none. */
+  readonly voices: readonly OpenAiVoice[];
+  /** Whether the server is asked for its voices. */
+  readonly asksForVoices: boolean;
+  /** The longest text of one request. Longer ones are spoken in pieces. */
+  readonly charactersMax: number;
+  /** BCP 47, of voices that say none. */
   readonly languages: readonly string[];
   readonly timeoutMs: number;
 }
 
 /**
  * Any server that speaks OpenAI's `POST /audio/speech`: the hosted one, and those that are run at home. It
- * is asked for WAV, which says its own sample rate.
+ * is asked for WAV by default, which says its own sample rate.
  * @see https://platform.openai.com/docs/api-reference/audio/createSpeech
  */
 export function createOpenAiProvider(options: OpenAiOptions): BareProvider {
-  const { baseUrl, key, model, timeoutMs } = options;
+  const { baseUrl, key, model, format, revision, timeoutMs } = options;
+
+  const headers: Record<string, string> = key === null ? {} : { authorization: `Bearer ${key}` };
+  /** Null for a server whose voices are not known, which refuses those that it does not have. */
+  const known = options.asksForVoices ? null : new Set(options.voices.map(({ id }) => id));
+
+  const speakInPieces = createPieces(options.charactersMax, async ({ text, voice }) => {
+    const answer = await exchange({
+      url: `${baseUrl}/audio/speech`,
+      headers,
+      body: { model, voice, input: text, response_format: format },
+      timeoutMs,
+      mostBytes: mostBytesFor(text),
+    });
+    checkContentType(answer);
+    const spoken = await readSpeech(answer, {
+      mostSeconds: mostSecondsOf(text),
+      rawRateHz: RAW_RATE_HZ,
+      isRaw: format === 'pcm',
+    });
+    return checkLength(spoken, text);
+  });
 
   async function speak(request: SpeechRequest, signal: AbortSignal): Promise<SpokenSentence> {
-    if (!options.voices.includes(request.voice)) {
+    if (known?.has(request.voice) === false) {
       throw new SpeechError('There is no such voice.', { permanent: true, kind: 'unknown-voice' });
     }
     const text = withoutMarkup(request.text, request.language);
@@ -34,29 +78,24 @@ export function createOpenAiProvider(options: OpenAiOptions): BareProvider {
     }
     if (signal.aborted) throw stopped();
     // From here on the signal is ignored, because a request that was sent is paid for and its answer is kept.
-    const answer = await exchange({
-      url: `${baseUrl}/audio/speech`,
-      headers: key === null ? {} : { authorization: `Bearer ${key}` },
-      body: { model, voice: request.voice, input: text, response_format: 'wav' },
-      timeoutMs,
-      mostBytes: mostBytesFor(text),
-    });
-    checkContentType(answer);
-    return checkLength(readWav(answer.bytes, mostSecondsOf(text)), text);
+    return speakInPieces({ ...request, text });
+  }
+
+  async function listVoices(): Promise<ProviderVoice[]> {
+    const listed = options.asksForVoices ? await askForVoices({ baseUrl, key, timeoutMs }) : null;
+    return (listed ?? options.voices).map((voice) => offeredVoice(voice, options.languages));
   }
 
   return {
     name: 'openai',
-    settings: `${baseUrl} ${model}`,
-    listVoices: () =>
-      Promise.resolve(
-        options.voices.map((id) => ({
-          id,
-          name: nameOf(id),
-          languages: options.languages,
-          gender: null,
-        })),
-      ),
+    // Without what is as it always was, so that recordings that exist are found.
+    settings: [
+      baseUrl,
+      model,
+      ...(format === 'wav' ? [] : [`format=${format}`]),
+      ...(revision === '' ? [] : [`revision=${revision}`]),
+    ].join(' '),
+    listVoices,
     speak,
     close: () => Promise.resolve(),
   };
@@ -88,9 +127,3 @@ export async function askOpenAi({
 }
 
 const MOST_LIST_BYTES = 4 * 1024 * 1024;
-
-/** `af_heart` is shown as Af heart. */
-const nameOf = (id: string): string => {
-  const words = id.replace(/[_-]+/g, ' ').trim();
-  return words === '' ? id : words.charAt(0).toUpperCase() + words.slice(1);
-};

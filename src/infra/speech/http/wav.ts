@@ -1,7 +1,8 @@
 import { notAudio, SpeechError, type SpokenSentence } from '../provider.js';
 
-/** The rates that MP3 has (MPEG 1, 2 and 2.5, layer III). */
-const SAMPLE_RATES_HZ = [8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000];
+/** Speech of a lower rate is not understood, and no microphone has a higher one. */
+const SAMPLE_RATE_MIN_HZ = 4_000;
+const SAMPLE_RATE_MAX_HZ = 192_000;
 
 const PCM = 1;
 const FLOAT = 3;
@@ -22,7 +23,7 @@ interface Format {
  * Reads a WAV file: PCM of 8, 16, 24 or 32 bits or floats, of one channel or two, which are mixed. Servers
  * that stream do not know the length in advance, so that an impossible one (zero, or more seconds than `mostSeconds`) means
  * everything that follows. If the length is possible but fewer bytes follow, the answer was cut short.
- * @throws SpeechError: not permanent when this is no such file, permanent for a sample rate that MP3 lacks
+ * @throws SpeechError: not permanent when this is no such file, permanent for a sample rate that is none
  */
 export function readWav(file: Uint8Array, mostSeconds: number): SpokenSentence {
   const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
@@ -73,11 +74,11 @@ function formatOf(chunk: Buffer): Format {
   return format;
 }
 
-/** @throws SpeechError, permanent */
-function checkSampleRate(sampleRateHz: number): void {
-  if (SAMPLE_RATES_HZ.includes(sampleRateHz)) return;
+/** Another rate than those of MP3 is resampled later. @throws SpeechError, permanent */
+export function checkSampleRate(sampleRateHz: number): void {
+  if (sampleRateHz >= SAMPLE_RATE_MIN_HZ && sampleRateHz <= SAMPLE_RATE_MAX_HZ) return;
   throw new SpeechError(
-    `The provider speaks at ${String(sampleRateHz)} samples a second, which MP3 does not have.`,
+    `The provider speaks at ${String(sampleRateHz)} samples a second, which is no rate of speech.`,
     { permanent: true, kind: 'not-audio' },
   );
 }
@@ -94,13 +95,43 @@ function dataOf(
   if (lengthBytes > there + FORGIVEN_BYTES && lengthBytes <= mostBytes) {
     throw notAudio('The WAV file is cut short.');
   }
-  if (lengthBytes === 0 || lengthBytes >= there) return bytes.subarray(start);
+  if (lengthBytes === there) return bytes.subarray(start);
+  if (lengthBytes === 0 || lengthBytes > there) return withoutChunksBehind(bytes, start);
   const end = start + lengthBytes;
   // Several files are refused, because only the first one would be heard.
   if (bytes.length >= end + 4 && ascii(bytes, end) === 'RIFF') {
     throw notAudio('The answer is more than one WAV file.');
   }
   return bytes.subarray(start, end);
+}
+
+/** Chunks that writers put behind the data. */
+const CHUNKS_BEHIND = ['LIST', 'id3 ', 'ID3 ', 'bext', 'cue ', 'fact', 'iXML', '_PMX', 'smpl'];
+/** They are searched for in so many bytes from the end. A longer one would be played as noise. */
+const BEHIND_BYTES_MAX = 65_536;
+
+/**
+ * Data whose length is not known, without the chunks behind it: it ends where a chunk begins from which on chunks fill the
+ * file to its end.
+ */
+function withoutChunksBehind(bytes: Buffer, start: number): Buffer {
+  const from = Math.max(start, bytes.length - BEHIND_BYTES_MAX);
+  const ends = CHUNKS_BEHIND.flatMap((name) => {
+    const at = bytes.indexOf(name, from, 'latin1');
+    return at >= 0 && fillsTheRest(bytes, at) ? [at] : [];
+  });
+  return bytes.subarray(start, Math.min(bytes.length, ...ends));
+}
+
+function fillsTheRest(bytes: Buffer, start: number): boolean {
+  let at = start;
+  for (let chunks = 0; at + 8 <= bytes.length && chunks < CHUNKS_MAX; chunks += 1) {
+    if (!/^[\x20-\x7e]{4}$/.test(ascii(bytes, at))) return false;
+    const lengthBytes = bytes.readUInt32LE(at + 4);
+    at += 8 + lengthBytes + (lengthBytes % 2);
+  }
+  // The last one may lack its byte of padding.
+  return at === bytes.length || at === bytes.length + 1;
 }
 
 /** Before anything is decoded, because a low sample rate makes many seconds of few bytes. */
@@ -125,6 +156,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   [`${String(PCM)}/32`]: (data, at) => data.readInt32LE(at) / 65_536,
   // What is not a number is silence.
   [`${String(FLOAT)}/32`]: (data, at) => (data.readFloatLE(at) || 0) * 32_767,
+  [`${String(FLOAT)}/64`]: (data, at) => (data.readDoubleLE(at) || 0) * 32_767,
 };
 
 const readerOf = ({ codec, bits }: Format): Reader | undefined =>

@@ -11,9 +11,9 @@ import {
   type TimedSentence,
 } from '../../../domain/timing/timeline.js';
 import { shownWords, timedSentence } from '../../../domain/timing/words.js';
-import { SpeechError } from '../../../infra/speech/provider.js';
 import { storeWhole, type FileWriter } from '../../../infra/storage/storage.js';
 import { storageKey } from '../addresses.js';
+import { fitSentence } from '../fitting/fit-sentence.js';
 import type { PlannedSentence } from './plan.js';
 import { forgetMisplaced, readPlaces, type SentencePlace } from './sentences.sql.js';
 import { readSentence } from './stored-sentences.js';
@@ -65,6 +65,10 @@ async function placeAll(
 ): Promise<PlacedSentence[]> {
   const hashes = [...new Set(sentences.map(({ hash }) => hash))];
   const places = new Map((await readPlaces(app.db, hashes)).map((place) => [place.hash, place]));
+  // The first sentence decides, as it does for a listener who listens along.
+  const rateHz = places.get(sentences[0]?.hash ?? '')?.sampleRateHz ?? 0;
+  for (const [hash, place] of places)
+    if (place.sampleRateHz !== rateHz) places.set(hash, await fitSentence(app, place, rateHz));
   return sentences.map((sentence) => {
     const place = places.get(sentence.hash);
     if (place === undefined) throw new Error('A sentence was forgotten while it was needed.');
@@ -77,11 +81,6 @@ type Timed = PlacedSentence & { readonly startMs: number; readonly endMs: number
 /** @throws SpeechError for sentences that cannot be in one recording */
 function timeAll(sentences: readonly PlacedSentence[]): Timed[] {
   const sampleRateHz = sentences[0]?.place.sampleRateHz ?? 1;
-  if (sentences.some(({ place }) => place.sampleRateHz !== sampleRateHz))
-    throw new SpeechError('The provider speaks at different sample rates.', {
-      permanent: true,
-      kind: 'not-audio',
-    });
   let position = beginning(sampleRateHz);
   return sentences.map((sentence) => {
     const { samples } = sentence.place;

@@ -3,6 +3,7 @@ import { isId } from '../../../domain/ids.js';
 import type { Boundary } from '../../../domain/sentences.js';
 import { pauseBefore } from '../../../domain/sound/pauses.js';
 import { topics, type Follower } from '../../live/followers.js';
+import { fitSentence } from '../fitting/fit-sentence.js';
 import { planSentences, renditionHashOf, type PlannedSentence } from './plan.js';
 import { readPlaces, type SentencePlace } from './sentences.sql.js';
 import { readScript, type ScriptRow } from './script.sql.js';
@@ -72,10 +73,13 @@ async function* speakAlong(
   try {
     let heard = 0;
     let boundary: Boundary | null = null;
+    let rateHz: number | null = null;
     for (const sentence of planSentences(app, script)) {
       const early = heard <= script.content.length * HEARD_EARLY;
-      const place = await waitForSentence(app, script, sentence, { follower, early });
-      if (place === null) return;
+      const spoken = await waitForSentence(app, script, sentence, { follower, early });
+      if (spoken === null) return;
+      rateHz ??= spoken.sampleRateHz;
+      const place = await fitSentence(app, spoken, rateHz);
       const bytes = await readSentence(app, place);
       if (boundary !== null) yield pauseBefore(boundary, bytes, place.sampleRateHz);
       yield bytes;

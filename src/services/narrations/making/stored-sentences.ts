@@ -15,11 +15,16 @@ import {
   type SentencePlace,
 } from './sentences.sql.js';
 
-/** Encodes a spoken sentence and stores it in a file of its own. */
-export async function storeSentence(app: App, lease: Lease, speech: SpokenSentence): Promise<void> {
+/** Encodes a spoken sentence, at the sample rate if there is one, and stores it in a file of its own. */
+export async function storeSentence(
+  app: App,
+  lease: Lease,
+  speech: SpokenSentence,
+  toRateHz?: number,
+): Promise<void> {
   // Before the encoder, because it is given the samples.
   const words = wordsHeard(speech);
-  const bytes = await app.encoder.encode(speech);
+  const bytes = await app.encoder.encode(speech, toRateHz);
   const key = storageKey(lease.hash, 'part');
   await storeWhole(app.storage, key, bytes);
   await note(app, lease, bytes, words);

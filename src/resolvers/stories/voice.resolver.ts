@@ -1,0 +1,14 @@
+import { FieldResolver, Resolver, Root } from 'type-graphql';
+import { localeOf, type Voice } from '../../services/stories/voices.js';
+import { VoiceType } from './story.type.js';
+
+@Resolver(() => VoiceType)
+export class VoiceResolver {
+  @FieldResolver(() => String, {
+    description:
+      'The first language of the voice, a BCP 47 tag, which a client names in its own language. `und` when the speech provider states none.',
+  })
+  locale(@Root() voice: Voice): string {
+    return localeOf(voice);
+  }
+}
