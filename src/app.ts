@@ -56,6 +56,7 @@ import {
 import { createMender, type Mender } from './services/repairs/mender.js';
 import {
   eraseAccountQueue,
+  eraseRecordingQueue,
   failAudioQueue,
   finishBulkGrantQueue,
   finishBulkRevocationQueue,
@@ -198,6 +199,7 @@ async function openQueues({
     synthesizeAudio,
     sendMailQueue,
     eraseAccountQueue,
+    eraseRecordingQueue,
     finishBulkGrantQueue,
     finishBulkRevocationQueue,
     repairAccountQueue,

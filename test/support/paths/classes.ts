@@ -102,6 +102,7 @@ const CLASSES: Readonly<Record<string, Rows>> = {
   Settings: {
     public: 'languages passwordMinLength purchases unitLabel unitSize welcomePoints',
   },
+  Statement: { viewer: 'expiresAt rows url' },
   Story: {
     public:
       'author characterCount content coverUrl createdAt description id language published requiredCredits slug state title updatedAt favourite',
