@@ -57,6 +57,7 @@ import { createTimelines, type Timelines } from './services/narrations/timeline/
 import { createMender, type Mender } from './services/repairs/mender.js';
 import {
   eraseAccountQueue,
+  eraseRecordingQueue,
   failAudioQueue,
   finishBulkGrantQueue,
   finishBulkRevocationQueue,
@@ -202,6 +203,7 @@ async function openQueues({
     synthesizeAudio,
     sendMailQueue,
     eraseAccountQueue,
+    eraseRecordingQueue,
     finishBulkGrantQueue,
     finishBulkRevocationQueue,
     repairAccountQueue,

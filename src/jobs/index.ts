@@ -2,6 +2,7 @@ import type { App } from '../app.js';
 import { SCHEDULED_QUEUES } from '../services/queues.js';
 import { workOnFailAudio } from './fail-audio.js';
 import { workOnEraseAccount } from './erase-account.js';
+import { workOnEraseRecording } from './erase-recording.js';
 import { workOnFinishBulkGrant } from './finish-bulk-grant.js';
 import { workOnFinishBulkRevocation } from './finish-bulk-revocation.js';
 import { workOnRepairAccount } from './repair-account.js';
@@ -15,6 +16,7 @@ export async function startJobs(app: App): Promise<void> {
   await workOnFailAudio(app);
   await workOnSendMail(app);
   await workOnEraseAccount(app);
+  await workOnEraseRecording(app);
   await workOnFinishBulkGrant(app);
   await workOnFinishBulkRevocation(app);
   await workOnRepairAccount(app);

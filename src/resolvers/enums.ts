@@ -96,6 +96,12 @@ export const CreditSource = declare(
   SOURCES,
 );
 
+export const StatementFormat = declare(
+  'StatementFormat',
+  'The format of a file. More formats may be added.',
+  { CSV: 'Comma-separated values (RFC 4180), with a header.' },
+);
+
 export const NoticeKind = declare('NoticeKind', 'What a notice is about.', {
   POINTS_LOW: 'A narration took your points below `Credits.lowBelow`. At most once a day (UTC).',
   POINTS_LAPSE: 'Points lapse within a week.',

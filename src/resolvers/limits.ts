@@ -10,7 +10,12 @@ export const limitsOfAnswers: IMiddleware = { Mutation: creditReadsInAnswer };
  * All rate limits of fields, on one page. The services also count sign-ins and resets, by the account that these name.
  */
 export const limits: IMiddleware = {
-  Query: { creditLots: creditReads, creditHistory: creditReads, creditStatement: creditReads },
+  Query: {
+    creditLots: creditReads,
+    creditHistory: creditReads,
+    creditStatement: creditReads,
+    statement: creditReads,
+  },
   User: { credits: creditReads, creditLots: creditReads, creditHistory: creditReads },
   Credits: { balanceAt: creditReads, series: creditReads },
   Mutation: {
@@ -31,6 +36,7 @@ export const limits: IMiddleware = {
     addBookmark: limited(account('listening')),
     removeBookmark: limited(account('listening')),
     setFavourite: limited(account('listening')),
+    deleteAudio: limited(account('listening')),
     markNoticesRead: limited(account('listening')),
     updateSettings: limited(account('listening')),
     grantCredits: adminWrites,

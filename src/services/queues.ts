@@ -112,6 +112,16 @@ export const eraseAccountQueue: QueueDeclaration<EraseAccountPayload> = {
   },
 };
 
+const eraseRecordingPayload = z.object({ hash: z.hex().length(64) });
+export type EraseRecordingPayload = z.infer<typeof eraseRecordingPayload>;
+
+/** Recordings that no narration uses any more are deleted, however many retries it takes. */
+export const eraseRecordingQueue: QueueDeclaration<EraseRecordingPayload> = {
+  name: 'erase-recording',
+  payload: eraseRecordingPayload,
+  policy: eraseAccountQueue.policy,
+};
+
 const finishOrderPayload = z.object({ key: z.string() });
 export type FinishOrderPayload = z.infer<typeof finishOrderPayload>;
 

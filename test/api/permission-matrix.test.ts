@@ -348,6 +348,10 @@ const QUERIES: Readonly<Record<string, Entry>> = {
   creditLots: { expected: signedIn('data') },
   creditHistory: { expected: signedIn('data') },
   creditStatement: { expected: signedIn('data'), variables: () => ({ month: '2026-01' }) },
+  statement: {
+    expected: signedIn('data'),
+    variables: () => ({ from: '2020-01-01T00:00:00Z', to: '2021-01-01T00:00:00Z' }),
+  },
   transaction: {
     expected: signedIn('NOT_FOUND', { owner: 'data', auditor: 'data', administrator: 'data' }),
     variables: () => ({ id: things['CreditTransaction'] }),
@@ -366,6 +370,17 @@ const QUERIES: Readonly<Record<string, Entry>> = {
   users: { expected: overseers('data') },
   jobQueues: { expected: overseers('data') },
   auditLog: { expected: overseers('data') },
+  allStories: { expected: overseers('data') },
+  narrations: { expected: overseers('data') },
+  failedJobs: { expected: overseers('data'), variables: () => ({ queue: 'send-mail' }) },
+  creditSeries: {
+    expected: overseers('data'),
+    variables: () => ({
+      from: '2020-01-01T00:00:00Z',
+      to: '2021-01-01T00:00:00Z',
+      bucket: 'MONTH',
+    }),
+  },
   proposals: { expected: overseers('data') },
   proposal: {
     expected: overseers('data'),
@@ -458,6 +473,9 @@ const MUTATIONS: Readonly<Record<string, Entry>> = {
     expected: signedIn('data'),
     variables: () => ({ storyId, favourite: true }),
   },
+  markNoticesRead: { expected: signedIn('NOT_FOUND'), variables: () => ({ upTo: NEVER }) },
+  updateSettings: { expected: signedIn('data') },
+  deleteAudio: { expected: signedIn('NOT_FOUND'), variables: () => ({ id: NEVER }) },
   cancelAudio: {
     expected: signedIn('NOT_FOUND', { auditor: 'FORBIDDEN' }),
     variables: () => ({ id: NEVER }),

@@ -25,6 +25,7 @@ test('administrators see every queue, and how long the oldest job has waited', a
   const { jobQueues } = await ask(url, JobQueues, {}, admin.token);
   expect(jobQueues.map(({ name }) => name)).toEqual([
     'erase-account',
+    'erase-recording',
     'expire-credits',
     'fail-audio',
     'finish-bulk-grant',

@@ -1,4 +1,5 @@
 import { Arg, Args, Ctx, FieldResolver, Query, Resolver, Root } from 'type-graphql';
+import { statementFile, type StatementFile } from '../../services/accounting/period-statement.js';
 import { statementUrl } from '../../services/accounting/statement-csv.js';
 import {
   creditStatement,
@@ -9,7 +10,8 @@ import type { TransactionView } from '../../services/credits/credits.js';
 import { signedIn, type Context } from '../context.js';
 import { CreditTransactionConnection } from '../credits/credits.type.js';
 import { PageArgs, toConnection, type Connection } from '../paging.js';
-import { CreditStatementType } from './statement.type.js';
+import { StatementFormat } from '../enums.js';
+import { CreditStatementType, StatementFileType } from './statement.type.js';
 
 @Resolver(() => CreditStatementType)
 export class StatementResolver {
@@ -22,6 +24,25 @@ export class StatementResolver {
     month: string,
   ): Promise<CreditStatement> {
     return creditStatement(context.app, signedIn(context).userId, month);
+  }
+
+  @Query(() => StatementFileType, {
+    description:
+      'Your statement for any period as a file: after `from`, and up to `to` or now. The file has the same columns as `CreditStatement.csvUrl`.',
+  })
+  statement(
+    @Ctx() context: Context,
+    @Arg('from', () => Date, { description: 'The start, exclusive. Must be in the past.' })
+    from: Date,
+    @Arg('to', () => Date, { description: 'The end, inclusive. Must be after `from`.' }) to: Date,
+    @Arg('format', () => StatementFormat, {
+      nullable: true,
+      defaultValue: 'CSV',
+      description: 'The format of the file. Default CSV.',
+    })
+    _format: 'CSV' | null,
+  ): Promise<StatementFile> {
+    return statementFile(context.app, signedIn(context).userId, { from, to });
   }
 
   @FieldResolver(() => CreditTransactionConnection, {

@@ -1,4 +1,5 @@
 import { Field, Int, ObjectType } from 'type-graphql';
+import type { StatementFile } from '../../services/accounting/period-statement.js';
 import type { CreditStatement } from '../../services/accounting/statement.js';
 
 @ObjectType('CreditStatement', {
@@ -36,4 +37,22 @@ export class CreditStatementType implements Omit<CreditStatement, 'headHash'> {
   userId!: string;
   afterSeq!: number;
   untilSeq!: number;
+}
+
+@ObjectType('Statement', { description: 'A file for download.' })
+export class StatementFileType implements StatementFile {
+  @Field(() => String, {
+    description:
+      'The signed URL of the file. It needs no access token. Everyone who has it can read the file until it expires.',
+  })
+  url!: string;
+
+  @Field(() => Date, { description: 'When the URL expires.' })
+  expiresAt!: Date;
+
+  @Field(() => Int, {
+    description:
+      'The number of transactions in the file. At most 10,000 are counted: 10,001 means that there are more.',
+  })
+  rows!: number;
 }

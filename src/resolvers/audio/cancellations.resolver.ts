@@ -16,6 +16,7 @@ import {
 } from '../../services/credits/credits.js';
 import type { AudioView } from '../../services/narrations/audios.js';
 import { cancelAudio, lastRefund } from '../../services/narrations/cancel-audio.js';
+import { deleteAudio } from '../../services/narrations/erasing/delete-audio.js';
 import { signedIn, type Context } from '../context.js';
 import { CreditTransactionType } from '../credits/credits.type.js';
 import { must } from '../loaders.js';
@@ -38,6 +39,18 @@ export class CancelAudioResolver {
     @Arg('id', () => ID, { description: 'The id of the narration.' }) id: string,
   ): Promise<CancelAudioPayload> {
     return cancelAudio(context.app, signedIn(context), id);
+  }
+
+  @Mutation(() => Boolean, {
+    description:
+      'Deletes one of your narrations, with its position and bookmarks. The points are not refunded. The recording is erased unless another narration has it. Returns true. CONFLICT while the narration is being made: cancel it first.',
+  })
+  async deleteAudio(
+    @Ctx() context: Context,
+    @Arg('id', () => ID, { description: 'The id of the narration.' }) id: string,
+  ): Promise<boolean> {
+    await deleteAudio(context.app, signedIn(context), id);
+    return true;
   }
 
   @FieldResolver(() => AudioType, { description: 'The narration in its current state.' })

@@ -51,6 +51,7 @@ const CREDIT_READS: readonly string[] = [
   'creditLots',
   'creditHistory',
   'creditStatement',
+  'statement',
   'balanceAt',
   'series',
 ];

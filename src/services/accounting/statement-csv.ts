@@ -2,7 +2,7 @@ import type { App } from '../../app.js';
 import { csvLine } from './csv.js';
 import { countAgainstLimit } from '../limits.js';
 import { signed } from '../narrations/addresses.js';
-import { creditStatement, type CreditStatement } from './statement.js';
+import type { CreditStatement } from './statement.js';
 import { isAccountOpen, readStatementMovements } from './statement.sql.js';
 
 /** The path of signed addresses of statements. */
@@ -30,11 +30,11 @@ const AT_ONCE = 1_000;
 export async function statementCsv(
   app: App,
   userId: string,
-  month: string,
+  read: () => Promise<CreditStatement>,
 ): Promise<AsyncGenerator<string> | null> {
   if (!(await isAccountOpen(app.db, userId))) return null;
   await countAgainstLimit(app, { limit: 'creditReads', by: 'account', whose: userId });
-  return linesOf(app, await creditStatement(app, userId, month));
+  return linesOf(app, await read());
 }
 
 async function* linesOf(app: App, statement: CreditStatement): AsyncGenerator<string> {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { App } from '../../app.js';
 import { endSoFar, parseMonth } from '../../domain/ledger/month.js';
 import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../../domain/paging.js';
-import { readSnapshot, type Reader } from '../../infra/db.js';
+import { readSnapshot, type Reader, type Tx } from '../../infra/db.js';
 import { readBalanceAt } from '../credits/past/balance-at.sql.js';
 import type { TransactionView } from '../credits/credits.sql.js';
 import { countRows } from '../counting.sql.js';
@@ -43,21 +43,29 @@ export async function creditStatement(
   await readBalanceAt(app.points, userId, startsAt);
   return readSnapshot(app.db, async (tx) => {
     const to = endSoFar(wanted, await readLedgerClock(tx));
-    const before = await readHistoryEnd(tx, userId, startsAt);
-    const end = await readHistoryEnd(tx, userId, to);
-    const range = { userId, from: startsAt, to };
-    return {
-      ...range,
-      month: period,
-      opening: await spendableAt(tx, userId, startsAt),
-      lapsedUnbooked: await readUnbookedLapses(tx, range),
-      closing: await spendableAt(tx, userId, to),
-      headHash: end.headHash,
-      // No transaction takes effect after it is recorded.
-      afterSeq: before.recordedSeq,
-      untilSeq: end.countedSeq,
-    };
+    return readStatement(tx, { userId, from: startsAt, to, month: period });
   });
+}
+
+/** The statement of a period whose end is not in the future. */
+export async function readStatement(
+  tx: Tx,
+  { userId, from, to, month }: Pick<CreditStatement, 'userId' | 'from' | 'to' | 'month'>,
+): Promise<CreditStatement> {
+  const before = await readHistoryEnd(tx, userId, from);
+  const end = await readHistoryEnd(tx, userId, to);
+  const range = { userId, from, to };
+  return {
+    ...range,
+    month,
+    opening: await spendableAt(tx, userId, from),
+    lapsedUnbooked: await readUnbookedLapses(tx, range),
+    closing: await spendableAt(tx, userId, to),
+    headHash: end.headHash,
+    // No transaction takes effect after it is recorded.
+    afterSeq: before.recordedSeq,
+    untilSeq: end.countedSeq,
+  };
 }
 
 /** @param at not in the future */

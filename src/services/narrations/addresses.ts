@@ -49,7 +49,7 @@ export const addressesExpireAt = (app: App, { status }: Pick<AudioView, 'status'
   status === 'FAILED' || status === 'CANCELLED' ? null : new Date(expiryOf(app) * 1000);
 
 /** In seconds since 1970. */
-const expiryOf = ({ config }: App): number =>
+export const expiryOf = ({ config }: App): number =>
   Math.floor(Date.now() / 1000) + config.tokens.urlTtlSeconds;
 
 /** The path of signed addresses of narrations that are being made. */

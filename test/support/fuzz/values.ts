@@ -265,6 +265,7 @@ export const KNOWN_BY_FIELD: Readonly<Record<string, Known>> = {
   deleteStory: 'story',
   user: 'user',
   audio: 'audio',
+  deleteAudio: 'audio',
   revokeSession: 'session',
   proposal: 'proposal',
   approveProposal: 'proposal',

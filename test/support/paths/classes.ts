@@ -104,6 +104,7 @@ const CLASSES: Readonly<Record<string, Rows>> = {
   },
   SpokenSentence: { self: 'endMs from index startMs to words' },
   SpokenWord: { self: 'from startMs to' },
+  Statement: { viewer: 'expiresAt rows url' },
   Story: {
     public:
       'announced author characterCount content coverUrl createdAt description expectedSeconds id language published requiredCredits slug state title updatedAt favourite',

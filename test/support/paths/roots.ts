@@ -153,6 +153,7 @@ function queries(world: World): Root[] {
     root('Query.creditLots', 'viewer', signedIn('value'), { first: 6 }),
     root('Query.creditHistory', 'viewer', signedIn('value'), { first: 6 }),
     root('Query.creditStatement', 'viewer', signedIn('value'), { month: now.slice(0, 7) }),
+    root('Query.statement', 'viewer', signedIn('value'), { from: '2020-01-01T00:00:00Z', to: now }),
     root('Query.creditReport', 'admin', overseers, { from: '2020-01-01T00:00:00Z', to: now }),
     root(
       'Query.creditSeries',

@@ -46,6 +46,12 @@ export const narrationEvents = define({
     when: 'A user has cancelled a narration, or an account was erased. The points were given back in the same commit.',
     action: null,
   },
+  'narration-deleted': {
+    level: 'info',
+    fields: ['userId', 'audioId'],
+    when: 'A user has deleted a narration. Nothing was refunded.',
+    action: null,
+  },
   'narration-settled-before': {
     level: 'info',
     fields: ['userId', 'audioId'],
