@@ -350,7 +350,7 @@ test('when points were read too often, the wallet says so in words and goes on b
   const tight = await talebank.join({
     ROLE: 'api',
     RATE_LIMIT_FACTOR: '1',
-    RATE_LIMIT_CREDIT_READS: '2/3',
+    RATE_LIMIT_CREDIT_READS: '3/3',
   });
   const listener = await newListener();
   const { page, complaints } = await visit(browser, tight.url, '/sign-in?next=%2Fwallet');

@@ -1,6 +1,6 @@
 import { Printer } from 'lucide-react';
 import { useEffect, useRef, useState, type ReactElement } from 'react';
-import { useQuery } from 'urql';
+import { useQuery, type CombinedError } from 'urql';
 import { serverNow } from '../api/clock.js';
 import { failureOf } from '../api/errors.js';
 import { Loading } from '../frame/loading.js';
@@ -58,9 +58,7 @@ function WalletPage(): ReactElement {
     if (version > 0) read({ requestPolicy: 'network-only' });
   }, [version, read]);
   const failure = failureOf(error);
-  useRetry(failure?.code === 'RATE_LIMITED' ? (failure.retryAfterSeconds ?? 60) : null, () =>
-    read({ requestPolicy: 'network-only' }),
-  );
+  useRetry(error, () => read({ requestPolicy: 'network-only' }));
   if (me == null) return failure === null ? <Loading /> : <Refusal failure={failure} />;
   const lots = inBurningOrder(me.creditLots.nodes);
   const parts = bySource(lots);
@@ -141,15 +139,16 @@ function useSettled(value: number | undefined): number {
   return version;
 }
 
-/** Runs once after a time, for a limit that ends by itself. */
-function useRetry(seconds: number | null, run: () => void): void {
+/** Reads again when a limit has ended. */
+function useRetry(error: CombinedError | undefined, run: () => void): void {
   const latest = useRef(run);
   useEffect(() => {
     latest.current = run;
   });
   useEffect(() => {
-    if (seconds === null) return;
-    const timer = setTimeout(() => latest.current(), seconds * 1000);
+    const failure = failureOf(error);
+    if (failure?.code !== 'RATE_LIMITED') return;
+    const timer = setTimeout(() => latest.current(), (failure.retryAfterSeconds ?? 60) * 1000);
     return () => clearTimeout(timer);
-  }, [seconds]);
+  }, [error]);
 }
