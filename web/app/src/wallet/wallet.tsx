@@ -59,7 +59,13 @@ function WalletPage(): ReactElement {
   }, [version, read]);
   const failure = failureOf(error);
   useRetry(error, () => read({ requestPolicy: 'network-only' }));
-  if (me == null) return failure === null ? <Loading /> : <Refusal failure={failure} />;
+  if (me == null)
+    return (
+      <div className={styles.page}>
+        <h1>{m.frame_wallet()}</h1>
+        {failure === null ? <Loading /> : <Refusal failure={failure} />}
+      </div>
+    );
   const lots = inBurningOrder(me.creditLots.nodes);
   const parts = bySource(lots);
   return (
