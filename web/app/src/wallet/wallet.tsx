@@ -6,6 +6,7 @@ import { failureOf } from '../api/errors.js';
 import { Loading } from '../frame/loading.js';
 import { SignedIn } from '../frame/signed-in.js';
 import { Refusal } from '../forms/form.js';
+import type { CreditSource } from '../gql/graphql.js';
 import { graphql } from '../gql/index.js';
 import * as m from '../paraglide/messages.js';
 import { Button } from '../ui/button.js';
@@ -67,7 +68,13 @@ function WalletPage(): ReactElement {
       </div>
     );
   const lots = inBurningOrder(me.creditLots.nodes);
-  const parts = bySource(lots);
+  // Events bring the sums at once, and the lots are read a moment later.
+  const order = bySource(lots).map(({ source }) => source);
+  const rank = (source: CreditSource): number =>
+    order.includes(source) ? order.indexOf(source) : order.length;
+  const parts = me.credits.bySource
+    .map(({ source, balance: points }) => ({ source, points }))
+    .sort((one, other) => rank(one.source) - rank(other.source));
   return (
     <div className={styles.page}>
       <div className={styles.head}>
@@ -117,14 +124,19 @@ const BurningOrder = ({ parts }: { parts: readonly Part[] }): ReactElement => (
 );
 
 const QUIET_MS = 700;
-const PAUSE_MS = 10_000;
+const AT_ONCE = 4;
+const WINDOW_MS = 30_000;
 
 /**
- * Counts changes of a value, at most one in ten seconds. Points may move many times in a minute, and each read of the
+ * Counts changes of a value, at most four in half a minute. Points may move many times in a minute, and each read of the
  * history counts against a limit.
  */
 function useSettled(value: number | undefined): number {
-  const state = useRef({ value, at: 0, version: 0 });
+  const state = useRef<{ value: number | undefined; at: number[]; version: number }>({
+    value,
+    at: [],
+    version: 0,
+  });
   const [version, setVersion] = useState(0);
   useEffect(() => {
     const { current } = state;
@@ -133,10 +145,11 @@ function useSettled(value: number | undefined): number {
       current.value = value;
       return;
     }
-    const wait = Math.max(QUIET_MS, current.at + PAUSE_MS - performance.now());
+    const earliest = (current.at.at(-AT_ONCE) ?? -WINDOW_MS) + WINDOW_MS;
+    const wait = Math.max(QUIET_MS, earliest - performance.now());
     const timer = setTimeout(() => {
       current.value = value;
-      current.at = performance.now();
+      current.at = [...current.at, performance.now()].slice(-AT_ONCE);
       current.version += 1;
       setVersion(current.version);
     }, wait);
