@@ -17,7 +17,7 @@ import { History } from './history.js';
 import { Lapse } from './lapse.js';
 import { LotTable } from './lot-table.js';
 import { bySource, inBurningOrder, type Part } from './lots.js';
-import { colorOfSource, Source } from './sources.js';
+import { colorOfSource, Source, SOURCES } from './sources.js';
 import { LapseTimeline } from './timeline.js';
 import styles from './wallet.module.css';
 
@@ -70,8 +70,8 @@ function WalletPage(): ReactElement {
   const lots = inBurningOrder(me.creditLots.nodes);
   // Events bring the sums at once, and the lots are read a moment later.
   const order = bySource(lots).map(({ source }) => source);
-  const rank = (source: CreditSource): number =>
-    order.includes(source) ? order.indexOf(source) : order.length;
+  const isKnown = me.credits.bySource.every(({ source }) => order.includes(source));
+  const rank = (source: CreditSource): number => (isKnown ? order : SOURCES).indexOf(source);
   const parts = me.credits.bySource
     .map(({ source, balance: points }) => ({ source, points }))
     .sort((one, other) => rank(one.source) - rank(other.source));
