@@ -44,7 +44,7 @@ export async function visit(
     reducedMotion: 'reduce',
     acceptDownloads: true,
   });
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(PATIENCE_MS);
   const complaints: string[] = [];
   const watch = (page: Page): void => {
     page.on('console', (message) => {

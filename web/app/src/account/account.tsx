@@ -38,7 +38,13 @@ function AccountPage(): ReactElement {
   useTitle(m.account_title());
   const [{ data, error }] = useQuery({ query: Me, variables: {} });
   const me = data?.me;
-  if (me == null) return error === undefined ? <Loading /> : <Refusal failure={failureOf(error)} />;
+  if (me == null)
+    return (
+      <div className={styles.page}>
+        <h1>{m.account_title()}</h1>
+        {error === undefined ? <Loading /> : <Refusal failure={failureOf(error)} />}
+      </div>
+    );
   return (
     <div className={styles.page}>
       <h1>{m.account_title()}</h1>

@@ -1,11 +1,12 @@
 import { Printer } from 'lucide-react';
 import { useEffect, useRef, useState, type ReactElement } from 'react';
-import { useQuery } from 'urql';
+import { useQuery, type CombinedError } from 'urql';
 import { serverNow } from '../api/clock.js';
 import { failureOf } from '../api/errors.js';
 import { Loading } from '../frame/loading.js';
 import { SignedIn } from '../frame/signed-in.js';
 import { Refusal } from '../forms/form.js';
+import type { CreditSource } from '../gql/graphql.js';
 import { graphql } from '../gql/index.js';
 import * as m from '../paraglide/messages.js';
 import { Button } from '../ui/button.js';
@@ -16,7 +17,7 @@ import { History } from './history.js';
 import { Lapse } from './lapse.js';
 import { LotTable } from './lot-table.js';
 import { bySource, inBurningOrder, type Part } from './lots.js';
-import { colorOfSource, Source } from './sources.js';
+import { colorOfSource, Source, SOURCES } from './sources.js';
 import { LapseTimeline } from './timeline.js';
 import styles from './wallet.module.css';
 
@@ -58,12 +59,22 @@ function WalletPage(): ReactElement {
     if (version > 0) read({ requestPolicy: 'network-only' });
   }, [version, read]);
   const failure = failureOf(error);
-  useRetry(failure?.code === 'RATE_LIMITED' ? (failure.retryAfterSeconds ?? 60) : null, () =>
-    read({ requestPolicy: 'network-only' }),
-  );
-  if (me == null) return failure === null ? <Loading /> : <Refusal failure={failure} />;
+  useRetry(error, () => read({ requestPolicy: 'network-only' }));
+  if (me == null)
+    return (
+      <div className={styles.page}>
+        <h1>{m.frame_wallet()}</h1>
+        {failure === null ? <Loading /> : <Refusal failure={failure} />}
+      </div>
+    );
   const lots = inBurningOrder(me.creditLots.nodes);
-  const parts = bySource(lots);
+  // Events bring the sums at once, and the lots are read a moment later.
+  const order = bySource(lots).map(({ source }) => source);
+  const isKnown = me.credits.bySource.every(({ source }) => order.includes(source));
+  const rank = (source: CreditSource): number => (isKnown ? order : SOURCES).indexOf(source);
+  const parts = me.credits.bySource
+    .map(({ source, balance: points }) => ({ source, points }))
+    .sort((one, other) => rank(one.source) - rank(other.source));
   return (
     <div className={styles.page}>
       <div className={styles.head}>
@@ -113,14 +124,19 @@ const BurningOrder = ({ parts }: { parts: readonly Part[] }): ReactElement => (
 );
 
 const QUIET_MS = 700;
-const PAUSE_MS = 10_000;
+const AT_ONCE = 4;
+const WINDOW_MS = 30_000;
 
 /**
- * Counts changes of a value, at most one in ten seconds. Points may move many times in a minute, and each read of the
+ * Counts changes of a value, at most four in half a minute. Points may move many times in a minute, and each read of the
  * history counts against a limit.
  */
 function useSettled(value: number | undefined): number {
-  const state = useRef({ value, at: 0, version: 0 });
+  const state = useRef<{ value: number | undefined; at: number[]; version: number }>({
+    value,
+    at: [],
+    version: 0,
+  });
   const [version, setVersion] = useState(0);
   useEffect(() => {
     const { current } = state;
@@ -129,10 +145,11 @@ function useSettled(value: number | undefined): number {
       current.value = value;
       return;
     }
-    const wait = Math.max(QUIET_MS, current.at + PAUSE_MS - performance.now());
+    const earliest = (current.at.at(-AT_ONCE) ?? -WINDOW_MS) + WINDOW_MS;
+    const wait = Math.max(QUIET_MS, earliest - performance.now());
     const timer = setTimeout(() => {
       current.value = value;
-      current.at = performance.now();
+      current.at = [...current.at, performance.now()].slice(-AT_ONCE);
       current.version += 1;
       setVersion(current.version);
     }, wait);
@@ -141,15 +158,16 @@ function useSettled(value: number | undefined): number {
   return version;
 }
 
-/** Runs once after a time, for a limit that ends by itself. */
-function useRetry(seconds: number | null, run: () => void): void {
+/** Reads again when a limit has ended. */
+function useRetry(error: CombinedError | undefined, run: () => void): void {
   const latest = useRef(run);
   useEffect(() => {
     latest.current = run;
   });
   useEffect(() => {
-    if (seconds === null) return;
-    const timer = setTimeout(() => latest.current(), seconds * 1000);
+    const failure = failureOf(error);
+    if (failure?.code !== 'RATE_LIMITED') return;
+    const timer = setTimeout(() => latest.current(), (failure.retryAfterSeconds ?? 60) * 1000);
     return () => clearTimeout(timer);
-  }, [seconds]);
+  }, [error]);
 }
