@@ -28,7 +28,8 @@ export const trackOf = (audio: OpenAudio): Track => ({
   audioId: audio.id,
   status: audio.status,
   url: audio.url == null ? null : sameOrigin(audio.url),
-  streamUrl: audio.streamUrl == null ? null : sameOrigin(audio.streamUrl),
+  // Before the first sentence there is nothing to hear, and the narration may fail at once.
+  streamUrl: audio.streamUrl == null || audio.progress === 0 ? null : sameOrigin(audio.streamUrl),
   durationSeconds: audio.durationSeconds ?? null,
   listening: positionOf(audio),
 });
