@@ -36,7 +36,7 @@ export async function visit(
   browser: Browser,
   url: string,
   path: string,
-  options: { locale?: string } = {},
+  options: { locale?: string; serviceWorkers?: 'allow' | 'block' } = {},
 ): Promise<Visitor> {
   const context = await browser.newContext({
     viewport: DESKTOP,
@@ -44,6 +44,7 @@ export async function visit(
     timezoneId: 'Europe/Warsaw',
     reducedMotion: 'reduce',
     acceptDownloads: true,
+    serviceWorkers: options.serviceWorkers ?? 'allow',
   });
   context.setDefaultTimeout(PATIENCE_MS);
   const complaints: string[] = [];

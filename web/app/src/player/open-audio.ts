@@ -80,8 +80,8 @@ async function readSentences(client: Client, id: string, ready: boolean): Promis
         { id, after: sentences.length - 1 },
         { requestPolicy: 'network-only' },
       );
-      const { data } = await answer.toPromise();
-      if (data === undefined) return;
+      const { data, error } = await answer.toPromise();
+      if (error !== undefined || data === undefined) return;
       const more = data.audio?.sentences ?? [];
       const complete = ready && more.length === 0;
       const next = { sentences: [...sentences, ...more], complete };
