@@ -35,7 +35,7 @@ export async function visit(
   browser: Browser,
   url: string,
   path: string,
-  options: { locale?: string } = {},
+  options: { locale?: string; serviceWorkers?: 'allow' | 'block' } = {},
 ): Promise<Visitor> {
   const context = await browser.newContext({
     viewport: DESKTOP,
@@ -43,6 +43,7 @@ export async function visit(
     timezoneId: 'Europe/Warsaw',
     reducedMotion: 'reduce',
     acceptDownloads: true,
+    serviceWorkers: options.serviceWorkers ?? 'allow',
   });
   context.setDefaultTimeout(PATIENCE_MS);
   const complaints: string[] = [];

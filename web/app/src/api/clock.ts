@@ -1,3 +1,5 @@
+import { connected } from './connection.js';
+
 /** How far the clock of the server is ahead of the clock of this device, in milliseconds. */
 let ahead = 0;
 
@@ -17,7 +19,14 @@ export async function fetchWithClock(
   input: RequestInfo | URL,
   init?: RequestInit,
 ): Promise<Response> {
-  const response = await fetch(input, init);
-  readClock(response);
-  return response;
+  try {
+    const response = await fetch(input, init);
+    readClock(response);
+    connected.set(true);
+    return response;
+  } catch (error) {
+    // A request that the page itself has given up says nothing about the connection.
+    if (init?.signal?.aborted !== true) connected.set(false);
+    throw error;
+  }
 }

@@ -3,13 +3,6 @@ import { createClient, type RequestParams } from 'graphql-sse';
 import { fetchWithClock } from './clock.js';
 import { browserPlatform } from './browser-platform.js';
 import { follow, type Platform } from './leader.js';
-import { createStore, useStore } from './store.js';
-
-/** Whether the server can be reached, as far as this tab knows. */
-const connected = createStore(navigator.onLine);
-export const useConnected = (): boolean => useStore(connected);
-window.addEventListener('offline', () => connected.set(false));
-window.addEventListener('online', () => connected.set(true));
 
 type FetchBody = Parameters<SubscriptionForwarder>[0];
 
@@ -76,14 +69,13 @@ async function connectOnce(
   signal.addEventListener('abort', leave, { once: true });
   try {
     for await (const result of client.iterate(body as RequestParams)) {
-      connected.set(true);
       if (result.errors === undefined) outcome = 'heard';
       else if (result.errors.some(endsSession)) outcome = 'refused';
       else break;
       pass(result as ExecutionResult);
     }
   } catch {
-    connected.set(navigator.onLine && outcome === 'heard');
+    // The connection is lost, and is made again after a pause.
   }
   signal.removeEventListener('abort', leave);
   client.dispose();

@@ -1,7 +1,7 @@
 import { Client, fetchExchange, type CombinedError } from '@urql/core';
 import { graphql } from '../gql/index.js';
 import { paths } from '../paths.js';
-import type { LoginInput, RegisterInput } from '../gql/graphql.js';
+import type { LoginInput, RefreshMutation, RegisterInput } from '../gql/graphql.js';
 import { fetchWithClock, serverNow } from './clock.js';
 import { failureOf, type Failure } from './errors.js';
 import { createStore, useStore } from './store.js';
@@ -124,8 +124,10 @@ async function refreshNow(refused: string | null): Promise<Failure | null> {
   if (present !== null && present !== refused) return null;
   if (store.get().person === null) return { code: 'UNAUTHENTICATED', details: {} };
   const { data, error } = await plain.mutation(Refresh, {}).toPromise();
-  if (data?.refreshSession !== undefined) {
-    grant(data.refreshSession);
+  // A refusal has no data, which is null in some answers.
+  const granted = (data as Partial<RefreshMutation> | null | undefined)?.refreshSession;
+  if (granted !== undefined) {
+    grant(granted);
     return null;
   }
   const failure = failureOf(error) ?? { code: 'INTERNAL', details: {} };

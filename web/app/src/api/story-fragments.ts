@@ -1,5 +1,20 @@
 import { graphql } from '../gql/index.js';
 
+/** How far a narration was heard. It is read as a whole everywhere, so that it is whole without a connection too. */
+graphql(`
+  fragment ListeningState on Listening {
+    positionMs
+    finished
+    rate
+    updatedAt
+    device {
+      id
+      deviceName
+      current
+    }
+  }
+`);
+
 /** What a card shows of a story. */
 graphql(`
   fragment StoryCard on Story {
@@ -16,9 +31,7 @@ graphql(`
     currentAudio {
       ...AudioState
       listening {
-        positionMs
-        finished
-        updatedAt
+        ...ListeningState
       }
     }
   }

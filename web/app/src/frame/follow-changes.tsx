@@ -1,3 +1,4 @@
+import { useEffect } from 'react';
 import { useSubscription } from 'urql';
 import { graphql } from '../gql/index.js';
 
@@ -21,8 +22,21 @@ const Changes = graphql(`
   }
 `);
 
+const AGAIN_MS = 5000;
+
 /** Follows everything that changes for the person. The cache takes each event, and the pages follow the cache. */
 export function FollowChanges(): null {
-  useSubscription({ query: Changes, variables: {} });
+  const [{ error }, follow] = useSubscription({ query: Changes, variables: {} });
+  useEffect(() => {
+    // Without a connection there was no token, and so nothing was followed.
+    if (error === undefined) return undefined;
+    const again = (): void => follow();
+    const timer = setTimeout(again, AGAIN_MS);
+    window.addEventListener('online', again);
+    return () => {
+      clearTimeout(timer);
+      window.removeEventListener('online', again);
+    };
+  }, [error, follow]);
   return null;
 }

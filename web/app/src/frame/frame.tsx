@@ -1,7 +1,7 @@
 import { BookOpen, LogIn, UserRound, Wallet } from 'lucide-react';
 import type { ComponentType, ReactElement, ReactNode } from 'react';
 import { Link, useLocation } from 'wouter';
-import { useConnected } from '../api/live.js';
+import { useConnected } from '../api/connection.js';
 import { useSession } from '../api/session.js';
 import * as m from '../paraglide/messages.js';
 import { paths } from '../paths.js';

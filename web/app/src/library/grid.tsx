@@ -27,6 +27,7 @@ export function Grid({ stories, onEnd }: GridProps): ReactElement {
       <WindowVirtualizer
         ref={list}
         key={columns}
+        itemSize={rowHeight(columns)}
         onScroll={() => {
           const last = list.current?.findItemIndex(window.scrollY + 2 * window.innerHeight) ?? 0;
           if (last >= rows.length - 2) onEnd();
@@ -43,6 +44,10 @@ export function Grid({ stories, onEnd }: GridProps): ReactElement {
     </div>
   );
 }
+
+/** About how high a row is, so that what stands below does not move when the rows are measured. */
+const rowHeight = (columns: number): number =>
+  (Math.min(window.innerWidth - 48, 1152) / columns) * 1.3 + 160;
 
 function useColumns(): number {
   const [columns, setColumns] = useState(count);

@@ -46,9 +46,7 @@ export const ContinueListening = graphql(`
     continueListening(first: 10) {
       ...AudioState
       listening {
-        positionMs
-        finished
-        updatedAt
+        ...ListeningState
       }
       story {
         id

@@ -28,7 +28,8 @@ export const trackOf = (audio: OpenAudio): Track => ({
   audioId: audio.id,
   status: audio.status,
   url: audio.url == null ? null : sameOrigin(audio.url),
-  streamUrl: audio.streamUrl == null ? null : sameOrigin(audio.streamUrl),
+  // Before the first sentence there is nothing to hear, and the narration may fail at once.
+  streamUrl: audio.streamUrl == null || audio.progress === 0 ? null : sameOrigin(audio.streamUrl),
   durationSeconds: audio.durationSeconds ?? null,
   listening: positionOf(audio),
 });
@@ -79,8 +80,8 @@ async function readSentences(client: Client, id: string, ready: boolean): Promis
         { id, after: sentences.length - 1 },
         { requestPolicy: 'network-only' },
       );
-      const { data } = await answer.toPromise();
-      if (data === undefined) return;
+      const { data, error } = await answer.toPromise();
+      if (error !== undefined || data === undefined) return;
       const more = data.audio?.sentences ?? [];
       const complete = ready && more.length === 0;
       const next = { sentences: [...sentences, ...more], complete };

@@ -1,6 +1,6 @@
 import { readStored, writeStored } from '../api/stored.js';
 import { clampRate } from './logic/keys.js';
-import { later, readPosition, resume, type Position } from './logic/position.js';
+import { isDue, later, readPosition, resume, type Position } from './logic/position.js';
 import { passTime, volumeOf, type Sleep } from './logic/sleep.js';
 import { endOfSentence, nextStart, previousStart, type Sentence } from './logic/timeline.js';
 import { serverNow } from '../api/clock.js';
@@ -256,7 +256,10 @@ function report(why: 'playing' | 'stopped' | 'leaving'): void {
     rate,
     at: serverNow().getTime(),
   };
-  writeStored(`position.${audioId}`, JSON.stringify(now));
+  // A page that is closed later is no later place: another device may have gone on meanwhile.
+  const kept = readPosition(readStored(`position.${audioId}`));
+  if (kept === null || isDue(kept, now, 'stopped'))
+    writeStored(`position.${audioId}`, JSON.stringify(now));
   host.report(audioId, now, why);
 }
 

@@ -11,15 +11,7 @@ export const PlayerAudio = graphql(`
         name
       }
       listening {
-        positionMs
-        finished
-        rate
-        updatedAt
-        device {
-          id
-          deviceName
-          current
-        }
+        ...ListeningState
       }
       bookmarks(first: 100) {
         id

@@ -28,12 +28,13 @@ export type StoryOfPage = NonNullable<StoryPageQuery['story']>;
 
 /** A story to read, and to have read to you. */
 export function Story({ slug }: { slug: string }): ReactElement {
-  const [{ data, error }, again] = useQuery({ query: StoryPage, variables: { slug } });
+  const [{ data, error, fetching }, again] = useQuery({ query: StoryPage, variables: { slug } });
   const story = data?.story;
   useTitle(story?.title ?? '');
   if (story != null) return <Page story={story} />;
-  const failure = failureOf(error);
-  if (failure === null) return <Loading />;
+  if (fetching) return <Loading />;
+  // Without a connection, a story that was never opened has neither an answer nor an error.
+  const failure = failureOf(error) ?? { code: 'OFFLINE' as const, details: {} };
   if (failure.code === 'NOT_FOUND') return <Missing />;
   return (
     <Notice

@@ -33,7 +33,8 @@ export function useNarrate(storyId: string, voiceId: string, price: number | nul
     if (why?.code !== 'OFFLINE') key.current = null;
     setBusy(false);
     setFailure(why);
-    if (data !== undefined) player.open(data.synthesizeAudio.audio.id, { play: true });
+    if (error === undefined && data !== undefined)
+      player.open(data.synthesizeAudio.audio.id, { play: true });
   };
   return { busy, failure, narrate: () => void narrate() };
 }
