@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { App } from '../app.js';
 import { BUSY_SECONDS } from './requests.js';
-import { checkReadiness, type Readiness } from '../services/health.js';
+import { checkReadiness, type Readiness } from '../services/health/health.js';
 
 /** /healthz: the process is alive. /readyz: it can do its work; 503 with the reason otherwise. */
 export function serveHealth(server: FastifyInstance, app: App): void {

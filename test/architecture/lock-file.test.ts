@@ -82,9 +82,12 @@ const DEVELOPMENT_LICENCES = new Set([
   ...['(MIT AND Zlib)', 'Unlicense', 'Python-2.0', 'PSF-2.0'],
   // Of data, and of files that are used as they are.
   ...['CC-BY-4.0', 'MPL-2.0', 'EPL-2.0'],
+  // Of fonts, which the web app has with their licences.
+  'OFL-1.1',
 ]);
 /** Licensed under MIT by their licence file or README, and not by their manifest. */
 const LICENCE_NOT_NAMED = [
+  '@inlang/plugin-message-format',
   'busboy',
   'dicer',
   'humanize-number',

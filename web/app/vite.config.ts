@@ -1,6 +1,7 @@
 import { defineConfig } from 'vite';
 import { compress } from './build/compress.ts';
 import { documents } from './build/documents.ts';
+import { licences } from './build/licences.ts';
 import { serviceWorker } from './build/service-worker.ts';
 
 const server = process.env['TALEBANK_URL'] ?? 'http://127.0.0.1:4000';
@@ -15,7 +16,7 @@ const proxy = Object.fromEntries(
 export default defineConfig({
   root: import.meta.dirname,
   base: '/',
-  plugins: [documents(), serviceWorker(), compress()],
+  plugins: [documents(), serviceWorker(), licences(), compress()],
   build: {
     outDir: '../dist',
     emptyOutDir: true,

@@ -1,4 +1,4 @@
-import type { Reader } from '../infra/db.js';
+import type { Reader } from '../../infra/db.js';
 
 /** Whether the database accepts writes. No locks, no index. */
 export async function takesWrites(db: Reader): Promise<boolean> {
