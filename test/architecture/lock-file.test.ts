@@ -93,6 +93,7 @@ const LICENCE_NOT_NAMED = [
   'humanize-number',
   'only',
   'seq-queue',
+  'sqlite-wasm-kysely',
   'streamsearch',
 ];
 

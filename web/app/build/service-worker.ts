@@ -63,7 +63,7 @@ async function listFiles(folder: string): Promise<Precached[]> {
         .slice(folder.length + 1)
         .replaceAll(sep, '/'),
     )
-    .filter((name) => !ON_CHOICE.test(name) && !/\.(?:br|gz|png)$|^sw\.js$/.test(name));
+    .filter((name) => !ON_CHOICE.test(name) && !/\.(?:br|gz|png|txt)$|^sw\.js$/.test(name));
   return Promise.all(
     names.sort().map(async (name) => ({
       url: `/${name}`,
