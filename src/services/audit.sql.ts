@@ -3,6 +3,7 @@ import { auditHash, type AuditRecord } from '../domain/ledger/audit-chain.js';
 import type { Window } from '../domain/paging.js';
 import { Prisma, type Reader, type Tx } from '../infra/db.js';
 import { beforeCommit } from '../infra/connections/transaction-steps.js';
+import { byId, keysetOf } from './keyset.sql.js';
 
 /**
  * The details of an entry: `from` and `to` for a changed value, and otherwise amounts, counts and ids. No personal
@@ -147,11 +148,8 @@ export function readAudit(
   db: Reader,
   { window, selection }: { window: Window<string>; selection: AuditSelection },
 ): Promise<AuditEntry[]> {
-  return db.$queryRaw<AuditEntry[]>`${ENTRIES}
-    WHERE ${selected(selection)}
-      ${window.after === null ? Prisma.empty : Prisma.sql`AND id < ${window.after}::uuid`}
-      ${window.before === null ? Prisma.empty : Prisma.sql`AND id > ${window.before}::uuid`}
-    ORDER BY id ${window.backward ? Prisma.sql`ASC` : Prisma.sql`DESC`} LIMIT ${window.limit + 1}`;
+  const { within, page } = keysetOf(window, byId(Prisma.sql`id`, 'descending'));
+  return db.$queryRaw<AuditEntry[]>`${ENTRIES} WHERE ${selected(selection)} ${within} ${page}`;
 }
 
 /** One audit entry by its id. Index: audit_entries_pkey. */

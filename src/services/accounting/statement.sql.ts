@@ -3,6 +3,7 @@ import type { Window } from '../../domain/paging.js';
 import { TRANSACTION_COLUMNS, type TransactionView } from '../credits/credits.sql.js';
 import { COUNTED_AT } from '../credits/past/flows.sql.js';
 import { withLateExpiries } from '../credits/past/balance-at.sql.js';
+import { bySeq, keysetOf } from '../keyset.sql.js';
 
 /** The end of an account's history as of an instant. */
 export interface HistoryEnd {
@@ -73,13 +74,10 @@ export function readStatementMovements(
   range: StatementRange,
   window: Window<number>,
 ): Promise<TransactionView[]> {
+  const { within, page } = keysetOf(window, bySeq(Prisma.sql`t.seq`));
   return db.$queryRaw<TransactionView[]>`
     SELECT ${TRANSACTION_COLUMNS} FROM credit_transactions t
-    WHERE ${inRange(range)}
-      ${window.after === null ? Prisma.empty : Prisma.sql`AND t.seq < ${window.after}`}
-      ${window.before === null ? Prisma.empty : Prisma.sql`AND t.seq > ${window.before}`}
-    ORDER BY t.seq ${window.backward ? Prisma.sql`ASC` : Prisma.sql`DESC`}
-    LIMIT ${window.limit + 1}`;
+    WHERE ${inRange(range)} ${within} ${page}`;
 }
 
 /** Whether the account is open. It is closed when its user leaves. Index: credit_accounts_pkey. */

@@ -3,6 +3,7 @@ import type { Window } from '../../domain/paging.js';
 import { Prisma, type Reader, type Tx } from '../../infra/db.js';
 import { containing } from '../search/search.sql.js';
 import type { UserView } from './people.js';
+import { byId, keysetOf } from '../keyset.sql.js';
 
 export type Standing = Pick<UserView, 'id' | 'role' | 'suspendedAt'>;
 
@@ -86,13 +87,11 @@ export function readPeople(
   db: Reader,
   { window, words }: { window: Window<string>; words: readonly string[] },
 ): Promise<UserView[]> {
+  const { within, page } = keysetOf(window, byId(Prisma.sql`id`, 'descending'));
   return db.$queryRaw<UserView[]>`
     SELECT id, email, email_verified_at AS "emailVerifiedAt", display_name AS "displayName", role::text,
            suspended_at AS "suspendedAt", monthly_credits AS "monthlyCredits", created_at AS "createdAt",
            locale, mail_on AS "mailOn"
     FROM users
-    WHERE ${havingWords(words)}
-      ${window.after === null ? Prisma.empty : Prisma.sql`AND id < ${window.after}::uuid`}
-      ${window.before === null ? Prisma.empty : Prisma.sql`AND id > ${window.before}::uuid`}
-    ORDER BY id ${window.backward ? Prisma.sql`ASC` : Prisma.sql`DESC`} LIMIT ${window.limit + 1}`;
+    WHERE ${havingWords(words)} ${within} ${page}`;
 }

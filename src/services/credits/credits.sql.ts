@@ -4,6 +4,7 @@ import type { CreditLotStatus, CreditSource } from '../../domain/ledger/lots.js'
 import type { Window } from '../../domain/paging.js';
 import type { PointsReader } from '../ledger/allowances.js';
 import { LOT_COLUMNS, type LotRow } from '../ledger/books.sql.js';
+import { bySeq, keysetOf, type ListOrder } from '../keyset.sql.js';
 
 /**
  * The instant at which a lot lapses. An expression rather than the column, so that the planner does not use the sweep's
@@ -78,6 +79,12 @@ export interface LotView extends LotRow {
   readonly status: CreditLotStatus;
 }
 
+const LOTS_NEWEST_FIRST: ListOrder<readonly [string, string]> = {
+  columns: [Prisma.sql`l.granted_at`, Prisma.sql`l.id`],
+  direction: 'descending',
+  valuesOf: ([at, id]) => [Prisma.sql`${at}::timestamptz`, Prisma.sql`${id}::uuid`],
+};
+
 /** A user's lots, newest first. Index: credit_lots_user_id_granted_at_id_idx. */
 export function readLots(
   points: PointsReader,
@@ -88,19 +95,15 @@ export function readLots(
     readonly source: readonly CreditSource[] | null;
   },
 ): Promise<LotView[]> {
-  const { window } = wanted;
-  const [afterAt = null, afterId = null] = window.after ?? [];
-  const [beforeAt = null, beforeId = null] = window.before ?? [];
+  const { within, page } = keysetOf(wanted.window, LOTS_NEWEST_FIRST);
   const query = Prisma.sql`
     SELECT ${LOT_COLUMNS}, ${STATUS} AS status
     FROM credit_lots l, ${CLOCK}
     WHERE l.user_id = ${wanted.userId}::uuid
-      ${window.after === null ? Prisma.empty : Prisma.sql`AND (l.granted_at, l.id) < (${afterAt}::timestamptz, ${afterId}::uuid)`}
-      ${window.before === null ? Prisma.empty : Prisma.sql`AND (l.granted_at, l.id) > (${beforeAt}::timestamptz, ${beforeId}::uuid)`}
+      ${within}
       ${wanted.status === null ? Prisma.empty : Prisma.sql`AND ${STATUS} = ANY(${wanted.status}::text[])`}
       ${wanted.source === null ? Prisma.empty : Prisma.sql`AND l.source::text = ANY(${wanted.source}::text[])`}
-    ORDER BY ${window.backward ? Prisma.sql`l.granted_at, l.id` : Prisma.sql`l.granted_at DESC, l.id DESC`}
-    LIMIT ${window.limit + 1}`;
+    ${page}`;
   return points.read([wanted.userId], query);
 }
 
@@ -146,15 +149,13 @@ export function readLotHistory(
   db: Reader,
   wanted: { readonly userId: string; readonly lotId: string; readonly window: Window<number> },
 ): Promise<TransactionView[]> {
-  const { window } = wanted;
+  const { within, page } = keysetOf(wanted.window, bySeq(Prisma.sql`a.seq`));
   return db.$queryRaw<TransactionView[]>`
     SELECT ${TRANSACTION_COLUMNS}
     FROM credit_allocations a JOIN credit_transactions t USING (user_id, seq)
     WHERE a.user_id = ${wanted.userId}::uuid AND a.lot_id = ${wanted.lotId}::uuid
-      ${window.after === null ? Prisma.empty : Prisma.sql`AND a.seq < ${window.after}`}
-      ${window.before === null ? Prisma.empty : Prisma.sql`AND a.seq > ${window.before}`}
-    ORDER BY a.seq ${window.backward ? Prisma.sql`ASC` : Prisma.sql`DESC`}
-    LIMIT ${window.limit + 1}`;
+      ${within}
+    ${page}`;
 }
 
 /** Transactions by owner and number. Index: credit_transactions_pkey. */

@@ -1,5 +1,6 @@
 import type { Window } from '../../domain/paging.js';
 import { Prisma, type Reader } from '../../infra/db.js';
+import { keysetOf, type ListOrder } from '../keyset.sql.js';
 
 /** When it failed, in microseconds since 1970, and its id. */
 export type FailureKey = readonly [number, string];
@@ -19,8 +20,12 @@ export interface FailedJobRow {
 
 const instantOf = (micros: number): Prisma.Sql =>
   Prisma.sql`timestamptz 'epoch' + ${micros}::int8 * interval '1 microsecond'`;
-const keyOf = ([micros, id]: FailureKey): Prisma.Sql =>
-  Prisma.sql`(${instantOf(micros)}, ${id}::uuid)`;
+
+const LATEST_FIRST: ListOrder<FailureKey> = {
+  columns: [Prisma.sql`j.completed_on`, Prisma.sql`j.id`],
+  direction: 'descending',
+  valuesOf: ([micros, id]) => [instantOf(micros), Prisma.sql`${id}::uuid`],
+};
 
 /**
  * Failed jobs of a queue, latest failure first. No locks. Indexes: pg-boss' own, by name and state or by name and end.
@@ -30,7 +35,7 @@ export const readFailures = (
   db: Reader,
   { window, queue }: { window: Window<FailureKey>; queue: string },
 ): Promise<FailedJobRow[]> => {
-  const direction = window.backward ? Prisma.sql`ASC` : Prisma.sql`DESC`;
+  const { within, page } = keysetOf(window, LATEST_FIRST);
   return db.$queryRaw<FailedJobRow[]>`
     SELECT j.id, j.name AS queue, j.completed_on AS "failedAt",
            (extract(epoch FROM j.completed_on) * 1000000)::float8 AS "failedAtMicros",
@@ -38,9 +43,8 @@ export const readFailures = (
            j.data->>'userId' AS "userId", j.data->>'audioId' AS "audioId"
     FROM pgboss.job j
     WHERE j.name = ${queue} AND j.state = 'failed' AND j.completed_on IS NOT NULL
-      ${window.after === null ? Prisma.empty : Prisma.sql`AND (j.completed_on, j.id) < ${keyOf(window.after)}`}
-      ${window.before === null ? Prisma.empty : Prisma.sql`AND (j.completed_on, j.id) > ${keyOf(window.before)}`}
-    ORDER BY j.completed_on ${direction}, j.id ${direction} LIMIT ${window.limit + 1}`;
+      ${within}
+    ${page}`;
 };
 
 /** Whether there is a queue with this name, which is not one of pg-boss' own. Index: pg-boss' primary key. */

@@ -3,6 +3,7 @@ import type { Window } from '../../domain/paging.js';
 import { Prisma, type Reader } from '../../infra/db.js';
 import type { AudioView } from '../narrations/audios.js';
 import type { AudioStatus } from '../narrations/narrations.sql.js';
+import { byId, keysetOf } from '../keyset.sql.js';
 
 /** A filter of all users' narrations. Each null member selects all. */
 export interface NarrationSelection {
@@ -40,13 +41,12 @@ export function readNarrations(
   { window, selection }: { window: Window<string>; selection: NarrationSelection },
 ): Promise<AudioView[]> {
   const { userId, statuses, from, to } = selection;
-  const page = Prisma.sql`ORDER BY a.id ${window.backward ? Prisma.sql`ASC` : Prisma.sql`DESC`} LIMIT ${window.limit + 1}`;
+  const { within, page } = keysetOf(window, byId(Prisma.sql`a.id`, 'descending'));
   const conditions = Prisma.sql`
     ${userId === null ? Prisma.empty : Prisma.sql`AND a.user_id = ${userId}::uuid`}
     ${from === null ? Prisma.empty : Prisma.sql`AND a.created_at >= ${from} AND a.id >= ${shifted(from, -CLOCKS_APART_MS)}::uuid`}
     ${to === null ? Prisma.empty : Prisma.sql`AND a.created_at < ${to} AND a.id < ${shifted(to, CLOCKS_APART_MS)}::uuid`}
-    ${window.after === null ? Prisma.empty : Prisma.sql`AND a.id < ${window.after}::uuid`}
-    ${window.before === null ? Prisma.empty : Prisma.sql`AND a.id > ${window.before}::uuid`}`;
+    ${within}`;
   if (statuses === null)
     return db.$queryRaw<
       AudioView[]

@@ -2,6 +2,7 @@ import type { Window } from '../../domain/paging.js';
 import { Prisma, type Reader } from '../../infra/db.js';
 import { mentioning } from '../search/search.sql.js';
 import { inLanguage, STORIES, type Story, type StoryState } from '../stories/stories.sql.js';
+import { byId, keysetOf } from '../keyset.sql.js';
 
 /** A filter of all stories. Each null member selects all; `words` are folded. */
 export interface StorySelection {
@@ -26,11 +27,8 @@ export function readAllStories(
   db: Reader,
   { window, selection }: { window: Window<string>; selection: StorySelection },
 ): Promise<Story[]> {
-  return db.$queryRaw<Story[]>`${STORIES}
-    WHERE ${selected(selection)}
-      ${window.after === null ? Prisma.empty : Prisma.sql`AND s.id < ${window.after}::uuid`}
-      ${window.before === null ? Prisma.empty : Prisma.sql`AND s.id > ${window.before}::uuid`}
-    ORDER BY s.id ${window.backward ? Prisma.sql`ASC` : Prisma.sql`DESC`} LIMIT ${window.limit + 1}`;
+  const { within, page } = keysetOf(window, byId(Prisma.sql`s.id`, 'descending'));
+  return db.$queryRaw<Story[]>`${STORIES} WHERE ${selected(selection)} ${within} ${page}`;
 }
 
 /** A query of the stories that `readAllStories` reads. */

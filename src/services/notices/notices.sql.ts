@@ -1,6 +1,7 @@
 import type { Window } from '../../domain/paging.js';
 import { Prisma, type Db, type Reader, type Tx } from '../../infra/db.js';
 import type { NoticeKind } from './kinds.js';
+import { byId, keysetOf } from '../keyset.sql.js';
 
 export interface NoticeView {
   readonly userId: string;
@@ -55,13 +56,11 @@ export const readNotices = (
   db: Reader,
   userId: string,
   window: Window<string>,
-): Promise<NoticeView[]> =>
-  db.$queryRaw<NoticeView[]>`
-    SELECT ${COLUMNS} FROM notices n
-    WHERE n.user_id = ${userId}::uuid
-      ${window.after === null ? Prisma.empty : Prisma.sql`AND n.id < ${window.after}::uuid`}
-      ${window.before === null ? Prisma.empty : Prisma.sql`AND n.id > ${window.before}::uuid`}
-    ORDER BY n.id ${window.backward ? Prisma.sql`ASC` : Prisma.sql`DESC`} LIMIT ${window.limit + 1}`;
+): Promise<NoticeView[]> => {
+  const { within, page } = keysetOf(window, byId(Prisma.sql`n.id`, 'descending'));
+  return db.$queryRaw<NoticeView[]>`
+    SELECT ${COLUMNS} FROM notices n WHERE n.user_id = ${userId}::uuid ${within} ${page}`;
+};
 
 /** A query of a user's unread notices. Index: notices_unread. */
 export const unreadQuery = (userId: string): Prisma.Sql =>

@@ -1,6 +1,7 @@
 import type { Window } from '../../domain/paging.js';
 import { Prisma, type Reader, type Tx } from '../../infra/db.js';
 import { containing, mentioning, WALKED_ROWS } from '../search/search.sql.js';
+import { byId, keysetOf } from '../keyset.sql.js';
 
 /** DRAFT before it is published, and REMOVED after it was deleted. */
 export type StoryState = 'DRAFT' | 'PUBLISHED' | 'REMOVED';
@@ -53,11 +54,8 @@ export async function readLibrary(
   wanted: { window: Window<string>; language: string | null; words: readonly string[] },
 ): Promise<Story[]> {
   const { window, language, words } = wanted;
-  const listed = Prisma.sql`${inLibrary(language)}
-      ${window.after === null ? Prisma.empty : Prisma.sql`AND s.id > ${window.after}::uuid`}
-      ${window.before === null ? Prisma.empty : Prisma.sql`AND s.id < ${window.before}::uuid`}`;
-  const order = Prisma.sql`ORDER BY s.id ${window.backward ? Prisma.sql`DESC` : Prisma.sql`ASC`}`;
-  const page = Prisma.sql`${order} LIMIT ${window.limit + 1}`;
+  const { within, order, page } = keysetOf(window, byId(Prisma.sql`s.id`, 'ascending'));
+  const listed = Prisma.sql`${inLibrary(language)} ${within}`;
   if (words.length === 0) return db.$queryRaw<Story[]>`${STORIES} WHERE ${listed} ${page}`;
   const searchText = Prisma.sql`s.search_text`;
   const first = await db.$queryRaw<Story[]>`${STORIES}

@@ -1,6 +1,7 @@
 import type { CreditSource, LotPrice } from '../../../domain/ledger/lots.js';
 import type { Window } from '../../../domain/paging.js';
 import { Prisma, type Reader, type Tx } from '../../../infra/db.js';
+import { byId, keysetOf } from '../../keyset.sql.js';
 
 /** The proposed mutation. */
 export type GrantCommand = 'GRANT_CREDITS' | 'BULK_GRANT_CREDITS' | 'SET_MONTHLY_CREDITS';
@@ -144,15 +145,15 @@ export function readProposals(
   db: Reader,
   { window, states }: { window: Window<string>; states: readonly GrantProposalState[] | null },
 ): Promise<GrantProposal[]> {
+  const { within, page } = keysetOf(window, byId(Prisma.sql`p.id`, 'descending'));
   const undecided = states?.every((state) => state === 'PENDING' || state === 'LAPSED') === true;
   return db.$queryRaw<GrantProposal[]>`
     SELECT ${COLUMNS} FROM grant_proposals p, ${CLOCK}
     WHERE true
       ${undecided ? Prisma.sql`AND p.decision IS NULL` : Prisma.empty}
       ${states === null ? Prisma.empty : Prisma.sql`AND ${STATE} = ANY (${states}::text[])`}
-      ${window.after === null ? Prisma.empty : Prisma.sql`AND p.id < ${window.after}::uuid`}
-      ${window.before === null ? Prisma.empty : Prisma.sql`AND p.id > ${window.before}::uuid`}
-    ORDER BY p.id ${window.backward ? Prisma.sql`ASC` : Prisma.sql`DESC`} LIMIT ${window.limit + 1}`;
+      ${within}
+    ${page}`;
 }
 
 /** Index: grant_proposals_pending. */
