@@ -105,7 +105,7 @@ export interface Config {
   readonly synthesis: {
     /** How often a narration is tried again, and the delay before the first retry. Each later delay is twice as long. */
     readonly retries: { readonly limit: number; readonly delaySeconds: number };
-    /** A narration fails after so many workers have ended while they made it. */
+    /** How many workers may die while they make a narration before it fails. */
     readonly deathsMax: number;
     /** How long a narration waits for a speech provider that rests, from its first wait on. */
     readonly deadlineMs: number;

@@ -62,7 +62,7 @@ export const AudioWait = declare(
   'What a narration waits for besides a worker. More may be added.',
   {
     SPEECH_PROVIDER:
-      'The speech provider is not available, or asks for a pause. The narration goes on when it is back, and can be cancelled meanwhile. It fails after an hour of waiting by default, and the points are refunded.',
+      'The speech provider is not available, or asks for a pause. The narration continues when the provider is available again, and can be cancelled until then. By default it fails after an hour of waiting, and the points are refunded.',
   },
 );
 

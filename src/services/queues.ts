@@ -47,7 +47,7 @@ export const SYNTHESIS_SECONDS = 3_600;
 
 /**
  * Narrations to make. A try that fails is put back as a new job, and its narration counts the tries. So the retries of the
- * queue are only for deliveries that nothing was heard of, for example because the worker was killed or the database
+ * queue are only for deliveries that ended without a result, for example because the worker was killed or the database
  * was not available. Their limit is the last resort: SYNTHESIS_DEATHS ends a narration earlier.
  */
 export const synthesizeAudioQueue: QueueDeclaration<NarrationJob> = {
@@ -59,6 +59,8 @@ export const synthesizeAudioQueue: QueueDeclaration<NarrationJob> = {
     retryBackoff: true,
     retryDelayMax: 60,
     retentionSeconds: 30 * 86_400,
+    // A narration that waits for its provider ends a job every few minutes.
+    deleteAfterSeconds: 2 * 86_400,
     expireInSeconds: SYNTHESIS_SECONDS,
     // The job of a killed worker is noticed after this long, and another worker takes it within a minute.
     heartbeatSeconds: 20,

@@ -21,7 +21,7 @@ export interface DemoAccount {
 }
 
 /**
- * The accounts that anybody who can reach the server may know. The administrator is none, because that password is made
+ * The accounts that every client may know. The administrator is not one of them, because that password is made
  * for each installation, and only the terminal and DATA_DIR have it.
  */
 export const demoAccountsOf = ({

@@ -120,8 +120,18 @@ export const webAddress = z
 
 const NO_WEB_ADDRESS = 'must be an http or https address';
 
-function addressFaultOf({ protocol, username, password: secret, href }: URL): string | null {
+/** A name or an address. URLs also allow characters such as `;` in a host, which no name in use has. */
+const HOST = /^(?:[a-z0-9._-]+|\[[0-:a-f.]+\])$/;
+
+function addressFaultOf({
+  protocol,
+  hostname,
+  username,
+  password: secret,
+  href,
+}: URL): string | null {
   if (protocol !== 'http:' && protocol !== 'https:') return NO_WEB_ADDRESS;
+  if (!HOST.test(hostname)) return 'must have a host of letters, digits, dots and hyphens';
   if (username !== '' || secret !== '') return 'must not contain a user name or a password';
   if (href.length <= WEB_ADDRESS_MAX) return null;
   return 'must be at most 2,000 characters when its special characters are encoded';

@@ -337,7 +337,7 @@ test('in Polish, every page is Polish and fits', async () => {
   await page.getByLabel('E-mail').fill(listener.email);
   await page.getByLabel('Hasło', { exact: true }).fill(PASSWORD);
   await page.getByRole('button', { name: 'Zaloguj się', exact: true }).click();
-  await page.getByText(/^12 punktów przepada/).waitFor();
+  await page.getByText(/^12 punktów wygasa/).waitFor();
   await page.getByText('To już cała historia.').waitFor();
   await show(page, 'wallet-polish');
   await page.goto(`${url}/account`);

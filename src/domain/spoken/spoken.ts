@@ -92,7 +92,7 @@ function folded(draft: Draft): Draft {
 /** A stored sentence with what is spoken for it. */
 export type WithSpoken<Sentence> = Sentence & {
   readonly spoken: Draft;
-  /** So many UTF-16 units of the text are shown before the sentence itself. */
+  /** How many UTF-16 units of the text are shown before the sentence itself. */
   readonly lead: number;
 };
 

@@ -1,3 +1,5 @@
+import { segmenterOf } from '../segmentation/segmenters.js';
+
 /** A word of a text, by UTF-16 offsets with the end exclusive, and the sample at which a voice begins it. */
 export interface SpokenWordTime {
   readonly start: number;
@@ -11,7 +13,7 @@ export interface Mark {
   readonly sample: number;
 }
 
-/** A word is looked for among so many of the next ones. */
+/** The number of following words among which a word is searched for. */
 const LOOK_AHEAD = 8;
 
 /**
@@ -56,14 +58,13 @@ interface Word {
 }
 
 interface NamedWord extends Word {
-  /** Without differences that only readers see. */
+  /** Without case, marks and invisible characters, because they are not heard. */
   readonly name: string;
 }
 
 function wordsOf(text: string, language: string): NamedWord[] {
   const words: NamedWord[] = [];
-  const segmenter = new Intl.Segmenter(language, { granularity: 'word' });
-  for (const { segment, index, isWordLike } of segmenter.segment(text))
+  for (const { segment, index, isWordLike } of segmenterOf(language, 'word').segment(text))
     if (isWordLike === true)
       words.push({ start: index, end: index + segment.length, name: nameOf(segment) });
   return words;

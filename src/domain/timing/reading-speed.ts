@@ -3,7 +3,7 @@ const USUAL = 13;
 /** The same for languages whose signs are syllables or words. Measured with eSpeak NG, and rounded. */
 const UNUSUAL: Readonly<Record<string, number>> = { ja: 6, ko: 6, yue: 4, zh: 4 };
 
-/** A reading speed that was not measured counts as so many code points, against those that were. */
+/** The weight of an expected reading speed against a measured one, in code points. */
 const TRUST = 200;
 
 /** The primary language of a BCP 47 tag. */

@@ -17,7 +17,7 @@ const NO_PAGES = new Set([
 
 /** Segments of letters, digits, `-`, `_`, `~` and encoded characters. A dot would be a file that does not exist. */
 const PAGE = /^(?:\/(?:[\w~-]|%[0-9A-Fa-f]{2})+)+\/?$/;
-/** An encoded slash, backslash, dot, percent sign or control character makes another path for whoever decodes it. */
+/** An encoded slash, backslash, dot, percent sign or control character makes another path when it is decoded. */
 const TRICK = /%(?:2[EeFf5]|5[Cc]|[01][0-9A-Fa-f]|7[Ff])/;
 const PATH_CHARACTERS_MAX = 500;
 
@@ -46,6 +46,6 @@ const asksForHtml = (accept = ''): boolean =>
     );
   });
 
-/** Whether a client that asks for `/` takes a page: all do that do not ask for something else only. */
+/** Whether a client that asks for `/` accepts a page. It does unless it accepts only other types. */
 export const takesHtml = ({ headers: { accept } }: FastifyRequest): boolean =>
   accept === undefined || accept === '' || accept.includes('*/*') || asksForHtml(accept);

@@ -14,7 +14,7 @@ const COMPRESSED = /\.(?:br|gz)$/;
 /**
  * Serves the web app at `/` from the files that `npm run build` made. Each file has a route of its own, so that no path
  * can lead out of the folder. A file whose name has a hash may be kept for ever, and all others are revalidated. Requests
- * without a route are answered here: a browser that opens a page of the app gets it, and everybody else a 404.
+ * without a route are answered here: a browser that opens a page of the app gets it, and any other client a 404.
  */
 export async function serveWebApp(
   server: FastifyInstance,

@@ -25,7 +25,7 @@ const SEPARATORS = /[-_.\s]/g;
 const isSecretKey = (key: string): boolean =>
   SECRET_KEY.test(key.slice(0, 200).toLowerCase().replace(SEPARATORS, ''));
 
-/** Fields of lines whose names need no look any more. */
+/** Names of fields that are known to be harmless, so that they are not checked for each line. */
 const HARMLESS_FIELDS: ReadonlySet<string> = new Set(
   ['event', ...Object.keys(FIELDS), 'viewerId', 'jobId'].filter(
     (key) => !isSecretKey(key) && !MESSAGES.has(key) && redactText(key) === key,
@@ -172,7 +172,7 @@ const VALUE = `: "${CENSORED}"`;
  * The message of an error without the values that it repeats. Prisma prints the arguments of a malformed call before the
  * last paragraph, which says what is wrong with them.
  */
-function redactMessage(message: string): string {
+export function redactMessage(message: string): string {
   const at = message.indexOf(INVOCATION);
   if (at === -1) return redactText(message.replace(QUOTED, VALUE));
   const end = at + INVOCATION.length;

@@ -72,7 +72,7 @@ export class DeskResolver {
 
   @Query(() => [CreditReportType], {
     description:
-      'The reports of consecutive periods, oldest first: from `from`, and from each start of a bucket after it, to the next one or to `to`. At most 53. BUSY if too many reports are waiting. Administrators and auditors only.',
+      'The reports of consecutive periods, oldest first. The first period starts at `from`, each further one at the start of a bucket, and the last one ends at `to`. At most 53 periods. BUSY if too many reports are waiting. Administrators and auditors only.',
   })
   creditSeries(
     @Ctx() { app }: Context,

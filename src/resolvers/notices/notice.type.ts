@@ -4,16 +4,16 @@ import { NoticeKind as NoticeKindEnum } from '../enums.js';
 import { connectionOf, type Connection } from '../paging.js';
 
 @ObjectType('Notice', {
-  description: 'Something that you are told, for example that points lapse soon.',
+  description: 'A message to a user, for example that points lapse soon.',
 })
 export class NoticeType implements NoticeView {
   @Field(() => ID, { description: 'The id, for `markNoticesRead`.' })
   id!: string;
 
-  @Field(() => NoticeKindEnum, { description: 'What it is about.' })
+  @Field(() => NoticeKindEnum, { description: 'The event that the notice is about.' })
   kind!: NoticeKind;
 
-  @Field(() => Date, { description: 'When it happened.' })
+  @Field(() => Date, { description: 'When this event happened.' })
   at!: Date;
 
   @Field(() => Date, {

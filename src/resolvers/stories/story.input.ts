@@ -81,7 +81,7 @@ export class StoryInputType implements StoryInput {
     nullable: true,
     defaultValue: true,
     description:
-      'Whether new recordings begin with the title and the author. Recordings that are made already stay as they are. True by default.',
+      'Whether new recordings begin with the title and the author. Existing recordings stay as they are. Default true.',
   })
   announced?: boolean | null;
 }

@@ -81,7 +81,7 @@ export class StoryResolver {
 
   @FieldResolver(() => Int, {
     description:
-      'How many seconds a narration of this story takes, by the newest recordings in this voice. Without a voice, or without recordings, it is a usual reading speed for the language.',
+      'The estimated playing time of a narration in seconds, from the newest recordings in this voice. Without a voice, or without recordings, it is estimated from the usual reading speed of the language.',
   })
   expectedSeconds(
     @Root() story: Story,

@@ -6,7 +6,7 @@ import { VoiceType } from './story.type.js';
 export class VoiceResolver {
   @FieldResolver(() => String, {
     description:
-      'The first language of the voice, a BCP 47 tag, which a client names in its own language. `und` when the speech provider states none.',
+      'The first language of the voice, as a BCP 47 tag, so that a client can show the name of the language. `und` if the speech provider states none.',
   })
   locale(@Root() voice: Voice): string {
     return localeOf(voice);

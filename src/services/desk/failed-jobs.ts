@@ -4,7 +4,7 @@ import { notFound } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
 import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../../domain/paging.js';
 import { isCleanText } from '../../domain/text.js';
-import { redactText } from '../../infra/logging/redact-text.js';
+import { redactMessage } from '../../infra/logging/redact.js';
 import { ledgerKey } from '../credits/credits.js';
 import type { FoundNode } from '../nodes.js';
 import { hasQueue, readFailures, type FailedJobRow } from './failed-jobs.sql.js';
@@ -31,11 +31,11 @@ export async function listFailedJobs(
   ]);
 }
 
-/** The message of the last failure on one line, without credentials and e-mail addresses. */
+/** The message of the last failure on one line, without credentials, e-mail addresses and quoted values. */
 export function failureOf({ message }: FailedJobRow): string {
   const safe = ['\n', '\r', '\t'].reduce(
     (text, space) => text.replaceAll(space, ' '),
-    redactText(message ?? '').trim(),
+    redactMessage(message ?? '').trim(),
   );
   return safe === '' ? 'No message.' : safe.slice(0, MESSAGE_MAX).toWellFormed();
 }

@@ -25,6 +25,7 @@ const COLUMNS = Prisma.sql`
   a.user_id AS "userId", a.id, a.story_id AS "storyId", a.voice_id AS "voiceId", a.text_hash AS "textHash",
   a.status::text AS status, a.progress, a.rendition_hash AS "renditionHash", a.duration_ms AS "durationMs",
   a.length_bytes AS "lengthBytes", a.failure_reason AS "failureReason", a.failure_code AS "failureCode",
+  a.waiting_for AS "waitingFor",
   a.created_at AS "createdAt", a.updated_at AS "updatedAt", a.ready_at AS "readyAt"`;
 
 /** How far the clock of a process, which makes the ids, may be from that of the ledger. */

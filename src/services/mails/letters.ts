@@ -21,7 +21,7 @@ Please confirm that this address is yours:
 
 ${link}
 
-The link is good once, for 24 hours. If you did not sign up, do nothing, and nothing will come of it.
+The link works once, within 24 hours. If you did not sign up, ignore this mail.
 `,
   },
   pl: {
@@ -40,11 +40,13 @@ Link działa jeden raz, przez 24 godziny. Jeśli to nie Ty zakładasz konto, po 
 const RESET: InBoth = {
   en: {
     subject: 'Choose a new password',
-    text: (link) => `Somebody, hopefully you, asked for a new password at Talebank. Choose it here:
+    text: (
+      link,
+    ) => `We have received a request for a new password for your account at Talebank. Choose it here:
 
 ${link}
 
-The link is good once, for one hour, and all your devices are signed out when you use it. If you did not ask for it, do nothing: your password stays as it is.
+The link works once, within one hour. When you use it, all your devices are signed out. If you did not ask for it, ignore this mail: your password does not change.
 `,
   },
   pl: {
@@ -65,7 +67,7 @@ const PASSWORD_CHANGED: InBoth = {
     subject: 'Your password was changed',
     text: () => `The password of your account at Talebank was changed just now, and all other devices were signed out.
 
-If that was not you, ask for a new password on the page where you sign in: that takes the account back.
+If that was not you, ask for a new password on the sign-in page. Setting it signs out all devices.
 `,
   },
   pl: {

@@ -51,7 +51,7 @@ const ENGLISH: Readonly<Record<NoticeKind, (told: Told) => Words>> = {
   }),
   NARRATION_FAILED: ({ title }) => ({
     subject: 'Your narration could not be made',
-    body: `The narration of “${title}” could not be made. You have got your points back.`,
+    body: `The narration of “${title}” could not be made. Your points were refunded.`,
   }),
 };
 

@@ -22,7 +22,7 @@ export function createCoverOrigins(app: Pick<App, 'db'>): CoverOrigins {
       origins = (await readCoverOrigins(app.db)).flatMap(originOf);
       readAt = performance.now();
     } catch {
-      // The database is away. The last list is still the best one.
+      // The database cannot be reached, so the last list stays in use.
     } finally {
       reading = false;
     }
@@ -36,6 +36,10 @@ export function createCoverOrigins(app: Pick<App, 'db'>): CoverOrigins {
   };
 }
 
-/** A parsed origin has no character that could end a directive of the policy. */
-const originOf = (address: string): string[] =>
-  URL.canParse(address) ? [new URL(address).origin] : [];
+/** A host can have characters such as `;` and `*`, which mean something else in a policy. */
+const PLAIN_ORIGIN = /^https?:\/\/(?:[a-z0-9.-]+|\[[0-:a-f.]+\])(?::\d+)?$/;
+
+const originOf = (address: string): string[] => {
+  const origin = URL.canParse(address) ? new URL(address).origin : '';
+  return PLAIN_ORIGIN.test(origin) ? [origin] : [];
+};

@@ -24,15 +24,15 @@ export const narrationEvents = define({
   'narration-waits': {
     level: 'info',
     fields: ['userId', 'audioId', 'attempt', 'waitMs', 'err'],
-    when: 'The speech provider rests, or asks for a pause. The narration is QUEUED, and this costs it no try.',
+    when: 'The speech provider rests, or asks for a pause. The narration is QUEUED, and no try is counted.',
     action: null,
   },
   'narration-ends-workers': {
     level: 'error',
     fields: ['userId', 'audioId', 'attempt', 'deaths'],
-    when: 'SYNTHESIS_DEATHS workers have ended while they made a narration. It fails, and its points are given back.',
+    when: 'SYNTHESIS_DEATHS workers have died while they made a narration. The narration fails, and its points are refunded.',
     action:
-      'Find out why the workers have ended, for example for want of memory. If it is this text, report it.',
+      'Find out why the workers died, for example because memory ran out. If this text is the cause, report it.',
   },
   'narration-failed': {
     level: 'warn',

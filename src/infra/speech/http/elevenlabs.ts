@@ -46,7 +46,7 @@ export function createElevenLabsProvider(options: ElevenLabsOptions): BareProvid
       timeoutMs,
       mostBytes: Math.ceil((mostBytesFor(text) * 4) / 3) + text.length * CHARACTER_BYTES_MAX,
     });
-    const { samples, marks, read } = readSpeech(answer.bytes);
+    const { samples, marks, read } = readSpeech(answer.bytes, text);
     const speech = { pcm: samplesOf(samples), sampleRateHz: SAMPLE_RATE_HZ };
     const words = wordTimes(request.text, read, marks, request.language);
     return { ...checkLength(speech, text), words };
@@ -76,6 +76,9 @@ const spokenAnswer = z.object({
     .catch(null),
 });
 
+/** A longer alignment is not of this text, and would take long to compare. In UTF-16 units. */
+const readLengthMax = (text: string): number => 4 * text.length + 200;
+
 interface ReadSpeech {
   readonly samples: Uint8Array;
   /** The text with these characters. */
@@ -84,7 +87,7 @@ interface ReadSpeech {
 }
 
 /** @throws SpeechError, not permanent, for what is not an answer with samples */
-function readSpeech(bytes: Uint8Array): ReadSpeech {
+function readSpeech(bytes: Uint8Array, text: string): ReadSpeech {
   if (bytes.length === 0)
     throw new SpeechError('The answer is empty.', { permanent: false, kind: 'silent' });
   const parsed = spokenAnswer.safeParse(jsonOf(bytes));
@@ -93,7 +96,9 @@ function readSpeech(bytes: Uint8Array): ReadSpeech {
   const samples = Buffer.from(audio, 'base64');
   if (OTHER_FILES.test(samples.subarray(0, 16).toString('latin1')))
     throw notAudio('The answer holds a file, not samples.');
-  const { characters = [], character_start_times_seconds: times = [] } = alignment ?? {};
+  const isPlausible = (alignment?.characters.join('').length ?? 0) <= readLengthMax(text);
+  const { characters = [], character_start_times_seconds: times = [] } =
+    (isPlausible ? alignment : null) ?? {};
   const marks: Mark[] = [];
   let offset = 0;
   for (const [index, character] of characters.entries()) {

@@ -126,7 +126,7 @@ function languagesOfKokoro(id: string): string[] | null {
   return tag === undefined ? null : [tag];
 }
 
-/** As it is offered. @param languages of voices that say none */
+/** The voice as it is offered. @param others the languages of a voice that states none */
 export const offeredVoice = (
   { id, name, languages, gender = null }: OpenAiVoice,
   others: readonly string[],

@@ -15,7 +15,7 @@ import { createPieces } from './pieces.js';
 /** The values of `response_format` whose answers can be read. */
 export type SpeechFormat = 'wav' | 'mp3' | 'opus' | 'pcm';
 
-/** Of `pcm`, which has no header, as OpenAI's own server sends it. */
+/** The sample rate of `pcm`, which has no header, as OpenAI's own server sends it. */
 const RAW_RATE_HZ = 24_000;
 
 export interface OpenAiOptions {
@@ -88,7 +88,7 @@ export function createOpenAiProvider(options: OpenAiOptions): BareProvider {
 
   return {
     name: 'openai',
-    // Without what is as it always was, so that recordings that exist are found.
+    // Default values are left out, so that existing recordings are found.
     settings: [
       baseUrl,
       model,

@@ -107,7 +107,7 @@ function dataOf(
 
 /** Chunks that writers put behind the data. */
 const CHUNKS_BEHIND = ['LIST', 'id3 ', 'ID3 ', 'bext', 'cue ', 'fact', 'iXML', '_PMX', 'smpl'];
-/** They are searched for in so many bytes from the end. A longer one would be played as noise. */
+/** How far from the end these chunks are searched for. A longer one would be played as noise. */
 const BEHIND_BYTES_MAX = 65_536;
 
 /**

@@ -24,7 +24,9 @@ interface Opened {
 }
 
 /** The libraries are loaded when they are needed for the first time, because most servers send WAV. */
-const OPEN: Readonly<Record<Compression, (bytes: Uint8Array) => Promise<Opened>>> = {
+const OPEN: Readonly<
+  Record<Compression, (bytes: Uint8Array, mostSeconds: number) => Promise<Opened>>
+> = {
   mp3: async (bytes) => {
     const { MPEGDecoder } = await import('mpg123-decoder');
     const decoder = new MPEGDecoder();
@@ -40,8 +42,8 @@ const OPEN: Readonly<Record<Compression, (bytes: Uint8Array) => Promise<Opened>>
       },
     };
   },
-  opus: async (bytes) => {
-    const { channels, preSkip, samples, packets } = readOggOpus(bytes);
+  opus: async (bytes, mostSeconds) => {
+    const { channels, preSkip, samples, packets } = readOggOpus(bytes, mostSeconds);
     const { OpusDecoder } = await import('opus-decoder');
     const decoder = new OpusDecoder({ channels, preSkip: 0 });
     await decoder.ready;
@@ -58,7 +60,7 @@ const OPEN: Readonly<Record<Compression, (bytes: Uint8Array) => Promise<Opened>>
   },
 };
 
-/** So much is decoded at once, because what is decoded is only measured afterwards: at most a minute of speech. */
+/** The sizes of a slice: at most a minute of speech, because its length is measured only after decoding. */
 const SLICE_BYTES = 4096;
 const SLICE_PACKETS = 100;
 
@@ -81,7 +83,7 @@ export async function decodeCompressed(
   mostSeconds: number,
 ): Promise<SpokenSentence> {
   const parts = new Parts(mostSeconds);
-  const opened = await OPEN[kind](bytes);
+  const opened = await OPEN[kind](bytes, mostSeconds);
   try {
     for (const decode of opened.slices) {
       parts.add(decode());
@@ -110,8 +112,9 @@ class Parts {
   add({ channelData, samplesDecoded, sampleRate, errors }: Decoded): void {
     if (samplesDecoded === 0) {
       if (errors.length > 0) this.#broken += 1;
-      // A tag behind the sound is one at most.
-      if (this.#broken > 1 + this.#sound) throw notAudio('The answer is not what it seems.');
+      // One slice without sound may be a tag behind the sound.
+      if (this.#broken > 1 + this.#sound)
+        throw notAudio('The answer cannot be decoded: too many of its parts hold no sound.');
       return;
     }
     this.#sound += 1;

@@ -1,9 +1,9 @@
-import { notAudio } from '../provider.js';
+import { notAudio, SpeechError } from '../provider.js';
 
 /** An Ogg file of one Opus stream (RFC 3533, RFC 7845). */
 export interface OggOpus {
   readonly channels: 1 | 2;
-  /** So many samples of 48 kHz at the beginning are not meant to be heard. */
+  /** How many samples of 48 kHz at the beginning are not meant to be heard. */
   readonly preSkip: number;
   /** How many samples of 48 kHz are meant to be heard; null when the file does not say. */
   readonly samples: number | null;
@@ -16,8 +16,15 @@ const HEAD_BYTES = 19;
 /** The packets before the sound: the head and the tags. */
 const PACKETS_BEFORE = 2;
 
-/** Reads the packets of an Ogg Opus file. @throws SpeechError, not permanent, for any other file */
-export function readOggOpus(file: Uint8Array): OggOpus {
+/** A packet lasts 2.5 ms at least (RFC 6716). */
+const PACKETS_PER_SECOND_MAX = 400;
+
+/**
+ * Reads the packets of an Ogg Opus file.
+ * @throws SpeechError, not permanent, for any other file, and for one with more packets than `mostSeconds` can have
+ */
+export function readOggOpus(file: Uint8Array, mostSeconds: number): OggOpus {
+  const packetsMax = PACKETS_BEFORE + mostSeconds * PACKETS_PER_SECOND_MAX;
   const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
   const packets: Uint8Array[] = [];
   let begun: Uint8Array[] = [];
@@ -29,6 +36,11 @@ export function readOggOpus(file: Uint8Array): OggOpus {
       if (!isEnd) continue;
       packets.push(begun.length === 1 ? part : Buffer.concat(begun));
       begun = [];
+      if (packets.length > packetsMax)
+        throw new SpeechError('The speech is longer than the text can take.', {
+          permanent: false,
+          kind: 'too-long',
+        });
     }
   }
   const head = headOf(packets[0]);
@@ -56,7 +68,7 @@ interface Page {
 function* pagesOf(bytes: Buffer): Generator<Page> {
   for (let at = 0; at + HEADER_BYTES <= bytes.length;) {
     if (bytes.toString('latin1', at, at + 4) !== 'OggS')
-      throw notAudio('The Ogg file has something else between its pages.');
+      throw notAudio('The Ogg file has bytes between its pages that belong to no page.');
     const segments = bytes.readUInt8(at + 26);
     const table = bytes.subarray(at + HEADER_BYTES, at + HEADER_BYTES + segments);
     let start = at + HEADER_BYTES + segments;

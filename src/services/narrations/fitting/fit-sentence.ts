@@ -25,6 +25,7 @@ export async function fitSentence(
   const speech = await decodeCompressed('mp3', await readSentence(app, place), MOST_SECONDS);
   await storeSentence(app, { hash, leasedBy: newId() }, speech, sampleRateHz);
   const [stored] = await readPlaces(app.db, [hash]);
-  if (stored === undefined) throw new Error('A resampled sentence was forgotten.');
+  if (stored === undefined)
+    throw new Error('The resampled sentence is not in the database after it was stored.');
   return stored;
 }

@@ -65,7 +65,7 @@ async function placeAll(
 ): Promise<PlacedSentence[]> {
   const hashes = [...new Set(sentences.map(({ hash }) => hash))];
   const places = new Map((await readPlaces(app.db, hashes)).map((place) => [place.hash, place]));
-  // The first sentence decides, as it does for a listener who listens along.
+  // The first sentence decides the sample rate, as it does in `listen-along.ts`.
   const rateHz = places.get(sentences[0]?.hash ?? '')?.sampleRateHz ?? 0;
   for (const [hash, place] of places)
     if (place.sampleRateHz !== rateHz) places.set(hash, await fitSentence(app, place, rateHz));

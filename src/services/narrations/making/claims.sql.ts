@@ -9,7 +9,7 @@ export interface ClaimRow extends Script {
   readonly requestedMsAgo: number;
   /** The tries of the attempt that have failed. */
   readonly tries: number;
-  /** The deliveries of the attempt whose worker ended without a word. */
+  /** The deliveries of the attempt whose worker has died. */
   readonly deaths: number;
   /** How long ago it waited for the speech provider for the first time in the attempt; null when it never has. */
   readonly waitedMs: number | null;
@@ -64,14 +64,20 @@ export interface Claim {
 export const heldBy = ({ userId, audioId, claim }: Claim): Prisma.Sql => Prisma.sql`
   user_id = ${userId}::uuid AND id = ${audioId}::uuid AND claim = ${claim} AND status = 'PROCESSING'`;
 
-/** Writes the progress, 0 to 1. @returns whether the claim was valid. Index: audios_pkey. */
+/**
+ * Writes the progress, 0 to 1. It never decreases, because a later delivery begins with what was spoken before. New
+ * progress ends a wait for the speech provider, and clears deaths of workers, because the text did not cause them.
+ * @returns whether the claim was valid. Index: audios_pkey.
+ */
 export async function writeProgress(
   tx: Pick<Tx, '$executeRaw'>,
   claim: Claim,
   progress: number,
 ): Promise<boolean> {
   const written = await tx.$executeRaw`
-    UPDATE audios SET progress = ${progress}::real, updated_at = ledger_now()
+    UPDATE audios SET progress = greatest(progress, ${progress}::real), updated_at = ledger_now(),
+      waiting_since = CASE WHEN ${progress}::real > progress THEN NULL ELSE waiting_since END,
+      deaths = CASE WHEN ${progress}::real > progress THEN 0 ELSE deaths END
     WHERE ${heldBy(claim)}`;
   return written === 1;
 }

@@ -26,7 +26,7 @@ export interface PlannedSentence {
   /** Where it stands in the stored text: UTF-16 offsets of its start and its end. */
   readonly start: number;
   readonly end: number;
-  /** So many UTF-16 units of `text` belong to sentences before it that are not spoken. */
+  /** How many UTF-16 units of `text` belong to sentences before it that are not spoken. */
   readonly lead: number;
   /** The stored text from `start` to `end`. */
   readonly source: string;

@@ -95,18 +95,24 @@ export async function placeInRendition(tx: Tx, parts: readonly SentencePlace[]):
 
 /**
  * Before a recording replaces an older one: forgets the sentences of the old one that are not at the same place in the
- * new one.
- * Index: spoken_sentences_key_idx.
+ * new one. Locks rows in the order of their hashes, as `placeInRendition` does. Index: spoken_sentences_key_idx.
  */
 export const forgetMisplaced = (
   db: Writer,
   key: string,
   parts: readonly SentencePlace[],
 ): Promise<number> => db.$executeRaw`
-  DELETE FROM spoken_sentences s WHERE s.key = ${key} AND NOT EXISTS (
-    SELECT FROM ${asRows(parts)}
-    WHERE p.hash = s.hash AND "offsetBytes" = s.offset_bytes AND "lengthBytes" = s.length_bytes)`;
+  DELETE FROM spoken_sentences WHERE hash IN (
+    SELECT s.hash FROM spoken_sentences s WHERE s.key = ${key} AND NOT EXISTS (
+      SELECT FROM ${asRows(parts)}
+      WHERE p.hash = s.hash AND "offsetBytes" = s.offset_bytes AND "lengthBytes" = s.length_bytes)
+    ORDER BY s.hash FOR UPDATE)`;
 
-/** Forgets the sentences in a file that is lost or will be deleted. Index: spoken_sentences_key_idx. */
+/**
+ * Forgets the sentences in a file that is lost or will be deleted. Locks rows in the order of their hashes, as
+ * `placeInRendition` does. Index: spoken_sentences_key_idx.
+ */
 export const forgetFile = (db: Writer, key: string): Promise<number> =>
-  db.$executeRaw`DELETE FROM spoken_sentences WHERE key = ${key}`;
+  db.$executeRaw`
+    DELETE FROM spoken_sentences WHERE hash IN (
+      SELECT hash FROM spoken_sentences WHERE key = ${key} ORDER BY hash FOR UPDATE)`;

@@ -35,14 +35,17 @@ export async function speedsByKey(app: App, keys: readonly string[]): Promise<Ma
   return new Map(rows.map((row) => [keyOf(row), row.speed]));
 }
 
+/** No voice has a longer id. A document may ask about one voice thousands of times. */
+const VOICE_ID_MAX = 300;
+
 /** The seconds that a narration of a story takes, by the newest recordings of the voice where there are any. */
 export async function secondsOfStory(
   loader: { load(key: string): Promise<number | undefined> },
   { characterCount, language }: Pick<Story, 'characterCount' | 'language'>,
   voiceId: string | null,
 ): Promise<number> {
-  const isKnown = voiceId !== null && isCleanText(voiceId);
-  const speed = isKnown ? await loader.load(speedKey(voiceId, language)) : undefined;
+  const isPossible = voiceId !== null && voiceId.length <= VOICE_ID_MAX && isCleanText(voiceId);
+  const speed = isPossible ? await loader.load(speedKey(voiceId, language)) : undefined;
   return Math.max(1, Math.round(expectedSeconds(characterCount, speed ?? usualSpeed(language))));
 }
 

@@ -57,7 +57,7 @@ export interface Grown {
 
 /**
  * The sentences of narrations that are spoken already, without a gap, by the id of the narration. A narration in a
- * voice that this process cannot speak has none. A question takes time for what was not asked before, and a statement
+ * voice that this process cannot speak has none. A call plans only what is new, and sends a statement
  * for each PLANNED_AT_ONCE sentences of the longest answer.
  */
 export function growTimelines(
@@ -161,7 +161,7 @@ function advance(growing: Growing, places: ReadonlyMap<string, SentencePlace>): 
   for (const sentence of growing.waiting) {
     const place = places.get(sentence.hash);
     const position = growing.position ?? (place && beginning(place.sampleRateHz));
-    // At another sample rate, no recording will be made of it.
+    // A sentence at another sample rate is resampled when the recording is put together, so its length is not known yet.
     if (place === undefined || position?.sampleRateHz !== place.sampleRateHz) break;
     const { samples } = place;
     const { start, end } = addSentence(position, { samples, boundary: sentence.boundary });

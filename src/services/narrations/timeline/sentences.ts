@@ -5,7 +5,7 @@ import type { AudioView } from '../audios.js';
 import { growTimelines } from './growing.js';
 import { readNarrated, readTimelineParts } from './timeline.sql.js';
 
-/** So many sentences are in one answer at most, and so many words, unless the first sentence alone has more. */
+/** The most sentences in one answer, and the words allowed for each. One sentence is always answered. */
 export const SENTENCES_MAX = 250;
 export const WORDS_A_SENTENCE = 12;
 const WORDS_MAX = SENTENCES_MAX * WORDS_A_SENTENCE;

@@ -80,7 +80,7 @@ export interface Reading {
   readonly language: string;
 }
 
-/** So many of the newest recordings say how fast a voice reads. */
+/** The number of newest recordings from which the speed of a voice is computed. */
 const NEWEST = 20;
 
 /**

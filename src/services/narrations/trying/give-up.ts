@@ -12,25 +12,38 @@ import {
   type HeldJob,
 } from './put-back.js';
 import { restMsOf } from './rests.js';
-import { writeLaidDown } from './tries.sql.js';
+import { readWaitedMs, writeLaidDown } from './tries.sql.js';
 
-/** A provider is asked again at least so often, because another process may know that it is back. */
+/** The longest time between two requests to a provider, because another process may know that it is available again. */
 const WAIT_MAX_MS = 300_000;
+
+/** The part of a wait by which it is made longer at random, so that not all narrations are tried at the same instant. */
+const JITTER = 0.2;
 
 /**
  * Decides what becomes of a narration after a delivery that made no recording of it. A text that can never be spoken
- * fails at once. While the speech provider rests, the narration waits. Otherwise the try is counted, and the narration is put back or, when its tries are used up, handed to
- * the queue that fails it.
+ * fails at once. While the speech provider rests, the narration waits. Otherwise the try is counted, and the narration
+ * is put back or, when its tries are used up, handed to the queue that fails it.
  * @throws the error of the try, so that the delivery counts as failed
  */
 export async function giveUp(app: App, held: BegunJob, error: unknown): Promise<void> {
+  try {
+    await settle(app, held, error);
+  } catch (failure) {
+    // Nothing could be written, for example because the database was busy. That is not the death of a worker.
+    if (failure !== error) await writeLaidDown(app.db, claimOf(held)).catch(() => undefined);
+    throw failure;
+  }
+}
+
+async function settle(app: App, held: BegunJob, error: unknown): Promise<void> {
   const { job, task } = held;
   const { userId, audioId, attempt } = job.payload;
   if (error instanceof ClaimLost) {
     logStopped(app, held);
     return;
   }
-  // It is laid down already.
+  // The abort handler has queued the narration already.
   if (isStopping(held)) throw error;
   const restMs = restMsOf(app.speech, error);
   if (restMs !== null) {
@@ -78,12 +91,13 @@ async function wait(
   { restMs, error }: { readonly restMs: number; readonly error: unknown },
 ): Promise<void> {
   const { userId, audioId, attempt } = held.job.payload;
-  const leftMs = app.config.synthesis.deadlineMs - (held.task.waitedMs ?? 0);
+  const waitedMs = (await readWaitedMs(app.db, claimOf(held))) ?? 0;
+  const leftMs = app.config.synthesis.deadlineMs - waitedMs;
   if (leftMs <= 0) {
     await handOver(app, held, { code: 'SPEECH_UNAVAILABLE', cause: 'DEADLINE' });
     return;
   }
-  const waitMs = Math.min(restMs, leftMs, WAIT_MAX_MS);
+  const waitMs = Math.min(restMs * (1 + Math.random() * JITTER), leftMs, WAIT_MAX_MS);
   await putBackWaiting(app, held, waitMs);
   app.log.info(
     { event: 'narration-waits', userId, audioId, attempt, waitMs, err: error },

@@ -13,7 +13,7 @@ const REST_MIN_MS = 1_000;
 
 /**
  * How long the provider rests, if that is why a try failed. A failure that could be the text's own, for example an answer
- * without speech, is never a rest, so that one text does not wait in vain.
+ * without speech, is never a rest, because such a text would wait until the deadline.
  * @returns null when the try failed for another reason
  */
 export function restMsOf(provider: Pick<SpeechProvider, 'restMs'>, error: unknown): number | null {

@@ -31,6 +31,20 @@ export async function writeWaiting(tx: Tx, claim: Claim, jobId: string): Promise
   return written === 1;
 }
 
+/**
+ * How long ago the narration waited for the speech provider for the first time since its last progress.
+ * @returns null when it has not waited. Index: audios_pkey.
+ */
+export async function readWaitedMs(
+  db: Pick<Tx, '$queryRaw'>,
+  claim: Claim,
+): Promise<number | null> {
+  const [row] = await db.$queryRaw<{ waitedMs: number | null }[]>`
+    SELECT (extract(epoch FROM clock_timestamp() - waiting_since) * 1000)::float8 AS "waitedMs"
+    FROM audios WHERE ${heldBy(claim)}`;
+  return row?.waitedMs ?? null;
+}
+
 /** Keeps why the narration will fail, until it is settled. @returns whether the claim was valid. Index: audios_pkey. */
 export async function writeGivenUp(
   tx: Tx,

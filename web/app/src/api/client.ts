@@ -7,7 +7,7 @@ import { fetchWithClock } from './clock.js';
 import { followShared } from './live.js';
 import { accessToken, end, needsRefresh, onLeave, refresh, session } from './session.js';
 
-/** A client for one person, or for nobody. What it has read is kept, and shown without a connection. */
+/** A client for one person, or for a visitor. What it has read is kept, and shown without a connection. */
 export function createTalebankClient(personId: string | null): Client {
   const storage = makeDefaultStorage({ idbName: `talebank.${personId ?? 'public'}`, maxAge: 30 });
   onLeave(() => storage.clear());

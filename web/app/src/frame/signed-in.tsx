@@ -3,7 +3,7 @@ import { Redirect, useLocation, useSearch } from 'wouter';
 import { useSession } from '../api/session.js';
 import { paths } from '../paths.js';
 
-/** Shows a page to a person who is signed in, and lets everybody else sign in first. */
+/** Shows a page to a person who is signed in, and sends any other visitor to the sign-in page. */
 export function SignedIn({ children }: { children: ReactNode }): ReactElement {
   const { person } = useSession();
   const [location] = useLocation();

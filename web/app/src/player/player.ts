@@ -12,7 +12,7 @@ import {
   type Track,
 } from './state.js';
 
-/** An address that does not work is asked for anew so often. */
+/** How often in a row a new address is requested when one does not work. */
 const RECOVERIES = 3;
 /** After this time of sound the count begins again. */
 const RECOVERED_MS = 10_000;
@@ -205,7 +205,7 @@ function start(): void {
   });
 }
 
-/** The recording takes over from the stream at the end of a sentence, where nobody hears it. */
+/** The recording replaces the stream at the end of a sentence, because the change is not heard there. */
 let swapping: ReturnType<typeof setTimeout> | null = null;
 function swapSoon(): void {
   if (swapping !== null) return;

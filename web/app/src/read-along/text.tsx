@@ -32,7 +32,7 @@ export function StoryText({
     player.play();
   };
   const onClick = ({ target }: MouseEvent): void => {
-    // Somebody who marks words to copy them does not want to go there.
+    // A listener who selects words to copy them does not want to move to that sentence.
     if (getSelection()?.isCollapsed !== false) hear(target);
   };
   const onKeyDown = (event: KeyboardEvent): void => {

@@ -15,7 +15,7 @@ export type Resumption =
   /** Another device was used later, and elsewhere in the story: the listener chooses. */
   | { readonly kind: 'ask'; readonly here: Position; readonly there: Position };
 
-/** Where to go on. The later report wins, unless that would move somebody who has a place on this device. */
+/** Where to go on. The later report wins, unless that would move a listener who has a place on this device. */
 export function resume(here: Position | null, there: Position | null): Resumption {
   const newest = later(here, there);
   if (newest === null) return { kind: 'start', from: BEGINNING };
