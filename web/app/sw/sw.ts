@@ -1,8 +1,9 @@
 /// <reference lib="webworker" />
 import {
+  addRoute,
   cleanupOutdatedCaches,
   createHandlerBoundToURL,
-  precacheAndRoute,
+  precache,
 } from 'workbox-precaching';
 import { createPartialResponse } from 'workbox-range-requests';
 import { NavigationRoute, registerRoute } from 'workbox-routing';
@@ -14,17 +15,36 @@ declare const PRECACHED: { url: string; revision: string | null }[];
 const RECORDINGS = 'talebank-recordings';
 const ASSETS = 'talebank-assets';
 
-cleanupOutdatedCaches();
-precacheAndRoute(PRECACHED);
+/** After this time a page comes from the device, because a slow connection must not keep a listener waiting. */
+const PAGE_MS = 3_000;
 
-// Pages are drawn by the app. These addresses belong to the server itself.
+cleanupOutdatedCaches();
+precache(PRECACHED);
+
+const keptPage = createHandlerBoundToURL('/index.html');
+
+/**
+ * A page comes from the server if it answers, so that a new release and its content security policy take effect when a
+ * page is opened. Otherwise it is the one that was kept.
+ */
+async function openPage(options: Parameters<typeof keptPage>[0]): Promise<Response> {
+  const late = new Promise<null>((resolve) => setTimeout(() => resolve(null), PAGE_MS));
+  const answered = fetch(options.request).catch(() => null);
+  const response = await Promise.race([answered, late]);
+  return response !== null && response.status < 500 ? response : keptPage(options);
+}
+
+// Pages are drawn by the app. The listed addresses belong to the server itself, as do files, whose names have a dot.
 registerRoute(
-  new NavigationRoute(createHandlerBoundToURL('/index.html'), {
+  new NavigationRoute(openPage, {
     denylist: [
-      /^\/(?:graphql|graphiql|files|streams|statements|dev|healthz|readyz|metrics|\.well-known)(?:\/|$)/,
+      /^\/(?:graphql|graphiql|files|streams|statements|dev|healthz|readyz|metrics)(?:\/|$)/,
+      /^[^?]*\./,
     ],
   }),
 );
+// This route also answers for `/`, so it must come after that of the pages.
+addRoute();
 
 // Faces and pages that were opened. Their names change with what is in them.
 registerRoute(
@@ -52,7 +72,4 @@ registerRoute(
   },
 );
 
-self.addEventListener('message', (event) => {
-  if (event.data === 'activate') void self.skipWaiting();
-});
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));
