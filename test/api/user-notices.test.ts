@@ -157,6 +157,43 @@ test('points are told a week before they lapse, once for all that lapse together
   expect(nodes.filter(({ kind }) => kind === 'POINTS_LAPSE')).toHaveLength(1);
 });
 
+test('points of many users that lapse at the same instant are told in several transactions', async () => {
+  const users = 5_001;
+  const { database } = talebank;
+  const told = (): Promise<{ writer: string }[]> =>
+    database.sql(
+      `SELECT n.xmin::text AS writer FROM notices n JOIN users u ON u.id = n.user_id
+       WHERE n.kind = 'POINTS_LAPSE' AND u.email LIKE 'many-%'`,
+    );
+  await database.sql(
+    `WITH people AS (
+       INSERT INTO users (id, email, password_hash)
+       SELECT gen_random_uuid(), 'many-' || n || '@example.com', '' FROM generate_series(1, $1::int) n RETURNING id
+     ), accounts AS (INSERT INTO credit_accounts (user_id) SELECT id FROM people RETURNING user_id)
+     INSERT INTO credit_lots (user_id, id, source, priority, granted, remaining, granted_at, expires_at)
+     SELECT user_id, gen_random_uuid(), 'EVENT', 10, 1, 1, now.at, now.at + interval '167 hours'
+     FROM accounts, (SELECT ledger_now() AS at OFFSET 0) now`,
+    [users],
+  );
+  try {
+    await database.sql(`UPDATE notice_marks SET read_until = ledger_now() - interval '2 hours'`);
+    await until('all are told', async () => {
+      await make();
+      return (await told()).length === users;
+    });
+    expect(new Set((await told()).map(({ writer }) => writer)).size).toBe(2);
+  } finally {
+    // These points are in no transaction of the ledger.
+    await database.sql(`BEGIN; SET LOCAL session_replication_role = replica;
+      CREATE TEMPORARY TABLE many ON COMMIT DROP AS SELECT id FROM users WHERE email LIKE 'many-%';
+      DELETE FROM notices WHERE user_id IN (SELECT id FROM many);
+      DELETE FROM credit_lots WHERE user_id IN (SELECT id FROM many);
+      DELETE FROM credit_accounts WHERE user_id IN (SELECT id FROM many);
+      DELETE FROM users WHERE id IN (SELECT id FROM many);
+      COMMIT`);
+  }
+});
+
 test('the end of a narration is told in the stream of changes, and not again when it is followed later', async () => {
   const person = await newListener(url);
   interface Event {

@@ -1,4 +1,4 @@
-import { Prisma, type Tx } from '../../infra/db.js';
+import { PLANNED_ANEW, Prisma, type Tx } from '../../infra/db.js';
 
 /** A part of the ledger's time: after `from` and up to `to`. */
 export interface Slice {
@@ -21,11 +21,12 @@ export const moveMark = (tx: Tx, to: Date): Promise<number> =>
 
 /**
  * Transactions that were recorded in the slice, or in the two minutes before it, because a transaction may commit a while
- * after its `recorded_at`. A notice is made once, so those that were read before make none. Index:
- * credit_transactions_period.
+ * after its `recorded_at`. A notice is made once, so those that were read before make none. The plan depends on
+ * the length of the slice. Index: credit_transactions_period.
  */
 const recordedIn = ({ from, to }: Slice): Prisma.Sql => Prisma.sql`
-  t.recorded_at > ${from}::timestamptz - interval '2 minutes' AND t.recorded_at <= ${to}::timestamptz`;
+  t.recorded_at > ${from}::timestamptz - interval '2 minutes' AND t.recorded_at <= ${to}::timestamptz
+  ${PLANNED_ANEW}`;
 
 /** Grants, except the welcome points and grace lots. Indexes: credit_transactions_period, credit_allocations_pkey. */
 export const grantsIn = (slice: Slice): Prisma.Sql => Prisma.sql`
@@ -57,8 +58,8 @@ export const lapsesIn = ({ from, to }: Slice): Prisma.Sql => Prisma.sql`
     NULL::int AS seq
   FROM credit_lots l
   WHERE l.is_open AND l.revoked_at IS NULL AND l.expires_at > ${from}::timestamptz + interval '168 hours'
-    AND l.expires_at <= ${to}::timestamptz + interval '168 hours'
-  GROUP BY l.user_id, l.expires_at`;
+    AND l.expires_at <= ${to}::timestamptz + interval '168 hours' ${PLANNED_ANEW}
+  GROUP BY l.expires_at, l.user_id`;
 
 /** Takes notices that are to be mailed. Index: notices_mail_due. */
 export const takeMailDue = (

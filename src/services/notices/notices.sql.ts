@@ -19,9 +19,13 @@ const COLUMNS = Prisma.sql`
   n.user_id AS "userId", n.id, n.kind, n.at, n.read_at AS "readAt", n.points, n.lapses_at AS "lapsesAt",
   n.audio_id AS "audioId", n.seq`;
 
+/** Bounds the duration of a transaction that makes notices, because the lots of all users may lapse at the same instant. */
+export const NOTICES_AT_ONCE = 5_000;
+
 /**
- * Writes the notices of a query, each once, and not for users who have left. The id is a UUIDv7 whose random part is a
- * hash of the user and the key, so that it can be made by the database. Indexes: users_pkey, notices_user_id_key_key.
+ * Writes the notices of a query that are not written yet, at most NOTICES_AT_ONCE, and none for users who have left. A
+ * caller whose query has more rows repeats it. The id is a UUIDv7 whose random part is a hash of the user and the key, so
+ * that it can be made by the database. Indexes: users_pkey, notices_user_id_key_key.
  * @param caused a query of user_id, key, kind, at, points, lapses_at, audio_id and seq
  * @returns the number of new notices
  */
@@ -35,6 +39,8 @@ export const insertNotices = (tx: Tx, caused: Prisma.Sql): Promise<number> =>
     FROM (${caused}) c
     CROSS JOIN LATERAL (SELECT md5(c.user_id::text || c.key) AS digest) h
     JOIN users u ON u.id = c.user_id AND u.deleted_at IS NULL
+    WHERE NOT EXISTS (SELECT FROM notices n WHERE n.user_id = c.user_id AND n.key = c.key)
+    LIMIT ${NOTICES_AT_ONCE}
     ON CONFLICT (user_id, key) DO NOTHING`;
 
 /** A notice that a narration has ended, in the transaction that ends it. A remade recording makes no second one. */
