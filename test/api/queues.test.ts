@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ask, execute } from '../support/client.js';
 import { until } from '../support/faults.js';
 import { mailTo } from '../support/mail.js';
-import { AuditLog, JobQueues, RedriveJobs } from '../support/operations.js';
+import { AuditLog, JobQueues, RedriveJobs, RunMaintenance } from '../support/operations.js';
 import { administrator, newListener, type Person } from '../support/people.js';
 import { startTalebank, type Talebank } from '../support/talebank.js';
 
@@ -121,4 +121,28 @@ test('short jobs that wait are done one after the other, without a pause between
     [ids],
   );
   expect(paused?.pauses).toBeLessThan(14);
+});
+
+test('a mail that a person waits for goes before the mails of many notices', async () => {
+  const told = await newListener(url);
+  await talebank.database.sql(
+    `INSERT INTO notices (user_id, id, key, kind, at, mail_due)
+     SELECT $1, gen_random_uuid(), 'test:' || n, 'POINTS_LOW', ledger_now(), true FROM generate_series(1, 40) n`,
+    [told.id],
+  );
+  await ask(url, RunMaintenance, { task: 'MAKE_NOTICES' }, admin.token);
+  const waiting = await newListener(url);
+  const worker = await talebank.join({ ROLE: 'worker' });
+  await mailTo(url, waiting.email, /^Confirm/);
+  await until('all is sent', async () => (await queue('send-mail'))?.['queued'] === 0);
+  await worker.stop();
+  const started = await talebank.database.sql<{ mail: string }>(
+    `SELECT data->>'mail' AS mail FROM pgboss.job
+     WHERE name = 'send-mail' AND (data->>'userId' = $1 AND data->>'mail' = 'NOTICE' OR data->>'userId' = $2)
+     ORDER BY started_on`,
+    [told.id, waiting.id],
+  );
+  expect(started).toHaveLength(41);
+  // Several are taken at the same time.
+  expect(started.findIndex(({ mail }) => mail === 'VERIFY')).toBeLessThan(5);
 });
