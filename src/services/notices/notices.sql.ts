@@ -43,16 +43,21 @@ export const insertNotices = (tx: Tx, caused: Prisma.Sql): Promise<number> =>
     LIMIT ${NOTICES_AT_ONCE}
     ON CONFLICT (user_id, key) DO NOTHING`;
 
-/** A notice that a narration has ended, in the transaction that ends it. A remade recording makes no second one. */
+const END_KEYS = { NARRATION_READY: 'audio', NARRATION_FAILED: 'failed' } as const;
+
+/**
+ * A notice that a narration has ended, in the transaction that ends it. A lost recording is remade in the same attempt:
+ * when it is ready again there is no second notice, and when that fails there is one.
+ */
 export const noticeEnd = (
   tx: Tx,
   { userId, audioId, attempt }: { userId: string; audioId: string; attempt: number },
-  kind: 'NARRATION_READY' | 'NARRATION_FAILED',
+  kind: keyof typeof END_KEYS,
 ): Promise<number> =>
   insertNotices(
     tx,
     Prisma.sql`
-      SELECT ${userId}::uuid AS user_id, ${`audio:${audioId}:${String(attempt)}`} AS key, ${kind} AS kind,
+      SELECT ${userId}::uuid AS user_id, ${`${END_KEYS[kind]}:${audioId}:${String(attempt)}`} AS key, ${kind} AS kind,
         ledger_now() AS at, NULL::int AS points, NULL::timestamptz AS lapses_at, ${audioId}::uuid AS audio_id,
         NULL::int AS seq`,
   );
