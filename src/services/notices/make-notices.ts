@@ -4,6 +4,7 @@ import { transact } from '../../infra/db.js';
 import { giveWay, type TaskOutcome } from '../maintenance/task.js';
 import { sendMailQueue } from '../queues.js';
 import {
+  graceLapsesIn,
   grantsIn,
   lapsesIn,
   lockMark,
@@ -66,6 +67,7 @@ function makeSlice(
       grantsIn(slice),
       lowBalancesIn(slice, app.config.credits.lowBelow),
       lapsesIn(slice),
+      graceLapsesIn(slice),
     ]) {
       const written = await insertNotices(tx, caused);
       notices += written;
