@@ -91,5 +91,5 @@ export const markRead = (
 export const pruneNotices = (db: Pick<Db, '$executeRaw'>, limit: number): Promise<number> =>
   db.$executeRaw`
     DELETE FROM notices WHERE (user_id, id) IN (
-      SELECT user_id, id FROM notices, (SELECT ledger_now() AS now OFFSET 0) clock
-      WHERE at < clock.now - interval '90 days' ORDER BY at LIMIT ${limit} FOR UPDATE OF notices SKIP LOCKED)`;
+      SELECT user_id, id FROM notices WHERE at < (SELECT ledger_now()) - interval '90 days'
+      ORDER BY at LIMIT ${limit} FOR UPDATE SKIP LOCKED)`;
