@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import pg from 'pg';
 import { ask, send } from '../support/client.js';
 import { follow, stopFollowing } from '../support/events.js';
 import { until } from '../support/faults.js';
@@ -192,6 +193,38 @@ test('points of many users that lapse at the same instant are told in several tr
       DELETE FROM users WHERE id IN (SELECT id FROM many);
       COMMIT`);
   }
+});
+
+/** A session of its own, in a transaction that is rolled back at the end if `work` has not ended it. */
+async function inTransaction(work: (client: pg.Client) => Promise<void>): Promise<void> {
+  const client = new pg.Client({ connectionString: talebank.database.url });
+  await client.connect();
+  try {
+    await client.query('BEGIN');
+    await work(client);
+  } finally {
+    await client.end();
+  }
+}
+/** Runs `work` while no notices about points are made. */
+const whileNoneAreMade = (work: () => Promise<void>): Promise<void> =>
+  inTransaction(async (client) => {
+    await client.query('SELECT FROM notice_marks FOR UPDATE');
+    await work();
+  });
+
+test('a notice that is made late comes after those that were there, and is not read with them', async () => {
+  const person = await newListener(url);
+  await whileNoneAreMade(async () => {
+    for (const amount of [5, 6]) await grantTo(url, admin, person, { amount });
+    const { audioId } = await narrate(url, person, (await newStory(url, admin)).id, voiceId);
+    await waitForAudio(url, person, audioId);
+  });
+  await wait(person, 'POINTS_GRANTED', 2);
+  const { nodes } = await noticesOf(person);
+  expect(nodes).toMatchObject([{ points: 6 }, { points: 5 }, { kind: 'NARRATION_READY' }]);
+  const marked = await change(person, `markNoticesRead(upTo: "${nodes[2]?.id ?? ''}")`);
+  expect(marked.data).toEqual({ markNoticesRead: 1 });
 });
 
 test('the end of a narration is told in the stream of changes, and not again when it is followed later', async () => {
