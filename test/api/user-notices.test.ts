@@ -227,6 +227,35 @@ test('a notice that is made late comes after those that were there, and is not r
   expect(marked.data).toEqual({ markNoticesRead: 1 });
 });
 
+test('an account that is deleted while its notice is made gets none', async () => {
+  const person = await newListener(url);
+  const { database } = talebank;
+  const erase = 'UPDATE users SET email = $2, deleted_at = $3 WHERE id = $1';
+  await inTransaction(async (client) => {
+    await whileNoneAreMade(async () => {
+      await grantTo(url, admin, person, { amount: 5 });
+      await client.query(erase, [person.id, 'left@deleted.invalid', new Date()]);
+    });
+    const grantedBefore = database.ledgerTime();
+    // This or a run by the schedule waits for the user.
+    const made = make();
+    await until('the notice waits for the user', async () => {
+      const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%WITH chosen%'
+        AND datname = current_database()`;
+      return (await database.sql(waiting)).length > 0;
+    });
+    await client.query('COMMIT');
+    await made;
+    await until('the grant was considered', async () => {
+      await make();
+      const past = 'SELECT FROM notice_marks WHERE read_until > $1';
+      return (await database.sql(past, [grantedBefore])).length > 0;
+    });
+  });
+  expect(await database.sql('SELECT FROM notices WHERE user_id = $1', [person.id])).toEqual([]);
+  await database.sql(erase, [person.id, person.email, null]);
+});
+
 test('the end of a narration is told in the stream of changes, and not again when it is followed later', async () => {
   const person = await newListener(url);
   interface Event {

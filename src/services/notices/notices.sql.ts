@@ -24,7 +24,8 @@ export const NOTICES_AT_ONCE = 5_000;
 
 /**
  * Writes the notices of a query that are not written yet, at most NOTICES_AT_ONCE, and none for users who have left. A
- * caller whose query has more rows repeats it. Indexes: users_pkey, notices_user_id_key_key.
+ * caller whose query has more rows repeats it. The users are locked, because the job that erases an account deletes only the
+ * notices that were committed before. Indexes: users_pkey, notices_user_id_key_key.
  *
  * The id is a UUIDv7 of the time of the insertion, because a notice must not come before those that its user may have read
  * by then. Its first random bits are the place among the rows. The others are a hash, so that the database can make it.
@@ -38,7 +39,7 @@ export const insertNotices = (tx: Tx, caused: Prisma.Sql): Promise<number> =>
       FROM (${caused}) c
       JOIN users u ON u.id = c.user_id AND u.deleted_at IS NULL
       WHERE NOT EXISTS (SELECT FROM notices n WHERE n.user_id = c.user_id AND n.key = c.key)
-      LIMIT ${NOTICES_AT_ONCE}
+      LIMIT ${NOTICES_AT_ONCE} FOR KEY SHARE OF u
     ), placed AS (
       SELECT *, lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::int8 * 4096
           + row_number() OVER (ORDER BY at, seq)), 15, '0') AS place
