@@ -17,6 +17,8 @@ export interface QueueDeclaration<Payload extends object> {
   /** Ids, never rows, because a job reads the current state when it runs. */
   readonly payload: ZodType<Payload>;
   readonly policy: Omit<QueuePolicy, 'name'>;
+  /** Jobs of a higher priority are taken first. 0 without this function. */
+  priority?(payload: Payload): number;
 }
 
 /** A delivery. `id` and `retryCount` together name it, so that an older one cannot settle the job. */
@@ -118,6 +120,7 @@ export async function openQueue(options: {
       const rows = jobs.map(({ id, payload, startAfterSeconds: startAfter, origin }) => ({
         id,
         data: withOrigin(queue.payload.parse(payload), origin),
+        priority: queue.priority?.(payload) ?? 0,
         ...(startAfter === undefined ? {} : { startAfter }),
       }));
       const ids = await boss.insert(queue.name, rows, { db: asQueueDb(tx), returnId: true });

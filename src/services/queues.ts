@@ -79,10 +79,14 @@ const sendMailPayload = z.object({
 });
 export type SendMailPayload = z.infer<typeof sendMailPayload>;
 
-/** Mail that the mail server does not accept now is retried for a day. */
+/**
+ * Mail that the mail server does not accept now is retried for a day. People wait for all mails except those of notices,
+ * and there may be thousands of notices at the same time.
+ */
 export const sendMailQueue: QueueDeclaration<SendMailPayload> = {
   name: 'send-mail',
   payload: sendMailPayload,
+  priority: ({ mail }) => (mail === 'NOTICE' ? 0 : 1),
   policy: {
     retryLimit: 40,
     retryDelay: 5,

@@ -314,6 +314,8 @@ describe('a server whose clock is moved', () => {
     const story = await newStory(url, admin, { content: '?!' });
     const { audioId } = await narrate(url, listener, story.id, await englishVoice(url));
     await database.moveClock(4 * DAY_MS);
+    // What lapses within a week from here has been told.
+    await ask(url, RunMaintenance, { task: 'MAKE_NOTICES' }, admin.token);
     await talebank.join({ ROLE: 'worker' });
     await waitForAudio(url, listener, audioId, ['FAILED']);
     const { me } = await ask(url, Wallet, {}, listener.token);
@@ -335,6 +337,22 @@ describe('a server whose clock is moved', () => {
     const livesMs = Date.parse(grace?.expiresAt ?? '') - database.ledgerTime().getTime();
     expect(Math.abs(livesMs - 3 * DAY_MS)).toBeLessThan(3_600_000);
     expect(me?.credits.balance).toBe(11);
+    // These points have no notice of a grant, so their lapse is told at once.
+    const toldLapses = async (): Promise<unknown[]> => {
+      await ask(url, RunMaintenance, { task: 'MAKE_NOTICES' }, admin.token);
+      const query = '{ me { notices(first: 9) { nodes { kind points lapsesAt } } } }';
+      const { data } = await send<{ me: { notices: { nodes: { kind: string }[] } } }>(
+        url,
+        query,
+        {},
+        { token: listener.token },
+      );
+      return (data?.me.notices.nodes ?? []).filter(({ kind }) => kind === 'POINTS_LAPSE');
+    };
+    await until('the lapse is told', async () => (await toldLapses()).length > 0);
+    expect(await toldLapses()).toEqual([
+      { kind: 'POINTS_LAPSE', points: 1, lapsesAt: grace?.expiresAt },
+    ]);
     await ask(url, RunMaintenance, { task: 'EXPIRE_CREDITS' }, admin.token);
   });
 });

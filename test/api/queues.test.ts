@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ask, execute } from '../support/client.js';
 import { until } from '../support/faults.js';
-import { mailTo } from '../support/mail.js';
-import { AuditLog, JobQueues, RedriveJobs } from '../support/operations.js';
+import { mailTo, readMail } from '../support/mail.js';
+import { AuditLog, JobQueues, RedriveJobs, RunMaintenance } from '../support/operations.js';
 import { administrator, newListener, type Person } from '../support/people.js';
 import { startTalebank, type Talebank } from '../support/talebank.js';
 
@@ -121,4 +121,35 @@ test('short jobs that wait are done one after the other, without a pause between
     [ids],
   );
   expect(paused?.pauses).toBeLessThan(14);
+});
+
+test('a mail that a person waits for goes before those of many notices, and a deleted narration has none', async () => {
+  const told = await newListener(url);
+  await talebank.database.sql(
+    `WITH told AS (UPDATE users SET mail_on = '{NARRATION_READY}' WHERE id = $1 RETURNING id)
+     INSERT INTO notices (user_id, id, key, kind, at, audio_id, mail_due)
+     SELECT id, gen_random_uuid(), 'test:' || n, 'NARRATION_READY', ledger_now(), gen_random_uuid(), true
+     FROM told, generate_series(1, 40) n`,
+    [told.id],
+  );
+  await ask(url, RunMaintenance, { task: 'MAKE_NOTICES' }, admin.token);
+  const waiting = await newListener(url);
+  const worker = await talebank.join({ ROLE: 'worker' });
+  await mailTo(url, waiting.email, /^Confirm/);
+  await until('all is sent', async () => {
+    const { queued, active } = (await queue('send-mail')) ?? {};
+    return queued === 0 && active === 0;
+  });
+  await worker.stop();
+  const mails = (await readMail(url)).filter(({ to }) => to === told.email);
+  expect(mails.map(({ subject }) => subject)).toEqual(['Confirm your e-mail address']);
+  const started = await talebank.database.sql<{ mail: string }>(
+    `SELECT data->>'mail' AS mail FROM pgboss.job
+     WHERE name = 'send-mail' AND (data->>'userId' = $1 AND data->>'mail' = 'NOTICE' OR data->>'userId' = $2)
+     ORDER BY started_on`,
+    [told.id, waiting.id],
+  );
+  expect(started).toHaveLength(41);
+  // Several are taken at the same time.
+  expect(started.findIndex(({ mail }) => mail === 'VERIFY')).toBeLessThan(5);
 });

@@ -1,7 +1,7 @@
 import { readdir, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { ask, execute } from '../support/client.js';
+import { ask, execute, send } from '../support/client.js';
 import { until } from '../support/faults.js';
 import { CancelAudio, Narrate, UpdateStory } from '../support/operations.js';
 import {
@@ -292,6 +292,27 @@ describe('a recording that is lost', () => {
     release();
     const audio = await waitForAudio(url, person, audioId, ['READY']);
     expect(audio.transactions.map(({ type }) => type)).toEqual(['DEBIT']);
+  });
+
+  test('is told as ready once, and as failed when it cannot be made once more', async () => {
+    const { person, storyId, audioId } = await lose(sentences(3), 'url');
+    const told = async (): Promise<unknown[]> => {
+      const { data } = await send<{ me: { notices: { nodes: { kind: string }[] } } }>(
+        url,
+        '{ me { notices(first: 10) { nodes { kind } } } }',
+        {},
+        { token: person.token },
+      );
+      return data?.me.notices.nodes.map(({ kind }) => kind) ?? [];
+    };
+    await narrate(url, person, storyId, VOICE);
+    const audio = await waitForAudio(url, person, audioId, ['READY']);
+    expect(await told()).toEqual(['NARRATION_READY']);
+    await rm(fileAt(audio.url));
+    provider.behave(answerWith(400));
+    await narrate(url, person, storyId, VOICE);
+    await waitForAudio(url, person, audioId, ['FAILED']);
+    expect(await told()).toEqual(['NARRATION_FAILED', 'NARRATION_READY']);
   });
 
   test('also when a part of it is', async () => {

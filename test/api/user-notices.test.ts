@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import pg from 'pg';
 import { ask, send } from '../support/client.js';
 import { follow, stopFollowing } from '../support/events.js';
 import { until } from '../support/faults.js';
@@ -155,6 +156,104 @@ test('points are told a week before they lapse, once for all that lapse together
   await make();
   const { nodes } = await noticesOf(person);
   expect(nodes.filter(({ kind }) => kind === 'POINTS_LAPSE')).toHaveLength(1);
+});
+
+test('points of many users that lapse at the same instant are told in several transactions', async () => {
+  const users = 5_001;
+  const { database } = talebank;
+  const told = (): Promise<{ writer: string }[]> =>
+    database.sql(
+      `SELECT n.xmin::text AS writer FROM notices n JOIN users u ON u.id = n.user_id
+       WHERE n.kind = 'POINTS_LAPSE' AND u.email LIKE 'many-%'`,
+    );
+  await database.sql(
+    `WITH people AS (
+       INSERT INTO users (id, email, password_hash)
+       SELECT gen_random_uuid(), 'many-' || n || '@example.com', '' FROM generate_series(1, $1::int) n RETURNING id
+     ), accounts AS (INSERT INTO credit_accounts (user_id) SELECT id FROM people RETURNING user_id)
+     INSERT INTO credit_lots (user_id, id, source, priority, granted, remaining, granted_at, expires_at)
+     SELECT user_id, gen_random_uuid(), 'EVENT', 10, 1, 1, now.at, now.at + interval '167 hours'
+     FROM accounts, (SELECT ledger_now() AS at OFFSET 0) now`,
+    [users],
+  );
+  try {
+    await database.sql(`UPDATE notice_marks SET read_until = ledger_now() - interval '2 hours'`);
+    await until('all are told', async () => {
+      await make();
+      return (await told()).length === users;
+    });
+    expect(new Set((await told()).map(({ writer }) => writer)).size).toBe(2);
+  } finally {
+    // These points are in no transaction of the ledger.
+    await database.sql(`BEGIN; SET LOCAL session_replication_role = replica;
+      CREATE TEMPORARY TABLE many ON COMMIT DROP AS SELECT id FROM users WHERE email LIKE 'many-%';
+      DELETE FROM notices WHERE user_id IN (SELECT id FROM many);
+      DELETE FROM credit_lots WHERE user_id IN (SELECT id FROM many);
+      DELETE FROM credit_accounts WHERE user_id IN (SELECT id FROM many);
+      DELETE FROM users WHERE id IN (SELECT id FROM many);
+      COMMIT`);
+  }
+});
+
+/** A session of its own, in a transaction that is rolled back at the end if `work` has not ended it. */
+async function inTransaction(work: (client: pg.Client) => Promise<void>): Promise<void> {
+  const client = new pg.Client({ connectionString: talebank.database.url });
+  await client.connect();
+  try {
+    await client.query('BEGIN');
+    await work(client);
+  } finally {
+    await client.end();
+  }
+}
+/** Runs `work` while no notices about points are made. */
+const whileNoneAreMade = (work: () => Promise<void>): Promise<void> =>
+  inTransaction(async (client) => {
+    await client.query('SELECT FROM notice_marks FOR UPDATE');
+    await work();
+  });
+
+test('a notice that is made late comes after those that were there, and is not read with them', async () => {
+  const person = await newListener(url);
+  await whileNoneAreMade(async () => {
+    for (const amount of [5, 6]) await grantTo(url, admin, person, { amount });
+    const { audioId } = await narrate(url, person, (await newStory(url, admin)).id, voiceId);
+    await waitForAudio(url, person, audioId);
+  });
+  await wait(person, 'POINTS_GRANTED', 2);
+  const { nodes } = await noticesOf(person);
+  expect(nodes).toMatchObject([{ points: 6 }, { points: 5 }, { kind: 'NARRATION_READY' }]);
+  const marked = await change(person, `markNoticesRead(upTo: "${nodes[2]?.id ?? ''}")`);
+  expect(marked.data).toEqual({ markNoticesRead: 1 });
+});
+
+test('an account that is deleted while its notice is made gets none', async () => {
+  const person = await newListener(url);
+  const { database } = talebank;
+  const erase = 'UPDATE users SET email = $2, deleted_at = $3 WHERE id = $1';
+  await inTransaction(async (client) => {
+    await whileNoneAreMade(async () => {
+      await grantTo(url, admin, person, { amount: 5 });
+      await client.query(erase, [person.id, 'left@deleted.invalid', new Date()]);
+    });
+    const grantedBefore = database.ledgerTime();
+    // This or a run by the schedule waits for the user.
+    const made = make();
+    await until('the notice waits for the user', async () => {
+      const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%WITH chosen%'
+        AND datname = current_database()`;
+      return (await database.sql(waiting)).length > 0;
+    });
+    await client.query('COMMIT');
+    await made;
+    await until('the grant was considered', async () => {
+      await make();
+      const past = 'SELECT FROM notice_marks WHERE read_until > $1';
+      return (await database.sql(past, [grantedBefore])).length > 0;
+    });
+  });
+  expect(await database.sql('SELECT FROM notices WHERE user_id = $1', [person.id])).toEqual([]);
+  await database.sql(erase, [person.id, person.email, null]);
 });
 
 test('the end of a narration is told in the stream of changes, and not again when it is followed later', async () => {

@@ -76,7 +76,7 @@ function budgetOf(mail: MailKind, { email, emailVerifiedAt, passwordChangedAt }:
   return `${mail}:${email}:${since}`;
 }
 
-/** @returns null for a notice that is gone, or that the user does not want by mail any more */
+/** @returns null for a notice that is gone, or whose narration is, or that the user does not want by mail any more */
 async function letterFor(
   app: App,
   { id: userId, locale, mailOn }: Pick<User, 'id' | 'locale' | 'mailOn'>,
@@ -89,15 +89,17 @@ async function letterFor(
   const notice = await app.db.notice.findUnique({ where: { userId_id: { userId, id } } });
   if (notice === null || !mailOn.includes(notice.kind)) return null;
   const title = await titleOf(app, userId, notice.audioId);
+  if (title === null) return null;
   return letterOf(language, notice.kind as NoticeKind, { ...notice, title });
 }
 
-async function titleOf(app: App, userId: string, audioId: string | null): Promise<string> {
+/** @returns '' for no narration, and null for one that was deleted */
+async function titleOf(app: App, userId: string, audioId: string | null): Promise<string | null> {
   if (audioId === null) return '';
   const where = { userId_id: { userId, id: audioId } };
   const audio = await app.db.audio.findUnique({ where, select: { storyId: true } });
-  if (audio === null) return '';
-  return (await storiesById(app, [audio.storyId])).get(audio.storyId)?.title ?? '';
+  if (audio === null) return null;
+  return (await storiesById(app, [audio.storyId])).get(audio.storyId)?.title ?? null;
 }
 
 /** @returns false when the account is gone. @throws when the mail server refuses the mail */

@@ -1,4 +1,4 @@
-import { Prisma, type Tx } from '../../infra/db.js';
+import { PLANNED_ANEW, Prisma, type Tx } from '../../infra/db.js';
 
 /** A part of the ledger's time: after `from` and up to `to`. */
 export interface Slice {
@@ -21,11 +21,12 @@ export const moveMark = (tx: Tx, to: Date): Promise<number> =>
 
 /**
  * Transactions that were recorded in the slice, or in the two minutes before it, because a transaction may commit a while
- * after its `recorded_at`. A notice is made once, so those that were read before make none. Index:
- * credit_transactions_period.
+ * after its `recorded_at`. A notice is made once, so those that were read before make none. The plan depends on
+ * the length of the slice. Index: credit_transactions_period.
  */
 const recordedIn = ({ from, to }: Slice): Prisma.Sql => Prisma.sql`
-  t.recorded_at > ${from}::timestamptz - interval '2 minutes' AND t.recorded_at <= ${to}::timestamptz`;
+  t.recorded_at > ${from}::timestamptz - interval '2 minutes' AND t.recorded_at <= ${to}::timestamptz
+  ${PLANNED_ANEW}`;
 
 /** Grants, except the welcome points and grace lots. Indexes: credit_transactions_period, credit_allocations_pkey. */
 export const grantsIn = (slice: Slice): Prisma.Sql => Prisma.sql`
@@ -47,18 +48,38 @@ export const lowBalancesIn = (slice: Slice, lowBelow: number): Prisma.Sql => Pri
     AND t.balance_after < ${lowBelow} AND t.balance_after - t.amount >= ${lowBelow}
   ORDER BY t.user_id, (t.recorded_at AT TIME ZONE 'UTC')::date, t.seq`;
 
-/**
- * Points that came within a week of their lapse in the slice, one notice for each instant of a lapse. Points that are
- * granted for less than a week have the notice of their grant, which tells the lapse. Index: credit_lots_lapsing.
- */
-export const lapsesIn = ({ from, to }: Slice): Prisma.Sql => Prisma.sql`
+/** One notice for each instant to come at which open lots of a user lapse. @param lots from where they are, and which */
+const lapsesOf = (lots: Prisma.Sql, { to }: Slice): Prisma.Sql => Prisma.sql`
   SELECT l.user_id, 'lapse:' || (extract(epoch FROM l.expires_at) * 1000)::int8 AS key, 'POINTS_LAPSE' AS kind,
     ${to}::timestamptz AS at, sum(l.remaining)::int AS points, l.expires_at AS lapses_at, NULL::uuid AS audio_id,
     NULL::int AS seq
-  FROM credit_lots l
-  WHERE l.is_open AND l.revoked_at IS NULL AND l.expires_at > ${from}::timestamptz + interval '168 hours'
-    AND l.expires_at <= ${to}::timestamptz + interval '168 hours'
-  GROUP BY l.user_id, l.expires_at`;
+  FROM ${lots} AND l.is_open AND l.revoked_at IS NULL AND l.expires_at > (SELECT ledger_now())
+  GROUP BY l.expires_at, l.user_id`;
+
+/**
+ * Points that came within a week of their lapse in the slice. Points that are granted for less than a week have the
+ * notice of their grant, which tells the lapse. Index: credit_lots_lapsing.
+ */
+export const lapsesIn = (slice: Slice): Prisma.Sql =>
+  lapsesOf(
+    Prisma.sql`credit_lots l
+      WHERE l.expires_at > ${slice.from}::timestamptz + interval '168 hours'
+        AND l.expires_at <= ${slice.to}::timestamptz + interval '168 hours' ${PLANNED_ANEW}`,
+    slice,
+  );
+
+/**
+ * Points of the grace lots of the slice, because these live for a week at most and have no notice of a grant. Indexes:
+ * credit_transactions_period, credit_allocations_pkey.
+ */
+export const graceLapsesIn = (slice: Slice): Prisma.Sql =>
+  lapsesOf(
+    Prisma.sql`credit_transactions t
+      JOIN credit_allocations a ON a.user_id = t.user_id AND a.seq = t.seq AND a.ordinal = 1
+      JOIN credit_lots l ON l.user_id = a.user_id AND l.id = a.lot_id
+      WHERE t.type = 'GRANT' AND ${recordedIn(slice)} AND l.parent_lot_id IS NOT NULL`,
+    slice,
+  );
 
 /** Takes notices that are to be mailed. Index: notices_mail_due. */
 export const takeMailDue = (

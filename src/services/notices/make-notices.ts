@@ -4,6 +4,7 @@ import { transact } from '../../infra/db.js';
 import { giveWay, type TaskOutcome } from '../maintenance/task.js';
 import { sendMailQueue } from '../queues.js';
 import {
+  graceLapsesIn,
   grantsIn,
   lapsesIn,
   lockMark,
@@ -11,7 +12,7 @@ import {
   moveMark,
   takeMailDue,
 } from './causes.sql.js';
-import { insertNotices } from './notices.sql.js';
+import { insertNotices, NOTICES_AT_ONCE } from './notices.sql.js';
 
 /** A slice is one minute of the ledger, or a part of a long time without this task. */
 const SLICE_MS = 60_000;
@@ -40,7 +41,10 @@ export async function makeNotices(app: App, signal?: AbortSignal): Promise<TaskO
   return { processed: changed, changed };
 }
 
-/** Makes the notices of the next slice. @returns their number, and the length of the slice after it; null at the end */
+/**
+ * Makes the notices of the next slice, or some of them: then the mark stays, and the next call makes more of the slice.
+ * @returns their number, and the length of the slice of the next call; null at the end
+ */
 function makeSlice(
   app: App,
   lengthMs: number,
@@ -63,8 +67,12 @@ function makeSlice(
       grantsIn(slice),
       lowBalancesIn(slice, app.config.credits.lowBelow),
       lapsesIn(slice),
-    ])
-      notices += await insertNotices(tx, caused);
+      graceLapsesIn(slice),
+    ]) {
+      const written = await insertNotices(tx, caused);
+      notices += written;
+      if (written === NOTICES_AT_ONCE) return { notices, nextMs: lengthMs };
+    }
     await moveMark(tx, to);
     return { notices, nextMs: to < now ? sliceMs : null };
   });

@@ -19,34 +19,53 @@ const COLUMNS = Prisma.sql`
   n.user_id AS "userId", n.id, n.kind, n.at, n.read_at AS "readAt", n.points, n.lapses_at AS "lapsesAt",
   n.audio_id AS "audioId", n.seq`;
 
+/** Bounds the duration of a transaction that makes notices, because the lots of all users may lapse at the same instant. */
+export const NOTICES_AT_ONCE = 5_000;
+
 /**
- * Writes the notices of a query, each once, and not for users who have left. The id is a UUIDv7 whose random part is a
- * hash of the user and the key, so that it can be made by the database. Indexes: users_pkey, notices_user_id_key_key.
+ * Writes the notices of a query that are not written yet, at most NOTICES_AT_ONCE, and none for users who have left. A
+ * caller whose query has more rows repeats it. The users are locked, because the job that erases an account deletes only the
+ * notices that were committed before. Indexes: users_pkey, notices_user_id_key_key.
+ *
+ * The id is a UUIDv7 of the time of the insertion, because a notice must not come before those that its user may have read
+ * by then. Its first random bits are the place among the rows. The others are a hash, so that the database can make it.
  * @param caused a query of user_id, key, kind, at, points, lapses_at, audio_id and seq
  * @returns the number of new notices
  */
 export const insertNotices = (tx: Tx, caused: Prisma.Sql): Promise<number> =>
   tx.$executeRaw`
+    WITH chosen AS (
+      SELECT c.*, c.kind = ANY(u.mail_on) AND u.email_verified_at IS NOT NULL AS mail_due
+      FROM (${caused}) c
+      JOIN users u ON u.id = c.user_id AND u.deleted_at IS NULL
+      WHERE NOT EXISTS (SELECT FROM notices n WHERE n.user_id = c.user_id AND n.key = c.key)
+      LIMIT ${NOTICES_AT_ONCE} FOR KEY SHARE OF u
+    ), placed AS (
+      SELECT *, lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::int8 * 4096
+          + row_number() OVER (ORDER BY at, seq)), 15, '0') AS place
+      FROM chosen
+    )
     INSERT INTO notices (user_id, id, key, kind, at, points, lapses_at, audio_id, seq, mail_due)
-    SELECT c.user_id, (lpad(to_hex((extract(epoch FROM c.at) * 1000)::int8), 12, '0') || '7' || left(h.digest, 3)
-        || '8' || substr(h.digest, 4, 15))::uuid,
-      c.key, c.kind, c.at, c.points, c.lapses_at, c.audio_id, c.seq,
-      c.kind = ANY(u.mail_on) AND u.email_verified_at IS NOT NULL
-    FROM (${caused}) c
-    CROSS JOIN LATERAL (SELECT md5(c.user_id::text || c.key) AS digest) h
-    JOIN users u ON u.id = c.user_id AND u.deleted_at IS NULL
+    SELECT user_id, (left(place, 12) || '7' || right(place, 3) || '8' || left(md5(user_id::text || key), 15))::uuid,
+      key, kind, at, points, lapses_at, audio_id, seq, mail_due
+    FROM placed
     ON CONFLICT (user_id, key) DO NOTHING`;
 
-/** A notice that a narration has ended, in the transaction that ends it. A remade recording makes no second one. */
+const END_KEYS = { NARRATION_READY: 'audio', NARRATION_FAILED: 'failed' } as const;
+
+/**
+ * A notice that a narration has ended, in the transaction that ends it. A lost recording is remade in the same attempt:
+ * when it is ready again there is no second notice, and when that fails there is one.
+ */
 export const noticeEnd = (
   tx: Tx,
   { userId, audioId, attempt }: { userId: string; audioId: string; attempt: number },
-  kind: 'NARRATION_READY' | 'NARRATION_FAILED',
+  kind: keyof typeof END_KEYS,
 ): Promise<number> =>
   insertNotices(
     tx,
     Prisma.sql`
-      SELECT ${userId}::uuid AS user_id, ${`audio:${audioId}:${String(attempt)}`} AS key, ${kind} AS kind,
+      SELECT ${userId}::uuid AS user_id, ${`${END_KEYS[kind]}:${audioId}:${String(attempt)}`} AS key, ${kind} AS kind,
         ledger_now() AS at, NULL::int AS points, NULL::timestamptz AS lapses_at, ${audioId}::uuid AS audio_id,
         NULL::int AS seq`,
   );
@@ -80,5 +99,5 @@ export const markRead = (
 export const pruneNotices = (db: Pick<Db, '$executeRaw'>, limit: number): Promise<number> =>
   db.$executeRaw`
     DELETE FROM notices WHERE (user_id, id) IN (
-      SELECT user_id, id FROM notices, (SELECT ledger_now() AS now OFFSET 0) clock
-      WHERE at < clock.now - interval '90 days' ORDER BY at LIMIT ${limit} FOR UPDATE OF notices SKIP LOCKED)`;
+      SELECT user_id, id FROM notices WHERE at < (SELECT ledger_now()) - interval '90 days'
+      ORDER BY at LIMIT ${limit} FOR UPDATE SKIP LOCKED)`;
