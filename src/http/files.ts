@@ -6,6 +6,7 @@ import type { App } from '../app.js';
 import { fileNameOf, inlineDisposition } from '../services/narrations/file-names.js';
 import { FILES_PATH, isSigned, STREAMS_PATH } from '../services/narrations/addresses.js';
 import { contentTypeOf, openFile } from '../services/narrations/files.js';
+import { SAMPLES_PATH } from '../services/narrations/sampling/samples.js';
 
 const params = z.object({ key: z.string().regex(/^[0-9a-f]{64}\.(mp3|vtt)$/) });
 /** What a signed address says beside its path. */
@@ -27,11 +28,11 @@ const FOR_PLAYERS = {
 };
 
 /** The paths whose answers have the headers FOR_PLAYERS. */
-const PLAYERS_PATHS = [`${FILES_PATH}/`, `${STREAMS_PATH}/`];
+const PLAYERS_PATHS = [`${FILES_PATH}/`, `${STREAMS_PATH}/`, `${SAMPLES_PATH}/`];
 const PREFLIGHT_SECONDS = '86400';
 
 /**
- * Lets pages of every site read the answers at signed addresses, including refusals of later hooks. It also answers the
+ * Lets pages of every site read the answers at signed addresses and at those of samples, including refusals of later hooks. It also answers the
  * preflights of players that send headers of their own.
  */
 export function allowPlayers(server: FastifyInstance): void {
@@ -73,19 +74,29 @@ export function serveFiles(server: FastifyInstance, app: App): void {
     if (!key.success || !address.success || !isSigned(app, { ...key.data, ...address.data })) {
       return refuseAddress(reply);
     }
-    return sendFile(app, request, reply, key.data.key, address.data);
+    const { name } = address.data;
+    return sendFile(app, request, reply, { key: key.data.key, name, cacheControl: CACHED });
   });
+}
+
+interface FileToSend {
+  readonly key: string;
+  readonly name: string | undefined;
+  readonly cacheControl: string;
 }
 
 export const refuseAddress = (reply: FastifyReply): FastifyReply =>
   reply.code(403).send({ error: 'This address is not valid or has expired. Ask for a new one.' });
 
-async function sendFile(
+/** As long as an address is valid by default. */
+const CACHED = 'private, max-age=3600';
+
+/** Sends a stored file, or the range of it that is asked for. 404 when it is gone. */
+export async function sendFile(
   app: App,
   request: FastifyRequest,
   reply: FastifyReply,
-  key: string,
-  address: { readonly name?: string | undefined },
+  { key, name, cacheControl }: FileToSend,
 ): Promise<FastifyReply> {
   const file = await app.storage.stat(key);
   if (file === null) return gone(reply);
@@ -94,9 +105,9 @@ async function sendFile(
   const etag = `"${key.slice(0, 32)}-${lengthBytes.toString(36)}"`;
   const about = {
     'content-type': contentTypeOf(key),
-    ...dispositionOf(address, key.slice(-3)),
+    ...dispositionOf({ name }, key.slice(-3)),
     'accept-ranges': 'bytes',
-    'cache-control': 'private, max-age=3600',
+    'cache-control': cacheControl,
     etag,
     'last-modified': modifiedAt.toUTCString(),
   };

@@ -11,6 +11,10 @@ import {
   waitForAudio,
   type Person,
 } from '../support/people.js';
+import { ask } from '../support/client.js';
+import { compiled } from '../support/compiled.js';
+import { readMp3 } from '../support/mp3.js';
+import { VoiceSamples } from '../support/operations.js';
 import { startTalebank, type Talebank } from '../support/talebank.js';
 
 let talebank: Talebank;
@@ -196,4 +200,47 @@ test('a file that was deleted is 404', async () => {
   expect((await fetch(captions)).status).toBe(404);
   await rename(`${path}.away`, path);
   expect((await fetch(captions)).status).toBe(200);
+});
+
+describe('a sample of a voice', () => {
+  test('is an MP3 of a few seconds that needs no token, whole and in part', async () => {
+    const { voices } = await ask(url, VoiceSamples, {});
+    for (const wanted of ['espeak-en-gb', 'espeak-pl', 'espeak-ja']) {
+      const address = voices.find(({ id }) => id === wanted)?.sampleUrl ?? '';
+      const answer = await fetch(address, { headers: { origin: 'https://player.example' } });
+      expect([wanted, answer.status]).toEqual([wanted, 200]);
+      expect(answer.headers.get('content-type')).toBe('audio/mpeg');
+      expect(answer.headers.get('access-control-allow-origin')).toBe('*');
+      const bytes = await bytesOf(answer);
+      expect(answer.headers.get('content-length')).toBe(String(bytes.length));
+      const { durationSeconds, looksSilent } = readMp3(bytes);
+      expect([durationSeconds > 1, durationSeconds < 15, looksSilent]).toEqual([true, true, false]);
+      const part = await fetch(address, { headers: { range: 'bytes=10-19' } });
+      expect([part.status, await bytesOf(part)]).toEqual([206, bytes.slice(10, 20)]);
+      const head = await fetch(address, { method: 'HEAD' });
+      expect([head.status, head.headers.get('content-length')]).toEqual([
+        200,
+        String(bytes.length),
+      ]);
+      const etag = answer.headers.get('etag') ?? '';
+      expect((await fetch(address, { headers: { 'if-none-match': etag } })).status).toBe(304);
+    }
+  });
+
+  test('is offered for every voice, and the voice reads its script', async () => {
+    const { sampleTextOf } = await compiled<{ sampleTextOf: (language: string) => string | null }>(
+      'services/narrations/sampling/texts.js',
+    );
+    const { canRead, countLetters } = await compiled<{
+      canRead: (languages: readonly string[], letters: unknown) => boolean;
+      countLetters: (text: string) => unknown;
+    }>('domain/spoken/scripts.js');
+    const { voices } = await ask(url, VoiceSamples, {});
+    const wrong = voices.filter(({ sampleUrl, languages }) => {
+      const text = sampleTextOf(languages[0] ?? '');
+      return sampleUrl === null || text === null || !canRead(languages, countLetters(text));
+    });
+    expect(wrong).toEqual([]);
+    expect(voices.length).toBeGreaterThan(80);
+  });
 });
