@@ -1,4 +1,5 @@
-import { Readable } from 'node:stream';
+import { createHash } from 'node:crypto';
+import { PassThrough, pipeline, Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import parseRange from 'range-parser';
 import { z } from 'zod';
@@ -7,12 +8,14 @@ import { fileNameOf, inlineDisposition } from '../services/narrations/file-names
 import { FILES_PATH, isSigned, STREAMS_PATH } from '../services/narrations/addresses.js';
 import { contentTypeOf, openFile } from '../services/narrations/files.js';
 import { SAMPLES_PATH } from '../services/narrations/sampling/samples.js';
+import { tagIn } from '../services/narrations/tagging/tags.js';
 
 const params = z.object({ key: z.string().regex(/^[0-9a-f]{64}\.(mp3|vtt)$/) });
 /** What a signed address says beside its path. */
 export const signature = z.object({
   expires: z.string().regex(/^\d{1,12}$/),
   name: z.string().max(500).optional(),
+  tag: z.string().max(8_000).optional(),
   signature: z.string().max(100),
 });
 
@@ -74,14 +77,17 @@ export function serveFiles(server: FastifyInstance, app: App): void {
     if (!key.success || !address.success || !isSigned(app, { ...key.data, ...address.data })) {
       return refuseAddress(reply);
     }
-    const { name } = address.data;
-    return sendFile(app, request, reply, { key: key.data.key, name, cacheControl: CACHED });
+    const { name, tag } = address.data;
+    const file = { key: key.data.key, name, head: tagIn(tag), cacheControl: CACHED };
+    return sendFile(app, request, reply, file);
   });
 }
 
 interface FileToSend {
   readonly key: string;
   readonly name: string | undefined;
+  /** What is sent before the file, as a part of it. */
+  readonly head: Uint8Array | null;
   readonly cacheControl: string;
 }
 
@@ -96,13 +102,14 @@ export async function sendFile(
   app: App,
   request: FastifyRequest,
   reply: FastifyReply,
-  { key, name, cacheControl }: FileToSend,
+  { key, name, head, cacheControl }: FileToSend,
 ): Promise<FastifyReply> {
   const file = await app.storage.stat(key);
   if (file === null) return gone(reply);
-  const { lengthBytes, modifiedAt } = file;
+  const { modifiedAt } = file;
+  const lengthBytes = (head?.length ?? 0) + file.lengthBytes;
   // A strong ETag, because the key is a hash of everything that determines the bytes.
-  const etag = `"${key.slice(0, 32)}-${lengthBytes.toString(36)}"`;
+  const etag = `"${key.slice(0, 32)}-${lengthBytes.toString(36)}${versionOf(head)}"`;
   const about = {
     'content-type': contentTypeOf(key),
     ...dispositionOf({ name }, key.slice(-3)),
@@ -123,7 +130,9 @@ export async function sendFile(
   const { start, end } = range ?? { start: 0, end: lengthBytes - 1 };
   // An empty stream leaves the length that is set alone.
   const bytes =
-    request.method === 'HEAD' ? Readable.from([]) : await openFile(app, key, { start, end });
+    request.method === 'HEAD'
+      ? Readable.from([])
+      : await openBehind(app, key, { head, start, end });
   if (bytes === null) return gone(reply);
   void reply.headers({ ...about, 'content-length': end - start + 1 });
   if (range !== null) {
@@ -133,6 +142,29 @@ export async function sendFile(
   }
   // If the stream fails, the connection is cut, because a player would take a proper end for the end of the file.
   return reply.send(bytes);
+}
+
+/** Tells ETags of files with different heads apart. */
+const versionOf = (head: Uint8Array | null): string =>
+  head === null ? '' : `-${createHash('sha256').update(head).digest('hex').slice(0, 16)}`;
+
+/** Opens a part of a file with its head. @returns null when the file is gone */
+async function openBehind(
+  app: App,
+  key: string,
+  { head, start, end }: { head: Uint8Array | null; start: number; end: number },
+): Promise<Readable | null> {
+  if (head === null) return openFile(app, key, { start, end });
+  const before = head.length;
+  const first = head.subarray(start, end + 1);
+  if (end < before) return Readable.from([first], { objectMode: false });
+  const rest = await openFile(app, key, { start: Math.max(0, start - before), end: end - before });
+  if (rest === null || first.length === 0) return rest;
+  const both = new PassThrough();
+  both.write(first);
+  // If one of them fails or is closed, so is the other.
+  pipeline(rest, both, () => undefined);
+  return both;
 }
 
 const gone = (reply: FastifyReply): FastifyReply =>

@@ -14,7 +14,7 @@ const params = z.object({ file: z.string().regex(/^[0-9a-f]{64}\.mp3$/) });
 const query = z.object({ voice: z.string().max(1_000) });
 
 /** How a sample is named when it is saved, and how long clients may keep it. Its address changes with its sound. */
-const AS_SAMPLE = { name: 'voice-sample', cacheControl: 'public, max-age=86400' };
+const AS_SAMPLE = { name: 'voice-sample', head: null, cacheControl: 'public, max-age=86400' };
 
 /**
  * Samples of voices, for everyone: 404 for an address that is none, 429 beyond the limit, and 503 while the sample cannot
