@@ -253,6 +253,7 @@ function limitsOf(env: z.infer<typeof variables>): Config['limits'] {
     mailedTokens: env.RATE_LIMIT_MAILED_TOKENS,
     synthesize: env.RATE_LIMIT_SYNTHESIZE,
     listening: env.RATE_LIMIT_LISTENING,
+    samples: env.RATE_LIMIT_SAMPLES,
     creditReads: env.RATE_LIMIT_CREDIT_READS,
     adminWrites: env.RATE_LIMIT_ADMIN_WRITES,
     deleteAccount: env.RATE_LIMIT_DELETE_ACCOUNT,

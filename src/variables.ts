@@ -104,6 +104,7 @@ export const variables = z.object({
   RATE_LIMIT_MAILED_TOKENS: rate.default({ times: 30, seconds: 60 }),
   RATE_LIMIT_SYNTHESIZE: rate.default({ times: 10, seconds: 60 }),
   RATE_LIMIT_LISTENING: rate.default({ times: 60, seconds: 60 }),
+  RATE_LIMIT_SAMPLES: rate.default({ times: 60, seconds: 60 }),
   RATE_LIMIT_CREDIT_READS: rate.default({ times: 60, seconds: 60 }),
   RATE_LIMIT_ADMIN_WRITES: rate.default({ times: 60, seconds: 60 }),
   RATE_LIMIT_DELETE_ACCOUNT: rate.default({ times: 3, seconds: 300 }),

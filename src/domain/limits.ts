@@ -8,6 +8,7 @@ export const LIMITS = [
   'mailedTokens',
   'synthesize',
   'listening',
+  'samples',
   'creditReads',
   'adminWrites',
   'deleteAccount',

@@ -1,4 +1,5 @@
-import { Readable } from 'node:stream';
+import { createHash } from 'node:crypto';
+import { PassThrough, pipeline, Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import parseRange from 'range-parser';
 import { z } from 'zod';
@@ -6,12 +7,15 @@ import type { App } from '../app.js';
 import { fileNameOf, inlineDisposition } from '../services/narrations/file-names.js';
 import { FILES_PATH, isSigned, STREAMS_PATH } from '../services/narrations/addresses.js';
 import { contentTypeOf, openFile } from '../services/narrations/files.js';
+import { SAMPLES_PATH } from '../services/narrations/sampling/samples.js';
+import { tagIn } from '../services/narrations/tagging/tags.js';
 
 const params = z.object({ key: z.string().regex(/^[0-9a-f]{64}\.(mp3|vtt)$/) });
 /** What a signed address says beside its path. */
 export const signature = z.object({
   expires: z.string().regex(/^\d{1,12}$/),
   name: z.string().max(500).optional(),
+  tag: z.string().max(8_000).optional(),
   signature: z.string().max(100),
 });
 
@@ -27,11 +31,11 @@ const FOR_PLAYERS = {
 };
 
 /** The paths whose answers have the headers FOR_PLAYERS. */
-const PLAYERS_PATHS = [`${FILES_PATH}/`, `${STREAMS_PATH}/`];
+const PLAYERS_PATHS = [`${FILES_PATH}/`, `${STREAMS_PATH}/`, `${SAMPLES_PATH}/`];
 const PREFLIGHT_SECONDS = '86400';
 
 /**
- * Lets pages of every site read the answers at signed addresses, including refusals of later hooks. It also answers the
+ * Lets pages of every site read the answers at signed addresses and at those of samples, including refusals of later hooks. It also answers the
  * preflights of players that send headers of their own.
  */
 export function allowPlayers(server: FastifyInstance): void {
@@ -73,30 +77,44 @@ export function serveFiles(server: FastifyInstance, app: App): void {
     if (!key.success || !address.success || !isSigned(app, { ...key.data, ...address.data })) {
       return refuseAddress(reply);
     }
-    return sendFile(app, request, reply, key.data.key, address.data);
+    const { name, tag } = address.data;
+    const file = { key: key.data.key, name, head: tagIn(tag), cacheControl: CACHED };
+    return sendFile(app, request, reply, file);
   });
+}
+
+interface FileToSend {
+  readonly key: string;
+  readonly name: string | undefined;
+  /** What is sent before the file, as a part of it. */
+  readonly head: Uint8Array | null;
+  readonly cacheControl: string;
 }
 
 export const refuseAddress = (reply: FastifyReply): FastifyReply =>
   reply.code(403).send({ error: 'This address is not valid or has expired. Ask for a new one.' });
 
-async function sendFile(
+/** As long as an address is valid by default. */
+const CACHED = 'private, max-age=3600';
+
+/** Sends a stored file, or the range of it that is asked for. 404 when it is gone. */
+export async function sendFile(
   app: App,
   request: FastifyRequest,
   reply: FastifyReply,
-  key: string,
-  address: { readonly name?: string | undefined },
+  { key, name, head, cacheControl }: FileToSend,
 ): Promise<FastifyReply> {
   const file = await app.storage.stat(key);
   if (file === null) return gone(reply);
-  const { lengthBytes, modifiedAt } = file;
+  const { modifiedAt } = file;
+  const lengthBytes = (head?.length ?? 0) + file.lengthBytes;
   // A strong ETag, because the key is a hash of everything that determines the bytes.
-  const etag = `"${key.slice(0, 32)}-${lengthBytes.toString(36)}"`;
+  const etag = `"${key.slice(0, 32)}-${lengthBytes.toString(36)}${versionOf(head)}"`;
   const about = {
     'content-type': contentTypeOf(key),
-    ...dispositionOf(address, key.slice(-3)),
+    ...dispositionOf({ name }, key.slice(-3)),
     'accept-ranges': 'bytes',
-    'cache-control': 'private, max-age=3600',
+    'cache-control': cacheControl,
     etag,
     'last-modified': modifiedAt.toUTCString(),
   };
@@ -112,7 +130,9 @@ async function sendFile(
   const { start, end } = range ?? { start: 0, end: lengthBytes - 1 };
   // An empty stream leaves the length that is set alone.
   const bytes =
-    request.method === 'HEAD' ? Readable.from([]) : await openFile(app, key, { start, end });
+    request.method === 'HEAD'
+      ? Readable.from([])
+      : await openBehind(app, key, { head, start, end });
   if (bytes === null) return gone(reply);
   void reply.headers({ ...about, 'content-length': end - start + 1 });
   if (range !== null) {
@@ -122,6 +142,29 @@ async function sendFile(
   }
   // If the stream fails, the connection is cut, because a player would take a proper end for the end of the file.
   return reply.send(bytes);
+}
+
+/** Tells ETags of files with different heads apart. */
+const versionOf = (head: Uint8Array | null): string =>
+  head === null ? '' : `-${createHash('sha256').update(head).digest('hex').slice(0, 16)}`;
+
+/** Opens a part of a file with its head. @returns null when the file is gone */
+async function openBehind(
+  app: App,
+  key: string,
+  { head, start, end }: { head: Uint8Array | null; start: number; end: number },
+): Promise<Readable | null> {
+  if (head === null) return openFile(app, key, { start, end });
+  const before = head.length;
+  const first = head.subarray(start, end + 1);
+  if (end < before) return Readable.from([first], { objectMode: false });
+  const rest = await openFile(app, key, { start: Math.max(0, start - before), end: end - before });
+  if (rest === null || first.length === 0) return rest;
+  const both = new PassThrough();
+  both.write(first);
+  // If one of them fails or is closed, so is the other.
+  pipeline(rest, both, () => undefined);
+  return both;
 }
 
 const gone = (reply: FastifyReply): FastifyReply =>

@@ -12,6 +12,7 @@ import { admitRequests } from './admission/admission.js';
 import { largerForAdministrators } from './admission/body-sizes.js';
 import { LARGE_BODY_BYTES_MAX } from './admission/bounds.js';
 import { paceLongBodies } from './admission/pacing.js';
+import { serveSamples } from './downloads/samples.js';
 import { serveStatements } from './downloads/statements.js';
 import { allowPlayers, serveFiles } from './files.js';
 import { serveGraphiql } from './graphiql.js';
@@ -111,6 +112,7 @@ export async function createServer(
   serveMetrics(server, app);
   serveFiles(server, app);
   serveStreams(server, app);
+  serveSamples(server, app);
   serveStatements(server, app);
   await serveWebApp(server, app, { folder: options.webFolder });
   if (app.config.graphiql) await serveGraphiql(server, { folder: options.graphiqlFolder });

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { App } from '../app.js';
 import { isSigned, streamKey, STREAMS_PATH } from '../services/narrations/addresses.js';
 import { listenAlong } from '../services/narrations/making/listen-along.js';
+import { tagIn } from '../services/narrations/tagging/tags.js';
 import { dispositionOf, refuseAddress, signature } from './files.js';
 import { holdConnection } from './requests.js';
 
@@ -34,7 +35,18 @@ export function serveStreams(server: FastifyInstance, app: App): void {
       .send(
         request.method === 'HEAD'
           ? Readable.from([])
-          : Readable.from(sentences, { objectMode: false, highWaterMark: 64 * 1024 }),
+          : Readable.from(behind(tagIn(address.data.tag), sentences), {
+              objectMode: false,
+              highWaterMark: 64 * 1024,
+            }),
       );
   });
+}
+
+async function* behind(
+  head: Uint8Array | null,
+  sentences: AsyncGenerator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  if (head !== null) yield head;
+  yield* sentences;
 }

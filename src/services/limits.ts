@@ -15,7 +15,7 @@ export interface Counted {
  * small writes.
  * The others refuse requests, because passwords could otherwise be guessed meanwhile.
  */
-const UNCOUNTED_ALLOWED: readonly Limit[] = ['creditReads', 'adminWrites', 'listening'];
+const UNCOUNTED_ALLOWED: readonly Limit[] = ['creditReads', 'adminWrites', 'listening', 'samples'];
 
 /** The result of counting several requests at once. */
 export interface Tally {

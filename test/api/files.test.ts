@@ -1,6 +1,8 @@
+import { spawnSync } from 'node:child_process';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { parseBuffer } from 'music-metadata';
 import {
   administrator,
   englishVoice,
@@ -11,6 +13,10 @@ import {
   waitForAudio,
   type Person,
 } from '../support/people.js';
+import { ask } from '../support/client.js';
+import { compiled } from '../support/compiled.js';
+import { readMp3, tagLength } from '../support/mp3.js';
+import { VoiceSamples } from '../support/operations.js';
 import { startTalebank, type Talebank } from '../support/talebank.js';
 
 let talebank: Talebank;
@@ -136,11 +142,11 @@ describe('a recording has the name of its story', () => {
       }
   });
 
-  test('and stories with the same words share the file, but not the title', async () => {
+  test('and stories with the same words share the file, but neither title nor ETag', async () => {
     const [one, other] = [await titled('One'), await titled('Other')];
     expect(new URL(one.url).pathname).toBe(new URL(other.url).pathname);
     const [first, second] = [await fetch(one.url), await fetch(other.url)];
-    expect(first.headers.get('etag')).toBe(second.headers.get('etag'));
+    expect(first.headers.get('etag')).not.toBe(second.headers.get('etag'));
     expect(first.headers.get('content-disposition')).toContain('filename="One.mp3"');
     expect(second.headers.get('content-disposition')).toContain('filename="Other.mp3"');
   });
@@ -196,4 +202,134 @@ test('a file that was deleted is 404', async () => {
   expect((await fetch(captions)).status).toBe(404);
   await rename(`${path}.away`, path);
   expect((await fetch(captions)).status).toBe(200);
+});
+
+describe('a sample of a voice', () => {
+  test('is an MP3 of a few seconds that needs no token, whole and in part', async () => {
+    const { voices } = await ask(url, VoiceSamples, {});
+    for (const wanted of ['espeak-en-gb', 'espeak-pl', 'espeak-ja']) {
+      const address = voices.find(({ id }) => id === wanted)?.sampleUrl ?? '';
+      const answer = await fetch(address, { headers: { origin: 'https://player.example' } });
+      expect([wanted, answer.status]).toEqual([wanted, 200]);
+      expect(answer.headers.get('content-type')).toBe('audio/mpeg');
+      expect(answer.headers.get('access-control-allow-origin')).toBe('*');
+      const bytes = await bytesOf(answer);
+      expect(answer.headers.get('content-length')).toBe(String(bytes.length));
+      const { durationSeconds, looksSilent } = readMp3(bytes);
+      expect([durationSeconds > 1, durationSeconds < 15, looksSilent]).toEqual([true, true, false]);
+      const part = await fetch(address, { headers: { range: 'bytes=10-19' } });
+      expect([part.status, await bytesOf(part)]).toEqual([206, bytes.slice(10, 20)]);
+      const head = await fetch(address, { method: 'HEAD' });
+      expect([head.status, head.headers.get('content-length')]).toEqual([
+        200,
+        String(bytes.length),
+      ]);
+      const etag = answer.headers.get('etag') ?? '';
+      expect((await fetch(address, { headers: { 'if-none-match': etag } })).status).toBe(304);
+    }
+  });
+
+  test('is offered for every voice, and the voice reads its script', async () => {
+    const { sampleTextOf } = await compiled<{ sampleTextOf: (language: string) => string | null }>(
+      'services/narrations/sampling/texts.js',
+    );
+    const { canRead, countLetters } = await compiled<{
+      canRead: (languages: readonly string[], letters: unknown) => boolean;
+      countLetters: (text: string) => unknown;
+    }>('domain/spoken/scripts.js');
+    const { voices } = await ask(url, VoiceSamples, {});
+    const wrong = voices.filter(({ sampleUrl, languages }) => {
+      const text = sampleTextOf(languages[0] ?? '');
+      return sampleUrl === null || text === null || !canRead(languages, countLetters(text));
+    });
+    expect(wrong).toEqual([]);
+    expect(voices.length).toBeGreaterThan(80);
+  });
+});
+
+describe('a recording begins with a tag', () => {
+  const titled = async (title: string, author: string): Promise<Uint8Array<ArrayBuffer>> => {
+    const story = await newStory(url, admin, { title, author, content: WORDS });
+    const { audioId } = await narrate(url, listener, story.id, await englishVoice(url));
+    const audio = await waitForAudio(url, listener, audioId);
+    const bytes = await bytesOf(await fetch(audio.url ?? ''));
+    expect(bytes.length).toBe(audio.byteSize);
+    return new Uint8Array(bytes);
+  };
+
+  test('that says title, author, language, and that the voice is synthetic', async () => {
+    const title = 'Żółw / "i" ירח 🐢';
+    const bytes = await titled(title, 'Ada Zięba & 月');
+    const { common, format } = await parseBuffer(bytes, { mimeType: 'audio/mpeg' });
+    expect(common).toMatchObject({
+      title,
+      artist: 'Ada Zięba & 月',
+      language: 'eng',
+      comment: [{ language: 'eng', text: 'Spoken by a synthetic voice.' }],
+    });
+    expect(format.tagTypes).toEqual(['ID3v2.3']);
+    expect(format.duration).toBeCloseTo(readMp3(bytes).durationSeconds, 1);
+  });
+
+  test('which ffprobe reads, where it is installed', async () => {
+    const bytes = await titled('Moon and Window', 'Ada Zięba');
+    const probe = spawnSync('ffprobe', ['-v', 'error', '-of', 'json', '-show_format', '-'], {
+      input: bytes,
+      encoding: 'utf8',
+    });
+    if (probe.error !== undefined) return;
+    const { format } = JSON.parse(probe.stdout) as { format: { tags: Record<string, string> } };
+    expect(probe.stderr).toBe('');
+    expect(format.tags).toMatchObject({
+      title: 'Moon and Window',
+      artist: 'Ada Zięba',
+      language: 'eng',
+      comment: 'Spoken by a synthetic voice.',
+    });
+  });
+
+  test('of its own story, before the same sound', async () => {
+    const [one, other] = [await titled('One tag', 'First'), await titled('Another', 'Second')];
+    expect(one.subarray(0, tagLength(one))).not.toEqual(other.subarray(0, tagLength(other)));
+    expect(Buffer.from(one.subarray(tagLength(one)))).toEqual(
+      Buffer.from(other.subarray(tagLength(other))),
+    );
+  });
+
+  test('and ranges inside of it, over its end and behind it agree with the whole', async () => {
+    const end = tagLength(whole);
+    expect(end).toBeGreaterThan(50);
+    for (const [first, last] of [
+      [0, 9],
+      [0, end - 1],
+      [end - 1, end - 1],
+      [end - 1, end],
+      [end - 7, end + 100],
+      [end, end],
+      [end + 3, end + 20],
+      [3, whole.length - 1],
+    ] as const) {
+      const part = await get({ range: `bytes=${String(first)}-${String(last)}` });
+      expect([part.status, part.headers.get('content-range')]).toEqual([
+        206,
+        `bytes ${String(first)}-${String(last)}/${String(whole.length)}`,
+      ]);
+      expect(part.headers.get('content-length')).toBe(String(last - first + 1));
+      expect(await bytesOf(part)).toEqual(whole.slice(first, last + 1));
+    }
+  });
+
+  test('that nobody can exchange', async () => {
+    const story = await newStory(url, admin, { title: 'Theirs', content: WORDS });
+    const { audioId } = await narrate(url, listener, story.id, await englishVoice(url));
+    const theirs = (await waitForAudio(url, listener, audioId)).url ?? '';
+    const mine = new URL(file);
+    mine.searchParams.set('tag', new URL(theirs).searchParams.get('tag') ?? '');
+    expect((await fetch(mine)).status).toBe(403);
+    mine.searchParams.set('tag', 'WyJhIiwiYiIsImVuIl0');
+    expect((await fetch(mine)).status).toBe(403);
+    mine.searchParams.delete('tag');
+    // As of an address of an earlier release.
+    expect(await bytesOf(await fetch(mine))).toEqual(whole.slice(tagLength(whole)));
+  });
 });

@@ -27,10 +27,10 @@ interface Frame {
   readonly bits: number;
 }
 
-/** Reads a file frame by frame (ISO/IEC 11172-3 and 13818-3). @throws where it is no frame */
+/** Reads a file frame by frame (ISO/IEC 11172-3 and 13818-3), behind its tag. @throws where it is no frame */
 export function readMp3(bytes: Uint8Array): Mp3 {
   const frames: Frame[] = [];
-  for (let offset = 0; offset < bytes.length;) {
+  for (let offset = tagLength(bytes); offset < bytes.length;) {
     const frame = readFrame(bytes, offset);
     frames.push(frame);
     offset += frame.lengthBytes;
@@ -45,6 +45,12 @@ export function readMp3(bytes: Uint8Array): Mp3 {
     constantBitrate: frames.every((frame) => frame.bitrateKbps === first.bitrateKbps),
     looksSilent: loud < frames.length / 2,
   };
+}
+
+/** The length of the ID3v2 tag that a file begins with; 0 without one. */
+export function tagLength(bytes: Uint8Array): number {
+  if (Buffer.from(bytes.subarray(0, 3)).toString('latin1') !== 'ID3') return 0;
+  return 10 + bytes.slice(6, 10).reduce((length, byte) => length * 128 + byte, 0);
 }
 
 function readFrame(bytes: Uint8Array, offset: number): Frame {

@@ -82,6 +82,16 @@ export const Voices = graphql(`
   }
 `);
 
+export const VoiceSamples = graphql(`
+  query VoiceSamples {
+    voices {
+      id
+      languages
+      sampleUrl
+    }
+  }
+`);
+
 export const Narrate = graphql(`
   mutation Narrate($input: SynthesizeAudioInput!) {
     synthesizeAudio(input: $input) {

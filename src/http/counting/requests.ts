@@ -4,6 +4,7 @@ import type { App } from '../../app.js';
 import { STATEMENTS_PATH } from '../../services/accounting/statement-csv.js';
 import { onBytes } from '../../services/narrations/files.js';
 import { FILES_PATH, STREAMS_PATH } from '../../services/narrations/addresses.js';
+import { SAMPLES_PATH } from '../../services/narrations/sampling/samples.js';
 
 /** What a path is for. */
 type RouteKind = 'graphql' | 'files' | 'metrics' | 'health' | 'page' | 'other';
@@ -13,6 +14,7 @@ const KINDS: readonly (readonly [start: string, kind: RouteKind])[] = [
   [`${FILES_PATH}/`, 'files'],
   [`${STREAMS_PATH}/`, 'files'],
   [`${STATEMENTS_PATH}/`, 'files'],
+  [`${SAMPLES_PATH}/`, 'files'],
   ['/metrics', 'metrics'],
   ['/healthz', 'health'],
   ['/readyz', 'health'],
@@ -54,13 +56,14 @@ export function countUnroutable(app: Pick<App, 'metrics'>, { statusCode }: Fasti
 
 const classOf = (status: number): string => `${String(Math.floor(status / 100))}xx`;
 
-type FileKind = 'recording' | 'captions' | 'sentences' | 'statement';
+type FileKind = 'recording' | 'captions' | 'sentences' | 'statement' | 'sample';
 
-/** What a signed address is for; null for other requests, and for the preflights of players. */
+/** What the address of a file is for; null for other requests, and for the preflights of players. */
 function fileKindOf({ routeOptions: { url }, method, params }: FastifyRequest): FileKind | null {
   if (url === undefined || method === 'OPTIONS') return null;
   if (url.startsWith(`${STREAMS_PATH}/`)) return 'sentences';
   if (url.startsWith(`${STATEMENTS_PATH}/`)) return 'statement';
+  if (url.startsWith(`${SAMPLES_PATH}/`)) return 'sample';
   if (!url.startsWith(`${FILES_PATH}/`)) return null;
   return (params as { key?: string }).key?.endsWith('.vtt') === true ? 'captions' : 'recording';
 }

@@ -55,6 +55,7 @@ export const FIELDS = {
   route: 'the pattern of the path; null when there is none',
   rows: 'the number of rows',
   sentence: 'the hash of the sentence',
+  voiceId: 'the id of the voice',
   seq: 'the number of the transaction in the account',
   sessionId: 'the device',
   signal: 'the signal that has ended the process',

@@ -76,13 +76,13 @@ export const CLIENTS = {
   ),
   fileRequests: counter(
     'file_requests_total',
-    'Requests to signed addresses for a recording, captions, sentences (a narration in the making) or a statement: ok, part, unchanged, refused, missing, no_such_part, limited, cut_off or failed.',
+    'Requests for a recording, captions, sentences (a narration in the making), statements or a sample of a voice: ok, part, unchanged, refused, missing, no_such_part, limited, cut_off or failed.',
     'kind',
     'result',
   ),
   fileBytes: counter(
     'file_bytes_total',
-    'Bytes of recordings, captions, streams and statements that were handed to connections.',
+    'Bytes of recordings, captions, streams, statements and samples of voices that were handed to connections.',
     'kind',
   ),
 };

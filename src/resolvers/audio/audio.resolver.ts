@@ -17,13 +17,8 @@ import {
   type LotView,
   type TransactionView,
 } from '../../services/credits/credits.js';
-import { signedUrl, streamUrl } from '../../services/narrations/addresses.js';
-import {
-  durationSeconds,
-  findAudio,
-  readyLength,
-  type AudioView,
-} from '../../services/narrations/audios.js';
+import { servedLength, signedUrl, streamUrl } from '../../services/narrations/addresses.js';
+import { durationSeconds, findAudio, type AudioView } from '../../services/narrations/audios.js';
 import {
   quoteNarration,
   synthesizeAudio,
@@ -100,10 +95,10 @@ export class AudioResolver {
 
   @FieldResolver(() => Int, {
     nullable: true,
-    description: 'The size of the MP3 in bytes. Null unless READY.',
+    description: 'The size of the MP3 in bytes, with its tag. Null unless READY.',
   })
-  byteSize(@Root() audio: AudioView): number | null {
-    return readyLength(audio);
+  byteSize(@Root() audio: AudioView, @Ctx() { loaders }: Context): Promise<number | null> {
+    return servedLength(audio, () => must(loaders.stories.load(audio.storyId)));
   }
 
   @FieldResolver(() => String, {

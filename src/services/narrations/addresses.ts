@@ -2,6 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { App } from '../../app.js';
 import { fileNameOf } from './file-names.js';
 import type { AudioView } from './audios.js';
+import { packTag, tagOf, type Tagged } from './tagging/tags.js';
 
 /** A recording, its captions, or one spoken sentence. */
 export type FileEnding = 'mp3' | 'vtt' | 'part';
@@ -13,11 +14,11 @@ export const FILES_PATH = '/files';
 export const storageKey = (hash: string, ending: FileEnding): string => `${hash}.${ending}`;
 
 /** The part of a story that an address needs. */
-type Titled = Promise<{ readonly title: string }>;
+type Told = Promise<Tagged>;
 
 /**
  * A signed address of one of the narration's files, valid for URL_TTL_SECONDS. Null unless the narration is READY. The
- * signature covers the title, which names the file when it is saved, because stories with equal texts share a file but
+ * signature covers what the file's name and its tag say of the story, because stories with equal texts share a file but
  * not their titles.
  * @param loadStory is called only when there is an address
  */
@@ -25,23 +26,32 @@ export async function signedUrl(
   app: App,
   audio: Pick<AudioView, 'renditionHash' | 'status'>,
   ending: 'mp3' | 'vtt',
-  loadStory: () => Titled,
+  loadStory: () => Told,
 ): Promise<string | null> {
   if (audio.status !== 'READY' || audio.renditionHash === null) return null;
   const key = storageKey(audio.renditionHash, ending);
-  return signed(app, `${FILES_PATH}/${key}`, key, await loadStory());
+  const { title, author, language } = await loadStory();
+  const tag = ending === 'mp3' ? packTag({ title, author, language }) : undefined;
+  return signed(app, `${FILES_PATH}/${key}`, key, { title, tag });
 }
 
 /**
  * Signs an address. It is valid for URL_TTL_SECONDS.
  * @param key the part of the address that is signed, besides the expiry and the name
- * @param about the title, which names the file when it is saved
+ * @param about the title, which names the file when it is saved, and the tag that it begins with, as `packTag` writes it
  */
-export function signed(app: App, path: string, key: string, { title }: { title: string }): string {
+export function signed(
+  app: App,
+  path: string,
+  key: string,
+  { title, tag }: { readonly title: string; readonly tag?: string | undefined },
+): string {
   const expires = String(expiryOf(app));
   const name = fileNameOf(title);
   const signature = sign(app, { key, expires, name }).toString('base64url');
-  return `${app.publicUrl()}${path}?expires=${expires}&name=${encodeURIComponent(name)}&signature=${signature}`;
+  const tagged =
+    tag === undefined ? '' : `&tag=${tag}.${signTag(app, signature, tag).toString('base64url')}`;
+  return `${app.publicUrl()}${path}?expires=${expires}&name=${encodeURIComponent(name)}${tagged}&signature=${signature}`;
 }
 
 /** Until when the addresses of a narration are valid that are signed now. Null when it has none. */
@@ -62,10 +72,12 @@ export const streamKey = (audioId: string): string => `stream/${audioId}`;
 export async function streamUrl(
   app: App,
   { id, status }: Pick<AudioView, 'id' | 'status'>,
-  loadStory: () => Titled,
+  loadStory: () => Told,
 ): Promise<string | null> {
   if (status !== 'QUEUED' && status !== 'PROCESSING') return null;
-  return signed(app, `${STREAMS_PATH}/${id}.mp3`, streamKey(id), await loadStory());
+  const { title, author, language } = await loadStory();
+  const tag = packTag({ title, author, language });
+  return signed(app, `${STREAMS_PATH}/${id}.mp3`, streamKey(id), { title, tag });
 }
 
 /** The parts of an address that the signature covers. */
@@ -74,17 +86,45 @@ interface Signed {
   readonly expires: string;
   /** The name of the file when it is saved. Addresses of earlier releases have none. */
   readonly name?: string | undefined;
+  /** What its tag says, with a signature. Addresses of captions, of statements and of earlier releases have none. */
+  readonly tag?: string | undefined;
 }
 
 /** Whether the signature is valid and the address has not expired. */
 export function isSigned(app: App, address: Signed & { readonly signature: string }): boolean {
   const given = Buffer.from(address.signature, 'base64url');
-  const right = sign(app, address);
-  const same = given.length === right.length && timingSafeEqual(given, right);
-  return same && Number(address.expires) > Date.now() / 1000;
+  if (!isEqual(given, sign(app, address))) return false;
+  if (address.tag !== undefined && !isTagSigned(app, address.signature, address.tag)) return false;
+  return Number(address.expires) > Date.now() / 1000;
 }
 
 const sign = (app: App, { key, expires, name }: Signed): Buffer =>
   createHmac('sha256', app.urlSecret)
     .update(name === undefined ? `${key}\n${expires}` : `${key}\n${expires}\n${name}`)
     .digest();
+
+/**
+ * The tag has a signature of its own, over the address's, because processes of the earlier release ignore the tag during
+ * an update and would refuse a signature that covers it.
+ */
+const signTag = (app: App, signature: string, tag: string): Buffer =>
+  createHmac('sha256', app.urlSecret)
+    .update(JSON.stringify([signature, tag]))
+    .digest();
+
+function isTagSigned(app: App, signature: string, signedTag: string): boolean {
+  const [tag = '', given = ''] = signedTag.split('.');
+  return isEqual(Buffer.from(given, 'base64url'), signTag(app, signature, tag));
+}
+
+const isEqual = (one: Buffer, other: Buffer): boolean =>
+  one.length === other.length && timingSafeEqual(one, other);
+
+/** The length in bytes of what the address of a narration's MP3 answers: its tag and the recording. Null unless READY. */
+export async function servedLength(
+  { status, lengthBytes }: Pick<AudioView, 'status' | 'lengthBytes'>,
+  loadStory: () => Told,
+): Promise<number | null> {
+  if (status !== 'READY' || lengthBytes === null) return null;
+  return tagOf(await loadStory()).length + lengthBytes;
+}

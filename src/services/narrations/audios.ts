@@ -163,7 +163,3 @@ export const waitingFor = ({ status, waitingFor: what }: AudioView): AudioWait |
 /** The playing time in seconds. Null unless READY. */
 export const durationSeconds = ({ status, durationMs }: AudioView): number | null =>
   status === 'READY' && durationMs !== null ? durationMs / 1000 : null;
-
-/** The length of the MP3 in bytes. Null unless READY. */
-export const readyLength = ({ status, lengthBytes }: AudioView): number | null =>
-  status === 'READY' ? lengthBytes : null;

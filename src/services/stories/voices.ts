@@ -12,6 +12,10 @@ export interface Voice {
   readonly languages: readonly string[];
   readonly gender: string | null;
   readonly provider: string;
+  /** The provider's own name of it. */
+  readonly providerVoice: string;
+  /** Whether it is offered. */
+  readonly available: boolean;
 }
 
 /** The available voices. With a language, those that speak it in any of its variants. */

@@ -121,7 +121,7 @@ const CLASSES: Readonly<Record<string, Rows>> = {
   },
   UserConnection: { admin: 'edges nodes pageInfo totalCount' },
   UserEdge: { admin: 'cursor node' },
-  Voice: { public: 'gender id languages locale name provider' },
+  Voice: { public: 'gender id languages locale name provider sampleUrl' },
 };
 
 /** The class of each field, by `Type.field`. */

@@ -106,6 +106,12 @@ export const narrationEvents = define({
     when: 'Files of sentences could not be removed after they were put into a recording. A task removes them later.',
     action: null,
   },
+  'sample-not-made': {
+    level: 'warn',
+    fields: ['voiceId', 'err'],
+    when: 'The provider could not speak the sample of a voice. The same process does not ask for it again for a minute.',
+    action: 'See the error. Narrations in this voice probably fail, too.',
+  },
   'voices-not-listed': {
     level: 'warn',
     fields: ['err'],

@@ -45,9 +45,9 @@ export interface PlannedSentence {
 const FORMAT = 2;
 
 /** Provider, voice and settings. Together with the words, they determine the sound. */
-const soundOf = (
+export const soundOf = (
   app: App,
-  { provider, providerVoice, language }: Omit<Script, 'content'>,
+  { provider, providerVoice, language }: Pick<Script, 'provider' | 'providerVoice' | 'language'>,
 ): readonly unknown[] => [
   provider,
   app.speech.settings,

@@ -4,14 +4,20 @@ import type { App } from '../../../app.js';
 import { newId } from '../../../domain/ids.js';
 import { SpeechError, type SpeechErrorKind } from '../../../infra/speech/provider.js';
 import type { PlannedSentence, Script } from './plan.js';
-import { keepLease, leaseSentence, readPlaces, releaseSentence } from './sentences.sql.js';
+import {
+  keepLease,
+  leaseSentence,
+  readPlaces,
+  releaseSentence,
+  type Lease,
+} from './sentences.sql.js';
 import { findSpoken, storedBefore, storeSentence } from './stored-sentences.js';
 
 /** The lease of a sentence. It lapses when its process dies, and a living process renews it more often. */
-const LEASE_MS = 30_000;
+export const LEASE_MS = 30_000;
 const KEEP_EVERY_MS = 10_000;
 /** How often sentences that another process is speaking are checked. */
-const LOOK_EVERY_MS = 200;
+export const LOOK_EVERY_MS = 200;
 /** Sentences in work beyond the provider's concurrency: one that is encoded, and one that is stored. */
 const IN_OTHER_HANDS = 2;
 /** So many consecutive failures mean that the rest would fail as well. */
@@ -143,19 +149,30 @@ async function speakSentence(
   const lease = { hash, leasedBy: newId() };
   if (!(await leaseSentence(app.db, lease, LEASE_MS)))
     return (await readPlaces(app.db, [hash])).length === 1 ? 'reused' : 'elsewhere';
+  return keepingLease(app, lease, async () => {
+    if (await storedBefore(app, lease)) return 'reused';
+    const request = { text: spoken.text, voice: script.providerVoice, language: script.language };
+    await storeSentence(app, lease, await app.speech.speak(request, signal));
+    return 'spoken';
+  });
+}
+
+/** Renews a lease during the work, and releases it when the work fails. */
+export async function keepingLease<Result>(
+  app: App,
+  lease: Lease,
+  work: () => Promise<Result>,
+): Promise<Result> {
   const keeping = setInterval(() => {
     keepLease(app.db, lease, LEASE_MS).catch((error: unknown) => {
       app.log.warn(
-        { event: 'sentence-without-lease', err: error, sentence: hash },
+        { event: 'sentence-without-lease', err: error, sentence: lease.hash },
         'a sentence is spoken without its lease',
       );
     });
   }, KEEP_EVERY_MS);
   try {
-    if (await storedBefore(app, lease)) return 'reused';
-    const request = { text: spoken.text, voice: script.providerVoice, language: script.language };
-    await storeSentence(app, lease, await app.speech.speak(request, signal));
-    return 'spoken';
+    return await work();
   } catch (error) {
     // If this fails, the lease lapses by itself.
     await releaseSentence(app.db, lease).catch(() => undefined);
