@@ -94,9 +94,8 @@ export async function show(page: Page, name: string): Promise<void> {
       await page.setViewportSize(size);
       await page.evaluate('scrollTo(0, 0)');
       await page.evaluate('document.fonts.ready');
-      const path = `${ARTIFACTS}/app-${name}-${device}-${colorScheme}.png`;
-      await page.screenshot({ path, fullPage: true });
       expect([name, device, await isTooWide(page)]).toEqual([name, device, false]);
+      await takePicture(page, `${name}-${device}-${colorScheme}`, size);
     }
     expect([name, colorScheme, await findingsOf(page)]).toEqual([name, colorScheme, []]);
   }
@@ -104,6 +103,19 @@ export async function show(page: Page, name: string): Promise<void> {
   expect([name, '320 px', await isTooWide(page)]).toEqual([name, '320 px', false]);
   await page.setViewportSize(DESKTOP);
   await page.emulateMedia({ colorScheme: 'light' });
+}
+
+/** The tallest picture of a page. */
+const TALLEST = 3000;
+
+/** The whole page, in a window as tall as it is: so bars stand at the edge, and lists draw all of their rows. */
+async function takePicture(page: Page, name: string, size: typeof PHONE): Promise<void> {
+  const height = await page.evaluate<number>('document.documentElement.scrollHeight');
+  if (height > size.height)
+    await page.setViewportSize({ width: size.width, height: Math.min(height, TALLEST) });
+  await page.evaluate(`new Promise((done) => requestAnimationFrame(() =>
+    requestAnimationFrame(() => setTimeout(done, 50))))`);
+  await page.screenshot({ path: `${ARTIFACTS}/app-${name}.png` });
 }
 
 /** Takes away the complaints that a step must cause: the browser itself reports each status of a refusal. */

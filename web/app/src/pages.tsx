@@ -15,6 +15,9 @@ const Reset = lazy(async () => ({ default: (await import('./sign/reset.js')).Res
 const Verify = lazy(async () => ({ default: (await import('./sign/verify.js')).VerifyEmail }));
 const Wallet = lazy(async () => ({ default: (await import('./wallet/wallet.js')).Wallet }));
 const Account = lazy(async () => ({ default: (await import('./account/account.js')).Account }));
+const NoticesPage = lazy(async () => ({
+  default: (await import('./notices/notices.js')).NoticesPage,
+}));
 
 /** Which page is shown at which address. Pages that few people open are loaded when they are opened. */
 export function Pages(): ReactElement {
@@ -36,6 +39,7 @@ export function Pages(): ReactElement {
           <Route path={patterns.verify} component={Verify} />
           <Route path={patterns.wallet} component={Wallet} />
           <Route path={patterns.account} component={Account} />
+          <Route path={patterns.notices} component={NoticesPage} />
           <Route>
             <Missing />
           </Route>

@@ -10,6 +10,7 @@ import { useTitle } from '../ui/title.js';
 import { Delete } from './delete.js';
 import { Devices } from './devices.js';
 import { Look } from './look.js';
+import { MailSettings } from './mails.js';
 import { Password } from './password.js';
 import { Profile } from './profile.js';
 import { ReadingSettings } from '../reading/reading-settings.js';
@@ -54,6 +55,7 @@ function AccountPage(): ReactElement {
       <Section title={m.account_reading()}>
         <ReadingSettings />
       </Section>
+      <MailSettings />
       <Devices />
       <Delete email={me.email} />
     </div>

@@ -1,33 +1,19 @@
 import { useRef, type ReactElement } from 'react';
-import { useClient } from 'urql';
 import * as v from 'valibot';
-import { failureOf } from '../api/errors.js';
-import { leaveDeleted } from '../api/session.js';
+import { deleteAccount } from '../api/session.js';
 import { PasswordField } from '../forms/field.js';
 import { Form, useForm } from '../forms/form.js';
 import { present } from '../forms/values.js';
-import { graphql } from '../gql/index.js';
 import * as m from '../paraglide/messages.js';
 import { Button } from '../ui/button.js';
 import styles from './account.module.css';
 import { Section } from './section.js';
 
-const DeleteAccount = graphql(`
-  mutation DeleteAccount($password: String!) {
-    deleteAccount(password: $password)
-  }
-`);
-
 const schema = v.object({ password: present });
 
 export function Delete({ email }: { email: string }): ReactElement {
   const dialog = useRef<HTMLDialogElement>(null);
-  const client = useClient();
-  const form = useForm(schema, async (values) => {
-    const failure = failureOf((await client.mutation(DeleteAccount, values).toPromise()).error);
-    if (failure === null) await leaveDeleted();
-    return failure;
-  });
+  const form = useForm(schema, ({ password }) => deleteAccount(password));
   const wrong = form.failure?.code === 'INVALID_CREDENTIALS';
   return (
     <Section title={m.account_delete()}>

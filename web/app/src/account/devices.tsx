@@ -69,7 +69,7 @@ export function Devices(): ReactElement {
   );
   return (
     <Section title={m.account_devices()}>
-      <Refusal failure={refused ?? (data === undefined ? failureOf(error) : null)} />
+      <Refusal failure={refused ?? ((data?.me ?? null) === null ? failureOf(error) : null)} />
       <ul className={styles.devices}>
         {devices.map((device) => (
           <Row key={device.id} device={device} busy={busy} onSignOut={() => signOut(device.id)} />

@@ -11,7 +11,8 @@ const THEME_NAMES: Readonly<Record<Theme, () => string>> = {
   light: m.frame_theme_light,
   dark: m.frame_theme_dark,
 };
-const LOCALE_NAMES = { en: 'English', pl: 'Polski' };
+/** Languages in their own words, so that everybody finds theirs. */
+export const LOCALE_NAMES = { en: 'English', pl: 'Polski' };
 
 /** What this device remembers. */
 export function Look(): ReactElement {

@@ -1,25 +1,14 @@
 import { useMemo, useState, type ReactElement } from 'react';
-import { useClient } from 'urql';
 import * as v from 'valibot';
-import { failureOf } from '../api/errors.js';
-import { grant } from '../api/session.js';
+import { changePassword } from '../api/session.js';
 import { PasswordField } from '../forms/field.js';
 import { Done, Form, useForm } from '../forms/form.js';
 import { NewPassword, useSettings } from '../forms/new-password.js';
 import { newPassword, present } from '../forms/values.js';
-import { graphql } from '../gql/index.js';
 import * as m from '../paraglide/messages.js';
 import { Button } from '../ui/button.js';
 import styles from './account.module.css';
 import { Section } from './section.js';
-
-const Change = graphql(`
-  mutation ChangePassword($currentPassword: String!, $newPassword: String!) {
-    changePassword(currentPassword: $currentPassword, newPassword: $newPassword) {
-      ...AuthFields
-    }
-  }
-`);
 
 export function Password({ email }: { email: string }): ReactElement {
   const [open, setOpen] = useState(false);
@@ -43,20 +32,15 @@ export function Password({ email }: { email: string }): ReactElement {
 }
 
 function ChangePassword({ email, onDone }: { email: string; onDone: () => void }): ReactElement {
-  const client = useClient();
   const { passwordMinLength } = useSettings();
   const schema = useMemo(
     () => v.object({ currentPassword: present, newPassword: newPassword(passwordMinLength) }),
     [passwordMinLength],
   );
   const form = useForm(schema, async (values) => {
-    const { data, error } = await client.mutation(Change, values).toPromise();
-    // An answer with an error has null as its data.
-    if (data?.changePassword !== undefined) {
-      grant(data.changePassword);
-      onDone();
-    }
-    return failureOf(error);
+    const failure = await changePassword(values);
+    if (failure === null) onDone();
+    return failure;
   });
   const wrong = form.failure?.code === 'INVALID_CREDENTIALS';
   return (

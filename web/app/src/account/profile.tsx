@@ -35,8 +35,12 @@ export function Profile({ me }: { me: Me }): ReactElement {
   const client = useClient();
   const form = useForm(schema, async (values) => {
     const { data, error } = await client.mutation(Update, values).toPromise();
-    if (data?.updateProfile !== undefined) rename(data.updateProfile.displayName ?? me.email);
-    return failureOf(error);
+    const failure = failureOf(error);
+    // A refused answer has null as its data, or as its field.
+    const updated = data?.updateProfile ?? null;
+    if (failure !== null || updated === null) return failure ?? { code: 'INTERNAL', details: {} };
+    rename(updated.displayName ?? me.email);
+    return null;
   });
   return (
     <Section title={m.account_profile()}>

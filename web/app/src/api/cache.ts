@@ -17,6 +17,8 @@ const EMBEDDED = [
   'ExpiringCredits',
   'LanguageCount',
   'Listening',
+  'NoticeConnection',
+  'NoticeEdge',
   'PageInfo',
   'QuotedAllocation',
   'Settings',

@@ -5,7 +5,7 @@ import type { LoginInput, RefreshMutation, RegisterInput } from '../gql/graphql.
 import { fetchWithClock, serverNow } from './clock.js';
 import { failureOf, type Failure } from './errors.js';
 import { createStore, useStore } from './store.js';
-import { forgetPerson, readStored, writeStored } from './stored.js';
+import { forgetPerson, readStored, shutStore, writeStored } from './stored.js';
 
 /** The person whom this browser knows. It stays known without a connection. */
 export interface Person {
@@ -59,7 +59,20 @@ const Logout = graphql(`
   }
 `);
 
-/** Sends what needs no access token. */
+const ChangePassword = graphql(`
+  mutation ChangePassword($currentPassword: String!, $newPassword: String!) {
+    changePassword(currentPassword: $currentPassword, newPassword: $newPassword) {
+      ...AuthFields
+    }
+  }
+`);
+const DeleteAccount = graphql(`
+  mutation DeleteAccount($password: String!) {
+    deleteAccount(password: $password)
+  }
+`);
+
+/** Sends what needs no access token, or one that was not refused yet. */
 const plain = new Client({
   url: '/graphql',
   exchanges: [fetchExchange],
@@ -122,7 +135,7 @@ async function refreshNow(refused: string | null): Promise<Failure | null> {
   // Another tab has done it while this one waited.
   const present = accessToken();
   if (present !== null && present !== refused) return null;
-  if (store.get().person === null) return { code: 'UNAUTHENTICATED', details: {} };
+  if (store.get().person === null || leaving) return { code: 'UNAUTHENTICATED', details: {} };
   const { data, error } = await plain.mutation(Refresh, {}).toPromise();
   // A refusal has no data, which is null in some answers.
   const granted = (data as Partial<RefreshMutation> | null | undefined)?.refreshSession;
@@ -176,8 +189,8 @@ const enter = (send: () => Promise<Entry>): Promise<Failure | null> =>
     return null;
   });
 
-/** Keeps the tokens that a mutation has returned for this device, such as `changePassword`. */
-export function grant(granted: Granted): void {
+/** Keeps the tokens that a mutation has returned for this device. */
+function grant(granted: Granted): void {
   const { id, displayName, email } = granted.user;
   keep({ value: granted.accessToken, expiresAt: Date.parse(granted.accessTokenExpiresAt) });
   channel.postMessage({ kind: 'token', token, id });
@@ -187,19 +200,56 @@ export function grant(granted: Granted): void {
   if (before?.id !== person.id || before.name !== person.name) store.set({ person });
 }
 
-/** Signs this device out, in all tabs. */
-export async function signOut(): Promise<void> {
-  const headers = token === null ? {} : { authorization: `Bearer ${token.value}` };
-  await plain.mutation(Logout, {}, { fetchOptions: { headers } }).toPromise();
-  channel.postMessage({ kind: 'left', ended: false });
-  await leave(false);
+interface WithToken {
+  readonly fetchOptions: { readonly headers: Record<string, string> };
 }
 
-/** The account was deleted: nothing of it remains in this browser. */
-export function leaveDeleted(): Promise<void> {
-  channel.postMessage({ kind: 'left', ended: false });
-  return leave(false);
+/**
+ * Sends what ends or replaces the session. The event stream may tell of the end before the answer is here: a refresh
+ * waits meanwhile, because it would send the old cookie and be refused, and the device would be signed out.
+ */
+async function changeSession<Result>(
+  send: (context: WithToken) => Promise<Result>,
+): Promise<Result> {
+  if (needsRefresh()) await refresh();
+  const headers: Record<string, string> =
+    token === null ? {} : { authorization: `Bearer ${token.value}` };
+  return inTurn(() => send({ fetchOptions: { headers } }));
 }
+
+/** Signs this device out, in all tabs. */
+export const signOut = (): Promise<void> =>
+  changeSession(async (context) => {
+    await plain.mutation(Logout, {}, context).toPromise();
+    channel.postMessage({ kind: 'left', ended: false });
+    await leave(false);
+  });
+
+/** Returns why the password was not changed, or null. All other devices are signed out. */
+export const changePassword = (passwords: {
+  currentPassword: string;
+  newPassword: string;
+}): Promise<Failure | null> =>
+  changeSession(async (context) => {
+    const { data, error } = await plain.mutation(ChangePassword, passwords, context).toPromise();
+    const failure = failureOf(error);
+    // A refused answer has null as its data, or as its field.
+    const changed = data?.changePassword ?? null;
+    if (failure !== null || changed === null) return failure ?? { code: 'INTERNAL', details: {} };
+    grant(changed);
+    return null;
+  });
+
+/** Returns why the account was not deleted, or null. Nothing of it remains in this browser. */
+export const deleteAccount = (password: string): Promise<Failure | null> =>
+  changeSession(async (context) => {
+    const { error } = await plain.mutation(DeleteAccount, { password }, context).toPromise();
+    const failure = failureOf(error);
+    if (failure !== null) return failure;
+    channel.postMessage({ kind: 'left', ended: false });
+    await leave(false);
+    return null;
+  });
 
 /** Keeps the new name of the person who is signed in. */
 export function rename(name: string): void {
@@ -217,9 +267,16 @@ export function end(): void {
   void leave(true);
 }
 
+/** The first reason counts: a session that the person has ended was not ended elsewhere. */
+let leaving = false;
+
 /** Loads the app anew, so that nothing of the person remains in memory. `ended` tells the sign-in page to say why. */
 async function leave(ended: boolean): Promise<void> {
+  if (leaving) return;
+  leaving = true;
   keep(null);
+  // A player that is stopped by the new page reports its position, which belongs to the person.
+  shutStore();
   const next = location.pathname + location.search;
   await forgetEverything();
   const signIn = paths.signIn(next);

@@ -7,7 +7,15 @@ export function readStored(key: string): string | null {
   }
 }
 
+/** A person has left, and the page is about to be loaded anew: what it still does must leave no trace. */
+let shut = false;
+
+export function shutStore(): void {
+  shut = true;
+}
+
 export function writeStored(key: string, value: string | null): void {
+  if (shut) return;
   try {
     if (value === null) localStorage.removeItem(`talebank.${key}`);
     else localStorage.setItem(`talebank.${key}`, value);

@@ -1,6 +1,8 @@
 import { useEffect } from 'react';
 import { useSubscription } from 'urql';
+import type { ChangesSubscription } from '../gql/graphql.js';
 import { graphql } from '../gql/index.js';
+import { noticeArrived } from './notice-bell.js';
 
 const Changes = graphql(`
   subscription Changes {
@@ -8,6 +10,9 @@ const Changes = graphql(`
       __typename
       ... on Credits {
         ...CreditsState
+      }
+      ... on Notice {
+        id
       }
       ... on Audio {
         ...AudioState
@@ -24,9 +29,15 @@ const Changes = graphql(`
 
 const AGAIN_MS = 5000;
 
+/** The frame then asks how many notices are new. */
+function tell(_before: unknown, event: ChangesSubscription): null {
+  if (event.changes.__typename === 'Notice') noticeArrived();
+  return null;
+}
+
 /** Follows everything that changes for the person. The cache takes each event, and the pages follow the cache. */
 export function FollowChanges(): null {
-  const [{ error }, follow] = useSubscription({ query: Changes, variables: {} });
+  const [{ error }, follow] = useSubscription({ query: Changes, variables: {} }, tell);
   useEffect(() => {
     // Without a connection there was no token, and so nothing was followed.
     if (error === undefined) return undefined;

@@ -10,6 +10,7 @@ import { BalancePill } from './balance-pill.js';
 import styles from './frame.module.css';
 import { FollowChanges } from './follow-changes.js';
 import { Menu } from './menu.js';
+import { NoticeBell } from './notice-bell.js';
 
 /** What is around every page: places, points, menu, and the player, which goes on from page to page. */
 export function Frame({
@@ -39,7 +40,10 @@ export function Frame({
               {m.frame_sign_in()}
             </Link>
           ) : (
-            <BalancePill />
+            <>
+              <BalancePill />
+              <NoticeBell />
+            </>
           )}
           <Menu />
         </div>

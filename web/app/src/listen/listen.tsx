@@ -17,6 +17,7 @@ import { useFollowing } from '../read-along/follow.js';
 import { StoryText } from '../read-along/text.js';
 import { TextMenu } from '../reading/text-menu.js';
 import { StoryPage } from '../story/queries.js';
+import { nameOfVoice } from '../ui/format.js';
 import { useTitle } from '../ui/title.js';
 import { Bookmarks } from './bookmarks.js';
 import { Controls } from './controls.js';
@@ -71,7 +72,7 @@ function FullPlayer({ audio }: { audio: OpenAudio }): ReactElement {
           <h1 className={styles.title} lang={story.language}>
             {story.title}
           </h1>
-          <p className={styles.voice}>{audio.voice.name}</p>
+          <p className={styles.voice}>{nameOfVoice(audio.voice)}</p>
         </div>
         <TextMenu />
       </header>

@@ -81,8 +81,8 @@ async function readSentences(client: Client, id: string, ready: boolean): Promis
         { requestPolicy: 'network-only' },
       );
       const { data, error } = await answer.toPromise();
-      if (error !== undefined || data === undefined) return;
-      const more = data.audio?.sentences ?? [];
+      if (error !== undefined) return;
+      const more = data?.audio?.sentences ?? [];
       const complete = ready && more.length === 0;
       const next = { sentences: [...sentences, ...more], complete };
       timelines.set(new Map(timelines.get()).set(id, next));

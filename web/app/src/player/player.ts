@@ -151,7 +151,8 @@ export const player = {
     track = next;
     if (next.durationSeconds !== null) change({ durationSeconds: next.durationSeconds });
     change({ seekable: next.url !== null });
-    if (next.status === 'FAILED' || next.status === 'CANCELLED') fail();
+    // The page of the story says what happened to the narration, and there is nothing to play.
+    if (next.status === 'FAILED' || next.status === 'CANCELLED') player.close();
     else if (before === null) begin(next);
     else if (state.get().source === 'stream' && next.url !== null) swapSoon();
     else if (state.get().source === 'none') begin(next);

@@ -9,6 +9,7 @@ export const PlayerAudio = graphql(`
       voice {
         id
         name
+        languages
       }
       listening {
         ...ListeningState

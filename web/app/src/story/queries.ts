@@ -58,12 +58,16 @@ export const Quote = graphql(`
   }
 `);
 
+/** The answer has everything that the page shows of a narration, so that it need not be read again. */
 export const Narrate = graphql(`
   mutation Narrate($input: SynthesizeAudioInput!) {
     synthesizeAudio(input: $input) {
       balance
       audio {
         ...MyAudio
+        listening {
+          ...ListeningState
+        }
         story {
           id
           currentAudio {

@@ -21,13 +21,25 @@ export function formatDay(date: string | Date): string {
   });
 }
 
-export function nameOfLanguage(tag: string): string {
+export function nameOfLanguage(tag: string, locale: string = getLocale()): string {
   try {
-    const name = new Intl.DisplayNames(getLocale(), { type: 'language' }).of(tag) ?? tag;
-    return name.slice(0, 1).toLocaleUpperCase(getLocale()) + name.slice(1);
+    const name = new Intl.DisplayNames(locale, { type: 'language' }).of(tag) ?? tag;
+    return name.slice(0, 1).toLocaleUpperCase(locale) + name.slice(1);
   } catch {
     return tag;
   }
+}
+
+/** Many voices are named after their language, in English. These are named in the reader's language. */
+export function nameOfVoice({
+  name,
+  languages,
+}: {
+  readonly name: string;
+  readonly languages: readonly string[];
+}): string {
+  const tag = languages.find((language) => nameOfLanguage(language, 'en') === name);
+  return tag === undefined ? name : nameOfLanguage(tag);
 }
 
 /** “4:07”, or “1:04:07”. */

@@ -1,3 +1,4 @@
+import { ChevronDown } from 'lucide-react';
 import { useId, type ReactElement } from 'react';
 import styles from './field.module.css';
 
@@ -17,22 +18,25 @@ export function Select<Value extends string>(props: SelectProps<Value>): ReactEl
       <label htmlFor={id} className={styles.label}>
         {label}
       </label>
-      <select
-        id={id}
-        className={styles.input}
-        value={value}
-        disabled={disabled}
-        onChange={({ target }) => {
-          const chosen = options.find((option) => option.value === target.value);
-          if (chosen !== undefined) onChange(chosen.value);
-        }}
-      >
-        {options.map((option) => (
-          <option key={option.value} value={option.value}>
-            {option.name}
-          </option>
-        ))}
-      </select>
+      <div className={styles.choice}>
+        <select
+          id={id}
+          className={styles.input}
+          value={value}
+          disabled={disabled}
+          onChange={({ target }) => {
+            const chosen = options.find((option) => option.value === target.value);
+            if (chosen !== undefined) onChange(chosen.value);
+          }}
+        >
+          {options.map((option) => (
+            <option key={option.value} value={option.value}>
+              {option.name}
+            </option>
+          ))}
+        </select>
+        <ChevronDown className={styles.arrow} size={18} strokeWidth={1.75} aria-hidden />
+      </div>
     </div>
   );
 }

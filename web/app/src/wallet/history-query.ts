@@ -72,9 +72,11 @@ export async function readPage(
   const { data, error } = await client
     .query(HistoryDocument, variables, { requestPolicy: 'network-only' })
     .toPromise();
-  if (data?.creditHistory === undefined)
-    return failureOf(error) ?? { code: 'INTERNAL', details: {} };
-  const { nodes, pageInfo } = data.creditHistory;
+  const failure = failureOf(error);
+  // A refused answer has null as its data, or as its field.
+  const history = data?.creditHistory ?? null;
+  if (failure !== null || history === null) return failure ?? { code: 'INTERNAL', details: {} };
+  const { nodes, pageInfo } = history;
   return { rows: nodes, after: pageInfo.hasNextPage ? (pageInfo.endCursor ?? null) : null };
 }
 

@@ -119,7 +119,7 @@ const BurningOrder = ({ parts }: { parts: readonly Part[] }): ReactElement => (
         </li>
       ))}
     </ol>
-    <p className={styles.soft}>{m.wallet_order_text()}</p>
+    {parts.length > 1 && <p className={styles.soft}>{m.wallet_order_text()}</p>}
   </section>
 );
 

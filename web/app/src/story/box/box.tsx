@@ -3,6 +3,7 @@ import { useQuery } from 'urql';
 import { useSession } from '../../api/session.js';
 import { readStored, writeStored } from '../../api/stored.js';
 import * as m from '../../paraglide/messages.js';
+import { nameOfVoice } from '../../ui/format.js';
 import { Select } from '../../ui/select.js';
 import { StoryVoices } from '../queries.js';
 import type { StoryOfPage } from '../story.js';
@@ -37,7 +38,7 @@ export function Box({ story }: { story: StoryOfPage }): ReactElement {
           <Select
             label={m.story_voice()}
             value={voiceId}
-            options={voices.map(({ id, name }) => ({ value: id, name }))}
+            options={voices.map((voice) => ({ value: voice.id, name: nameOfVoice(voice) }))}
             onChange={choose}
             disabled={voices.length === 0}
           />
@@ -57,8 +58,10 @@ interface StateProps {
 function State({ story, voiceId, audio }: StateProps): ReactElement {
   if (audio?.status === 'READY' && !audio.outdated) return <Ready audio={audio} />;
   if (audio?.status === 'QUEUED' || audio?.status === 'PROCESSING') return <Making audio={audio} />;
-  if (audio?.status === 'FAILED') return <Failed story={story} voiceId={voiceId} audio={audio} />;
-  return <Offer key={voiceId} story={story} voiceId={voiceId} />;
+  if (audio?.status === 'FAILED')
+    return <Failed key={audio.id} story={story} voiceId={voiceId} audio={audio} />;
+  // A narration that was cancelled leaves an offer that is not busy.
+  return <Offer key={`${voiceId} ${String(story.audio.length)}`} story={story} voiceId={voiceId} />;
 }
 
 const newestOf = (story: StoryOfPage, voiceId: string): MyAudio | undefined =>

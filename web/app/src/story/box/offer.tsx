@@ -35,6 +35,8 @@ export function Offer({ story, voiceId }: { story: StoryOfPage; voiceId: string 
   const refusal = failure ?? (quoted === undefined ? failureOf(error) : null);
   if (quoted?.affordable === false && !busy) return <TooFew quoted={quoted} />;
   const count = quoted?.requiredCredits ?? story.requiredCredits;
+  // The box has one height, and many payers fill it.
+  const fewPayers = (quoted?.allocations.length ?? 0) < 2;
   return (
     <div className={styles.state}>
       <div className={styles.say}>
@@ -48,6 +50,7 @@ export function Offer({ story, voiceId }: { story: StoryOfPage; voiceId: string 
         ) : (
           <Payers quoted={quoted} />
         )}
+        {refusal === null && fewPayers && <p className={styles.quiet}>{m.story_yours()}</p>}
       </div>
       <div className={styles.actions}>
         <Button

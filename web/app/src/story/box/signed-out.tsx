@@ -17,6 +17,7 @@ export const SignedOut = ({
   <div className={classes(styles.state, styles.signedOut)}>
     <div className={styles.say}>
       <p className={styles.price}>{m.story_signed_out()}</p>
+      <p className={styles.quiet}>{m.story_how()}</p>
       {points !== null && points > 0 && (
         <p className={styles.quiet}>
           {m.story_welcome({ count: points, shown: formatNumber(points) })}

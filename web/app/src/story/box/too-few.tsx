@@ -51,7 +51,7 @@ export function TooFew({ quoted }: { quoted: QuoteQuery['quoteAudio'] }): ReactE
           href={data?.me?.emailVerified === false ? paths.account : paths.wallet}
           className={buttonClass()}
         >
-          {data?.me?.emailVerified === false ? m.frame_account() : m.story_to_wallet()}
+          {data?.me?.emailVerified === false ? m.story_to_account() : m.story_to_wallet()}
         </Link>
       </div>
     </div>

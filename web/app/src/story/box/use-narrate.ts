@@ -31,10 +31,11 @@ export function useNarrate(storyId: string, voiceId: string, price: number | nul
     const { data, error } = await send({ input });
     const why = failureOf(error);
     if (why?.code !== 'OFFLINE') key.current = null;
-    setBusy(false);
     setFailure(why);
-    if (error === undefined && data !== undefined)
-      player.open(data.synthesizeAudio.audio.id, { play: true });
+    const audio = data?.synthesizeAudio.audio;
+    // The box then shows the narration. Until it does, a second press must not request another one.
+    if (why === null && audio !== undefined) player.open(audio.id, { play: true });
+    else setBusy(false);
   };
   return { busy, failure, narrate: () => void narrate() };
 }

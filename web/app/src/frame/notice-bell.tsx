@@ -1,0 +1,43 @@
+import { Bell } from 'lucide-react';
+import { useEffect, type ReactElement } from 'react';
+import { useQuery } from 'urql';
+import { Link } from 'wouter';
+import { createStore, useStore } from '../api/store.js';
+import { Unread } from '../notices/query.js';
+import * as m from '../paraglide/messages.js';
+import { paths } from '../paths.js';
+import { formatNumber } from '../ui/format.js';
+import styles from './notice-bell.module.css';
+
+/** Counts how often notices have come or were read. */
+const arrived = createStore(0);
+
+export const noticeArrived = (): void => arrived.set(arrived.get() + 1);
+
+export const useNoticesArrived = (): number => useStore(arrived);
+
+const MOST_SHOWN = 99;
+
+/** Leads to the notices, and says how many are new. */
+export function NoticeBell(): ReactElement {
+  const [{ data }, read] = useQuery({ query: Unread, variables: {} });
+  const count = useNoticesArrived();
+  useEffect(() => {
+    if (count > 0) read({ requestPolicy: 'network-only' });
+  }, [count, read]);
+  const unread = data?.me?.notices.unread ?? 0;
+  const name =
+    unread === 0
+      ? m.notices_title()
+      : m.notices_unread({ count: unread, shown: formatNumber(unread) });
+  return (
+    <Link href={paths.notices} className={styles.bell} aria-label={name} title={name}>
+      <Bell size={20} strokeWidth={1.75} aria-hidden />
+      {unread > 0 && (
+        <span className={styles.count} aria-hidden>
+          {unread > MOST_SHOWN ? `${String(MOST_SHOWN)}+` : unread}
+        </span>
+      )}
+    </Link>
+  );
+}
