@@ -291,6 +291,26 @@ test('two people use one browser one after the other, and the second sees nothin
   expect(complaints).toEqual([]);
 });
 
+test('a sign-out that the server did not hear of is told again when the app is opened', async () => {
+  const { page, listener } = await signedInAt('/account');
+  const devices = async (): Promise<number> =>
+    (await ask<{ me: { sessions: unknown[] } }>('{ me { sessions { id } } }', {}, listener.token))
+      .me.sessions.length;
+  expect(await devices()).toBe(2);
+  let lost = 0;
+  await page.route('**/graphql', (route) => {
+    const isLogout = (route.request().postData() ?? '').includes('mutation Logout');
+    if (!isLogout || lost > 0) return route.continue();
+    lost += 1;
+    return route.abort();
+  });
+  await page.getByRole('button', { name: 'Menu' }).click();
+  await page.getByRole('button', { name: 'Sign out', exact: true }).click();
+  await page.waitForURL(`${url}/`);
+  await until('the device is signed out', async () => (await devices()) === 1);
+  expect(lost).toBe(1);
+});
+
 test('the wallet: a grant appears live, points lapse in order, and the history is filtered and exported', async () => {
   const { page, listener, complaints } = await signedInAt('/wallet');
   await page.getByTestId('balance').waitFor();

@@ -191,6 +191,7 @@ const enter = (send: () => Promise<Entry>): Promise<Failure | null> =>
 
 /** Keeps the tokens that a mutation has returned for this device. */
 function grant(granted: Granted): void {
+  writeStored(SIGNING_OUT, null);
   const { id, displayName, email } = granted.user;
   keep({ value: granted.accessToken, expiresAt: Date.parse(granted.accessTokenExpiresAt) });
   channel.postMessage({ kind: 'token', token, id });
@@ -220,10 +221,30 @@ async function changeSession<Result>(
 /** Signs this device out, in all tabs. */
 export const signOut = (): Promise<void> =>
   changeSession(async (context) => {
-    await plain.mutation(Logout, {}, context).toPromise();
+    const { error } = await plain.mutation(Logout, {}, context).toPromise();
+    if (isUnanswered(failureOf(error))) writeStored(SIGNING_OUT, 'true');
     channel.postMessage({ kind: 'left', ended: false });
     await leave(false);
   });
+
+/** Says that the server has not been told of a sign-out, so that the cookie of the person is still valid. */
+const SIGNING_OUT = 'signing-out';
+
+const isUnanswered = (failure: Failure | null): boolean =>
+  failure !== null && ['OFFLINE', 'BUSY', 'INTERNAL', 'RATE_LIMITED'].includes(failure.code);
+
+/** Tells the server of a sign-out that it has not answered. The cookie alone is enough for this. */
+function finishSignOut(): void {
+  if (readStored(SIGNING_OUT) === null || store.get().person !== null) return;
+  void inTurn(async () => {
+    // Another tab may have done it, or another person may have signed in, which has replaced the cookie.
+    if (readStored(SIGNING_OUT) === null || store.get().person !== null) return;
+    const { error } = await plain.mutation(Logout, {}).toPromise();
+    if (!isUnanswered(failureOf(error))) writeStored(SIGNING_OUT, null);
+  });
+}
+window.addEventListener('online', finishSignOut);
+finishSignOut();
 
 /** Returns why the password was not changed, or null. All other devices are signed out. */
 export const changePassword = (passwords: {
@@ -295,9 +316,10 @@ export const onLeave = (forget: () => Promise<unknown>): void => void forgetting
 /** Nothing of a person remains for the next one: neither answers, recordings nor positions. */
 async function forgetEverything(): Promise<void> {
   forgetPerson();
+  // Each step is tried, because a storage that is broken must not keep what is in the others.
+  const steps = [() => caches.delete('talebank-recordings'), ...forgetting];
+  await Promise.allSettled(steps.map(async (step) => step()));
   try {
-    await Promise.all([...forgetting].map((forget) => forget()));
-    await caches.delete('talebank-recordings');
     const databases = await indexedDB.databases();
     for (const { name } of databases)
       if (name?.startsWith('talebank.') === true) indexedDB.deleteDatabase(name);

@@ -25,7 +25,12 @@ export function writeStored(key: string, value: string | null): void {
 }
 
 /** Keys that belong to the device and not to a person. */
-const OF_THE_DEVICE: readonly string[] = ['talebank.theme', 'talebank.locale', 'talebank.reading'];
+const OF_THE_DEVICE: readonly string[] = [
+  'talebank.theme',
+  'talebank.locale',
+  'talebank.reading',
+  'talebank.signing-out',
+];
 
 /** Forgets everything that belongs to the person who was signed in. */
 export function forgetPerson(): void {
