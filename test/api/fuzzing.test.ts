@@ -26,7 +26,7 @@ const PATH = process.env['FUZZ_PATH'];
 /** Sent at once: up to 31, 16 on average, and a few batches more for those that come out short. */
 const MOST_AT_ONCE = 31;
 const BATCHES = Math.ceil(RUNS / 14);
-const MISSING_MAX = Math.ceil(130_000 / RUNS);
+const MISSING_MAX = Math.ceil(200_000 / RUNS);
 const SHRINKING_MS = 240_000;
 const TIMEOUT_MS = 600_000 + RUNS * 200 + SHRINKING_MS;
 /** What is known is looked up again after so many batches. */
