@@ -149,14 +149,22 @@ async function openUnread(
   };
 }
 
-test('two hundred unread streams of a recording take little memory, and are cut off', async () => {
-  const server = await startFresh('short-silence.mjs');
-  const grown = await openUnread(server, 200, recording);
-  expect(grown.resident).toBeLessThan(RESIDENT_GROWTH_BYTES_MAX);
-}, 3 * PATIENCE_MS);
+test(
+  'two hundred unread streams of a recording take little memory, and are cut off',
+  async () => {
+    const server = await startFresh('short-silence.mjs');
+    const grown = await openUnread(server, 200, recording);
+    expect(grown.resident).toBeLessThan(RESIDENT_GROWTH_BYTES_MAX);
+  },
+  3 * PATIENCE_MS,
+);
 
-test('as many unread streams of a narration as a person may have take little memory, and are cut off', async () => {
-  const server = await startFresh('short-silence-collected.mjs');
-  const grown = await openUnread(server, 100, narration);
-  expect(grown.used).toBeLessThan(GROWTH_BYTES_MAX);
-}, 3 * PATIENCE_MS);
+test(
+  'as many unread streams of a narration as a person may have take little memory, and are cut off',
+  async () => {
+    const server = await startFresh('short-silence-collected.mjs');
+    const grown = await openUnread(server, 100, narration);
+    expect(grown.used).toBeLessThan(GROWTH_BYTES_MAX);
+  },
+  3 * PATIENCE_MS,
+);
