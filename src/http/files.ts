@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { PassThrough, pipeline, Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import parseRange from 'range-parser';
 import { z } from 'zod';
@@ -148,7 +148,11 @@ export async function sendFile(
 const versionOf = (head: Uint8Array | null): string =>
   head === null ? '' : `-${createHash('sha256').update(head).digest('hex').slice(0, 16)}`;
 
-/** Opens a part of a file with its head. @returns null when the file is gone */
+/**
+ * Opens a part of a file with its head. The file is opened even when only the head is wanted, and nothing is sent before
+ * its first byte is there, because until then a file that is gone or cannot be read can still be answered as such.
+ * @returns null when the file is gone
+ */
 async function openBehind(
   app: App,
   key: string,
@@ -157,14 +161,27 @@ async function openBehind(
   if (head === null) return openFile(app, key, { start, end });
   const before = head.length;
   const first = head.subarray(start, end + 1);
-  if (end < before) return Readable.from([first], { objectMode: false });
-  const rest = await openFile(app, key, { start: Math.max(0, start - before), end: end - before });
+  const range = { start: Math.max(0, start - before), end: Math.max(0, end - before) };
+  const rest = await openFile(app, key, range);
   if (rest === null || first.length === 0) return rest;
-  const both = new PassThrough();
-  both.write(first);
-  // If one of them fails or is closed, so is the other.
-  pipeline(rest, both, () => undefined);
+  const chunks = (rest as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+  const begun = await chunks.next();
+  if (end < before) {
+    rest.destroy();
+    return Readable.from([first], { objectMode: false });
+  }
+  const both = Readable.from(inOrder(first, begun, chunks), { objectMode: false });
+  both.once('close', () => rest.destroy());
   return both;
+}
+
+async function* inOrder(
+  first: Uint8Array,
+  begun: IteratorResult<Uint8Array, unknown>,
+  chunks: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  yield first;
+  for (let next = begun; next.done !== true; next = await chunks.next()) yield next.value;
 }
 
 const gone = (reply: FastifyReply): FastifyReply =>

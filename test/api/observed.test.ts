@@ -6,6 +6,7 @@ import { follow, stopFollowing } from '../support/events.js';
 import { holdNarrations, until } from '../support/faults.js';
 import { scrape, scrapeOnce, valueOf } from '../support/metrics.js';
 import { RunMaintenance } from '../support/operations.js';
+import { tagLength } from '../support/mp3.js';
 import {
   administrator,
   englishVoice,
@@ -107,8 +108,11 @@ test('requests are counted by kind of path, and files by what became of them', a
   const { audioId } = await narrate(url, listener, story.id, await englishVoice(url));
   const audio = await waitForAudio(url, listener, audioId);
   const recording = audio.url ?? '';
-  const bytesOf = async (response: Response): Promise<number> =>
-    (await response.arrayBuffer()).byteLength;
+  /** Of the stored file, without the tag that is served in front of it. */
+  const bytesOf = async (response: Response): Promise<number> => {
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    return bytes.length - tagLength(bytes);
+  };
   const length = await bytesOf(await fetch(recording));
   const captions = await bytesOf(await fetch(audio.captionsUrl ?? ''));
   const files = (kind: string, result: string): string =>
