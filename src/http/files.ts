@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
+import { pipeline, Readable, Transform } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import parseRange from 'range-parser';
 import { z } from 'zod';
@@ -164,24 +164,26 @@ async function openBehind(
   const range = { start: Math.max(0, start - before), end: Math.max(0, end - before) };
   const rest = await openFile(app, key, range);
   if (rest === null || first.length === 0) return rest;
-  const chunks = (rest as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
-  const begun = await chunks.next();
-  if (end < before) {
-    rest.destroy();
-    return Readable.from([first], { objectMode: false });
-  }
-  const both = Readable.from(inOrder(first, begun, chunks), { objectMode: false });
-  both.once('close', () => rest.destroy());
+  const both = behind(first, { isAll: end < before });
+  // If one of them fails or is closed, so is the other.
+  pipeline(rest, both, () => undefined);
   return both;
 }
 
-async function* inOrder(
-  first: Uint8Array,
-  begun: IteratorResult<Uint8Array, unknown>,
-  chunks: AsyncIterator<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-  yield first;
-  for (let next = begun; next.done !== true; next = await chunks.next()) yield next.value;
+/** Streams that are not read shall take little memory. */
+const HEADED_BUFFER_BYTES = 4096;
+
+/** Gives the head when the first bytes of the file arrive, and then the file, unless the head is all that is wanted. */
+function behind(head: Uint8Array, { isAll }: { isAll: boolean }): Transform {
+  let isGiven = false;
+  return new Transform({
+    highWaterMark: HEADED_BUFFER_BYTES,
+    transform(chunk: Uint8Array, _encoding, done) {
+      if (!isGiven) this.push(head);
+      isGiven = true;
+      done(null, isAll ? undefined : chunk);
+    },
+  });
 }
 
 const gone = (reply: FastifyReply): FastifyReply =>
