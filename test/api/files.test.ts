@@ -151,7 +151,7 @@ describe('a recording has the name of its story', () => {
     expect(second.headers.get('content-disposition')).toContain('filename="Two.mp3"');
   });
 
-  test('that nobody can change', async () => {
+  test('that cannot be changed in the address', async () => {
     const { url: address } = await titled('Mine');
     for (const change of [
       (one: URL) => {
@@ -319,7 +319,7 @@ describe('a recording begins with a tag', () => {
     }
   });
 
-  test('that nobody can exchange', async () => {
+  test('that cannot be exchanged in the address', async () => {
     const story = await newStory(url, admin, { title: 'Theirs', content: WORDS });
     const { audioId } = await narrate(url, listener, story.id, await englishVoice(url));
     const theirs = (await waitForAudio(url, listener, audioId)).url ?? '';

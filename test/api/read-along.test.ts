@@ -317,7 +317,7 @@ describe('a story that is announced', () => {
   });
 });
 
-test('a recording of an earlier release has the same sentences, and so has one that was made anew by it', async () => {
+test('a recording of an earlier release has the same sentences, also after that release has made it again', async () => {
   const { id, sentences } = await record('A hare ran home. It had seen a ghost.');
   expect(sentences).toHaveLength(2);
   const ofThis = `rendition_hash = (SELECT rendition_hash FROM audios WHERE id = '${id}')`;

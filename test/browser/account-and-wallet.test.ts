@@ -106,7 +106,7 @@ const balance = (page: Page): Promise<string> => page.getByTestId('balance').inn
 /** “1,317 points” is 1317. */
 const numberOf = (text: string): number => Number(text.replace(/\D/g, ''));
 
-test('somebody signs up, confirms the address, and finds the link spent afterwards', async () => {
+test('a visitor signs up and confirms the address, and the link does not work twice', async () => {
   const { page, complaints } = await visit(browser, url, '/sign-up');
   await page.getByText('You start with 10 points.').waitFor();
   await show(page, 'sign-up');

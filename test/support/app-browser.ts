@@ -20,7 +20,7 @@ export async function openBrowser(): Promise<Browser> {
   });
 }
 
-/** Somebody's browser, with what its pages complained about. */
+/** The browser of one person, with the errors that its pages reported. */
 export interface Visitor {
   readonly context: BrowserContext;
   readonly page: Page;

@@ -148,7 +148,7 @@ describe('filters', () => {
     expect(isFiltered(readFilters('unknown=1'))).toBe(false);
   });
 
-  test('an address that somebody has typed does no harm', () => {
+  test('an address that a visitor has typed does no harm', () => {
     expect(readFilters(`length=huge&mine=1&search=${'x'.repeat(500)}`)).toEqual({
       search: 'x'.repeat(200),
       language: '',

@@ -9,7 +9,7 @@ interface Precached {
   readonly revision: string | null;
 }
 
-/** Faces that are loaded only when somebody chooses them. */
+/** Faces that are loaded only when a reader chooses them. */
 const ON_CHOICE = /opendyslexic|atkinson|-ext-/;
 
 /** Builds sw.js after the app, with the list of the files that the app consists of. */

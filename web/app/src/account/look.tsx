@@ -11,7 +11,7 @@ const THEME_NAMES: Readonly<Record<Theme, () => string>> = {
   light: m.frame_theme_light,
   dark: m.frame_theme_dark,
 };
-/** Languages in their own words, so that everybody finds theirs. */
+/** Languages in their own words, so that each reader finds theirs. */
 export const LOCALE_NAMES = { en: 'English', pl: 'Polski' };
 
 /** What this device remembers. */

@@ -14,7 +14,7 @@ export interface Person {
 }
 
 export interface SessionState {
-  /** Null when nobody is signed in. */
+  /** Null for a visitor. */
   readonly person: Person | null;
 }
 
@@ -112,7 +112,7 @@ export function accessToken(): string | null {
   return token.value;
 }
 
-/** Whether a request would go out without a token although somebody is signed in. */
+/** Whether a request would go out without a token although a person is signed in. */
 export const needsRefresh = (): boolean => store.get().person !== null && accessToken() === null;
 
 let refreshing: Promise<Failure | null> | null = null;

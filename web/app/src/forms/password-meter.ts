@@ -2,7 +2,7 @@ import * as m from '../paraglide/messages.js';
 
 const LONG = 14;
 
-/** How good a password is, as a sentence, because a bar says nothing to somebody who cannot see it. */
+/** How good a password is, as a sentence, because a bar says nothing to a person who cannot see it. */
 export function judge(password: string, lengthMin: number): string {
   const characters = Array.from(password);
   const missing = lengthMin - characters.length;

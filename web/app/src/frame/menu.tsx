@@ -16,7 +16,7 @@ const THEME_NAMES: Readonly<Record<Theme, () => string>> = {
   dark: m.frame_theme_dark,
 };
 
-/** Languages in their own words, so that everybody finds theirs. */
+/** Languages in their own words, so that each reader finds theirs. */
 const LOCALE_NAMES = { en: 'English', pl: 'Polski' };
 
 export function Menu(): ReactElement {

@@ -201,7 +201,7 @@ function load(address: string, source: 'stream' | 'recording', ms: number): void
 function start(): void {
   if (!wantsToPlay || state.get().source === 'none' || state.get().elsewhere !== null) return;
   audio.play().catch((error: unknown) => {
-    // Browsers let no page make sound that nobody asked for: the listener presses Play.
+    // Browsers let a page make sound only after a press, so the listener presses Play.
     if (error instanceof DOMException && error.name === 'NotAllowedError') player.pause();
   });
 }

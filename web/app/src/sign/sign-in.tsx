@@ -49,7 +49,7 @@ export function SignIn(): ReactElement {
   );
 }
 
-/** Goes on to the page that somebody wanted, as soon as they are signed in. */
+/** Goes on to the page that the listener wanted, as soon as they are signed in. */
 export function useWhenSignedIn(next: string): void {
   const { person } = useSession();
   const [, go] = useLocation();

@@ -69,7 +69,7 @@ export function sayClock(seconds: number): string {
     : `${unit(minutes, 'minute')} ${unit(whole % 60, 'second')}`;
 }
 
-/** “5 min”: at least one minute, because nobody counts the seconds of a story. */
+/** “5 min”: at least one minute, because a listener needs no seconds to choose a story. */
 export const formatMinutes = (seconds: number): string =>
   new Intl.NumberFormat(getLocale(), {
     style: 'unit',

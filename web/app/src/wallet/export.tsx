@@ -56,7 +56,7 @@ async function readAll(client: Client, filter: Filter): Promise<readonly Movemen
 const pause = (seconds: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
-/** Loaded only when somebody exports. */
+/** Loaded only for an export. */
 async function save(rows: readonly Movement[]): Promise<void> {
   const { default: papa } = await import('papaparse');
   const csv = papa.unparse(

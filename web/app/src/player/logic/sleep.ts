@@ -1,4 +1,4 @@
-/** The timer that stops the sound for somebody who falls asleep. It counts only while the story is heard. */
+/** The timer that stops the sound for a listener who falls asleep. It counts only while the story is heard. */
 export type Sleep =
   | { readonly kind: 'after'; readonly minutes: number; readonly leftMs: number }
   | { readonly kind: 'end' };
