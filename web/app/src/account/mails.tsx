@@ -8,7 +8,7 @@ import * as m from '../paraglide/messages.js';
 import { locales } from '../ui/locale.js';
 import { Select } from '../ui/select.js';
 import styles from './account.module.css';
-import { LOCALE_NAMES } from './look.js';
+import { LOCALE_NAMES } from '../ui/look-selects.js';
 import { Section } from './section.js';
 
 const Mails = graphql(`

@@ -4,25 +4,15 @@ import { Link } from 'wouter';
 import { signOut, useSession } from '../api/session.js';
 import * as m from '../paraglide/messages.js';
 import { paths } from '../paths.js';
-import { locales, setLocale, useLocale } from '../ui/locale.js';
-import { setTheme, themes, useTheme, type Theme } from '../ui/theme.js';
+import { useLocale } from '../ui/locale.js';
 import { IconButton } from '../ui/icon-button.js';
-import { Select } from '../ui/select.js';
+import { LookSelects } from '../ui/look-selects.js';
 import styles from './menu.module.css';
-
-const THEME_NAMES: Readonly<Record<Theme, () => string>> = {
-  auto: m.frame_theme_auto,
-  light: m.frame_theme_light,
-  dark: m.frame_theme_dark,
-};
-
-/** Languages in their own words, so that each reader finds theirs. */
-const LOCALE_NAMES = { en: 'English', pl: 'Polski' };
 
 export function Menu(): ReactElement {
   const { person } = useSession();
-  const locale = useLocale();
-  const theme = useTheme();
+  // The names of the items follow the language.
+  useLocale();
   const id = useId();
   const panel = useRef<HTMLDivElement>(null);
   const close = (): void => panel.current?.hidePopover();
@@ -45,18 +35,7 @@ export function Menu(): ReactElement {
             </Link>
           </>
         )}
-        <Select
-          label={m.frame_language()}
-          value={locale}
-          options={locales.map((value) => ({ value, name: LOCALE_NAMES[value] }))}
-          onChange={setLocale}
-        />
-        <Select
-          label={m.frame_theme()}
-          value={theme}
-          options={themes.map((value) => ({ value, name: THEME_NAMES[value]() }))}
-          onChange={setTheme}
-        />
+        <LookSelects />
         {person !== null && (
           <button type="button" className={styles.item} onClick={() => void signOut()}>
             {m.frame_sign_out()}
