@@ -61,6 +61,8 @@ const environment = (): Environment => ({
   SYNTHESIS_CONCURRENCY: '1',
   SYNTHESIS_RETRIES: '20',
   SYNTHESIS_RETRY_DELAY_SECONDS: '0',
+  // A narration that an earlier kill left behind may meet the kills of later scenarios too.
+  SYNTHESIS_DEATHS: '100',
   // Longer than the longest run.
   ACCESS_TOKEN_TTL: '86400',
 });
