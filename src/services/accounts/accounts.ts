@@ -1,5 +1,6 @@
+import type { Role } from '../../domain/accounts/role.js';
 import { z } from 'zod';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import {
   accountSuspended,
   emailTaken,
@@ -19,7 +20,6 @@ import { issueTokens, openSession, type Device, type SignedIn } from '../session
 import { tallyAgainstLimit } from '../limits.js';
 import { withPassword, type Credentials } from './credentials.js';
 import { enqueueMail } from './mails.js';
-import type { UserView } from './people.js';
 import { holdPassword, isKnownAddress } from './people.sql.js';
 import { foldNow } from '../search/fold.js';
 import { email, optionalName, parseRequest, password } from '../validation.js';
@@ -74,7 +74,7 @@ export interface NewUser {
   readonly email: string;
   readonly passwordHash: string;
   readonly displayName: string | null;
-  readonly role?: UserView['role'];
+  readonly role?: Role;
   readonly emailVerifiedAt?: Date | null;
 }
 

@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { unknownUser, type BulkSkip } from '../desk/bulk-skips.js';
 import { DomainError } from '../../domain/errors.js';
 import type { UserId } from '../../domain/ids.js';

@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { DomainError } from '../../domain/errors.js';
 import {
   LOCKED,

@@ -1,7 +1,8 @@
-import type { App } from '../../app.js';
 import { DomainError, type ErrorCode } from '../../domain/errors.js';
 import type { BookedEntry } from '../../domain/ledger/book.js';
 import type { CreditSource } from '../../domain/ledger/lots.js';
+import type { Logger } from '../../infra/log.js';
+import type { Metrics } from '../../infra/metrics.js';
 import type { Observer, Settlement } from './group-commit.js';
 
 export type LedgerCommand =
@@ -15,7 +16,10 @@ export type LedgerCommand =
   | 'revoke'
   | 'bulk-revoke';
 
-type Facts = Pick<App, 'log' | 'metrics'>;
+interface Facts {
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
 
 /** Only these codes are failures. All others are refusals by a rule. */
 const WENT_WRONG: ReadonlySet<ErrorCode> = new Set(['BUSY', 'INTERNAL']);

@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { asLotId, asUserId } from '../../domain/ids.js';
 import { readLedgerClock } from '../ledger/clock.sql.js';
 import { expirationSettler, type ExpireRequest } from '../ledger/expirations.js';

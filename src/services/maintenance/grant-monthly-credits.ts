@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { FIRST_ID } from '../../domain/ids.js';
 import { monthOf } from '../../domain/ledger/month.js';
 import { monthlyGrant } from '../ledger/allowances.js';

@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { DomainError } from '../../domain/errors.js';
 import { asUserId, type UserId } from '../../domain/ids.js';
 import { transact, type Tx } from '../../infra/db.js';

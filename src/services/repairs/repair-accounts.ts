@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { DomainError } from '../../domain/errors.js';
 import { transact } from '../../infra/db.js';
 import { lockAccounts } from '../ledger/books.sql.js';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import {
   badUserInput,
   conflict,

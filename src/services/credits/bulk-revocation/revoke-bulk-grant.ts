@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import { busy, DomainError } from '../../../domain/errors.js';
 import { asLotId, asUserId, FIRST_ID, type UserId } from '../../../domain/ids.js';
 import { hashRequest, keys } from '../../../domain/ledger/idempotency.js';
