@@ -25,8 +25,8 @@ import { createSessionStates, STANDING_CHANNEL } from './services/sessions/sessi
 import { grantingReader } from './services/ledger/allowances.js';
 import { grantGateOf } from './services/credits/approvals/grant-gate.js';
 import { grantSettler, settleGrants, type GrantRequest } from './services/ledger/grants.js';
-import { groupCommit, waitingRooms } from './services/ledger/group-commit.js';
-import { observe } from './services/ledger/observed.js';
+import { groupCommit, waitingRooms } from './services/ledger/commit/policy.js';
+import { observe } from './services/ledger/commit/observer.js';
 import { refundSettler, type RefundRequest } from './services/ledger/refunds.js';
 import { revocationSettler, type RevokeRequest } from './services/ledger/revocations.js';
 import {

@@ -13,7 +13,7 @@ import type { KeyRing } from '../infra/tokens.js';
 import type { AnchorKeys } from './anchors/keys.js';
 import type { PointsReader } from './ledger/allowances.js';
 import type { GrantOutcome, GrantRequest } from './ledger/grants.js';
-import type { Command } from './ledger/group-commit.js';
+import type { Command } from './ledger/commit/policy.js';
 import type { RefundOutcome, RefundRequest } from './ledger/refunds.js';
 import type { RevokeOutcome, RevokeRequest } from './ledger/revocations.js';
 import type { Followers } from './live/followers.js';

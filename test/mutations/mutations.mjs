@@ -66,7 +66,7 @@ export const MUTATIONS = [
     guard: 'a batch that is refused for a lock is split',
     changes: [
       {
-        file: 'src/services/ledger/group-commit.ts',
+        file: 'src/services/ledger/commit/settlement.ts',
         find: 'if (error instanceof DomainError && !isHeld)',
         replace: 'if (error instanceof DomainError)',
       },

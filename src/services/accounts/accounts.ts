@@ -15,7 +15,7 @@ import { isUniqueViolation, transact, type Tx, type User } from '../../infra/db.
 import { afterCommit } from '../../infra/connections/transaction-steps.js';
 import { hashPassword, needsRehash } from '../../infra/passwords.js';
 import { settleGrants, type GrantRequest } from '../ledger/grants.js';
-import { observe, observeAll } from '../ledger/observed.js';
+import { observe, observeAll } from '../ledger/commit/observer.js';
 import { issueTokens, openSession, type Device, type SignedIn } from '../sessions/sessions.js';
 import { tallyAgainstLimit } from '../limits.js';
 import { withPassword, type Credentials } from './credentials.js';

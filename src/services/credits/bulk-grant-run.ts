@@ -4,9 +4,9 @@ import { DomainError } from '../../domain/errors.js';
 import type { UserId } from '../../domain/ids.js';
 import { keys } from '../../domain/ledger/idempotency.js';
 import { settleGrants, type GrantOutcome, type GrantRequest } from '../ledger/grants.js';
-import { LOCKED, type Settlement } from '../ledger/group-commit.js';
-import { settleInBulk } from '../ledger/in-bulk.js';
-import { observe } from '../ledger/observed.js';
+import { LOCKED, type Settlement } from '../ledger/commit/settlement.js';
+import { settleInBulk } from '../ledger/commit/bulk.js';
+import { observe } from '../ledger/commit/observer.js';
 import type { FinishOrderPayload } from '../queues.js';
 import {
   findBulkGrant,

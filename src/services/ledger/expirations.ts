@@ -2,7 +2,7 @@ import type { LotId, UserId } from '../../domain/ids.js';
 import { expire } from '../../domain/ledger/book.js';
 import { loadLots, openBooks, saveBooks } from './books.js';
 import { mendBooks, type Mender } from '../repairs/mender.js';
-import { answer, type Settle } from './group-commit.js';
+import { answer, type Settle } from './commit/settlement.js';
 
 export interface ExpireRequest {
   readonly userId: UserId;

@@ -5,7 +5,7 @@ import { assertSameRequest } from '../../domain/ledger/idempotency.js';
 import type { Tx } from '../../infra/db.js';
 import type { AuditDetails } from '../audit.sql.js';
 import { loadKeyed, openBooks, recordAction, saveBooks } from './books.js';
-import { answer, type Settle, type Settlement } from './group-commit.js';
+import { answer, type Settle, type Settlement } from './commit/settlement.js';
 
 export interface GrantRequest {
   readonly userId: UserId;

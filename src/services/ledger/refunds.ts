@@ -5,7 +5,7 @@ import type { RefundPolicy } from '../../domain/ledger/refund.js';
 import type { Tx } from '../../infra/db.js';
 import { loadDebits, openBooks, recordAction, saveBooks, type OpenBooks } from './books.js';
 import { mendBooks, type Mender } from '../repairs/mender.js';
-import { answer, type Settle, type Settlement } from './group-commit.js';
+import { answer, type Settle, type Settlement } from './commit/settlement.js';
 
 export interface RefundRequest {
   readonly userId: UserId;

@@ -13,7 +13,7 @@ import {
   saveBooks,
   type OpenBooks,
 } from './books.js';
-import { answer, type Settle } from './group-commit.js';
+import { answer, type Settle } from './commit/settlement.js';
 import { mendBooks, type Mender } from '../repairs/mender.js';
 
 export interface RevokeRequest {

@@ -2,8 +2,8 @@ import type { App } from '../app.js';
 import { asLotId, asUserId } from '../../domain/ids.js';
 import { readLedgerClock } from '../ledger/clock.sql.js';
 import { expirationSettler, type ExpireRequest } from '../ledger/expirations.js';
-import { countMoved, settleInBulk } from '../ledger/in-bulk.js';
-import { observe } from '../ledger/observed.js';
+import { countMoved, settleInBulk } from '../ledger/commit/bulk.js';
+import { observe } from '../ledger/commit/observer.js';
 import { readLapsedLots, type LapsedLot } from './maintenance.sql.js';
 import { walkInLanes, type TaskOutcome } from './task.js';
 

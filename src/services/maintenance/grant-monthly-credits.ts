@@ -4,8 +4,8 @@ import { monthOf } from '../../domain/ledger/month.js';
 import { monthlyGrant } from '../ledger/allowances.js';
 import { readLedgerClock } from '../ledger/clock.sql.js';
 import { settleGrants, type GrantRequest } from '../ledger/grants.js';
-import { countMoved, settleInBulk } from '../ledger/in-bulk.js';
-import { observe } from '../ledger/observed.js';
+import { countMoved, settleInBulk } from '../ledger/commit/bulk.js';
+import { observe } from '../ledger/commit/observer.js';
 import { readMonthlyRecipients, type Recipient } from './maintenance.sql.js';
 import { walkInLanes, type TaskOutcome } from './task.js';
 

@@ -7,7 +7,7 @@ import type { Tx } from '../../infra/db.js';
 import type { JobQueue, NewJob, QueueDeclaration } from '../../infra/queue.js';
 import type { Origin } from '../../infra/tracing/origin.js';
 import { loadOpenLots, openBooks, saveBooks } from '../ledger/books.js';
-import { answer, LOCKED, type Settle } from '../ledger/group-commit.js';
+import { answer, LOCKED, type Settle } from '../ledger/commit/settlement.js';
 import type { NarrationJob } from '../queues.js';
 import { mendOpenLots, type Mender } from '../repairs/mender.js';
 import {

@@ -15,7 +15,7 @@ import { isAdministrator } from '../../accounts/administration.js';
 import { lockPeople, type Standing } from '../../accounts/people.sql.js';
 import type { AuditDetails } from '../../audit.sql.js';
 import { settleGrants, type GrantRequest } from '../../ledger/grants.js';
-import { observe, observeAll } from '../../ledger/observed.js';
+import { observe, observeAll } from '../../ledger/commit/observer.js';
 import { writeAllowance } from '../allowance.js';
 import {
   findBulkGrant,

@@ -1,9 +1,9 @@
-import { DomainError, type ErrorCode } from '../../domain/errors.js';
-import type { BookedEntry } from '../../domain/ledger/book.js';
-import type { CreditSource } from '../../domain/ledger/lots.js';
-import type { Logger } from '../../infra/log.js';
-import type { Metrics } from '../../infra/metrics.js';
-import type { Observer, Settlement } from './group-commit.js';
+import { DomainError, type ErrorCode } from '../../../domain/errors.js';
+import type { BookedEntry } from '../../../domain/ledger/book.js';
+import type { CreditSource } from '../../../domain/ledger/lots.js';
+import type { Logger } from '../../../infra/log.js';
+import type { Metrics } from '../../../infra/metrics.js';
+import type { Settlement } from './settlement.js';
 
 export type LedgerCommand =
   | 'sign-up'
@@ -19,6 +19,12 @@ export type LedgerCommand =
 interface Facts {
   readonly log: Logger;
   readonly metrics: Metrics;
+}
+
+/** Is told of every command after it has been committed or refused. */
+export interface Observer<Request> {
+  settled(request: Request, entries: readonly BookedEntry[], durationMs: number): void;
+  refused(request: Request, error: DomainError, durationMs: number): void;
 }
 
 /** Only these codes are failures. All others are refusals by a rule. */

@@ -1,13 +1,7 @@
-import type { App } from '../app.js';
-import { DomainError } from '../../domain/errors.js';
-import {
-  LOCKED,
-  settleBatch,
-  type Observer,
-  type Settle,
-  type Settlement,
-} from './group-commit.js';
-import { observeAll } from './observed.js';
+import type { App } from '../../app.js';
+import { DomainError } from '../../../domain/errors.js';
+import { observeAll, type Observer } from './observer.js';
+import { LOCKED, settleBatch, type Settle, type Settlement } from './settlement.js';
 
 /**
  * Settles the requests of a background task without waiting for locks: in one transaction. Requests whose
