@@ -61,13 +61,13 @@ export const POINTS = {
   // What ends without a recording.
   'FAILED, before the refund': {
     file: 'services/narrations/settle-attempt.js',
-    line: 'if (debitSeq === undefined) return null;',
-    put: 'behind',
+    line: 'if (refunds.size > 0) await mendBooks(tx, open, app.mender);',
+    put: 'before',
   },
   'refunded, before the commit that closes the job': {
     file: 'services/narrations/settle-attempt.js',
-    line: 'await saveBooks(tx, open);',
-    put: 'behind',
+    line: 'if (settlement instanceof DomainError) throw settlement;',
+    put: 'before',
   },
   'CANCELLED, before the refund': {
     file: 'services/narrations/cancel-audio.js',

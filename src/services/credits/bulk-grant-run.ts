@@ -1,10 +1,10 @@
 import type { App } from '../app.js';
 import { unknownUser, type BulkSkip } from '../desk/bulk-skips.js';
-import { DomainError } from '../../domain/errors.js';
+import { busy, DomainError } from '../../domain/errors.js';
 import type { UserId } from '../../domain/ids.js';
 import { keys } from '../../domain/ledger/idempotency.js';
 import { settleGrants, type GrantOutcome, type GrantRequest } from '../ledger/grants.js';
-import { LOCKED, type Settlement } from '../ledger/commit/settlement.js';
+import { HELD, type Settlement } from '../ledger/commit/settlement.js';
 import { settleInBulk } from '../ledger/commit/bulk.js';
 import { observe } from '../ledger/commit/observer.js';
 import type { FinishOrderPayload } from '../queues.js';
@@ -86,9 +86,11 @@ async function grantAll(
     });
     for (const [index, recipient] of batch.entries()) {
       const settlement = settlements[index];
-      // After a failure, a LOCKED row may only be held by another transaction. It is not skipped, and the next run
-      // grants it.
-      if (settlement === LOCKED && failure !== undefined) continue;
+      // It is not skipped, because the next run grants it.
+      if (settlement === HELD) {
+        failure ??= busy();
+        continue;
+      }
       const refusal = refusalOf(recipient.row, settlement);
       if (refusal === null) done.push(recipient);
       else if (refusal instanceof DomainError) failure ??= refusal;

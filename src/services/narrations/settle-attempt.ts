@@ -3,10 +3,15 @@ import { DomainError } from '../../domain/errors.js';
 import { asUserId, type UserId } from '../../domain/ids.js';
 import { transact, type Tx } from '../../infra/db.js';
 import type { Delivery } from '../../infra/queue.js';
-import { openBooks, saveBooks } from '../ledger/books.js';
-import { LOCKED, type Settled } from '../ledger/commit/settlement.js';
+import type { Settle, Settled } from '../ledger/commit/settlement.js';
 import { observe } from '../ledger/commit/observer.js';
-import { postRefunds, type RefundOutcome, type RefundRequest } from '../ledger/refunds.js';
+import {
+  decideRefund,
+  loadRefundable,
+  type RefundOutcome,
+  type RefundRequest,
+} from '../ledger/refunds.js';
+import { settling } from '../ledger/settling.js';
 import { mendBooks } from '../repairs/mender.js';
 import { noticeEnd } from '../notices/notices.sql.js';
 import {
@@ -85,29 +90,29 @@ export async function endAttempt(
   end: (tx: Tx) => Promise<number | undefined>,
 ): Promise<boolean> {
   const startedAt = performance.now();
-  const refunded = await transact(app.db, (tx) =>
-    endAndRefund(app, tx, asUserId(userId), ending, end),
-  ).catch((error: unknown) => {
-    // A refusal by a rule does not count, because a retry would not change it.
-    if (!(error instanceof DomainError) || error.code === 'BUSY') {
-      app.metrics.refundFailures.inc();
-      app.log.error({ event: 'refund-failed', userId, audioId, err: error }, 'refund failed');
-    }
-    throw error;
-  });
-  if (refunded === null) {
+  const request = { userId: asUserId(userId), reason: REFUND_REASONS[ending.status], end };
+  const { result, entries } = await transact(app.db, (tx) => endAndRefund(app, tx, request)).catch(
+    (error: unknown) => {
+      // A refusal by a rule does not count, because a retry would not change it.
+      if (!(error instanceof DomainError) || error.code === 'BUSY') {
+        app.metrics.refundFailures.inc();
+        app.log.error({ event: 'refund-failed', userId, audioId, err: error }, 'refund failed');
+      }
+      throw error;
+    },
+  );
+  if (result === null) {
     app.log.info(
       { event: 'narration-settled-before', userId, audioId },
       'narration was settled already',
     );
     return false;
   }
-  const { request, entries, result } = refunded;
-  observe<RefundRequest>(app, 'refund').settled(request, entries, performance.now() - startedAt);
+  const { seq: refundSeq, request: refund } = result;
+  observe<RefundRequest>(app, 'refund').settled(refund, entries, performance.now() - startedAt);
   const wasAskedFor = ending.status === 'CANCELLED';
   app.metrics.narrations.inc({ result: wasAskedFor ? 'cancelled' : 'failed' });
-  const { debitSeq } = request;
-  const ended = { userId, audioId, debitSeq, refundSeq: result.seq };
+  const ended = { userId, audioId, debitSeq: refund.debitSeq, refundSeq };
   const message = 'narration ended without a recording, points given back';
   if (ending.status === 'CANCELLED')
     app.log.info({ event: 'narration-cancelled', ...ended, ...ending }, message);
@@ -115,21 +120,42 @@ export async function endAttempt(
   return true;
 }
 
-async function endAndRefund(
-  app: App,
-  tx: Tx,
-  userId: UserId,
-  { status }: Ending,
-  end: (tx: Tx) => Promise<number | undefined>,
-): Promise<(Settled<RefundOutcome> & { readonly request: RefundRequest }) | null> {
-  const open = await openBooks(tx, [userId], { wait: true });
-  const debitSeq = await end(tx);
-  if (debitSeq === undefined) return null;
-  await mendBooks(tx, open, app.mender);
-  const request = { userId, debitSeq, reason: REFUND_REASONS[status], actorId: null };
-  const [outcome] = await postRefunds(tx, open, [request], app.config.credits.refundPolicy);
-  if (outcome === undefined || outcome === LOCKED) throw new Error('The account is gone.');
-  if (outcome instanceof DomainError) throw outcome;
-  await saveBooks(tx, open);
-  return { request, ...outcome };
+interface EndRequest {
+  readonly userId: UserId;
+  readonly reason: string;
+  /** Marks the narration. @returns the debit to refund; undefined when the attempt was settled already */
+  readonly end: (tx: Tx) => Promise<number | undefined>;
+}
+
+/** A refund that was made, with its request; null when the attempt was settled already. */
+type EndOutcome = (RefundOutcome & { readonly request: RefundRequest }) | null;
+
+/** Ends attempts under their accounts' locks, and refunds them. */
+const endSettler = (app: App): Settle<EndRequest, EndOutcome> =>
+  settling(
+    async (tx, open, requests) => {
+      const refunds = new Map<EndRequest, RefundRequest>();
+      for (const request of requests) {
+        const { userId, reason } = request;
+        const debitSeq = await request.end(tx);
+        if (debitSeq !== undefined)
+          refunds.set(request, { userId, debitSeq, reason, actorId: null });
+      }
+      if (refunds.size > 0) await mendBooks(tx, open, app.mender);
+      return { refunds, debits: await loadRefundable(tx, open, [...refunds.values()]) };
+    },
+    (book, asked, { refunds, debits }, open) => {
+      const request = refunds.get(asked);
+      if (request === undefined) return null;
+      const { refundPolicy: policy } = app.config.credits;
+      return { request, ...decideRefund(book, request, { debits, policy }, open) };
+    },
+  );
+
+async function endAndRefund(app: App, tx: Tx, request: EndRequest): Promise<Settled<EndOutcome>> {
+  const [settlement] = await endSettler(app)(tx, [request], { wait: true });
+  if (settlement === undefined || typeof settlement === 'symbol')
+    throw new Error('The account is gone.');
+  if (settlement instanceof DomainError) throw settlement;
+  return settlement;
 }

@@ -1,12 +1,12 @@
 import type { App } from '../../app.js';
 import { DomainError } from '../../../domain/errors.js';
 import { observeAll, type Observer } from './observer.js';
-import { LOCKED, settleBatch, type Settle, type Settlement } from './settlement.js';
+import { HELD, settleBatch, type Settle, type Settlement } from './settlement.js';
 
 /**
  * Settles the requests of a background task without waiting for locks: in one transaction. Requests whose
- * rows another transaction holds are LOCKED. With `patient`, each of them is then settled by itself and waits, until one
- * is BUSY; the rest stay LOCKED. A request that cannot be settled gets its error, and does not affect the others.
+ * rows another transaction holds are HELD. With `patient`, each of them is then settled by itself and waits, until one
+ * is BUSY; the rest stay HELD. A request that cannot be settled gets its error, and does not affect the others.
  * @throws BUSY when the database cannot be reached
  */
 export async function settleInBulk<Request extends { readonly userId: string }, Result>(
@@ -29,15 +29,15 @@ export async function settleInBulk<Request extends { readonly userId: string }, 
   const settlements: Settlement<Result>[] = [];
   let patient = options.patient && unreachable === undefined;
   for (const [index, request] of requests.entries()) {
-    let settlement = together[index] ?? LOCKED;
-    if (settlement === LOCKED && patient)
-      [settlement = LOCKED] = await settleBatch(app.db, settle, [request], { wait: true });
+    let settlement = together[index] ?? HELD;
+    if (settlement === HELD && patient)
+      [settlement = HELD] = await settleBatch(app.db, settle, [request], { wait: true });
     // After the first BUSY it waits for no other, because the task would take too long if many rows are held.
     if (isBusy(settlement)) patient = false;
     settlements.push(settlement);
   }
   // Requests that were committed before the connection was lost are reported. The caller tries the rest again.
-  const told = unreachable === undefined ? settlements : settlements.map(lockedIfBusy);
+  const told = unreachable === undefined ? settlements : settlements.map(heldIfBusy);
   observeAll(observer, requests, told, performance.now() - startedAt);
   if (unreachable !== undefined) throw unreachable;
   return settlements;
@@ -45,8 +45,8 @@ export async function settleInBulk<Request extends { readonly userId: string }, 
 
 const isBusy = <Result>(settlement: Settlement<Result>): settlement is DomainError =>
   settlement instanceof DomainError && settlement.code === 'BUSY';
-const lockedIfBusy = <Result>(settlement: Settlement<Result>): Settlement<Result> =>
-  isBusy(settlement) ? LOCKED : settlement;
+const heldIfBusy = <Result>(settlement: Settlement<Result>): Settlement<Result> =>
+  isBusy(settlement) ? HELD : settlement;
 
 /** The number of requests that moved points. */
 export const countMoved = (settlements: readonly Settlement<unknown>[]): number =>

@@ -6,7 +6,7 @@ import type { Db } from '../../../infra/db.js';
 import { tracedBatch, tracedRequest } from '../../../infra/tracing/batches.js';
 import { gatherWhileBusy, type Gatherer } from './gathering.js';
 import type { Observer } from './observer.js';
-import { LOCKED, settleBatch, type Settle, type Settlement } from './settlement.js';
+import { ABSENT, HELD, settleBatch, type Settle, type Settlement } from './settlement.js';
 
 /*
  * Group commit: while one batch is committing, the next one gathers. An idle server does not wait for more requests.
@@ -78,31 +78,29 @@ export function groupCommit<Request extends { userId: UserId }, Result>(
   );
   const busyAccounts = new Map<UserId, Gatherer<Request, Settlement<Result>>>();
 
-  /** Settles the requests that are still LOCKED, because some of a batch may have been settled when it was split. */
+  /** Settles the requests that are still HELD, because some of a batch may have been settled when it was split. */
   async function settleRest(
     requests: Batch,
     before: Settlements,
     options: { wait: boolean },
   ): Promise<Settlements> {
-    const isOpen = (_: unknown, index: number): boolean => before[index] === LOCKED;
+    const isOpen = (_: unknown, index: number): boolean => before[index] === HELD;
     const answers = (await settleBatch(db, settle, requests.filter(isOpen), options)).values();
-    return before.map((settled) =>
-      settled === LOCKED ? (answers.next().value ?? LOCKED) : settled,
-    );
+    return before.map((settled) => (settled === HELD ? (answers.next().value ?? HELD) : settled));
   }
 
-  /** Polls with backoff. A request that stays LOCKED until the deadline waits for the lock in Postgres. */
+  /** Polls with backoff. A request that stays HELD until the deadline waits for the lock in Postgres. */
   async function settleWhenFree(requests: Batch): Promise<Settlements> {
-    let settlements: Settlements = requests.map(() => LOCKED);
+    let settlements: Settlements = requests.map(() => HELD);
     const deadline = performance.now() + POLLING_MS;
-    for (let tries = 0; settlements.includes(LOCKED) && performance.now() < deadline; tries += 1) {
+    for (let tries = 0; settlements.includes(HELD) && performance.now() < deadline; tries += 1) {
       await sleep(Math.random() * Math.min(PAUSE_MS_MAX, 2 ** tries));
       const sofar = settlements;
       settlements = await polling(() => settleRest(requests, sofar, { wait: false }));
     }
-    if (!settlements.includes(LOCKED)) return settlements;
+    if (!settlements.includes(HELD)) return settlements;
     if (waiting.activeCount >= waiting.concurrency)
-      return settlements.map((settled) => (settled === LOCKED ? busy() : settled));
+      return settlements.map((settled) => (settled === HELD ? busy() : settled));
     return waiting(() => settleRest(requests, settlements, { wait: true }));
   }
 
@@ -119,8 +117,9 @@ export function groupCommit<Request extends { userId: UserId }, Result>(
   const run: Command<Request, Result> = async (request) => {
     const startedAt = performance.now();
     let settlement = await door.ask(request);
-    if (settlement === LOCKED) settlement = await waitFor(request);
-    if (settlement === LOCKED) settlement = notFound('account');
+    if (settlement === HELD) settlement = await waitFor(request);
+    if (settlement === HELD) settlement = busy();
+    if (settlement === ABSENT) settlement = notFound('account');
     const durationMs = performance.now() - startedAt;
     if (settlement instanceof DomainError) {
       observer.refused(request, settlement, durationMs);

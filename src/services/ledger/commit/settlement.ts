@@ -8,9 +8,12 @@ export interface Settled<Result> {
   readonly entries: readonly BookedEntry[];
 }
 
-/** The answer to one request of a batch. `LOCKED` means that another transaction holds a row that the request needs. */
-export type Settlement<Result> = Settled<Result> | DomainError | typeof LOCKED;
-export const LOCKED = Symbol('locked');
+/** The answer to one request of a batch: what it did, the refusal of a rule, or why it was not decided. */
+export type Settlement<Result> = Settled<Result> | DomainError | typeof HELD | typeof ABSENT;
+/** Another transaction holds a row that the request needs, so the request can be tried again. */
+export const HELD = Symbol('held');
+/** There is no such account, so trying again is of no use. */
+export const ABSENT = Symbol('absent');
 
 /** Settles a list of requests, for any number of users, in the caller's transaction. */
 export type Settle<Request, Result> = (
@@ -21,13 +24,13 @@ export type Settle<Request, Result> = (
 
 /** Settles one request against its account. A refusal is the answer to this request only. */
 export function answer<Result>(
-  book: Book | undefined,
-  decide: (book: Book) => Result,
+  book: Book,
+  decide: (book: Book) => Result | typeof HELD,
 ): Settlement<Result> {
-  if (book === undefined) return LOCKED;
   const before = book.entries.length;
   try {
-    return { result: decide(book), entries: book.entries.slice(before) };
+    const result = decide(book);
+    return result === HELD ? HELD : { result, entries: book.entries.slice(before) };
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
     // A half-booked command must not be saved with the others.
@@ -41,7 +44,7 @@ export function answer<Result>(
  * Settles a batch in one transaction. Without `wait` it does not wait for other transactions: their accounts and
  * narrations are skipped, and any other lock is refused after a moment (`lockAccounts` sets the timeout). A batch that
  * fails, or that a lock refuses, is split, so that one request with locked or invalid rows does not affect the others.
- * A single request whose rows are locked is LOCKED or, with `wait`, BUSY.
+ * A single request whose rows are locked is HELD or, with `wait`, BUSY.
  * @param onSplit is called with the error whenever a batch is split
  */
 export async function settleBatch<Request, Result>(
@@ -54,7 +57,7 @@ export async function settleBatch<Request, Result>(
     return await transact(db, (tx) => settle(tx, requests, options));
   } catch (error) {
     const isHeld = isLockRefused(error);
-    if (requests.length === 1) return [isHeld && !options.wait ? LOCKED : refusalOf(error)];
+    if (requests.length === 1) return [isHeld && !options.wait ? HELD : refusalOf(error)];
     // The database cannot be reached, so smaller batches would fail as well.
     if (error instanceof DomainError && !isHeld) return requests.map(() => error);
     options.onSplit?.(error);
@@ -64,7 +67,7 @@ export async function settleBatch<Request, Result>(
     for (const part of split(requests))
       settlements.push(...(await settleBatch(db, settle, part, { ...options, wait })));
     if (!options.wait || wait) return settlements;
-    return settlements.map((settlement) => (settlement === LOCKED ? refusalOf(error) : settlement));
+    return settlements.map((settlement) => (settlement === HELD ? refusalOf(error) : settlement));
   }
 }
 
