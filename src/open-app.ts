@@ -23,16 +23,7 @@ import { startRechecking } from './services/live/recheck.js';
 import { startTelling } from './services/live/tell.js';
 import { createSessionStates, STANDING_CHANNEL } from './services/sessions/session-states.js';
 import { grantingReader } from './services/ledger/allowances.js';
-import { grantGateOf } from './services/credits/approvals/grant-gate.js';
-import { grantSettler, settleGrants, type GrantRequest } from './services/ledger/grants.js';
-import { groupCommit, waitingRooms } from './services/ledger/commit/policy.js';
-import { observe } from './services/ledger/commit/observer.js';
-import { refundSettler, type RefundRequest } from './services/ledger/refunds.js';
-import { revocationSettler, type RevokeRequest } from './services/ledger/revocations.js';
-import {
-  narrationSettler,
-  type NarrationRequest,
-} from './services/narrations/settle-narrations.js';
+import { openLedger } from './services/ledger/commands.js';
 import { createTimelines } from './services/narrations/timeline/timelines.js';
 import { createMender } from './services/repairs/create-mender.js';
 import {
@@ -107,7 +98,7 @@ export async function openApp(options: {
     mailbox,
     urlSecret: await loadSecret(db, 'url-signing'),
     publicUrl: options.publicUrl,
-    ...openLedger({ config, db, queue, synthesizeAudio }, facts),
+    ...openPoints({ config, db, queue, synthesizeAudio }, facts),
     close: async (timeoutMs) => {
       followers.close();
       await queue.close(timeoutMs);
@@ -187,37 +178,16 @@ function openHearing(
   return { sessionStates, followers, close };
 }
 
-/** The ledger's commands. Each gathers its own requests into group commits. */
-function openLedger(
+/** Opens the ledger, and what reads and repairs the points besides its commands. */
+function openPoints(
   { config, db, queue, synthesizeAudio }: Pick<App, 'config' | 'db' | 'queue' | 'synthesizeAudio'>,
   facts: Pick<App, 'log' | 'metrics'>,
 ): Pick<App, 'ledger' | 'points' | 'mender'> {
-  const doors = { db, ...waitingRooms(config.databasePoolSize) };
-  const allow = groupCommit(
-    doors,
-    settleGrants,
-    observe<GrantRequest>(facts, 'monthly-grant', () => 'MONTHLY'),
-  );
+  const { credits, databasePoolSize: connections } = config;
   const mender = createMender({ ...facts, queue }, config.reconcileRepair);
-  const ledger: App['ledger'] = {
-    grant: groupCommit(
-      doors,
-      grantSettler(grantGateOf(config.credits.approvalAbove)),
-      observe<GrantRequest>(facts, 'grant', ({ terms }) => terms.source),
-    ),
-    refund: groupCommit(
-      doors,
-      refundSettler(config.credits.refundPolicy, mender),
-      observe<RefundRequest>(facts, 'refund'),
-    ),
-    revoke: groupCommit(doors, revocationSettler(mender), observe<RevokeRequest>(facts, 'revoke')),
-    narrate: groupCommit(
-      doors,
-      narrationSettler(queue, synthesizeAudio, mender),
-      observe<NarrationRequest>(facts, 'debit'),
-    ),
-  };
-  return { ledger, mender, points: grantingReader(db, config.credits, allow) };
+  const ports = { ...facts, db, connections, credits, mender, queue, synthesizeAudio };
+  const ledger = openLedger(ports);
+  return { ledger, mender, points: grantingReader(db, credits, ledger.grantAllowance) };
 }
 
 /** Opens the SMTP mailer, or outside production a mailbox on this machine. */

@@ -12,12 +12,8 @@ import type { Storage } from '../infra/storage/storage.js';
 import type { KeyRing } from '../infra/tokens.js';
 import type { AnchorKeys } from './anchors/keys.js';
 import type { PointsReader } from './ledger/allowances.js';
-import type { GrantOutcome, GrantRequest } from './ledger/grants.js';
-import type { Command } from './ledger/commit/policy.js';
-import type { RefundOutcome, RefundRequest } from './ledger/refunds.js';
-import type { RevokeOutcome, RevokeRequest } from './ledger/revocations.js';
+import type { Ledger } from './ledger/commands.js';
 import type { Followers } from './live/followers.js';
-import type { NarrationOutcome, NarrationRequest } from './narrations/settle-narrations.js';
 import type { Timelines } from './narrations/timeline/timelines.js';
 import type { NarrationJob } from './queues.js';
 import type { Mender } from './repairs/mender.js';
@@ -55,13 +51,8 @@ export interface App {
   readonly urlSecret: Uint8Array;
   /** The address where clients reach the API, which is known once it listens. */
   readonly publicUrl: () => string;
-  /** The ledger's commands. Requests that arrive at the same time are committed together. */
-  readonly ledger: {
-    readonly grant: Command<GrantRequest, GrantOutcome>;
-    readonly refund: Command<RefundRequest, RefundOutcome>;
-    readonly revoke: Command<RevokeRequest, RevokeOutcome>;
-    readonly narrate: Command<NarrationRequest, NarrationOutcome>;
-  };
+  /** The commands that move points. */
+  readonly ledger: Ledger;
   /** Reports and repairs sums of the ledger that its history contradicts. */
   readonly mender: Mender;
   /** Reads the points of users, after granting the monthly allowances that are due. */

@@ -60,13 +60,13 @@ export const POINTS = {
   },
   // What ends without a recording.
   'FAILED, before the refund': {
-    file: 'services/narrations/settle-attempt.js',
-    line: 'if (refunds.size > 0) await mendBooks(tx, open, app.mender);',
+    file: 'services/ledger/refunds.js',
+    line: 'if (refunds.size > 0) await mendBooks(tx, open, mender);',
     put: 'before',
   },
   'refunded, before the commit that closes the job': {
-    file: 'services/narrations/settle-attempt.js',
-    line: 'if (settlement instanceof DomainError) throw settlement;',
+    file: 'services/ledger/commit/ways.js',
+    line: 'if (settled instanceof DomainError) throw settled;',
     put: 'before',
   },
   'CANCELLED, before the refund': {

@@ -3,10 +3,8 @@ import { unknownUser, type BulkSkip } from '../desk/bulk-skips.js';
 import { busy, DomainError } from '../../domain/errors.js';
 import type { UserId } from '../../domain/ids.js';
 import { keys } from '../../domain/ledger/idempotency.js';
-import { settleGrants, type GrantOutcome, type GrantRequest } from '../ledger/grants.js';
+import type { GrantOutcome, GrantRequest } from '../ledger/grants.js';
 import { HELD, type Settlement } from '../ledger/commit/settlement.js';
-import { settleInBulk } from '../ledger/commit/bulk.js';
-import { observe } from '../ledger/commit/observer.js';
 import type { FinishOrderPayload } from '../queues.js';
 import {
   findBulkGrant,
@@ -72,8 +70,7 @@ async function grantAll(
   placed: PlacedOrder,
   signal: AbortSignal | undefined,
 ): Promise<{ recipients: Recipient[]; skipped: readonly BulkSkip[] }> {
-  const { recipients, source } = placed.order;
-  const observer = observe<GrantRequest>(app, 'bulk-grant', () => source);
+  const { recipients } = placed.order;
   const done: Recipient[] = [];
   const skipped: BulkSkip[] = [];
   let failure: DomainError | undefined;
@@ -81,9 +78,8 @@ async function grantAll(
     signal?.throwIfAborted();
     const batch = recipients.slice(start, start + ROWS_IN_A_BATCH);
     const requests = batch.map((recipient) => grantRequest(placed, recipient));
-    const settlements = await settleInBulk(app, settleGrants, observer, requests, {
-      patient: failure === undefined,
-    });
+    const patient = failure === undefined;
+    const settlements = await app.ledger.grantMany(requests, { patient });
     for (const [index, recipient] of batch.entries()) {
       const settlement = settlements[index];
       // It is not skipped, because the next run grants it.

@@ -1,6 +1,7 @@
 import type { DomainError } from '../../domain/errors.js';
 import type { UserId } from '../../domain/ids.js';
 import { assertGrantable, grant, type Book, type GrantTerms } from '../../domain/ledger/book.js';
+import type { CreditSource } from '../../domain/ledger/lots.js';
 import { assertSameRequest } from '../../domain/ledger/idempotency.js';
 import type { Tx } from '../../infra/db.js';
 import type { AuditDetails } from '../audit.sql.js';
@@ -79,6 +80,9 @@ export const grantSettler = (openGate: OpenGrantGate | null): Settle<GrantReques
 
 /** Grants lots without a gate. */
 export const settleGrants = grantSettler(null);
+
+/** The source for the metrics, also of a grant that is refused. */
+export const sourceOfGrant = ({ terms }: GrantRequest): CreditSource => terms.source;
 
 function decideGrant(
   book: Book,

@@ -68,3 +68,35 @@ export function decideRefund(
   recordAction(open, { actorId, action: 'refundAudio', target, reason, details, at: book.now });
   return { seq };
 }
+
+/** The end of an attempt without a recording. */
+export interface EndRequest {
+  readonly userId: UserId;
+  readonly reason: string;
+  /** Marks the narration. @returns the debit to refund; undefined when the attempt was settled already */
+  readonly end: (tx: Tx) => Promise<number | undefined>;
+}
+
+/** A refund that was made, with its request; null when the attempt was settled already. */
+export type EndOutcome = (RefundOutcome & { readonly request: RefundRequest }) | null;
+
+/** Ends attempts under their accounts' locks, and refunds them. */
+export const endSettler = (policy: RefundPolicy, mender: Mender): Settle<EndRequest, EndOutcome> =>
+  settling(
+    async (tx, open, requests) => {
+      const refunds = new Map<EndRequest, RefundRequest>();
+      for (const request of requests) {
+        const { userId, reason } = request;
+        const debitSeq = await request.end(tx);
+        if (debitSeq !== undefined)
+          refunds.set(request, { userId, debitSeq, reason, actorId: null });
+      }
+      if (refunds.size > 0) await mendBooks(tx, open, mender);
+      return { refunds, debits: await loadRefundable(tx, open, [...refunds.values()]) };
+    },
+    (book, asked, { refunds, debits }, open) => {
+      const request = refunds.get(asked);
+      if (request === undefined) return null;
+      return { request, ...decideRefund(book, request, { debits, policy }, open) };
+    },
+  );

@@ -2,7 +2,7 @@ import { conflict, notFound } from '../../domain/errors.js';
 import type { LotId, UserId } from '../../domain/ids.js';
 import { revoke, type Book } from '../../domain/ledger/book.js';
 import { assertSameRequest, keys } from '../../domain/ledger/idempotency.js';
-import type { Lot } from '../../domain/ledger/lots.js';
+import type { CreditSource, Lot } from '../../domain/ledger/lots.js';
 import { revokePart } from '../../domain/ledger/revoke-part.js';
 import { changed } from '../audit.sql.js';
 import { mendBooks, type Mender } from '../repairs/mender.js';
@@ -25,6 +25,11 @@ export interface RevokeRequest {
    */
   readonly orderHash?: Uint8Array;
 }
+
+/** The revocation of a lot that an order for many revokes, with the lot's source for the metrics. */
+export type LotRevokeRequest = RevokeRequest & { readonly source: CreditSource };
+
+export const sourceOfLot = ({ source }: LotRevokeRequest): CreditSource => source;
 
 export interface RevokedPart {
   /** Points. */

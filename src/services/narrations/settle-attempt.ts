@@ -1,18 +1,10 @@
 import type { App } from '../app.js';
 import { DomainError } from '../../domain/errors.js';
-import { asUserId, type UserId } from '../../domain/ids.js';
-import { transact, type Tx } from '../../infra/db.js';
+import { asUserId } from '../../domain/ids.js';
+import type { Tx } from '../../infra/db.js';
 import type { Delivery } from '../../infra/queue.js';
-import type { Settle, Settled } from '../ledger/commit/settlement.js';
 import { observe } from '../ledger/commit/observer.js';
-import {
-  decideRefund,
-  loadRefundable,
-  type RefundOutcome,
-  type RefundRequest,
-} from '../ledger/refunds.js';
-import { settling } from '../ledger/settling.js';
-import { mendBooks } from '../repairs/mender.js';
+import type { RefundRequest } from '../ledger/refunds.js';
 import { noticeEnd } from '../notices/notices.sql.js';
 import {
   failAudioQueue,
@@ -91,16 +83,14 @@ export async function endAttempt(
 ): Promise<boolean> {
   const startedAt = performance.now();
   const request = { userId: asUserId(userId), reason: REFUND_REASONS[ending.status], end };
-  const { result, entries } = await transact(app.db, (tx) => endAndRefund(app, tx, request)).catch(
-    (error: unknown) => {
-      // A refusal by a rule does not count, because a retry would not change it.
-      if (!(error instanceof DomainError) || error.code === 'BUSY') {
-        app.metrics.refundFailures.inc();
-        app.log.error({ event: 'refund-failed', userId, audioId, err: error }, 'refund failed');
-      }
-      throw error;
-    },
-  );
+  const { result, entries } = await app.ledger.endAttempt(request).catch((error: unknown) => {
+    // A refusal by a rule does not count, because a retry would not change it.
+    if (!(error instanceof DomainError) || error.code === 'BUSY') {
+      app.metrics.refundFailures.inc();
+      app.log.error({ event: 'refund-failed', userId, audioId, err: error }, 'refund failed');
+    }
+    throw error;
+  });
   if (result === null) {
     app.log.info(
       { event: 'narration-settled-before', userId, audioId },
@@ -118,44 +108,4 @@ export async function endAttempt(
     app.log.info({ event: 'narration-cancelled', ...ended, ...ending }, message);
   else app.log.warn({ event: 'narration-failed', ...ended, ...ending }, message);
   return true;
-}
-
-interface EndRequest {
-  readonly userId: UserId;
-  readonly reason: string;
-  /** Marks the narration. @returns the debit to refund; undefined when the attempt was settled already */
-  readonly end: (tx: Tx) => Promise<number | undefined>;
-}
-
-/** A refund that was made, with its request; null when the attempt was settled already. */
-type EndOutcome = (RefundOutcome & { readonly request: RefundRequest }) | null;
-
-/** Ends attempts under their accounts' locks, and refunds them. */
-const endSettler = (app: App): Settle<EndRequest, EndOutcome> =>
-  settling(
-    async (tx, open, requests) => {
-      const refunds = new Map<EndRequest, RefundRequest>();
-      for (const request of requests) {
-        const { userId, reason } = request;
-        const debitSeq = await request.end(tx);
-        if (debitSeq !== undefined)
-          refunds.set(request, { userId, debitSeq, reason, actorId: null });
-      }
-      if (refunds.size > 0) await mendBooks(tx, open, app.mender);
-      return { refunds, debits: await loadRefundable(tx, open, [...refunds.values()]) };
-    },
-    (book, asked, { refunds, debits }, open) => {
-      const request = refunds.get(asked);
-      if (request === undefined) return null;
-      const { refundPolicy: policy } = app.config.credits;
-      return { request, ...decideRefund(book, request, { debits, policy }, open) };
-    },
-  );
-
-async function endAndRefund(app: App, tx: Tx, request: EndRequest): Promise<Settled<EndOutcome>> {
-  const [settlement] = await endSettler(app)(tx, [request], { wait: true });
-  if (settlement === undefined || typeof settlement === 'symbol')
-    throw new Error('The account is gone.');
-  if (settlement instanceof DomainError) throw settlement;
-  return settlement;
 }

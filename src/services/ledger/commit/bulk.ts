@@ -1,5 +1,6 @@
-import type { App } from '../../app.js';
 import { DomainError } from '../../../domain/errors.js';
+import type { Db } from '../../../infra/db.js';
+import type { Logger } from '../../../infra/log.js';
 import { observeAll, type Observer } from './observer.js';
 import { HELD, settleBatch, type Settle, type Settlement } from './settlement.js';
 
@@ -10,7 +11,7 @@ import { HELD, settleBatch, type Settle, type Settlement } from './settlement.js
  * @throws BUSY when the database cannot be reached
  */
 export async function settleInBulk<Request extends { readonly userId: string }, Result>(
-  app: App,
+  { db, log }: { readonly db: Db; readonly log: Logger },
   settle: Settle<Request, Result>,
   observer: Observer<Request>,
   requests: readonly Request[],
@@ -19,19 +20,19 @@ export async function settleInBulk<Request extends { readonly userId: string }, 
   if (requests.length === 0) return [];
   const startedAt = performance.now();
   const onSplit = (error: unknown): void => {
-    app.log.warn(
+    log.warn(
       { event: 'ledger-batch-split', err: error, requests: requests.length },
       'a batch is split',
     );
   };
-  const together = await settleBatch(app.db, settle, requests, { wait: false, onSplit });
+  const together = await settleBatch(db, settle, requests, { wait: false, onSplit });
   const unreachable = together.find(isBusy);
   const settlements: Settlement<Result>[] = [];
   let patient = options.patient && unreachable === undefined;
   for (const [index, request] of requests.entries()) {
     let settlement = together[index] ?? HELD;
     if (settlement === HELD && patient)
-      [settlement = HELD] = await settleBatch(app.db, settle, [request], { wait: true });
+      [settlement = HELD] = await settleBatch(db, settle, [request], { wait: true });
     // After the first BUSY it waits for no other, because the task would take too long if many rows are held.
     if (isBusy(settlement)) patient = false;
     settlements.push(settlement);

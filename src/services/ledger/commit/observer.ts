@@ -16,6 +16,9 @@ export type LedgerCommand =
   | 'revoke'
   | 'bulk-revoke';
 
+/** The source that a request names, for the metrics; `any` when it names none. */
+export type SourceOf<Request> = (request: Request) => CreditSource | 'any';
+
 interface Facts {
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -37,7 +40,7 @@ const WENT_WRONG: ReadonlySet<ErrorCode> = new Set(['BUSY', 'INTERNAL']);
 export function observe<Request extends { readonly userId: string }>(
   { log, metrics }: Facts,
   command: LedgerCommand,
-  sourceOf: (request: Request) => CreditSource | 'any' = () => 'any',
+  sourceOf: SourceOf<Request> = () => 'any',
 ): Observer<Request> {
   return {
     settled: (request, entries, durationMs) => {
