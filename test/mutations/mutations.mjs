@@ -14,12 +14,12 @@ const APPROVALS = ['test/ledger/approvals'];
 const APPROVAL_RACES = ['test/ledger/approval-races'];
 
 const lock = {
-  file: 'src/services/ledger/books.sql.ts',
+  file: 'src/services/ledger/accounts.sql.ts',
   find: 'FOR UPDATE ${wait ? Prisma.empty : Prisma.sql`SKIP LOCKED`}',
   replace: '',
 };
 const heldUp = {
-  file: 'src/services/ledger/books.sql.ts',
+  file: 'src/services/ledger/accounts.sql.ts',
   find: 'const HELD_UP_MS = 50;',
   replace: 'const HELD_UP_MS = 5_000;',
 };

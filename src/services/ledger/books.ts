@@ -4,11 +4,9 @@ import { CHAIN_FORMAT } from '../../domain/ledger/chain.js';
 import type { Lot } from '../../domain/ledger/lots.js';
 import type { Tx } from '../../infra/db.js';
 import { writeAudit, type AuditAction } from '../audit.sql.js';
-import { readExisting } from './accounts.sql.js';
+import { lockAccounts, readBalances, readExisting } from './accounts.sql.js';
 import {
-  lockAccounts,
   readAllLots,
-  readBalances,
   readByKeys,
   readDebits,
   readLotsOf,

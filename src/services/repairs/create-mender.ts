@@ -4,7 +4,7 @@ import { afterCommit } from '../../infra/connections/transaction-steps.js';
 import type { Logger } from '../../infra/log.js';
 import type { Metrics } from '../../infra/metrics.js';
 import type { JobQueue } from '../../infra/queue.js';
-import { lockAccounts, type AccountRow } from '../ledger/books.sql.js';
+import { lockAccounts, type AccountRow } from '../ledger/accounts.sql.js';
 import { repairAccountQueue } from '../queues.js';
 import type { Mender } from './mender.js';
 import { tellRepairs } from './repair-accounts.js';
