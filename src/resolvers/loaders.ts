@@ -1,5 +1,5 @@
 import DataLoader from 'dataloader';
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import { recordReads } from '../services/audit.js';
 import { usersById } from '../services/accounts/people.js';
 import { recipientsByProposal } from '../services/credits/approvals/proposals.js';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import { lastAdministrator, wrongPassword } from '../../../domain/errors.js';
 import { newId } from '../../../domain/ids.js';
 import { transact, type User } from '../../../infra/db.js';
