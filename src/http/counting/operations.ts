@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { OperationDefinitionNode } from 'graphql';
-import type { App } from '../../app.js';
+import type { App } from '../../services/app.js';
 import { ERROR_CODES, type ErrorCode } from '../../domain/errors.js';
 import type { FormattedErrors } from '../graphql/answers.js';
 import { currentRecord, recordOf, type Outcome } from '../observing/record.js';
