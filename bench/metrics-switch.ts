@@ -11,7 +11,6 @@ import { Counter, Gauge, Histogram } from 'prom-client';
 export type Switch = 'on' | 'off';
 
 let isOn = true;
-const loggers: { level: string }[] = [];
 
 type Method = (this: object, ...given: unknown[]) => unknown;
 
@@ -46,19 +45,15 @@ const exported = createRequire(import.meta.url)('pino') as { pino: typeof Pino.p
 const { pino } = exported;
 const noted = (...given: Parameters<typeof pino>): object => {
   const logger = pino(...given);
-  loggers.push(logger);
+  // Its level stays, because pino makes new functions at each change of it, so that a turn would begin with cold code.
+  for (const name of ['error', 'warn', 'info']) switchable(logger, name);
   return logger;
 };
 Object.assign(exported, { pino: Object.assign(noted, pino) });
 
-function turn(to: boolean): void {
-  isOn = to;
-  for (const logger of loggers) logger.level = to ? 'info' : 'silent';
-}
-
 process.on('message', (message: string) => {
-  if (message === 'on') turn(true);
-  else if (message === 'off') turn(false);
+  if (message === 'on') isOn = true;
+  else if (message === 'off') isOn = false;
   else if (message !== 'processor time') return;
   const { user, system } = process.cpuUsage();
   process.send?.(user + system);
