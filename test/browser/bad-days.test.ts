@@ -134,6 +134,16 @@ test('a server that stops while it narrates: the page says so, and goes on when 
   }
 });
 
+test('events that are missed: a narration that was ready meanwhile is shown all the same', async () => {
+  const { page, context, complaints } = await app.listenAt(`/stories/${SHORT}`);
+  // The stream answers, and tells nothing.
+  await context.route('**/graphql/stream', () => undefined);
+  await page.reload();
+  await press(page, 'Narrate');
+  await isReady(page);
+  expect(complaints).toEqual([]);
+});
+
 test('a story of 200,000 characters: it opens, scrolls and ends', async () => {
   const sentence = 'The keeper climbed the stairs, lit the lamp, and wrote down the hour. ';
   const paragraph = `${sentence.repeat(5).trim()}\n\n`;
