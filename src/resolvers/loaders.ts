@@ -28,10 +28,10 @@ import { voicesById } from '../services/stories/voices.js';
 const MOST_AT_ONCE = 1000;
 
 /** The only way for a field to read another table. It batches the look-ups of a request into one statement. */
-function loaderOf<Value>(
+function loaderOf<Value, Key extends string = string>(
   app: App,
-  find: (app: App, keys: readonly string[]) => Promise<ReadonlyMap<string, Value>>,
-): DataLoader<string, Value | undefined> {
+  find: (app: App, keys: readonly Key[]) => Promise<ReadonlyMap<Key, Value>>,
+): DataLoader<Key, Value | undefined> {
   return new DataLoader(
     async (keys) => {
       const found = await find(app, keys);
@@ -80,9 +80,9 @@ export function createLoaders(app: App) {
         ? Promise.resolve(null)
         : must(loaders.transactions.load(ledgerKey(userId, seq))),
     /** The row that a column without a foreign key refers to; null when it does not exist. */
-    optional: <Value>(
-      loader: DataLoader<string, Value | undefined>,
-      key: string | null,
+    optional: <Value, Key extends string>(
+      loader: DataLoader<Key, Value | undefined>,
+      key: Key | null,
     ): Promise<Value | null> =>
       key === null ? Promise.resolve(null) : loader.load(key).then((value) => value ?? null),
   };
