@@ -21,7 +21,8 @@ import { sentencesByKey } from '../services/narrations/timeline/sentences.js';
 import { lastTransactionsByUser } from '../services/credits/past/series.js';
 import { languagesOfLibrary } from '../services/settings/settings.js';
 import { sessionsByKey } from '../services/sessions/devices.js';
-import { contentsByHash, storiesById, textLengthsByHash } from '../services/stories/stories.js';
+import { storiesById } from '../services/stories/stories.js';
+import { contentsByHash, textLengthsByHash } from '../services/stories/texts.js';
 import { voicesById } from '../services/stories/voices.js';
 
 /** Bounds the statement that a batch becomes. */

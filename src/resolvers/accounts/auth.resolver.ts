@@ -8,7 +8,7 @@ import {
   revokeSession,
   type SessionView,
 } from '../../services/sessions/devices.js';
-import { signOut } from '../../services/sessions/sessions.js';
+import { signOut } from '../../services/sessions/sign-out.js';
 import { signedIn, type Context } from '../context.js';
 import { must } from '../loaders.js';
 import { AuthPayload, ChangePasswordArgs, LoginInput, RegisterInput } from './auth.type.js';

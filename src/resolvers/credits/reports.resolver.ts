@@ -14,13 +14,13 @@ import {
   type ReconciliationSummary,
 } from '../../services/reconciliation/reconcile.js';
 import type { Context } from '../context.js';
+import { CreditReportType } from './reports.type.js';
 import {
-  CreditReportType,
   LedgerHealthType,
   LedgerReconciliationType,
   UnfinishedBulkGrantType,
   UnfinishedBulkRevocationType,
-} from './reports.type.js';
+} from '../operations/ledger-health.type.js';
 
 @Resolver(() => LedgerHealthType)
 export class ReportsResolver {

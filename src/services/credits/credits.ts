@@ -10,12 +10,10 @@ import { parseRequest, requirePeriod } from '../validation.js';
 import { readBalanceAt } from './past/balance-at.sql.js';
 import { readHistory, readHistoryCount } from './past/history.sql.js';
 import {
-  lotHistoryQuery,
   readAllocations,
   readAudioTransactions,
   readBalancesBySource,
   readExpiring,
-  readLotHistory,
   readLots,
   readLotsById,
   readTransactionById,
@@ -25,6 +23,7 @@ import {
   type SourceBalanceRow,
   type TransactionView,
 } from './credits.sql.js';
+import { lotHistoryQuery, readLotHistory } from './past/lot-history.sql.js';
 
 export type { AllocationView, LotView, TransactionView };
 
@@ -39,6 +38,7 @@ export const splitLedgerKey = (key: RowKey): { userId: string; id: string } => {
   const [userId = '', id = ''] = columnsOf(key);
   return { userId, id };
 };
+
 const numbered = (key: RowKey): { userId: string; seq: number } => {
   const { userId, id } = splitLedgerKey(key);
   return { userId, seq: Number(id) };

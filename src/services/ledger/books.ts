@@ -6,7 +6,8 @@ import {
   type RowKey,
   type UserId,
 } from '../../domain/ids.js';
-import { lotIn, type Book, type RefundableDebit } from '../../domain/ledger/book.js';
+import { lotIn, type Book } from '../../domain/ledger/book.js';
+import type { RefundableDebit } from '../../domain/ledger/refund.js';
 import { CHAIN_FORMAT } from '../../domain/ledger/chain.js';
 import type { Lot } from '../../domain/ledger/lots.js';
 import type { Tx } from '../../infra/db.js';

@@ -1,6 +1,7 @@
 import { notFound } from '../../domain/errors.js';
 import { rowKey, type RowKey, type UserId } from '../../domain/ids.js';
-import { refund, type Book, type RefundableDebit } from '../../domain/ledger/book.js';
+import type { Book } from '../../domain/ledger/book.js';
+import { refund, type RefundableDebit } from '../../domain/ledger/refund.js';
 import type { RefundPolicy } from '../../domain/ledger/refund.js';
 import type { Tx } from '../../infra/db.js';
 import { mendBooks, type Mender } from '../repairs/mender.js';
