@@ -5,7 +5,7 @@ import { getOperationAST, OperationTypeNode, type GraphQLSchema } from 'graphql'
 import { createHandler, type Handler, type OperationResult, type Response } from 'graphql-sse';
 import type { App } from '../../services/app.js';
 import type { RequestFacts } from '../../resolvers/context.js';
-import { endTurns } from '../admission/admission.js';
+import { endTurns } from '../admission/admitted-request.js';
 import { endSpanEarly } from '../observing/requests.js';
 import { holdConnection } from '../requests.js';
 import { waitOf } from './answers.js';
