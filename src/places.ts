@@ -1,6 +1,7 @@
 import { chmod, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { messageOf } from './domain/errors.js';
 import type { Config } from './config.js';
 import type { Logger } from './infra/log.js';
 import { letThrough, PASSAGE_MODE, postgresAccount } from './infra/postgres/account.js';
@@ -66,9 +67,7 @@ async function asStartError<Result>(dataDir: string, work: () => Promise<Result>
     return await work();
   } catch (error) {
     if (error instanceof StartError) throw error;
-    throw new StartError(
-      `DATA_DIR is ${dataDir}, but cannot be written: ${(error as Error).message}`,
-    );
+    throw new StartError(`DATA_DIR is ${dataDir}, but cannot be written: ${messageOf(error)}`);
   }
 }
 
