@@ -118,7 +118,7 @@ const TEXT: Readonly<Record<string, readonly [text: string, charactersMax: numbe
   'src/infra/tracing/error-kind.ts': ['60 characters of a name of an error', 'ours'],
   'src/infra/tracing/statements.ts': ['4,000 characters of a statement', 'ours'],
   'src/infra/tracing/traceparent.ts': ['the start of the traceparent header', 100],
-  'src/places.ts': ['the path of a folder', 'ours'],
+  'src/installation.ts': ['the path of a folder', 'ours'],
   'src/resolvers/format-error.ts': ['the start of a message of GraphQL', 400],
   'src/resolvers/scalars.ts': ['an instant as it was sent', BODY],
   'src/services/anchors/statement.ts': [
@@ -134,7 +134,7 @@ const TEXT: Readonly<Record<string, readonly [text: string, charactersMax: numbe
   'src/variables.ts': ['the environment', 'ours'],
   'src/variables/buckets.ts': ['the environment', 'ours'],
   'src/variables/explanation.ts': ['the name of a variable', 'ours'],
-  'src/variables/kinds.ts': ['the environment', 'ours'],
+  'src/variables/value-types.ts': ['the environment', 'ours'],
   'src/variables/speech.ts': ['the environment', 'ours'],
   'src/variables/tracing.ts': ['the environment', 'ours'],
 };

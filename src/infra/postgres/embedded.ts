@@ -16,7 +16,7 @@ import {
 } from './cluster.js';
 import { accepts, addressOf, HAS_SOCKETS, openSocketDoor, openTcpDoor, type Door } from './door.js';
 import { holdFolder, type Hold } from './hold.js';
-import type { GuardianOrders, GuardianReport } from './orders.js';
+import type { GuardianOrders, GuardianReport } from './guardian-orders.js';
 import { DATABASE, OWNER, SUPERUSER, transferToOwner } from './owner.js';
 import { openPassage } from './passage.js';
 import { lockForPostgres, readPostmaster, removeStalePidFile } from './predecessor.js';

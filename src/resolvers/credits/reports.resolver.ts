@@ -6,7 +6,7 @@ import {
 import {
   listUnfinishedBulkRevocations,
   type UnfinishedBulkRevocation,
-} from '../../services/credits/bulk-revocation/orders.js';
+} from '../../services/credits/bulk-revocation/bulk-revocation-orders.js';
 import { creditReport, type CreditReport } from '../../services/credits/report.js';
 import { ledgerHealth, type KnownHealth } from '../../services/ledger-health/ledger-health.js';
 import {

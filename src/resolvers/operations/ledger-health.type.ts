@@ -1,6 +1,6 @@
 import { Field, Float, ID, Int, ObjectType } from 'type-graphql';
 import type { UnfinishedBulkGrant } from '../../services/credits/bulk-grant-orders.js';
-import type { UnfinishedBulkRevocation } from '../../services/credits/bulk-revocation/orders.js';
+import type { UnfinishedBulkRevocation } from '../../services/credits/bulk-revocation/bulk-revocation-orders.js';
 import type { KnownHealth } from '../../services/ledger-health/ledger-health.js';
 import type {
   LedgerCheck,

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { transact, type Db } from '../../infra/db.js';
 import type { Logger } from '../../infra/log.js';
 import { LIVE_CHANNEL, type Followers } from './followers.js';
-import { lookForChanges, NOTHING_SEEN, tellChanges } from './tell.sql.js';
+import { lookForChanges, NOTHING_SEEN, tellChanges } from './change-sender.sql.js';
 
 /**
  * The poll interval for changes while this process has followers, and the longer one without, which only deletes old
