@@ -4,7 +4,7 @@ import type { App } from '../../services/app.js';
 import { STATEMENTS_PATH } from '../../services/accounting/statement-csv.js';
 import { onBytes } from '../../services/narrations/files.js';
 import { FILES_PATH, STREAMS_PATH } from '../../services/narrations/addresses.js';
-import { SAMPLES_PATH } from '../../services/narrations/sampling/samples.js';
+import { SAMPLES_PATH } from '../../services/narrations/samples/samples.js';
 
 /** What a path is for. */
 type RouteKind = 'graphql' | 'files' | 'metrics' | 'health' | 'page' | 'other';

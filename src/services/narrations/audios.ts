@@ -4,7 +4,7 @@ import { notFound } from '../../domain/errors.js';
 import { isId, type RowKey } from '../../domain/ids.js';
 import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../../domain/paging.js';
 import { ledgerKey, splitLedgerKey } from '../credits/credits.js';
-import type { AudioFailureCode } from './making/failure-code.js';
+import type { AudioFailureCode } from './synthesis/failure-code.js';
 import type { AudioStatus, NarrationKey } from './narrations.sql.js';
 
 export type { AudioStatus };

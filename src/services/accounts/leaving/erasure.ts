@@ -3,8 +3,8 @@ import { asLotId, asUserId } from '../../../domain/ids.js';
 import { transact } from '../../../infra/db.js';
 import { storageKey } from '../../narrations/addresses.js';
 import { failNarration } from '../../narrations/settle-attempt.js';
-import { beginErasing } from '../../narrations/making/renditions.sql.js';
-import { forgetFile } from '../../narrations/making/sentences.sql.js';
+import { beginErasing } from '../../narrations/synthesis/renditions.sql.js';
+import { forgetFile } from '../../narrations/synthesis/sentences.sql.js';
 import type { EraseAccountPayload } from '../../queues.js';
 
 const AT_ONCE = 100;

@@ -3,7 +3,7 @@ import type { App } from '../../app.js';
 import { badUserInput } from '../../../domain/errors.js';
 import { unpacked, type TimedSentence } from '../../../domain/timing/timeline.js';
 import type { AudioView } from '../audios.js';
-import { growTimelines } from './growing.js';
+import { growTimelines } from './partial-timelines.js';
 import { readNarrated, readTimelineParts } from './timeline.sql.js';
 
 /** The most sentences in one answer, and the words allowed for each. One sentence is always answered. */

@@ -9,8 +9,8 @@ import { SpeechError } from '../../../infra/speech/provider.js';
 import type { NarrationJob } from '../../queues.js';
 import { isStored } from '../files.js';
 import { noticeEnd } from '../../notices/notices.sql.js';
-import { failIfDeadly, giveUp, layDownWhenStopping } from '../trying/give-up.js';
-import { ClaimLost } from '../trying/put-back.js';
+import { failIfDeadly, giveUp, layDownWhenStopping } from '../retries/give-up.js';
+import { ClaimLost } from '../retries/put-back.js';
 import { writeTimeline, type NewTimeline } from '../timeline/timeline.sql.js';
 import { assemble, type Assembled } from './assemble.js';
 import {

@@ -5,7 +5,7 @@ import { transact } from '../../../infra/db.js';
 import type { Viewer } from '../../sessions/viewer.js';
 import { eraseRecordingQueue, type EraseRecordingPayload } from '../../queues.js';
 import { storageKey } from '../addresses.js';
-import { forgetFile } from '../making/sentences.sql.js';
+import { forgetFile } from '../synthesis/sentences.sql.js';
 import { lockNarration } from '../narrations.sql.js';
 import { isMarked, markUnused } from './erasing.sql.js';
 

@@ -3,8 +3,8 @@ import { newId } from '../../../domain/ids.js';
 import { transact, type Tx } from '../../../infra/db.js';
 import type { Delivery } from '../../../infra/queue.js';
 import { failAudioQueue, type FailingCause, type NarrationJob } from '../../queues.js';
-import type { Claim, ClaimRow } from '../making/claims.sql.js';
-import type { AudioFailureCode } from '../making/failure-code.js';
+import type { Claim, ClaimRow } from '../synthesis/claims.sql.js';
+import type { AudioFailureCode } from '../synthesis/failure-code.js';
 import { writeFailedTry, writeGivenUp, writeWaiting } from './tries.sql.js';
 
 /** Another delivery has claimed the attempt, or it was settled. This delivery must not write any more. */

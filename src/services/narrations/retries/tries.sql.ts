@@ -1,6 +1,6 @@
 import type { Tx } from '../../../infra/db.js';
-import { heldBy, type Claim } from '../making/claims.sql.js';
-import type { AudioFailureCode } from '../making/failure-code.js';
+import { heldBy, type Claim } from '../synthesis/claims.sql.js';
+import type { AudioFailureCode } from '../synthesis/failure-code.js';
 
 /** What becomes of a narration after a try that failed. */
 export interface FailedTry {

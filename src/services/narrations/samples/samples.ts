@@ -9,16 +9,16 @@ import { SpeechError, type SpeechRequest } from '../../../infra/speech/provider.
 import { storeWhole } from '../../../infra/storage/storage.js';
 import { localeOf, voicesById, type Voice } from '../../stories/voices.js';
 import { storageKey } from '../addresses.js';
-import { soundOf } from '../making/plan.js';
+import { soundOf } from '../synthesis/plan.js';
 import {
   forgetFile,
   leaseSentence,
   readPlaces,
   writeSpoken,
   type Lease,
-} from '../making/sentences.sql.js';
-import { keepingLease, LEASE_MS, LOOK_EVERY_MS } from '../making/speak-sentences.js';
-import { restMsOf } from '../trying/rests.js';
+} from '../synthesis/sentences.sql.js';
+import { keepingLease, LEASE_MS, LOOK_EVERY_MS } from '../synthesis/speak-sentences.js';
+import { restMsOf } from '../retries/rests.js';
 import { sampleTextOf } from './texts.js';
 
 /** The path of the addresses of samples. They are not signed, because samples are free. */

@@ -3,7 +3,7 @@ import { isId } from '../../../domain/ids.js';
 import type { Boundary } from '../../../domain/sentences.js';
 import { pauseBefore } from '../../../domain/sound/pauses.js';
 import { topics, type Follower } from '../../live/followers.js';
-import { fitSentence } from '../fitting/fit-sentence.js';
+import { fitSentence } from '../resampling/fit-sentence.js';
 import { planSentences, renditionHashOf, type PlannedSentence } from './plan.js';
 import { readPlaces, type SentencePlace } from './sentences.sql.js';
 import { readScript, type ScriptRow } from './script.sql.js';

@@ -2,8 +2,8 @@ import type { App } from '../../app.js';
 import { newId } from '../../../domain/ids.js';
 import { sha256Hex } from '../../../domain/text.js';
 import { decodeCompressed } from '../../../infra/speech/samples/compressed.js';
-import { readPlaces, type SentencePlace } from '../making/sentences.sql.js';
-import { readSentence, storeSentence } from '../making/stored-sentences.js';
+import { readPlaces, type SentencePlace } from '../synthesis/sentences.sql.js';
+import { readSentence, storeSentence } from '../synthesis/stored-sentences.js';
 
 /** More than the longest sentence takes. */
 const MOST_SECONDS = 3_600;

@@ -1,7 +1,7 @@
 import type { App } from '../../app.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
 import { SYNTHESIS_SECONDS } from '../../queues.js';
-import { failureCodeOf, type AudioFailureCode } from '../making/failure-code.js';
+import { failureCodeOf, type AudioFailureCode } from '../synthesis/failure-code.js';
 import { failNarration } from '../settle-attempt.js';
 import {
   claimOf,

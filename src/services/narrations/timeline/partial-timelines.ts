@@ -8,8 +8,8 @@ import {
 } from '../../../domain/timing/timeline.js';
 import { timedSentence } from '../../../domain/timing/words.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
-import { planSentences, renditionHashOf } from '../making/plan.js';
-import { readPlaces, type SentencePlace } from '../making/sentences.sql.js';
+import { planSentences, renditionHashOf } from '../synthesis/plan.js';
+import { readPlaces, type SentencePlace } from '../synthesis/sentences.sql.js';
 import { readTexts, type NarratedRow } from './timeline.sql.js';
 import type { Growing } from './timelines.js';
 

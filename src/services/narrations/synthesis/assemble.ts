@@ -13,7 +13,7 @@ import {
 import { shownWords, timedSentence } from '../../../domain/timing/words.js';
 import { storeWhole, type FileWriter } from '../../../infra/storage/storage.js';
 import { storageKey } from '../addresses.js';
-import { fitSentence } from '../fitting/fit-sentence.js';
+import { fitSentence } from '../resampling/fit-sentence.js';
 import type { PlannedSentence } from './plan.js';
 import { forgetMisplaced, readPlaces, type SentencePlace } from './sentences.sql.js';
 import { readSentence } from './stored-sentences.js';
