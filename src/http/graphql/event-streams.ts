@@ -6,10 +6,10 @@ import { createHandler, type Handler, type OperationResult, type Response } from
 import type { App } from '../../services/app.js';
 import type { RequestFacts } from '../../resolvers/context.js';
 import { endTurns } from '../admission/admitted-request.js';
-import { endSpanEarly } from '../observing/requests.js';
+import { endSpanEarly } from '../observability/requests.js';
 import { holdConnection } from '../requests.js';
 import { waitOf } from './answers.js';
-import { countSubscription } from '../counting/operations.js';
+import { countSubscription } from '../counters/operations.js';
 import { forgetRequest, readRequestOf, type ReadRequest } from './documents.js';
 import { asksForEvents, checkOperation, EVENT_STREAM, STREAM_PATH } from './operation.js';
 import { openSubscription, type Opened, type Refusal } from './subscribe.js';

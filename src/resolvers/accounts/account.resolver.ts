@@ -1,5 +1,5 @@
 import { Arg, Args, ArgsType, Ctx, Field, Mutation, Resolver } from 'type-graphql';
-import { deleteAccount } from '../../services/accounts/leaving/deletion.js';
+import { deleteAccount } from '../../services/accounts/deletion/deletion.js';
 import { requestPasswordReset, resetPassword } from '../../services/accounts/recovery.js';
 import { resendVerification, verifyEmail } from '../../services/accounts/verification.js';
 import { signedIn, type Context } from '../context.js';

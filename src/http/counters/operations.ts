@@ -4,7 +4,7 @@ import type { OperationDefinitionNode } from 'graphql';
 import type { App } from '../../services/app.js';
 import { ERROR_CODES, type ErrorCode } from '../../domain/errors.js';
 import type { Context } from '../../resolvers/context.js';
-import { currentWork } from '../../services/observing/current.js';
+import { currentWork } from '../../services/observability/current-work.js';
 import type { FormattedErrors } from '../graphql/answers.js';
 import { operationLabel } from './operation-names.js';
 

@@ -7,7 +7,7 @@ import {
   withSpan,
   type CurrentWork,
   type Span,
-} from '../../services/observing/current.js';
+} from '../../services/observability/current-work.js';
 
 /** These are asked every few seconds by programs, so that their lines are at level debug. */
 const PROBES: readonly (string | undefined)[] = ['/healthz', '/readyz', '/metrics'];

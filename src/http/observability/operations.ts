@@ -6,7 +6,7 @@ import {
   isTracing,
   recordingSpan,
   replaceSpan,
-} from '../../services/observing/current.js';
+} from '../../services/observability/current-work.js';
 
 /** More fields than this are not named. */
 const FIELDS_MAX = 5;
