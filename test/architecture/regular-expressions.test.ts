@@ -134,9 +134,9 @@ const TEXT: Readonly<Record<string, readonly [text: string, charactersMax: numbe
   'src/variables.ts': ['the environment', 'ours'],
   'src/variables/buckets.ts': ['the environment', 'ours'],
   'src/variables/explanation.ts': ['the name of a variable', 'ours'],
-  'src/variables/value-types.ts': ['the environment', 'ours'],
   'src/variables/speech.ts': ['the environment', 'ours'],
   'src/variables/tracing.ts': ['the environment', 'ours'],
+  'src/variables/value-types.ts': ['the environment', 'ours'],
 };
 
 /**
