@@ -91,6 +91,7 @@ const permissions = {
     resetPassword: allow,
     verifyEmail: allow,
     resendVerification: isSignedIn,
+    changeEmail: isSignedIn,
     updateProfile: isSignedIn,
     deleteAccount: isSignedIn,
     reportListening: isSignedInDevice,
@@ -128,6 +129,7 @@ const permissions = {
   User: {
     email: isSelfOrMayAudit,
     emailVerified: isSelfOrMayAudit,
+    pendingEmail: isSelfOrMayAudit,
     suspended: isSelfOrMayAudit,
     createdAt: isSelfOrMayAudit,
     monthlyCredits: isSelfOrMayAudit,

@@ -86,6 +86,9 @@ export async function seedLibrary(app: App, folder: string): Promise<number> {
         author: head['author'] ?? '',
         language: head['language'] ?? 'en',
         description: head['description'] ?? null,
+        ageFrom: numberOf(head['ageFrom']),
+        ageTo: numberOf(head['ageTo']),
+        tags: head['tags']?.split(',') ?? null,
         content,
         published: true,
       },
@@ -94,6 +97,9 @@ export async function seedLibrary(app: App, folder: string): Promise<number> {
   }
   return files.length;
 }
+
+const numberOf = (text: string | undefined): number | null =>
+  text === undefined ? null : Number(text);
 
 /** Parses a file: lines of `name: value` between two lines of three hyphens, followed by the text. */
 function parseTale(file: string): { head: Partial<Record<string, string>>; content: string } {

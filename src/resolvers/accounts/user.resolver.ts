@@ -121,6 +121,18 @@ export class UserResolver {
     return user.emailVerifiedAt !== null;
   }
 
+  @FieldResolver(() => String, {
+    nullable: true,
+    description:
+      'The new e-mail address that waits for its mailed link to be opened. Null when there is none.',
+  })
+  async pendingEmail(
+    @Root() { id }: UserView,
+    @Ctx() { loaders }: Context,
+  ): Promise<string | null> {
+    return (await loaders.pendingEmails.load(id)) ?? null;
+  }
+
   @FieldResolver(() => Boolean, { description: 'Whether an administrator has suspended the user.' })
   suspended(@Root() user: UserView): boolean {
     return user.suspendedAt !== null;

@@ -10,6 +10,7 @@ import { issueTokens, openSession, type Device, type SignedIn } from '../session
 import type { Viewer } from '../sessions/viewer.js';
 import { parseRequest, password } from '../validation.js';
 import { withPassword } from './credentials.js';
+import { dropPendingChange } from './email-change/email-change.js';
 import { enqueueMail } from './mails.js';
 
 const change = z.object({
@@ -46,6 +47,7 @@ export async function changePassword(
       const details = { sessionsEnded: (await endSessions(tx, { userId: id })).length };
       // Links that were mailed before belong to the old password.
       await tx.emailToken.deleteMany({ where: { userId: id, purpose: 'RESET' } });
+      await dropPendingChange(tx, id);
       await enqueueMail(app, tx, { userId: id, mail: 'PASSWORD_CHANGED' });
       await writeAudit(tx, [
         { actorId: id, action: 'changePassword', target: id, reason: null, details, at },

@@ -66,6 +66,7 @@ function erasePerson(app: App, { id, passwordHash }: Credentials): Promise<void>
     if (count === 0) throw wrongPassword();
     const sessionsEnded = (await endSessions(tx, { userId: id })).length;
     await tx.emailToken.deleteMany({ where: { userId: id } });
+    await tx.emailChange.deleteMany({ where: { userId: id } });
     const details = { deletedAt: changed(null, at), sessionsEnded };
     const action = 'deleteAccount';
     await writeAudit(tx, [{ actorId: id, action, target: id, reason: null, details, at }]);
