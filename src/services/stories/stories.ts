@@ -18,9 +18,8 @@ import {
   readLibrary,
   readStories,
   readStory,
-  type Story,
-  type StoryState,
 } from './stories.sql.js';
+import type { Story, StoryState } from './story.js';
 import { age, storyInput, tags, type StoryInput } from './story-input.js';
 
 export type { Story, StoryInput, StoryOrder, StoryState };
