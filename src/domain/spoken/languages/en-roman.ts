@@ -1,6 +1,5 @@
 import { toCardinal, toOrdinal } from 'n2words/en-GB';
 import { isCapitalised, isName, type Around, type Numeral } from '../words.js';
-import { before } from './shared.js';
 
 /** Words before a Roman numeral that is counted: `Chapter IV` is chapter four. */
 const COUNTING = new Set(
