@@ -43,15 +43,20 @@ test('the page for operators lists every metric as it is declared', async () => 
   await expect(script).resolves.toMatchObject({ stderr: '' });
 });
 
-test('metrics tell the operations of the examples apart', async () => {
+test('metrics tell the operations of the app and of the examples apart', async () => {
   const { operationLabel } = await compiled<typeof OperationNames>(
     'http/counters/operation-names.js',
   );
-  const examples = await textOf('web/graphiql/src/examples.ts');
-  const names = [...examples.matchAll(/^(?:query|mutation|subscription) (\w+)/gm)].map(
-    ([, name = '']) => name,
+  const sources = (await readdir('web/app/src', { recursive: true }))
+    .filter((path) => /\.tsx?$/.test(path))
+    .map((path) => `web/app/src/${path}`);
+  const texts = await Promise.all(['web/graphiql/src/examples.ts', ...sources].map(textOf));
+  const names = texts.flatMap((text) =>
+    [...text.matchAll(/^ *(?:query|mutation|subscription) (\w+)(?=[ (])/gm)].map(
+      ([, name = '']) => name,
+    ),
   );
-  expect(names.length).toBeGreaterThan(5);
+  expect(names.length).toBeGreaterThan(30);
   expect(names.map(operationLabel)).toEqual(names);
   expect([operationLabel('Invented'), operationLabel(''), operationLabel(null)]).toEqual([
     'other',

@@ -1,34 +1,22 @@
-import type { ApolloServerPlugin } from '@apollo/server';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { OperationDefinitionNode } from 'graphql';
 import type { App } from '../../services/app.js';
 import { ERROR_CODES, type ErrorCode } from '../../domain/errors.js';
-import type { Context } from '../../resolvers/context.js';
-import { currentWork } from '../../services/observability/current-work.js';
 import type { FormattedErrors } from '../graphql/answers.js';
+import { currentRecord, recordOf, type Outcome } from '../observability/record.js';
 import { operationLabel } from './operation-names.js';
-
-/** What an answer is counted as. */
-interface Outcome {
-  readonly operation: string;
-  readonly type: string;
-  readonly code: ErrorCode | 'OK';
-}
 
 /** A request whose operation is not known, because it was refused before, or has none. */
 const UNKNOWN = { operation: 'unnamed', type: 'none' } as const;
 
-const outcomes = new WeakMap<object, Outcome>();
-const begun = new WeakMap<FastifyRequest, number>();
-
 /** The gravest code of an answer, by its HTTP status. */
 function codeOf(errors: FormattedErrors): ErrorCode | 'OK' {
-  const codes = errors.map(({ extensions }) => asCode(extensions?.['code']));
-  return codes.reduce<ErrorCode | 'OK'>(
-    (gravest, code) =>
-      gravest === 'OK' || ERROR_CODES[code] > ERROR_CODES[gravest] ? code : gravest,
-    'OK',
-  );
+  let gravest: ErrorCode | 'OK' = 'OK';
+  for (const { extensions } of errors) {
+    const code = asCode(extensions?.['code']);
+    if (gravest === 'OK' || ERROR_CODES[code] > ERROR_CODES[gravest]) gravest = code;
+  }
+  return gravest;
 }
 
 /** Every error has one of our codes, after it was formatted. */
@@ -45,50 +33,50 @@ const outcomeOf = (
   code: codeOf(errors),
 });
 
-/** Keeps what the answer to the current request is counted as. It is the last plugin, because others change errors. */
-export const countedAnswers: ApolloServerPlugin<Context> = {
-  requestDidStart: () =>
-    Promise.resolve({
-      willSendResponse: ({ operation, response: { body } }) => {
-        const current = currentWork.getStore();
-        const errors = body.kind === 'single' ? (body.singleResult.errors ?? []) : [];
-        if (current !== undefined) outcomes.set(current, outcomeOf(operation, errors));
-        return Promise.resolve();
-      },
-    }),
-};
+/** Keeps what the answer to the current request is counted as. */
+export function noteAnswer(
+  operation: OperationDefinitionNode | null | undefined,
+  errors: FormattedErrors,
+): void {
+  const record = currentRecord();
+  if (record !== null) record.outcome = outcomeOf(operation, errors);
+}
+
+/** An operation that was answered. */
+interface Answered {
+  readonly outcome: Outcome;
+  /** Null when its body was not received. */
+  readonly seconds: number | null;
+}
 
 /** Counts and times the operations that are answered at once. */
 export function countOperations(door: FastifyInstance, { metrics }: App): void {
+  const noteAnswered = metrics.inBatches(({ outcome, seconds }: Answered) => {
+    metrics.operations.inc({ ...outcome });
+    if (seconds !== null)
+      metrics.operationSeconds.observe({ operation: outcome.operation }, seconds);
+  });
   door.addHook('preValidation', (request, _reply, done) => {
-    begun.set(request, performance.now());
+    const record = recordOf(request);
+    if (record !== null) record.receivedAtMs = performance.now();
     done();
   });
   door.addHook('onSend', (request, { statusCode }, _payload, done) => {
-    if (request.method === 'OPTIONS') {
-      done();
-      return;
+    if (request.method !== 'OPTIONS') {
+      const { outcome = null, receivedAtMs = null } = recordOf(request) ?? {};
+      noteAnswered({
+        outcome: outcome ?? { ...UNKNOWN, code: statusCode < 400 ? 'OK' : 'BAD_USER_INPUT' },
+        seconds: receivedAtMs === null ? null : (performance.now() - receivedAtMs) / 1000,
+      });
     }
-    const current = currentWork.getStore();
-    const outcome = outcomes.get(request) ??
-      (current === undefined ? undefined : outcomes.get(current)) ?? {
-        ...UNKNOWN,
-        code: statusCode < 400 ? 'OK' : 'BAD_USER_INPUT',
-      };
-    metrics.operations.inc({ ...outcome });
-    const startedAt = begun.get(request);
-    if (startedAt !== undefined)
-      metrics.operationSeconds.observe(
-        { operation: outcome.operation },
-        (performance.now() - startedAt) / 1000,
-      );
     done();
   });
 }
 
 /** Keeps the code of a request that was refused before its operation was executed. */
 export function noteRefused(request: FastifyRequest, code: ErrorCode): void {
-  outcomes.set(request, { ...UNKNOWN, code });
+  const record = recordOf(request);
+  if (record !== null) record.outcome = { ...UNKNOWN, code };
 }
 
 /** Counts a subscription that was opened, or refused with these errors. */

@@ -26,12 +26,19 @@ function routeOf({ routeOptions: { url } }: FastifyRequest): RouteKind {
   return KINDS.find(([start]) => url.startsWith(start))?.[1] ?? 'page';
 }
 
+interface RequestLabels {
+  readonly route: RouteKind;
+  readonly status: string;
+}
+
 /** Counts every answered request, and those for files also by what became of them. */
 export function countRequests(server: FastifyInstance, app: Pick<App, 'metrics'>): void {
   const { metrics } = app;
+  const note = metrics.inBatches((labels: RequestLabels) => {
+    metrics.requests.inc(labels);
+  });
   server.addHook('onResponse', (request, { statusCode, raw }, done) => {
-    const route = routeOf(request);
-    metrics.requests.inc({ route, status: classOf(statusCode) });
+    note({ route: routeOf(request), status: classOf(statusCode) });
     const kind = fileKindOf(request);
     if (kind !== null) {
       const isCutOff = statusCode < 300 && !raw.writableFinished;

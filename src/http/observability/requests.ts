@@ -5,29 +5,21 @@ import {
   currentWork,
   isTracing,
   withSpan,
-  type CurrentWork,
   type Span,
 } from '../../services/observability/current-work.js';
+import { beginRecord, keepRecords, recordOf, type RequestRecord } from './record.js';
 
 /** These are asked every few seconds by programs, so that their lines are at level debug. */
 const PROBES: readonly (string | undefined)[] = ['/healthz', '/readyz', '/metrics'];
-
-/** What is remembered of a request until it ends. */
-interface Observed {
-  readonly work: CurrentWork & { readonly requestId: string };
-  readonly span: Span | null;
-}
-
-const observed = new WeakMap<FastifyRequest, Observed>();
 
 /**
  * Gives every request its place in the log and, if tracing is on, a span; logs a line when it ends. The first hook of
  * the server, so that it sees the requests that others refuse.
  */
 export function observeRequests(server: FastifyInstance, app: App): void {
+  keepRecords(server);
   server.addHook('onRequest', (request, reply, done) => {
-    const span = isTracing() ? beginSpan(request, app.config) : null;
-    observed.set(request, { work: { requestId: request.id }, span });
+    beginRecord(request, isTracing() ? beginSpan(request, app.config) : null);
     // Emitted after the end of the answer, and also when the client leaves before.
     reply.raw.once('close', () => {
       finish(app, request, reply);
@@ -36,11 +28,10 @@ export function observeRequests(server: FastifyInstance, app: App): void {
   });
   // Later than the first hook, because the context is lost while a body is read.
   server.addHook('preHandler', (request, _reply, done) => {
-    const { work = { requestId: request.id }, span = null } = observed.get(request) ?? {};
-    currentWork.run(work, () => {
-      if (span === null) done();
-      else withSpan(span, done);
-    });
+    const record = recordOf(request);
+    if (record === null) done();
+    else if (record.span === null) currentWork.run(record, done);
+    else currentWork.run(record, withSpan, record.span, done);
   });
 }
 
@@ -71,12 +62,12 @@ function beginSpan(request: FastifyRequest, { tracing }: App['config']): Span | 
 
 /** Ends the span of a request whose answer goes on for an unknown time, because spans are only exported at their end. */
 export function endSpanEarly(request: FastifyRequest, status: number): void {
-  endSpan(observed.get(request), status);
+  endSpan(recordOf(request), status);
 }
 
-function endSpan(of: Observed | undefined, status: number | null): void {
+function endSpan(of: RequestRecord | null, status: number | null): void {
   if (of?.span?.isRecording() !== true) return;
-  const { viewerId } = of.work;
+  const { viewerId } = of;
   of.span.setAttributes({
     ...(status === null ? {} : { 'http.response.status_code': status }),
     ...(viewerId === undefined ? {} : { 'talebank.user_id': viewerId }),
@@ -90,11 +81,11 @@ class RequestFailed extends Error {
 
 function finish(app: App, request: FastifyRequest, reply: FastifyReply): void {
   const { raw } = reply;
-  const of = observed.get(request);
+  const of = recordOf(request);
   const status = raw.headersSent ? raw.statusCode : null;
   endSpan(of, status);
   const { traceId, spanId } = of?.span ?? {};
-  const userId = of?.work.viewerId;
+  const userId = of?.viewerId;
   const line = {
     requestId: request.id,
     method: methodOf(request),
