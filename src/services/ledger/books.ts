@@ -135,7 +135,9 @@ export async function loadLots(
   { books }: OpenBooks,
   wanted: readonly { userId: UserId; lotId: LotId }[],
 ): Promise<void> {
-  for (const row of wanted.length === 0 ? [] : await readLotsOf(tx, wanted)) {
+  if (wanted.length === 0 || books.size === 0) return;
+  const earliest = Math.min(...[...books.values()].map(({ now }) => now.getTime()));
+  for (const row of await readLotsOf(tx, wanted, new Date(earliest))) {
     books.get(asUserId(row.userId))?.lots.set(asLotId(row.id), lotOfRow(row));
   }
 }
