@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { OpenApp } from '../../src/app.js';
+import type { OpenApp } from '../../src/open-app.js';
 import { asUserId } from '../../src/domain/ids.js';
 import type * as Plan from '../../src/services/narrations/making/plan.js';
 import { openTestApp } from '../support/app.js';
