@@ -1,6 +1,6 @@
 // Where processes are killed. Each point is a place in the compiled server: a line that stands there once, before or
 // behind which the process stops and waits for its end. The product knows nothing of it: the line is added when the
-// file is loaded, and a point whose line is not there any more stops the process at once, so that no test goes blind.
+// server is bundled for this test, which fails for a point whose line is not there any more.
 
 /** @typedef {{ file: string, line: string, put: 'before' | 'behind' }} Place */
 
@@ -96,7 +96,7 @@ export function withPoint(text, name) {
   const place = POINTS[name];
   const parts = text.split(place.line);
   if (parts.length !== 2) throw new Error(`The point “${name}” is not in ${place.file} once.`);
-  const stop = `await globalThis.reachCrashPoint();`;
+  const stop = `await globalThis.reachCrashPoint(${JSON.stringify(name)});`;
   const line = place.put === 'before' ? `${stop} ${place.line}` : `${place.line} ${stop}`;
   return parts.join(line);
 }
