@@ -12,13 +12,14 @@
  */
 import '../environment.js';
 import { parseArgs } from 'node:util';
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import type { Config } from '../config.js';
 import { DomainError } from '../domain/errors.js';
 import { createDb, isTableMissing } from '../infra/db.js';
 import { createLogger } from '../infra/log.js';
 import { StartError } from '../infra/start-error.js';
-import { findUser, type UserView } from '../services/accounts/people.js';
+import { findUser } from '../services/accounts/people.js';
+import type { UserView } from '../services/accounts/people.sql.js';
 import { proveAccount } from '../services/anchors/prove.js';
 import { AnchorError } from '../services/anchors/statement.js';
 import { exportAccount } from '../services/reconciliation/export.js';

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import type { Config } from '../config.js';
 import { createDb } from '../infra/db.js';
 import { createLogger } from '../infra/log.js';
