@@ -75,6 +75,17 @@ test('the build gets every folder that it reads, and no secret', () => {
   expect(sent.filter((path) => !existsSync(path))).toEqual([]);
   for (const path of ['package.json', 'package-lock.json', 'src', 'web', 'prisma', 'scripts'])
     expect(sent).toContain(path);
+  // The build generates the types of operations, and fails where it finds none.
+  const { schema, generates } = parse(readFileSync('codegen.yml', 'utf8')) as {
+    readonly schema: string;
+    readonly generates: Readonly<Record<string, { readonly documents: string }>>;
+  };
+  expect(sent).toContain(schema);
+  for (const { documents } of Object.values(generates)) {
+    const [folder = ''] = documents.split('*');
+    const isSent = sent.some((path) => path.startsWith(folder) || folder.startsWith(`${path}/`));
+    expect([documents, isSent]).toEqual([documents, true]);
+  }
 });
 
 // ------------------------------------------------------------------ Compose
