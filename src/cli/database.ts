@@ -14,7 +14,7 @@ export async function runCommand(work: () => Promise<number>): Promise<never> {
   watchNpm({
     environment: process.env,
     manifest: root('package.json'),
-    scripts: ['keys', 'ledger', 'migrate'],
+    scripts: ['keys', 'ledger', 'migrate', 'voices'],
     onEnded: () => process.kill(process.pid, 'SIGTERM'),
   });
   try {

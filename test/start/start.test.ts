@@ -248,7 +248,7 @@ test.each([
   ],
   [
     { SPEECH_PROVIDER: 'parrot' },
-    'SPEECH_PROVIDER is "parrot", but must be espeak, openai, elevenlabs.',
+    'SPEECH_PROVIDER is "parrot", but must be espeak, openai, elevenlabs, sherpa.',
   ],
   [
     { SPEECH_PROVIDER: 'openai' },

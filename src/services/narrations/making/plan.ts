@@ -48,14 +48,18 @@ const FORMAT = 2;
 export const soundOf = (
   app: App,
   { provider, providerVoice, language }: Pick<Script, 'provider' | 'providerVoice' | 'language'>,
-): readonly unknown[] => [
-  provider,
-  app.speech.settings,
-  providerVoice,
-  language,
-  app.config.synthesis.bitrateKbps,
-  { format: FORMAT },
-];
+): readonly unknown[] => {
+  const definition = app.speech.definitionOf?.(providerVoice);
+  return [
+    provider,
+    app.speech.settings,
+    providerVoice,
+    language,
+    app.config.synthesis.bitrateKbps,
+    // Recordings of voices without a definition keep the hashes that they had before there was one.
+    definition === undefined ? { format: FORMAT } : { format: FORMAT, definition },
+  ];
+};
 
 /** The hash that identifies a recording. @throws SpeechError when the voice belongs to another provider */
 export function renditionHashOf(app: App, script: Omit<Script, 'content'>): string {
