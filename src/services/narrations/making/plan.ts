@@ -47,7 +47,7 @@ const FORMAT = 2;
 /** What of this process determines the sound. */
 interface Synthesis {
   readonly config: Pick<Config, 'synthesis'>;
-  readonly speech: Pick<SpeechProvider, 'name' | 'settings'>;
+  readonly speech: Pick<SpeechProvider, 'name' | 'settings' | 'definitionOf'>;
 }
 
 /** Provider, voice and settings. Together with the words, they determine the sound. */
