@@ -1,4 +1,4 @@
-import { isAbsolute, resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { prioritiesIn, type CreditSource } from './domain/ledger/lots.js';
 import type { RefundPolicy } from './domain/ledger/refund.js';
@@ -131,13 +131,14 @@ export function readConfig(environment: Environment): Config {
       'PUBLIC_URL is not set, and in production the links in mail need it where SMTP_URL is.',
     );
   }
+  const dataDir = isAbsolute(env.DATA_DIR) ? env.DATA_DIR : resolve(env.DATA_DIR);
   return {
     production,
     host: env.HOST,
     port: env.PORT,
     publicUrl: env.PUBLIC_URL ?? null,
     role: env.ROLE,
-    dataDir: isAbsolute(env.DATA_DIR) ? env.DATA_DIR : resolve(env.DATA_DIR),
+    dataDir,
     databaseUrl: env.EMBEDDED_DATABASE === true ? null : (env.DATABASE_URL ?? null),
     databasePoolSize: env.DATABASE_POOL_SIZE,
     storage: storageOf(env),
@@ -170,7 +171,10 @@ export function readConfig(environment: Environment): Config {
       bitrateKbps: env.MP3_BITRATE_KBPS,
     },
     // One eSpeak process serves two narrations, because it is more than twice as fast as encoding.
-    speech: speechOf(env, Math.ceil(env.SYNTHESIS_CONCURRENCY / 2)),
+    speech: speechOf(env, {
+      concurrency: Math.ceil(env.SYNTHESIS_CONCURRENCY / 2),
+      voices: join(dataDir, 'voices'),
+    }),
     tokens: {
       keys: env.JWT_PRIVATE_KEYS?.map(({ kid, ...privateJwk }) => ({ kid, privateJwk })) ?? null,
       accessTtlSeconds: env.ACCESS_TOKEN_TTL,

@@ -285,7 +285,7 @@ const WRONG: readonly (readonly [environment: Environment, line: string])[] = [
   ],
   [
     { SPEECH_PROVIDER: 'parrot' },
-    'SPEECH_PROVIDER is "parrot", but must be espeak, openai, elevenlabs.',
+    'SPEECH_PROVIDER is "parrot", but must be espeak, openai, elevenlabs, sherpa.',
   ],
   [
     { SPEECH_PROVIDER: 'openai' },

@@ -47,21 +47,25 @@ const FORMAT = 2;
 /** What of this process determines the sound. */
 interface Synthesis {
   readonly config: Pick<Config, 'synthesis'>;
-  readonly speech: Pick<SpeechProvider, 'name' | 'settings'>;
+  readonly speech: Pick<SpeechProvider, 'name' | 'settings' | 'definitionOf'>;
 }
 
 /** Provider, voice and settings. Together with the words, they determine the sound. */
 export const soundOf = (
   app: Synthesis,
   { provider, providerVoice, language }: Pick<Script, 'provider' | 'providerVoice' | 'language'>,
-): readonly unknown[] => [
-  provider,
-  app.speech.settings,
-  providerVoice,
-  language,
-  app.config.synthesis.bitrateKbps,
-  { format: FORMAT },
-];
+): readonly unknown[] => {
+  const definition = app.speech.definitionOf?.(providerVoice);
+  return [
+    provider,
+    app.speech.settings,
+    providerVoice,
+    language,
+    app.config.synthesis.bitrateKbps,
+    // Recordings of voices without a definition keep the hashes that they had before there was one.
+    definition === undefined ? { format: FORMAT } : { format: FORMAT, definition },
+  ];
+};
 
 /** The hash that identifies a recording. @throws SpeechError when the voice belongs to another provider */
 export function renditionHashOf(app: Synthesis, script: Omit<Script, 'content'>): string {
