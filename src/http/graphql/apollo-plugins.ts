@@ -8,7 +8,7 @@ import type { App } from '../../services/app.js';
 import { answerTooLarge, isAnswerTooLarge } from '../../resolvers/documents/answer-size.js';
 import type { Context } from '../../resolvers/context.js';
 import { checkVariables } from '../../resolvers/documents/variables.js';
-import { noteAnswer } from '../counting/operations.js';
+import { noteAnswer } from '../counters/operations.js';
 import { sayRefusal, statusOf, waitOf } from './answers.js';
 
 /**
