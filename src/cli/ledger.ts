@@ -11,32 +11,26 @@
  * repaired.
  */
 import '../environment.js';
-import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { App } from '../services/app.js';
 import type { Config } from '../config.js';
-import { DomainError } from '../domain/errors.js';
-import { createDb, isTableMissing } from '../infra/db.js';
+import { codeOf, DomainError } from '../domain/errors.js';
+import { createDb } from '../infra/db.js';
+import { isTableMissing } from '../infra/connections/database-errors.js';
 import { createLogger } from '../infra/log.js';
-import { onOneLine } from '../infra/log-text.js';
 import { StartError } from '../infra/start-error.js';
 import { findUser } from '../services/accounts/people.js';
 import type { UserView } from '../services/accounts/people.sql.js';
-import { compareWithAnchor, openAnchor, type OpenAnchor } from '../services/anchors/compare.js';
-import { listAnchorKeys, parseAnchorKeys } from '../services/anchors/keys.js';
 import { proveAccount } from '../services/anchors/prove.js';
-import { AnchorError, type AnchorKey } from '../services/anchors/statement.js';
+import { AnchorError } from '../services/anchors/statement.js';
 import { exportAccount } from '../services/reconciliation/export.js';
-import {
-  checkLedger,
-  reconcileCredits,
-  type LedgerHealth,
-} from '../services/reconciliation/reconcile.js';
+import { checkLedger, reconcileCredits } from '../services/reconciliation/reconcile.js';
 import { summariseAccount } from '../services/reconciliation/summary.js';
 import { repairLedger } from '../services/repairs/repair-ledger.js';
 import { NIGHTLY, REPAIR_ACTION } from '../services/repairs/repair-locked.js';
 import { asJournalFormat, printClosing, printJournal, writeAll } from './accounting.js';
 import { runCommand, withDatabase } from './database.js';
+import { anchorOf, keysOf, print, printHealth, proveLedger, type AnchorOptions } from './proof.js';
 import { lotsWereSet, repairLines } from './repairs.js';
 
 type Facts = Pick<App, 'db' | 'log'>;
@@ -51,9 +45,6 @@ const USAGE = `Usage:
   npm run ledger -- close-month 2026-10
 USER is an id or an e-mail address. --key is a file with the public key, or with a copy of /.well-known/jwks.json.`;
 
-/** Escapes control characters, because users write reasons and addresses, and could control the operator's terminal. */
-const print = (line: string): void => void process.stdout.write(`${onOneLine(line)}\n`);
-
 async function userOf(facts: Facts, name: string | undefined): Promise<UserView> {
   if (name === undefined) throw new StartError(USAGE);
   const wanted = name.includes('@') ? { email: name } : { id: name };
@@ -62,72 +53,13 @@ async function userOf(facts: Facts, name: string | undefined): Promise<UserView>
   });
 }
 
-function printHealth(health: LedgerHealth, seconds: number): void {
-  const { checks, accounts, transactions, transactionsRead, isFull } = health;
-  for (const { invariant, description, violations, sample } of checks) {
-    print(`${violations === 0 ? 'ok  ' : 'FAIL'} ${invariant.padStart(2)}  ${description}`);
-    if (violations > 0) print(`         ${String(violations)} violated:`);
-    for (const line of sample) print(`         ${line}`);
-  }
-  const wrong = checks.filter(({ violations }) => violations > 0).length;
-  print(
-    `${wrong === 0 ? 'Sound' : `${String(wrong)} of ${String(checks.length)} invariants ${wrong === 1 ? 'is' : 'are'} violated`}: ` +
-      `${String(accounts)} accounts, ${String(transactions)} transactions` +
-      (isFull
-        ? ''
-        : `, of which ${String(transactionsRead)} came after the checkpoints and were read`) +
-      `, ${seconds.toFixed(1)} s.`,
-  );
-}
-
-interface AnchorOptions {
-  readonly anchor: string | undefined;
-  readonly key: string | undefined;
-}
-
-/** The keys that are trusted: those of a file that was kept outside of the database, or those of the database. */
-async function keysOf(facts: Facts, path: string | undefined): Promise<readonly AnchorKey[]> {
-  if (path === undefined) return listAnchorKeys(facts.db);
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new StartError(`${path} cannot be read: ${(error as Error).message}`);
-  });
-  return parseAnchorKeys(text);
-}
-
-/** @returns how many differences there are */
-async function printDifferences(
-  facts: Facts,
-  anchor: OpenAnchor,
-  userId: string | undefined,
-): Promise<number> {
-  let differences = 0;
-  const { at, accounts, transactions } = anchor.statement;
-  print(`Compared with the anchor of ${at}, signed with the key ${anchor.key.kid}:`);
-  const report = (difference: string): void => {
-    differences += 1;
-    print(`FAIL     ${difference}`);
-  };
-  const compared = await compareWithAnchor(facts, anchor, report, { userId });
-  if (differences > 0) print(`${String(differences)} differences.`);
-  else if (userId === undefined)
-    print(
-      `All ${String(accounts)} accounts, with ${String(transactions)} transactions, are as they were.`,
-    );
-  else if (compared === 0) print('The anchor has no account of this user: it was opened later.');
-  else print('The account is as it was.');
-  return differences;
-}
-
 async function verify(
   facts: Facts,
   options: AnchorOptions & { user: string | undefined; repair: boolean; dryRun: boolean },
 ): Promise<number> {
   if (options.key !== undefined && options.anchor === undefined) throw new StartError(USAGE);
   if (options.dryRun && !options.repair) throw new StartError(USAGE);
-  const anchor =
-    options.anchor === undefined
-      ? null
-      : await openAnchor(options.anchor, await keysOf(facts, options.key));
+  const anchor = await anchorOf(facts, options);
   const userId = options.user === undefined ? undefined : (await userOf(facts, options.user)).id;
   if (options.repair) {
     const repairs = await repairLedger(facts, userId, {
@@ -139,11 +71,7 @@ async function verify(
     });
     for (const line of repairLines(repairs)) print(line);
   }
-  const startedAt = performance.now();
-  const health = await checkLedger(facts, { userId });
-  printHealth(health, (performance.now() - startedAt) / 1000);
-  const differences = anchor === null ? 0 : await printDifferences(facts, anchor, userId);
-  return health.ok && differences === 0 ? 0 : 1;
+  return proveLedger(facts, anchor, userId);
 }
 
 interface ReconcileFlags {
@@ -228,8 +156,7 @@ await runCommand(() =>
     try {
       return await run({ db, log }, config);
     } catch (error) {
-      if (String((error as { code?: unknown }).code).includes('ERR_PARSE_ARGS'))
-        throw new StartError(USAGE);
+      if (String(codeOf(error)).includes('ERR_PARSE_ARGS')) throw new StartError(USAGE);
       if (error instanceof DomainError && error.code !== 'INTERNAL')
         throw new StartError(error.message);
       if (error instanceof AnchorError) throw new StartError(error.message);

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { quoted, reachDatabase, said } from './connections/reach.js';
 import { isSqlState, losesSession } from './connections/sql-states.js';
 import { requireConnections, requireRights, requireServer } from './connections/requirements.js';
-import { databaseRefusal } from './db.js';
+import { databaseRefusal } from './connections/database-errors.js';
 import { StartError } from './start-error.js';
 import {
   diffSchema,
@@ -13,13 +13,15 @@ import {
 import { pendingMigrations, rollBackUnfinished, type Migration } from './migrations/history.js';
 
 /** Any number will do, as long as every process takes the same. */
-const LOCK = 7_246_001;
+export const MIGRATION_LOCK = 7_246_001;
 
 interface PrepareOptions {
   /** The connections that this process will have; left out by commands, which have few. */
   readonly connections?: { readonly poolSize: number; readonly besides: number };
   /** Whether a migration that was begun and has not ended is applied again. */
   readonly retry?: boolean;
+  /** Set by a restore, which writes to the database. `only` has the migrations that are applied; undefined for all. */
+  readonly restoring?: { readonly only?: readonly string[] };
 }
 
 export interface Prepared {
@@ -45,8 +47,11 @@ export async function prepareDatabase(
   try {
     await requireServer(client);
     if (options.connections !== undefined) await requireConnections(client, options.connections);
-    const migrations = await readMigrations(files);
-    await client.query('SELECT pg_advisory_lock($1)', [LOCK]);
+    const migrations = (await readMigrations(files)).filter(
+      ({ name }) => options.restoring?.only?.includes(name) ?? true,
+    );
+    await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    if (options.restoring === undefined) await requireRestored(client);
     const { names, unfinished, extensionTables } = await pendingMigrations(client, migrations, {
       retry: options.retry === true,
     });
@@ -62,6 +67,17 @@ export async function prepareDatabase(
   } finally {
     await client.end().catch(() => undefined);
   }
+}
+
+/** @throws StartError when a restore was begun in the database and has not ended */
+async function requireRestored(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ begun: boolean }>(
+    `SELECT to_regnamespace('talebank_restore') IS NOT NULL AS begun`,
+  );
+  if (rows[0]?.begun !== true) return;
+  throw new StartError(
+    `DATABASE_URL: a restore has begun in the database ${quoted(client.database ?? '')} and has not ended: run \`npm run restore\` again with the same backup.`,
+  );
 }
 
 async function apply(

@@ -379,10 +379,10 @@ const INCIDENTS: Readonly<Record<string, Incident>> = {
       return { ANCHOR_FILE, EMBEDDED_COPY };
     },
     over: async (_values, output) => {
-      // Before, after the restore, and at the end.
+      // The live one, the backup, both restores of it, the dump after its restore, and at the end.
       expect(
         output.match(/All \d+ accounts, with \d+ transactions, are as they were\./g),
-      ).toHaveLength(3);
+      ).toHaveLength(6);
       expect(output).toMatch(/Sound: 1 accounts, 1 transactions/);
       await dropRestored();
     },
@@ -400,6 +400,7 @@ const INCIDENTS: Readonly<Record<string, Incident>> = {
   },
   'bulk-order-unfinished.md': { happen: grantInBulk },
   'anchor-late.md': { happen: anchored },
+  'failover.md': { happen: anchored },
   'anchor-waiting.md': {
     happen: async () => {
       const values = await anchored();

@@ -123,7 +123,7 @@ const interrupted = ({ name, started_at: at, logs }: HistoryRow): string =>
   'A migration is applied as a whole or not at all: run `npm run migrate -- --retry`, or restore a backup from before';
 
 /** The checksums of a file with either kind of line ends, because Git may have changed them. */
-function checksumsOf(sql: string): string[] {
+export function checksumsOf(sql: string): string[] {
   const unix = sql.replaceAll('\r\n', '\n');
   return [sql, unix, unix.replaceAll('\n', '\r\n')].map((text) =>
     createHash('sha256').update(text).digest('hex'),

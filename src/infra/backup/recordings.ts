@@ -1,0 +1,135 @@
+import { createReadStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import pMap from 'p-map';
+import { z } from 'zod';
+import { StartError } from '../start-error.js';
+import { openLocalStorage } from '../storage/local.js';
+import { openPrivateFile } from '../storage/private-files.js';
+import { FileMissingError, isKey, type Storage } from '../storage/storage.js';
+import { hashOf, requireUnchanged, type Hashed } from './hashed-files.js';
+import { RECORDINGS_LIST, recordingsOf, type Manifest } from './manifest.js';
+
+type Recordings = NonNullable<Manifest['recordings']>;
+
+/** Files at once. A bucket answers slowly, and a disk is not helped by more. */
+const AT_ONCE = 4;
+
+const entry = z.strictObject({
+  key: z.string().refine(isKey),
+  lengthBytes: z.int().min(0),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+type Entry = z.infer<typeof entry>;
+
+/**
+ * Copies every recording and sentence into a backup, and lists them with their hashes. A file never changes under its
+ * key, so one that an interrupted backup has copied already is not copied again.
+ */
+export async function saveRecordings(storage: Storage, folder: string): Promise<Recordings> {
+  const copies = await openLocalStorage(recordingsOf(folder));
+  const list = join(folder, RECORDINGS_LIST);
+  await rm(list, { force: true });
+  const file = await openPrivateFile(list);
+  const sum = { files: 0, lengthBytes: 0, missing: 0 };
+  try {
+    await pMap(
+      storage.list(),
+      async ({ key, lengthBytes }) => {
+        const saved = await save(storage, copies, { key, lengthBytes });
+        // It was deleted since it was listed.
+        if (saved === null) sum.missing += 1;
+        else {
+          await file.appendFile(`${JSON.stringify({ key, ...saved } satisfies Entry)}\n`);
+          sum.files += 1;
+          sum.lengthBytes += saved.lengthBytes;
+        }
+      },
+      { concurrency: AT_ONCE },
+    );
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  const { sha256 } = await hashOf(createReadStream(list));
+  return { ...sum, sha256 };
+}
+
+async function save(
+  storage: Storage,
+  copies: Storage,
+  { key, lengthBytes }: Pick<Entry, 'key' | 'lengthBytes'>,
+): Promise<Hashed | null> {
+  try {
+    if ((await copies.stat(key))?.lengthBytes !== lengthBytes)
+      await copy(storage, copies, { key, lengthBytes });
+    return await hashOf(await copies.read(key, { start: 0, end: lengthBytes - 1 }));
+  } catch (error) {
+    if (error instanceof FileMissingError) return null;
+    throw error;
+  }
+}
+
+async function copy(
+  from: Storage,
+  to: Storage,
+  { key, lengthBytes }: Pick<Entry, 'key' | 'lengthBytes'>,
+): Promise<void> {
+  const bytes = await from.read(key, { start: 0, end: lengthBytes - 1 });
+  const file = await to.openWriter(key);
+  try {
+    for await (const chunk of bytes) await file.write(chunk as Buffer);
+    await file.finish();
+  } catch (error) {
+    await file.abandon();
+    throw error;
+  }
+}
+
+/** @throws StartError when the list or a file is not as it was written */
+export async function requireRecordings(folder: string, recordings: Recordings): Promise<void> {
+  const list = join(folder, RECORDINGS_LIST);
+  const { sha256 } = await hashOf(createReadStream(list)).catch((error: unknown) => {
+    throw new StartError(`The backup is damaged: ${list}: ${(error as Error).message}`);
+  });
+  if (sha256 !== recordings.sha256)
+    throw new StartError(
+      `The backup is damaged: ${list} has the SHA-256 ${sha256}, but was written with ${recordings.sha256}.`,
+    );
+  await pMap(
+    entriesOf(folder),
+    ({ key, ...expected }) =>
+      requireUnchanged(join(recordingsOf(folder), key.slice(0, 2), key), expected),
+    { concurrency: AT_ONCE },
+  );
+}
+
+/**
+ * Puts the files of a backup into the storage. A file of the same length that is there already stays.
+ * @returns how many were written, and how many were there
+ */
+export async function loadRecordings(
+  folder: string,
+  storage: Storage,
+): Promise<{ readonly written: number; readonly kept: number }> {
+  const copies = await openLocalStorage(recordingsOf(folder));
+  const sum = { written: 0, kept: 0 };
+  await pMap(
+    entriesOf(folder),
+    async ({ key, lengthBytes }) => {
+      if ((await storage.stat(key))?.lengthBytes === lengthBytes) sum.kept += 1;
+      else {
+        await copy(copies, storage, { key, lengthBytes });
+        sum.written += 1;
+      }
+    },
+    { concurrency: AT_ONCE },
+  );
+  return sum;
+}
+
+async function* entriesOf(folder: string): AsyncIterable<Entry> {
+  const lines = createInterface({ input: createReadStream(join(folder, RECORDINGS_LIST)) });
+  for await (const line of lines) yield entry.parse(JSON.parse(line));
+}
