@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type * as Migrations from '../src/infra/migrations.ts';
-import type * as Places from '../src/places.ts';
+import type * as Places from '../src/installation.ts';
 import { compiled } from './support.ts';
 
 const ROWS_IN_A_BATCH = 500;
@@ -16,7 +16,7 @@ const SWEEP = `
     SELECT user_id, last_seq, head_hash FROM credit_accounts
     WHERE user_id = ANY(ARRAY(SELECT user_id FROM lot)) ORDER BY user_id FOR UPDATE SKIP LOCKED
   ), movement AS MATERIALIZED (
-    SELECT lot.*, uuidv7() AS transaction_id, last_seq + 1 AS seq, sha256(head_hash) AS hash
+    SELECT lot.*, new_id() AS transaction_id, last_seq + 1 AS seq, sha256(head_hash) AS hash
     FROM account JOIN lot USING (user_id)
   ), emptied AS (
     UPDATE credit_lots l SET remaining = 0 FROM movement m WHERE l.user_id = m.user_id AND l.id = m.id
@@ -40,7 +40,7 @@ const GRANT = `
     SELECT user_id, last_seq, head_hash FROM credit_accounts
     WHERE user_id = ANY(ARRAY(SELECT user_id FROM recipient)) ORDER BY user_id FOR UPDATE SKIP LOCKED
   ), movement AS MATERIALIZED (
-    SELECT user_id, uuidv7() AS id, uuidv7() AS transaction_id, last_seq + 1 AS seq, sha256(head_hash) AS hash FROM account
+    SELECT user_id, new_id() AS id, new_id() AS transaction_id, last_seq + 1 AS seq, sha256(head_hash) AS hash FROM account
   ), made AS (
     INSERT INTO credit_lots (user_id, id, source, priority, granted, remaining, granted_at, expires_at, period)
     SELECT user_id, id, 'MONTHLY', 20, 5, 5, now(), now() + interval '1 month', '2026-11' FROM movement
@@ -57,16 +57,28 @@ const GRANT = `
   )
   SELECT count(*)::int AS rows, max(user_id::text) AS last FROM movement`;
 
+/** A UUID version 7. Postgres has a function for it from version 18 on. */
+const NEW_ID = `
+  DO $do$ BEGIN
+    IF to_regproc('uuidv7') IS NOT NULL THEN
+      CREATE FUNCTION new_id() RETURNS uuid LANGUAGE sql VOLATILE AS 'SELECT uuidv7()';
+    ELSE
+      CREATE FUNCTION new_id() RETURNS uuid LANGUAGE sql VOLATILE AS $$
+        SELECT (lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0') || '7' ||
+          substr(replace(gen_random_uuid()::text, '-', ''), 14))::uuid $$;
+    END IF;
+  END $do$`;
+
 /** Users with one lapsed lot each, whose movements have no text and so no valid hash. */
 const FILL = `
   INSERT INTO users (id, email, password_hash, email_verified_at)
     SELECT gen_random_uuid(), n || '@bare.example', '', now() FROM generate_series(1, SIZE) n;
   INSERT INTO credit_accounts (user_id, last_seq, head_hash) SELECT id, 1, sha256('') FROM users;
   INSERT INTO credit_lots (user_id, id, source, priority, granted, remaining, granted_at, expires_at)
-    SELECT id, uuidv7(), 'EVENT', 50, 5, 5, now() - interval '10 days', now() - interval '5 days' FROM users;
+    SELECT id, new_id(), 'EVENT', 50, 5, 5, now() - interval '10 days', now() - interval '5 days' FROM users;
   INSERT INTO credit_transactions (user_id, seq, id, format, type, amount, balance_after, reason, idempotency_key,
       request_hash, effective_at, recorded_at, hash)
-    SELECT user_id, 1, uuidv7(), 2, 'GRANT', 5, 5, 'bench', 'grant:' || id, sha256(''), granted_at, granted_at, sha256('')
+    SELECT user_id, 1, new_id(), 2, 'GRANT', 5, 5, 'bench', 'grant:' || id, sha256(''), granted_at, granted_at, sha256('')
     FROM credit_lots;
   INSERT INTO credit_allocations (user_id, seq, ordinal, lot_id, amount) SELECT user_id, 1, 1, id, 5 FROM credit_lots`;
 
@@ -87,7 +99,7 @@ export async function measureBare(databaseUrl: string, size: number): Promise<Ba
   const url = new URL(databaseUrl);
   url.pathname = '/bare';
   const { applyMigrations } = await compiled<typeof Migrations>('infra/migrations.js');
-  const { MIGRATIONS } = await compiled<typeof Places>('places.js');
+  const { MIGRATIONS } = await compiled<typeof Places>('installation.js');
   await applyMigrations(url.href, MIGRATIONS);
   const clients = Array.from(
     { length: LANES },
@@ -95,6 +107,7 @@ export async function measureBare(databaseUrl: string, size: number): Promise<Ba
   );
   await Promise.all(clients.map((client) => client.connect()));
   try {
+    await clients[0]?.query(NEW_ID);
     await clients[0]?.query(FILL.replace('SIZE', String(size)));
     await clients[0]?.query('VACUUM ANALYZE');
     return { sweep: await run(clients, SWEEP), grant: await run(clients, GRANT) };

@@ -2,7 +2,9 @@
  * `npm run bench`: every figure is a ratio against something in the same run, because machines are noisy.
  * `npm run bench -- narrations commands authentication maintenance verify anchors lots search reads server speech queued live attacks traces metrics`
  * runs these parts: the last seven against processes of the server, the others against its services;
- * `--size 1000000` lets the tasks go over a million users.
+ * `--size 1000000` lets the tasks go over a million users, `--history 300000` sets the length of the history
+ * that is read. With BENCH_DATABASE_URL=postgres://… the services are measured on
+ * that server, in a database that is made for the run and dropped.
  */
 import { benchAnchors } from './anchors.ts';
 import { benchAttacks } from './attacks.ts';

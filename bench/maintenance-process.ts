@@ -30,9 +30,12 @@ let rssMost = rssBefore;
 const watching = setInterval(() => {
   rssMost = Math.max(rssMost, rss());
 }, 100);
+const cpuBefore = process.cpuUsage();
 const { processed, changed, durationMs } = await runMaintenance(app, task as MaintenanceTask);
 clearInterval(watching);
-const report: TaskReport = { processed, changed, durationMs, rssBefore, rssMost };
+const { user, system } = process.cpuUsage(cpuBefore);
+const cpuMs = (user + system) / 1000;
+const report: TaskReport = { processed, changed, durationMs, cpuMs, rssBefore, rssMost };
 process.send?.(report);
 await app.close(1000);
 await rm(folder, { recursive: true, force: true });

@@ -2,9 +2,11 @@ import type { OpenApp } from '../src/open-app.ts';
 import type { UserId } from '../src/domain/ids.ts';
 import type * as Credits from '../src/services/credits/credits.ts';
 import { grantRequest, makeUsers } from './accounts.ts';
-import { compiled, print, type Bench } from './support.ts';
+import { compiled, print, readOption, type Bench } from './support.ts';
 
-const TRANSACTIONS = 5_000_000;
+/** `--history 300000` for another length. */
+const TRANSACTIONS = readOption('--history', 5_000_000);
+const FROM_SECONDS_AGO = [1, TRANSACTIONS / 2, TRANSACTIONS - 2_000] as const;
 const LOTS = 10_000;
 const OPEN_LOTS = 10;
 const REPETITIONS = 200;
@@ -61,7 +63,26 @@ const show = (what: string, [one, other]: [number, number]): void => {
   );
 };
 
-/** Pages deep in a long history, and the balance of an account with many lots. */
+/** The median and the slowest of the balances at an instant near the end, in the middle and near the start of the history. */
+async function benchBalanceAt(app: OpenApp, userId: UserId): Promise<void> {
+  const { balanceAt } = await compiled<typeof Credits>('services/credits/credits.js');
+  for (const secondsAgo of FROM_SECONDS_AGO) {
+    const times: number[] = [];
+    for (let repetition = 0; repetition < REPETITIONS; repetition += 1) {
+      const at = new Date(Date.now() - (secondsAgo + repetition) * 1_000);
+      const startedAt = performance.now();
+      await balanceAt(app, userId, at);
+      times.push(performance.now() - startedAt);
+    }
+    times.sort((one, other) => one - other);
+    print(
+      `  balance ${secondsAgo.toLocaleString('en').padStart(9)} transactions before the last  ` +
+        `${(times[times.length >> 1] ?? 0).toFixed(2)} ms, at most ${(times.at(-1) ?? 0).toFixed(2)} ms`,
+    );
+  }
+}
+
+/** Pages deep in a long history, past balances, and the balance of an account with many lots. */
 export async function benchReads({ app }: Bench): Promise<void> {
   print(`\nReads (medians of ${String(REPETITIONS)})`);
   const { listHistory, allocationsByKey, balancesBySource, ledgerKey } = await compiled<
@@ -85,7 +106,8 @@ export async function benchReads({ app }: Bench): Promise<void> {
       edges.map(({ node }) => ledgerKey(long, node.seq)),
     );
   };
-  const deep = 1_234_567;
+  await benchBalanceAt(app, long);
+  const deep = Math.floor(TRANSACTIONS / 2);
   show(
     'first page of 100, and one deep inside',
     await compare(

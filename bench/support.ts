@@ -1,12 +1,14 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pino } from 'pino';
+import pg from 'pg';
+import { pino, type Logger } from 'pino';
 import type * as AppModule from '../src/open-app.ts';
 import type * as ConfigModule from '../src/config.ts';
 import type * as Migrations from '../src/infra/migrations.ts';
 import type * as Embedded from '../src/infra/postgres/embedded.ts';
-import type * as Places from '../src/places.ts';
+import type * as Places from '../src/installation.ts';
 
 /** A module of the compiled server. */
 export const compiled = <Module>(path: string): Promise<Module> =>
@@ -18,18 +20,45 @@ export interface Bench {
   close(): Promise<void>;
 }
 
-/** The services on an embedded Postgres as it is shipped: durable, and with its usual settings. */
+interface BenchDatabase {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** An embedded Postgres as it is shipped: durable, and with its usual settings. */
+async function startEmbedded(folder: string, log: Logger): Promise<BenchDatabase> {
+  const { startEmbeddedPostgres } = await compiled<typeof Embedded>('infra/postgres/embedded.js');
+  return startEmbeddedPostgres({ folder, log, settings: { max_connections: '160' } });
+}
+
+/** A new database on another server, which is dropped at the end. */
+async function createElsewhere(serverUrl: string): Promise<BenchDatabase> {
+  const name = `talebank_bench_${randomBytes(4).toString('hex')}`;
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  const run = async (statement: string): Promise<void> => {
+    const owner = new pg.Client({ connectionString: serverUrl });
+    await owner.connect();
+    await owner.query(statement);
+    await owner.end();
+  };
+  await run(`CREATE DATABASE ${name}`);
+  return { url: url.href, close: () => run(`DROP DATABASE ${name} WITH (FORCE)`) };
+}
+
+/**
+ * The services on an embedded Postgres, or on the server of BENCH_DATABASE_URL. Its role must be a superuser, or own its
+ * databases and be allowed to make some.
+ */
 export async function openBench(): Promise<Bench> {
   const folder = await mkdtemp(join(tmpdir(), 'talebank-bench-'));
   const log = pino({ level: 'error' });
-  const { startEmbeddedPostgres } = await compiled<typeof Embedded>('infra/postgres/embedded.js');
-  const postgres = await startEmbeddedPostgres({
-    folder,
-    log,
-    settings: { max_connections: '160' },
-  });
+  const elsewhere = process.env['BENCH_DATABASE_URL'];
+  const postgres = await (elsewhere === undefined
+    ? startEmbedded(folder, log)
+    : createElsewhere(elsewhere));
   const { applyMigrations } = await compiled<typeof Migrations>('infra/migrations.js');
-  const { MIGRATIONS } = await compiled<typeof Places>('places.js');
+  const { MIGRATIONS } = await compiled<typeof Places>('installation.js');
   await applyMigrations(postgres.url, MIGRATIONS);
   const { readConfig } = await compiled<typeof ConfigModule>('config.js');
   const config = readConfig({
@@ -45,6 +74,9 @@ export async function openBench(): Promise<Bench> {
     databaseUrl: postgres.url,
     publicUrl: () => 'http://bench',
   });
+  const [server] = await app.db.$queryRaw<{ version: string }[]>`
+    SELECT current_setting('server_version') AS version`;
+  print(`Postgres ${server?.version ?? ''}`);
   return {
     app,
     databaseUrl: postgres.url,
@@ -54,6 +86,13 @@ export async function openBench(): Promise<Bench> {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** The number after an option of the command line, such as `--size 400000`. */
+export function readOption(option: string, otherwise: number): number {
+  const place = process.argv.indexOf(option);
+  const value = Number(process.argv[place + 1]);
+  return place !== -1 && Number.isInteger(value) && value > 0 ? value : otherwise;
 }
 
 export interface Speed {

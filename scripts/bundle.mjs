@@ -31,21 +31,22 @@ const LEFT_OUT = [
   'wasm-media-encoders',
 ];
 
-const unbundled = (program) => join(DIST, `${program}.unbundled.js`);
+/** @returns the path of what a program was before it was bundled */
+export const unbundled = (program) => join(DIST, `${program}.unbundled.js`);
 const isLeftOut = (id) => LEFT_OUT.some((name) => id === name || id.startsWith(`${name}/`));
 
 /** Files are found beside the file that names them, also when that is in a bundle. */
-const places = {
+const placesFrom = (folder) => ({
   name: 'places',
   transform(code, path) {
     if (!path.startsWith(DIST + sep)) return null;
-    const file = relative(BUNDLE, path).split(sep).join('/');
+    const file = relative(folder, path).split(sep).join('/');
     return code.replaceAll(
       'import.meta.url',
       `new URL(${JSON.stringify(file)}, import.meta.url).href`,
     );
   },
-};
+});
 
 /** @throws when a module is missing */
 function onLog(level, log, report) {
@@ -73,20 +74,28 @@ async function setAside() {
 }
 
 export async function bundle() {
+  await bundleInto(BUNDLE, await setAside());
+}
+
+/**
+ * Bundles programs into a folder, from which the packages that are left out must be found.
+ * @param input the paths of the programs, by the names of their bundles
+ * @param plugins of rolldown
+ */
+export async function bundleInto(folder, input, plugins = []) {
   // Loaded here, because the tests only ask whether the bundles are stale.
   const { rolldown } = await import('rolldown');
-  const input = await setAside();
   const build = await rolldown({
     input,
     platform: 'node',
     // Modules are run as they are, because removing what seems unused could change what they do.
     treeshake: false,
     external: (id) => !isAbsolute(id) && isLeftOut(id),
-    plugins: [places],
+    plugins: [...plugins, placesFrom(folder)],
     onLog,
   });
-  await rm(BUNDLE, { recursive: true, force: true });
-  await build.write({ dir: BUNDLE, format: 'esm', keepNames: true });
+  await rm(folder, { recursive: true, force: true });
+  await build.write({ dir: folder, format: 'esm', keepNames: true });
   await build.close();
 }
 

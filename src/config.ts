@@ -1,8 +1,8 @@
-import { isAbsolute, resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { prioritiesIn, type CreditSource } from './domain/ledger/lots.js';
 import type { RefundPolicy } from './domain/ledger/refund.js';
-import { LIMITS, type Limit, type Rate } from './domain/limits.js';
+import type { Limit, Rate } from './domain/limits.js';
 import { isCommonPassword } from './infra/passwords.js';
 import { variables } from './variables.js';
 import { anchorsOf, type AnchorConfig } from './variables/anchors.js';
@@ -10,6 +10,8 @@ import { bucketOf, type Bucket } from './variables/buckets.js';
 import { bothOrNeither, ConfigError } from './variables/config-error.js';
 import { speechOf, type SpeechConfig } from './variables/speech.js';
 import { tracingOf, type TracingConfig } from './variables/tracing.js';
+import { explain } from './variables/explanation.js';
+import { limitsOf } from './variables/limits.js';
 
 export { ConfigError, type Bucket, type SpeechConfig, type TracingConfig };
 
@@ -129,13 +131,14 @@ export function readConfig(environment: Environment): Config {
       'PUBLIC_URL is not set, and in production the links in mail need it where SMTP_URL is.',
     );
   }
+  const dataDir = isAbsolute(env.DATA_DIR) ? env.DATA_DIR : resolve(env.DATA_DIR);
   return {
     production,
     host: env.HOST,
     port: env.PORT,
     publicUrl: env.PUBLIC_URL ?? null,
     role: env.ROLE,
-    dataDir: isAbsolute(env.DATA_DIR) ? env.DATA_DIR : resolve(env.DATA_DIR),
+    dataDir,
     databaseUrl: env.EMBEDDED_DATABASE === true ? null : (env.DATABASE_URL ?? null),
     databasePoolSize: env.DATABASE_POOL_SIZE,
     storage: storageOf(env),
@@ -168,7 +171,10 @@ export function readConfig(environment: Environment): Config {
       bitrateKbps: env.MP3_BITRATE_KBPS,
     },
     // One eSpeak process serves two narrations, because it is more than twice as fast as encoding.
-    speech: speechOf(env, Math.ceil(env.SYNTHESIS_CONCURRENCY / 2)),
+    speech: speechOf(env, {
+      concurrency: Math.ceil(env.SYNTHESIS_CONCURRENCY / 2),
+      voices: join(dataDir, 'voices'),
+    }),
     tokens: {
       keys: env.JWT_PRIVATE_KEYS?.map(({ kid, ...privateJwk }) => ({ kid, privateJwk })) ?? null,
       accessTtlSeconds: env.ACCESS_TOKEN_TTL,
@@ -226,48 +232,4 @@ function storageOf(env: z.infer<typeof variables>): Config['storage'] {
     forcePathStyle: env.S3_FORCE_PATH_STYLE,
     prefix: env.S3_PREFIX,
   });
-}
-
-function limitsOf(env: z.infer<typeof variables>): Config['limits'] {
-  const rates: Record<Limit, Rate> = {
-    login: env.RATE_LIMIT_LOGIN,
-    register: env.RATE_LIMIT_REGISTER,
-    refresh: env.RATE_LIMIT_REFRESH,
-    reset: env.RATE_LIMIT_RESET,
-    resend: env.RATE_LIMIT_RESEND,
-    mailedTokens: env.RATE_LIMIT_MAILED_TOKENS,
-    synthesize: env.RATE_LIMIT_SYNTHESIZE,
-    listening: env.RATE_LIMIT_LISTENING,
-    samples: env.RATE_LIMIT_SAMPLES,
-    creditReads: env.RATE_LIMIT_CREDIT_READS,
-    adminWrites: env.RATE_LIMIT_ADMIN_WRITES,
-    deleteAccount: env.RATE_LIMIT_DELETE_ACCOUNT,
-    mails: env.RATE_LIMIT_MAILS,
-  };
-  const scaled = LIMITS.map((limit) => {
-    const { times, seconds } = rates[limit];
-    return [limit, { times: Math.max(1, Math.round(times * env.RATE_LIMIT_FACTOR)), seconds }];
-  });
-  return Object.fromEntries(scaled) as Record<Limit, Rate>;
-}
-
-/** Whether the value of a variable may not be printed. */
-export const isSecretVariable = (name: string): boolean =>
-  /PASSWORD|SECRET|KEYS?$|KEY_ID$|TOKEN$|DATABASE_URL|SMTP_URL|_BASE_URL|HEADERS$/.test(name);
-
-/** Whether a text may have a user and a password before an `@`, as addresses have them. */
-function hasCredentials(value: string): boolean {
-  const [before = '', after] = value.split('@');
-  return after !== undefined && (before.split('//').at(-1) ?? '').includes(':');
-}
-
-function explain(error: z.ZodError, environment: Environment): string {
-  const [issue] = error.issues;
-  const name = String(issue?.path[0]);
-  const value = environment[name] ?? '';
-  const isSecret = isSecretVariable(name) || hasCredentials(value);
-  const found = isSecret ? 'a value' : JSON.stringify(environment[name]);
-  const allowed =
-    issue?.code === 'invalid_value' ? issue.values.join(', ') : (issue?.message ?? 'another value');
-  return `${name} is ${found}, but ${allowed.startsWith('must ') ? allowed : `must be ${allowed}`}.`;
 }

@@ -6,13 +6,13 @@ import { fileURLToPath } from 'node:url';
 import { banner } from './banner.js';
 import { ConfigError, readConfig } from './config.js';
 import { createLogger } from './infra/log.js';
-import { currentWork } from './infra/logging/current.js';
+import { idsOfWork } from './infra/logging/current.js';
 import { traceIds } from './infra/tracing/tracing.js';
 import { startWatchdog } from './infra/watchdog/watchdog.js';
 import { StartError } from './infra/start-error.js';
 import { makePrivateFolder, requirePrivate } from './infra/storage/private-files.js';
 import { watchNpm } from './launcher.js';
-import { COMPILED } from './places.js';
+import { COMPILED } from './installation.js';
 import type * as Server from './start.js';
 
 const STOP_TIMEOUT_MS = 45_000;
@@ -26,7 +26,7 @@ async function main(): Promise<void> {
   const log = createLogger({
     level: config.logLevel,
     format: config.logFormat,
-    about: () => ({ ...currentWork.getStore(), ...traceIds() }),
+    about: () => ({ ...idsOfWork(), ...traceIds() }),
     // Also after process.exit, and after an exception that nothing has caught.
     atExit: (flush) => process.on('exit', flush),
   });

@@ -20,7 +20,7 @@ import type { App } from './services/app.js';
 import { loadSecret, openKeys } from './services/keys/keys.js';
 import { createFollowers, LIVE_CHANNEL } from './services/live/followers.js';
 import { startRechecking } from './services/live/recheck.js';
-import { startTelling } from './services/live/tell.js';
+import { startTelling } from './services/live/change-sender.js';
 import { createSessionStates, STANDING_CHANNEL } from './services/sessions/session-states.js';
 import { grantingReader } from './services/ledger/allowances.js';
 import { openLedger } from './services/ledger/commands.js';

@@ -23,7 +23,7 @@ import {
   MIGRATIONS,
   openDataDir,
   root,
-} from './places.js';
+} from './installation.js';
 import { DEMO_USER, ensureAdministrator, ensureUser, seedLibrary } from './services/seed.js';
 import { foldAll } from './services/search/fold.js';
 import { keepVoices, syncVoices } from './services/stories/voices.js';

@@ -14,8 +14,9 @@ import '../environment.js';
 import { parseArgs } from 'node:util';
 import type { App } from '../services/app.js';
 import type { Config } from '../config.js';
-import { DomainError } from '../domain/errors.js';
-import { createDb, isTableMissing } from '../infra/db.js';
+import { codeOf, DomainError } from '../domain/errors.js';
+import { createDb } from '../infra/db.js';
+import { isTableMissing } from '../infra/connections/database-errors.js';
 import { createLogger } from '../infra/log.js';
 import { StartError } from '../infra/start-error.js';
 import { findUser } from '../services/accounts/people.js';
@@ -155,8 +156,7 @@ await runCommand(() =>
     try {
       return await run({ db, log }, config);
     } catch (error) {
-      if (String((error as { code?: unknown }).code).includes('ERR_PARSE_ARGS'))
-        throw new StartError(USAGE);
+      if (String(codeOf(error)).includes('ERR_PARSE_ARGS')) throw new StartError(USAGE);
       if (error instanceof DomainError && error.code !== 'INTERNAL')
         throw new StartError(error.message);
       if (error instanceof AnchorError) throw new StartError(error.message);

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { App } from '../services/app.js';
 import type { Config } from '../config.js';
+import { messageOf } from '../domain/errors.js';
 import { createDb } from '../infra/db.js';
 import { createLogger } from '../infra/log.js';
 import { onOneLine } from '../infra/log-text.js';
@@ -46,7 +47,7 @@ export async function keysOf(
 ): Promise<readonly AnchorKey[]> {
   if (path === undefined) return listAnchorKeys(facts.db);
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new StartError(`${path} cannot be read: ${(error as Error).message}`);
+    throw new StartError(`${path} cannot be read: ${messageOf(error)}`);
   });
   return parseAnchorKeys(text);
 }

@@ -1,7 +1,7 @@
 import { pino, type LevelWithSilent } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import { escapeEvent, escapeJson, withMessagesOnOneLine } from './log-text.js';
-import { inBursts, type Lines } from './logging/bursts.js';
+import { inBursts, type Bursts } from './logging/bursts.js';
 import type { Logger } from './logging/events.js';
 import { redact, redactMessageOfLine } from './logging/redact.js';
 
@@ -13,7 +13,7 @@ export type { Logger };
  * @param options.about what is added to every line, for example which request is being answered
  * @param options.toStderr keeps standard output for what a command was asked for
  * @param options.atExit has a function called when the process ends. With it, JSON lines of a burst are collected for a
- * moment; lines at level error and fatal are written at once, with those before them
+ * moment, and made and written together; lines at level error and fatal are written at once, with those before them
  */
 export function createLogger(options: {
   level: LevelWithSilent;
@@ -25,12 +25,14 @@ export function createLogger(options: {
   const { about, atExit } = options;
   const destination = pino.destination({ dest: options.toStderr === true ? 2 : 1, sync: true });
   const stackOf = options.format === 'json' ? asItIs : withMessagesOnOneLine;
+  /** The event whose line is being made. */
+  let current: Happened = { atMs: 0, event: '', about: {}, write: () => undefined };
   const settings: pino.LoggerOptions = {
     level: options.level,
     base: null,
     // pino writes the fields of the line into it, so that `about` must return a new object each time.
-    ...(about === undefined ? {} : { mixin: about }),
-    timestamp: pino.stdTimeFunctions.isoTime,
+    mixin: () => current.about,
+    timestamp: () => `,"time":"${new Date(current.atMs).toISOString()}"`,
     formatters: {
       level: (label) => ({ level: label }),
       log: (line) => redact(line, stackOf),
@@ -39,35 +41,104 @@ export function createLogger(options: {
     serializers: { err: asItIs },
     hooks: {
       logMethod([line, message], log, level) {
-        log.apply(this, message === undefined ? [line] : [line, redactMessageOfLine(message)]);
-        if (level >= ERROR) lines.flush();
+        events.add({
+          atMs: Date.now(),
+          event: (line as { event?: unknown }).event,
+          about: about?.() ?? {},
+          write: (fields = line) => {
+            log.apply(
+              this,
+              message === undefined ? [fields] : [fields, redactMessageOfLine(message)],
+            );
+          },
+        });
+        if (level >= ERROR) events.flush();
       },
     },
   };
   const shape = options.format === 'json' ? escapeJson : createPrettifier();
-  const lines = linesTo(destination, options.format === 'json' ? atExit : undefined);
-  return pino(settings, {
+  const text = createText((whole) => {
+    destination.write(whole);
+  });
+  const logger = pino(settings, {
     write: (line) => {
-      lines.write(shape(line));
+      text.add(shape(line));
     },
   });
+  const events = eventsTo(
+    (happened) => {
+      for (const event of happened) {
+        current = event;
+        writeSafely(event);
+      }
+      text.flush();
+    },
+    options.format === 'json' ? atExit : undefined,
+  );
+  return logger;
 }
 
 const ERROR = pino.levels.values['error'] ?? 50;
 
-function linesTo(
-  destination: { write(text: string): unknown },
+/** What is logged, as it was when it happened. Its line may be made a moment later. */
+interface Happened {
+  readonly atMs: number;
+  readonly event: unknown;
+  readonly about: object;
+  /** Makes its line, or one with other fields. */
+  readonly write: (instead?: object) => void;
+}
+
+/** Logs why the line of an event cannot be made, for example because a field throws when it is read. */
+function writeSafely({ event, write }: Happened): void {
+  try {
+    write();
+  } catch (error) {
+    write({ event, err: error });
+  }
+}
+
+function eventsTo(
+  write: (events: readonly Happened[]) => void,
   atExit: ((flush: () => void) => void) | undefined,
-): Lines {
-  const write = (text: string): void => {
-    destination.write(text);
-  };
-  if (atExit === undefined) return { write, flush: () => undefined };
-  const lines = inBursts(write);
+): Bursts<Happened> {
+  if (atExit === undefined)
+    return {
+      add: (event) => {
+        write([event]);
+      },
+      flush: () => undefined,
+    };
+  const events = inBursts(write);
   atExit(() => {
-    lines.flush();
+    events.flush();
   });
-  return lines;
+  return events;
+}
+
+/** As much as one write takes. */
+const CHARACTERS_MAX = 16_384;
+
+/** Puts lines together for one write. */
+function createText(write: (text: string) => void): Lines {
+  let lines = '';
+  const flush = (): void => {
+    const text = lines;
+    lines = '';
+    if (text !== '') write(text);
+  };
+  return {
+    add: (line) => {
+      lines += line;
+      if (lines.length >= CHARACTERS_MAX) flush();
+    },
+    flush,
+  };
+}
+
+interface Lines {
+  add(line: string): void;
+  flush(): void;
 }
 
 const asItIs = <Value>(value: Value): Value => value;

@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { LIMITS } from '../domain/limits.js';
+import { createBatches, type Batches } from './metrics/batches.js';
 import { CLIENTS } from './metrics/clients.js';
 import { INSTALLATION } from './metrics/installation.js';
 import { JOBS } from './metrics/jobs.js';
@@ -22,6 +23,8 @@ export interface MetricDescription {
 }
 
 export interface Metrics extends Made {
+  /** For what happens in every request. */
+  readonly inBatches: Batches['of'];
   /** Everything in Prometheus' text format. */
   readonly expose: () => Promise<{ contentType: string; text: string }>;
   /** All metrics, also those that have no value yet. */
@@ -35,10 +38,15 @@ export function createMetrics(): Metrics {
   const entries = Object.entries(METRICS).map(([name, make]) => [name, make([registry])] as const);
   const made = Object.fromEntries(entries) as Made;
   startAtZero(made);
+  const batches = createBatches();
   const described = new Map(entries.map(([, metric]) => [nameOf(metric), labelsOf(metric)]));
   return {
     ...made,
-    expose: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+    inBatches: batches.of,
+    expose: async () => {
+      batches.count();
+      return { contentType: registry.contentType, text: await registry.metrics() };
+    },
     describe: async () =>
       (await registry.getMetricsAsJSON()).map(({ name, help, type }) => ({
         name,

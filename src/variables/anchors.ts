@@ -2,7 +2,7 @@ import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
 import { bucketName, bucketOf, bucketPrefix, type Bucket } from './buckets.js';
 import { ConfigError } from './config-error.js';
-import { flag, privateKeys, url, wholeNumber, word } from './kinds.js';
+import { flag, privateKeys, url, wholeNumber, word } from './value-types.js';
 
 export const anchorVariables = {
   ANCHOR_DIR: z.string().min(1).optional(),

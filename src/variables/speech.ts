@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { canonicalTag } from '../domain/text.js';
 import { isVoiceId, type OpenAiVoice } from '../infra/speech/http/openai-voices.js';
 import { ConfigError } from './config-error.js';
-import { list, wholeNumber, withoutLastSlashes } from './kinds.js';
+import { list, wholeNumber, withoutLastSlashes } from './value-types.js';
 
 /** The hosted server's voices; the older models have the first nine. */
 const OLDER_VOICES = ['alloy', 'ash', 'coral', 'echo', 'fable', 'nova', 'onyx', 'sage', 'shimmer'];
@@ -66,7 +66,7 @@ function entriesOf(value: string): unknown {
 }
 
 export const speechVariables = {
-  SPEECH_PROVIDER: z.enum(['espeak', 'openai', 'elevenlabs']).default('espeak'),
+  SPEECH_PROVIDER: z.enum(['espeak', 'openai', 'elevenlabs', 'sherpa']).default('espeak'),
   SPEECH_TIMEOUT_SECONDS: wholeNumber(1, 300).default(30),
   SPEECH_CONCURRENCY: wholeNumber(1, 64).optional(),
   OPENAI_BASE_URL: baseUrl.optional(),
@@ -85,6 +85,15 @@ export const speechVariables = {
       'languages as BCP 47 writes them, for example en,pl,pt-BR',
     )
     .default(LANGUAGES),
+  SHERPA_THREADS: wholeNumber(1, 64).default(1),
+  SHERPA_MODELS: wholeNumber(1, 64).default(2),
+  SHERPA_MEMORY_MB: wholeNumber(200, 100_000).default(2048),
+  SHERPA_SPEED: z
+    .string()
+    .regex(/^\d(?:\.\d{1,2})?$/, 'a number such as 0.9')
+    .transform(Number)
+    .refine((speed) => speed >= 0.5 && speed <= 2, '0.5 to 2')
+    .default(1),
   ELEVENLABS_BASE_URL: baseUrl.default('https://api.elevenlabs.io'),
   ELEVENLABS_API_KEY: key.optional(),
   ELEVENLABS_MODEL: z.string().max(200, 'at most 200 characters').default('eleven_multilingual_v2'),
@@ -117,6 +126,17 @@ export type SpeechConfig = {
       readonly key: string;
       readonly model: string;
     }
+  | {
+      readonly provider: 'sherpa';
+      /** Where the models are. */
+      readonly folder: string;
+      readonly threads: number;
+      /** Processes that keep a model loaded, also while it is not used. */
+      readonly modelsKept: number;
+      readonly memoryBytes: number;
+      /** 1 is the model's own. */
+      readonly speed: number;
+    }
 );
 
 const OPENAI = 'https://api.openai.com/v1';
@@ -126,18 +146,33 @@ type SpeechEnvironment = z.infer<z.ZodObject<typeof speechVariables>>;
 
 /**
  * Reads the settings of the speech provider.
- * @param espeakConcurrency the default for eSpeak without SPEECH_CONCURRENCY
+ * @param here.concurrency the default without SPEECH_CONCURRENCY, for providers on this machine
+ * @param here.voices the folder of models
  * @throws ConfigError when a setting of the provider is missing
  */
-export function speechOf(env: SpeechEnvironment, espeakConcurrency: number): SpeechConfig {
+export function speechOf(
+  env: SpeechEnvironment,
+  here: { readonly concurrency: number; readonly voices: string },
+): SpeechConfig {
   const timeoutMs = env.SPEECH_TIMEOUT_SECONDS * 1000;
   const paid = { concurrency: env.SPEECH_CONCURRENCY ?? PAID_CONCURRENCY, timeoutMs };
   switch (env.SPEECH_PROVIDER) {
     case 'espeak':
       return {
         provider: 'espeak',
-        concurrency: env.SPEECH_CONCURRENCY ?? espeakConcurrency,
+        concurrency: env.SPEECH_CONCURRENCY ?? here.concurrency,
         timeoutMs,
+      };
+    case 'sherpa':
+      return {
+        provider: 'sherpa',
+        concurrency: env.SPEECH_CONCURRENCY ?? here.concurrency,
+        timeoutMs,
+        folder: here.voices,
+        threads: env.SHERPA_THREADS,
+        modelsKept: env.SHERPA_MODELS,
+        memoryBytes: env.SHERPA_MEMORY_MB * 1024 * 1024,
+        speed: env.SHERPA_SPEED,
       };
     case 'openai':
       return { provider: 'openai', ...paid, ...openAiOf(env) };

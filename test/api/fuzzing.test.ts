@@ -9,6 +9,7 @@ import { compiled } from '../support/compiled.js';
 import { filledIn, operationsOf, type Asker, type Operation } from '../support/fuzz/operations.js';
 import { PASSWORD, type Known } from '../support/fuzz/values.js';
 import { readMail } from '../support/mail.js';
+import { scrape } from '../support/metrics.js';
 import { Login } from '../support/operations.js';
 import { administrator, grantTo, newListener, newStory, type Person } from '../support/people.js';
 import { startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
@@ -26,6 +27,8 @@ const PATH = process.env['FUZZ_PATH'];
 /** Sent at once: up to 31, 16 on average, and a few batches more for those that come out short. */
 const MOST_AT_ONCE = 31;
 const BATCHES = Math.ceil(RUNS / 14);
+/** With every operation, code and queue that the server knows, there are fewer. */
+const SERIES_MAX = 3_000;
 const MISSING_MAX = Math.ceil(200_000 / RUNS);
 const SHRINKING_MS = 240_000;
 const TIMEOUT_MS = 600_000 + RUNS * 200 + SHRINKING_MS;
@@ -236,6 +239,8 @@ test(
       expect(missing.length > MISSING_MAX ? missing : []).toEqual([]);
     }
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
+    // What the server knows bounds the series, and not what was asked.
+    expect((await scrape(url)).size).toBeLessThan(SERIES_MAX);
     expect(failuresInLog()).toEqual([]);
   },
   TIMEOUT_MS,

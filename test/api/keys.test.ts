@@ -144,7 +144,7 @@ test('a rotation turns nobody away, on any process', async () => {
         answers.push(answer === id ? 'ok' : answer);
       }
       tokens[at] = fresh.token;
-      await sleep(20);
+      await sleep(50);
     }
   });
   const { code, stdout } = await keys('rotate');

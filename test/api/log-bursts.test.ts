@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { afterEach, expect, test } from '@jest/globals';
 import { until } from '../support/faults.js';
 import { compiled } from '../support/compiled.js';
@@ -94,18 +95,80 @@ test('a process that is killed has written the first lines of a burst, and each 
   expect(seen).toEqual(ALL.slice(0, seen.length));
 });
 
-test('a burst is written with few writes, and a few lines each with one', () => {
-  const writes: string[] = [];
-  const lines = inBursts((text) => void writes.push(text));
-  for (let n = 0; n < 3; n += 1) lines.write(`${String(n)}\n`);
-  expect(writes).toEqual(['0\n', '1\n', '2\n']);
-  const long = 'x'.repeat(300);
-  for (let n = 0; n < 1_000; n += 1) lines.write(`${long}${String(n)}\n`);
-  lines.flush();
-  lines.flush();
+test('a few items are written one by one, and a burst together and in order', () => {
+  const writes: (readonly number[])[] = [];
+  const bursts = inBursts<number>((items) => void writes.push(items));
+  for (const n of [0, 1, 2]) bursts.add(n);
+  expect(writes).toEqual([[0], [1], [2]]);
+  for (let n = 3; n < 1_000; n += 1) bursts.add(n);
+  bursts.flush();
+  bursts.flush();
   expect(writes.length).toBeLessThan(30);
-  expect(writes.slice(3).join('')).toBe(
-    Array.from({ length: 1_000 }, (_, n) => `${long}${String(n)}\n`).join(''),
+  expect(writes.flat()).toEqual(Array.from({ length: 1_000 }, (_, n) => n));
+});
+
+test('while a burst goes on, nothing is written at once; after a pause, again', async () => {
+  const writes: (readonly string[])[] = [];
+  const bursts = inBursts<string>((items) => void writes.push(items));
+  const written = (item: string): boolean => writes.flat().includes(item);
+  for (let n = 0; n < 6; n += 1) bursts.add('burst');
+  bursts.add('last of the first window');
+  await until('the first window has ended', () => written('last of the first window'));
+  // In the same turn of the event loop as the end of that window, or soon after it.
+  const before = writes.length;
+  for (let n = 0; n < 6; n += 1) bursts.add('goes on');
+  expect(writes.length).toBe(before);
+  await until('the second window has ended', () => written('goes on'));
+  await until('a line alone is written at once again', () => {
+    bursts.add('alone');
+    const [newest = []] = writes.slice(-1);
+    return newest.length === 1 && newest[0] === 'alone';
+  });
+});
+
+test('a field that throws does not lose the others', async () => {
+  const seen = run(`
+    const throwing = { event: 'mail-sent', get userId() { throw new Error('unreadable'); }, mail: 'RESET' };
+    log.info(throwing, 'mail sent');
+    log.info({ event: 'stopping' }, 'stopping');
+    process.exit(0);
+  `);
+  await once(seen.child, 'close');
+  expect(seen.seen().slice(-3)).toEqual([LINES - 1, undefined, 'stopping']);
+});
+
+test('a line that is made later has the time and the ids of its event', async () => {
+  const child = spawn(
+    process.execPath,
+    [
+      '--input-type=module',
+      '--eval',
+      `
+      import { createLogger } from ${JSON.stringify(LOG)};
+      let current = 0;
+      const log = createLogger({
+        level: 'info',
+        format: 'json',
+        about: () => ({ jobId: current }),
+        atExit: (flush) => process.on('exit', flush),
+      });
+      for (current = 0; current < 30; current += 1)
+        log.info({ event: 'mail-sent', userId: current, mail: 'RESET' }, 'mail sent');
+      const after = Date.now();
+      while (Date.now() < after + 50);
+      log.info({ event: 'stopping', durationMs: after }, 'stopping');
+      `,
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
   );
-  expect(Math.max(...writes.map(({ length }) => length))).toBeLessThan(17_000);
+  children.push(child);
+  const output = await text(child.stdout);
+  const lines = output
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { time: string; jobId: number; userId: number } & object);
+  const stopping = lines.pop() as unknown as { durationMs: number };
+  expect(lines).toHaveLength(30);
+  expect(lines.filter(({ jobId, userId }) => jobId !== userId)).toEqual([]);
+  expect(lines.filter(({ time }) => Date.parse(time) > stopping.durationMs)).toEqual([]);
 });

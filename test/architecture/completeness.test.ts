@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 import type * as Errors from '../../src/domain/errors.js';
-import type * as OperationNames from '../../src/http/counting/operation-names.js';
+import type * as OperationNames from '../../src/http/counters/operation-names.js';
 import type * as Events from '../../src/infra/logging/events.js';
 import type * as Fields from '../../src/infra/logging/fields.js';
 import type * as Variables from '../../src/variables.js';
@@ -43,15 +43,20 @@ test('the page for operators lists every metric as it is declared', async () => 
   await expect(script).resolves.toMatchObject({ stderr: '' });
 });
 
-test('metrics tell the operations of the examples apart', async () => {
+test('metrics tell the operations of the app and of the examples apart', async () => {
   const { operationLabel } = await compiled<typeof OperationNames>(
-    'http/counting/operation-names.js',
+    'http/counters/operation-names.js',
   );
-  const examples = await textOf('web/graphiql/src/examples.ts');
-  const names = [...examples.matchAll(/^(?:query|mutation|subscription) (\w+)/gm)].map(
-    ([, name = '']) => name,
+  const sources = (await readdir('web/app/src', { recursive: true }))
+    .filter((path) => /\.tsx?$/.test(path))
+    .map((path) => `web/app/src/${path}`);
+  const texts = await Promise.all(['web/graphiql/src/examples.ts', ...sources].map(textOf));
+  const names = texts.flatMap((text) =>
+    [...text.matchAll(/^ *(?:query|mutation|subscription) (\w+)(?=[ (])/gm)].map(
+      ([, name = '']) => name,
+    ),
   );
-  expect(names.length).toBeGreaterThan(5);
+  expect(names.length).toBeGreaterThan(30);
   expect(names.map(operationLabel)).toEqual(names);
   expect([operationLabel('Invented'), operationLabel(''), operationLabel(null)]).toEqual([
     'other',

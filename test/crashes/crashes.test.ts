@@ -1,11 +1,14 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { OpenApp } from '../../src/open-app.js';
 import { asUserId } from '../../src/domain/ids.js';
-import type * as Plan from '../../src/services/narrations/making/plan.js';
+import type * as Plan from '../../src/services/narrations/synthesis/plan.js';
 import { openTestApp } from '../support/app.js';
 import { ask, execute } from '../support/client.js';
 import { MID_MONTH, operate } from '../support/cluster.js';
@@ -34,11 +37,16 @@ const ROUNDS = Number(process.env['CRASH_ROUNDS'] ?? 1);
 const POSTGRES_EVERY = 4;
 const HOUR_MS = 3_600_000;
 const ARMED = new URL('armed.mjs', import.meta.url).href;
+const BUNDLE_ARMED = fileURLToPath(new URL('bundle-armed.mjs', import.meta.url));
+/** Here, because the bundle finds its packages in the folders above it. */
+const CACHE = fileURLToPath(new URL('../../node_modules/.cache', import.meta.url));
 
 let postgres: CrashablePostgres;
 let database: ReturnType<typeof operate>;
 let provider: SpeechServer;
 let dataDir: string;
+/** Of the server with the points in it. */
+let bundle: string;
 let app: OpenApp;
 let api: ServerProcess;
 const processes: ServerProcess[] = [];
@@ -68,11 +76,14 @@ const environment = (): Environment => ({
 });
 
 beforeAll(async () => {
-  [postgres, provider, dataDir] = await Promise.all([
+  await mkdir(CACHE, { recursive: true });
+  [postgres, provider, dataDir, bundle] = await Promise.all([
     startCrashablePostgres(),
     startSpeechServer({ kind: 'openai' }),
     mkdtemp(join(tmpdir(), 'talebank-crashes-')),
+    mkdtemp(join(CACHE, 'talebank-crashes-')),
   ]);
+  await promisify(execFile)(process.execPath, [BUNDLE_ARMED, bundle]);
   database = operate(postgres.url);
   await database.startClock(MID_MONTH);
   api = await start('api');
@@ -88,6 +99,7 @@ afterAll(async () => {
   await provider.close();
   await postgres.close();
   await rm(dataDir, { recursive: true, force: true });
+  await rm(bundle, { recursive: true, force: true });
 });
 
 /** What somebody has asked for, and may have been charged for. */
@@ -141,7 +153,8 @@ async function start(role: 'api' | 'worker', more: Environment = {}): Promise<Se
 /** Starts a process that will stop at a point. */
 async function arm(point: string, role: 'api' | 'worker'): Promise<ServerProcess> {
   const hit = point === 'file half written' ? '3' : '1';
-  return start(role, { CRASH_AT: point, CRASH_HIT: hit });
+  const { href } = pathToFileURL(join(bundle, 'main.js'));
+  return start(role, { CRASH_AT: point, CRASH_HIT: hit, CRASH_BUNDLE: href });
 }
 
 const reached = ({ child }: ServerProcess): Promise<void> =>
@@ -348,7 +361,7 @@ async function expectSettled(asked: Asked): Promise<void> {
 async function noteLost(): Promise<void> {
   // Answered after all that had been sent before, so that every request of the killed process is known.
   await fetch(new URL('/v2/voices', provider.url));
-  const { planSentences } = await compiled<typeof Plan>('services/narrations/making/plan.js');
+  const { planSentences } = await compiled<typeof Plan>('services/narrations/synthesis/plan.js');
   for (const text of provider.countByText().keys()) {
     const script = { provider: 'openai', providerVoice: 'alloy', language: 'en', textHash: '' };
     const [sentence] = planSentences(app, { ...script, content: text });

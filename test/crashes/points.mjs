@@ -1,6 +1,6 @@
 // Where processes are killed. Each point is a place in the compiled server: a line that stands there once, before or
 // behind which the process stops and waits for its end. The product knows nothing of it: the line is added when the
-// file is loaded, and a point whose line is not there any more stops the process at once, so that no test goes blind.
+// server is bundled for this test, which fails for a point whose line is not there any more.
 
 /** @typedef {{ file: string, line: string, put: 'before' | 'behind' }} Place */
 
@@ -19,42 +19,42 @@ export const POINTS = {
   },
   // What a worker makes of it.
   claimed: {
-    file: 'services/narrations/making/make-narration.js',
+    file: 'services/narrations/synthesis/make-narration.js',
     line: 'const hash = renditionHashOf(app, task);',
     put: 'before',
   },
   'sentence spoken, before it is stored': {
-    file: 'services/narrations/making/stored-sentences.js',
+    file: 'services/narrations/synthesis/stored-sentences.js',
     line: 'const bytes = await app.encoder.encode(speech, toRateHz);',
     put: 'before',
   },
   'sentence stored, before anybody knows': {
-    file: 'services/narrations/making/stored-sentences.js',
+    file: 'services/narrations/synthesis/stored-sentences.js',
     line: 'await storeWhole(app.storage, key, bytes);',
     put: 'behind',
   },
   'file half written': {
-    file: 'services/narrations/making/assemble.js',
+    file: 'services/narrations/synthesis/assemble.js',
     line: 'offsetBytes += bytes.length;',
     put: 'behind',
   },
   'file in its place, before READY': {
-    file: 'services/narrations/making/make-narration.js',
+    file: 'services/narrations/synthesis/make-narration.js',
     line: 'const { parts } = recording;',
     put: 'before',
   },
   'READY, before the job is completed': {
-    file: 'services/narrations/making/make-narration.js',
+    file: 'services/narrations/synthesis/make-narration.js',
     line: 'await app.queue.complete(tx, app.synthesizeAudio.name, job);',
     put: 'before',
   },
   'READY and committed, before the sentences’ files are removed': {
-    file: 'services/narrations/making/make-narration.js',
+    file: 'services/narrations/synthesis/make-narration.js',
     line: 'await app.storage.remove(loose)',
     put: 'before',
   },
   'waiting for the provider, before the commit of the next job': {
-    file: 'services/narrations/trying/put-back.js',
+    file: 'services/narrations/retries/put-back.js',
     line: 'await mustHold(write(tx, jobId));',
     put: 'behind',
   },
@@ -96,7 +96,7 @@ export function withPoint(text, name) {
   const place = POINTS[name];
   const parts = text.split(place.line);
   if (parts.length !== 2) throw new Error(`The point “${name}” is not in ${place.file} once.`);
-  const stop = `await globalThis.reachCrashPoint();`;
+  const stop = `await globalThis.reachCrashPoint(${JSON.stringify(name)});`;
   const line = place.put === 'before' ? `${stop} ${place.line}` : `${place.line} ${stop}`;
   return parts.join(line);
 }

@@ -11,9 +11,9 @@ import {
   grant,
   MOST_POINTS,
   post,
-  refund,
   type Book,
 } from '../../src/domain/ledger/book.js';
+import { refund } from '../../src/domain/ledger/refund.js';
 import { chainHash, GENESIS_HASH, type LedgerEntry } from '../../src/domain/ledger/chain.js';
 import { isSpendable, lotStatus, type Lot } from '../../src/domain/ledger/lots.js';
 import { outstandingByLot, planRefund } from '../../src/domain/ledger/refund.js';

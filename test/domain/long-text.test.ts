@@ -20,7 +20,7 @@ const { toWebVtt } = await compiled<typeof Captions>('domain/captions.js');
 /**
  * The longest text that is tried. The longest story has 200,000 characters, which LONG_TEXT_LENGTH=200000 tries (.ci/run).
  */
-const LONGEST = Number(process.env['LONG_TEXT_LENGTH'] ?? 100_000);
+const LONGEST = Number(process.env['LONG_TEXT_LENGTH'] ?? 50_000);
 
 /** What is repeated: rows of marks, spaces, quotes, halves of pairs, and what begins a match but does not end it. */
 const ROWS: readonly string[] = [

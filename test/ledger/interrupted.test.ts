@@ -14,8 +14,8 @@ import { startTalebank, type Talebank } from '../support/talebank.js';
 
 const DAY_MS = 86_400_000;
 const USERS = 3_000;
-/** Of a grant to many: some batches. */
-const RECIPIENTS = 1_500;
+/** Of a grant to many: three batches. */
+const RECIPIENTS = 1_100;
 
 let talebank: Talebank;
 let app: OpenApp;

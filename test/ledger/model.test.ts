@@ -33,7 +33,7 @@ import { ModelAccount, type ModelPair } from '../support/model.js';
  * A failure prints its seed and path: run it again with MODEL_SEED and MODEL_PATH, and longer with
  * MODEL_RUNS (one run is about 1,690 steps; .ci/run: 13 runs). MODEL_SHRINK=false ends with the first failure as it is.
  */
-const RUNS = Number(process.env['MODEL_RUNS'] ?? 2);
+const RUNS = Number(process.env['MODEL_RUNS'] ?? 1);
 const REPLAY = process.env['MODEL_SEED'];
 
 const HALF_HOUR_MS = 1_800_000;

@@ -136,3 +136,35 @@ test('the sweep finds its next lots by reading a few blocks, however many have l
   // The planner looks for the ends of the index, too. Sorting the lots of one instant would read many hundred.
   expect(blocks).toBeLessThan(400);
 });
+
+test('the expiries of earlier lots are not read for a lot that has lapsed by the clock', async () => {
+  const [userId] = (await makeAccounts(database, 1)) as [UserId];
+  const now = database.ledgerTime();
+  await giveEmptyLots(userId, 1, 1);
+  const [lot] = await database.sql<{ id: string; expires_at: Date }>(
+    'SELECT id, expires_at FROM credit_lots WHERE user_id = $1',
+    [userId],
+  );
+  // None took effect at the lot's expiry, so a search for that one reads all of them, or all allocations of the lot.
+  await database.sql(
+    `INSERT INTO credit_transactions (user_id, seq, id, format, type, amount, balance_after, idempotency_key, effective_at,
+       recorded_at, hash)
+     SELECT $1, n, gen_random_uuid(), 2, 'EXPIRY', -1, 5, 'test:' || n, $2::timestamptz - n * interval '1 second',
+       ledger_now(), sha256('')
+     FROM generate_series(1, 3000) n`,
+    [userId, lot?.expires_at],
+  );
+  await database.sql(
+    `INSERT INTO credit_allocations (user_id, seq, ordinal, lot_id, amount)
+     SELECT $1, n, 1, $2, -1 FROM generate_series(1, 3000) n`,
+    [userId, lot?.id],
+  );
+  await database.sql('ANALYZE credit_transactions, credit_allocations');
+  const tables = ['credit_transactions', 'credit_allocations', 'credit_lots'];
+  const { result, blocks } = await countBlocks(app, tables, (tx) =>
+    books.readLotsOf(tx as never, [{ userId, lotId: lot?.id ?? '' }], now),
+  );
+  expect(result).toMatchObject([{ remaining: 5, lapseBooked: false, expireKeyTaken: false }]);
+  // The planner looks into the indexes, too.
+  expect(blocks).toBeLessThan(60);
+});

@@ -99,7 +99,7 @@ export const MUTATIONS = [
     guard: 'a revocation of a grant to many and its job are one commit',
     changes: [
       {
-        file: 'src/services/credits/bulk-revocation/orders.ts',
+        file: 'src/services/credits/bulk-revocation/bulk-revocation-orders.ts',
         find: 'await app.queue.enqueue(tx, finishBulkRevocationQueue,',
         replace: 'if (key === null) await app.queue.enqueue(tx, finishBulkRevocationQueue,',
       },
@@ -110,7 +110,7 @@ export const MUTATIONS = [
     guard: 'a grant to many is finished before it is revoked',
     changes: [
       {
-        file: 'src/services/credits/bulk-revocation/orders.ts',
+        file: 'src/services/credits/bulk-revocation/bulk-revocation-orders.ts',
         find: 'if (grant.result === null)',
         replace: 'if (grant === null)',
       },

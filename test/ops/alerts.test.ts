@@ -1,11 +1,12 @@
-import { mkdtemp, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm, statfs, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { SMTPServer } from 'smtp-server';
+import { CERTIFICATE, EXPIRED_CERTIFICATE } from '../support/certificate.js';
 import { ask, execute, send } from '../support/client.js';
 import { PATIENCE_MS, until } from '../support/faults.js';
 import {
@@ -15,6 +16,7 @@ import {
   Refresh,
   RefundAudio,
   RunMaintenance,
+  Wallet,
 } from '../support/operations.js';
 import {
   administrator,
@@ -43,9 +45,8 @@ import {
  * The cause of each alert is made to happen at two processes, which a real Prometheus scrapes, and is then removed. All
  * causes happen at the same time, so that the waits for their alerts overlap.
  *
- * These are shown only by `promtool test rules`, because they cannot be caused honestly here: a disk that runs full, a
- * database that doubles within a week, a certificate that expires, a key of half a year, the first day of a month, and
- * an account that is repaired.
+ * A database that grows by half within a week is shown only by `promtool test rules`, because it would have to take more
+ * than a gigabyte.
  */
 const TOKEN = 'a-token-of-some-length';
 const VOICE = 'openai-alloy';
@@ -57,6 +58,10 @@ let provider: SpeechServer;
 let admin: Person;
 let url: string;
 let anchorPlace: string;
+/** The certificate of an authority that the worker's DATABASE_URL names. */
+let authority: string;
+/** The DATA_DIR of the worker that takes the place of the first one: a small disk of its own. */
+let smallDisk: string;
 let takesMail = true;
 let workerEnvironment: Environment;
 
@@ -122,11 +127,14 @@ const CAUSES: readonly Cause[] = [
     },
   },
   {
-    alerts: ['InvariantViolated'],
+    // The check of the ledger finds it, and so does a read.
+    alerts: ['InvariantViolated', 'LedgerMismatch'],
     begin: async () => {
-      const lotId = await grantTo(url, admin, await newListener(url));
+      const listener = await newListener(url);
+      const lotId = await grantTo(url, admin, listener);
       await sql('UPDATE credit_lots SET remaining = 9 WHERE id = $1', [lotId]);
       await runTask('RECONCILE_CREDITS');
+      await execute(url, Wallet, {}, { token: listener.token });
       return async () => {
         await sql('UPDATE credit_lots SET remaining = 10 WHERE id = $1', [lotId]);
         await runTask('RECONCILE_CREDITS');
@@ -143,7 +151,7 @@ const CAUSES: readonly Cause[] = [
     },
   },
   {
-    alerts: ['MonthlyGrantNotRun', 'TaskMissed'],
+    alerts: ['MonthlyGrantNotRun', 'MonthlyGrantLate', 'TaskMissed'],
     begin: async () => {
       await runTask('GRANT_MONTHLY_CREDITS');
       await sql(`UPDATE task_runs SET started_at = started_at - interval '3 days',
@@ -340,9 +348,69 @@ const LOSSES: readonly Cause[] = [
       await sql(`UPDATE pgboss.job SET start_after = start_after - interval '10 minutes'
         WHERE name = 'synthesize-audio' AND state = 'created'`);
       return async () => {
-        worker = await talebank.join({ ...workerEnvironment, MONTHLY_CREDITS: '5' });
+        worker = await joinOnSmallDisk();
         await waitForAudio(url, listener, audioId, ['READY']);
       };
+    },
+  },
+];
+
+/** A worker that repairs the ledger, and has a disk of its own, in a namespace that goes with it. */
+function joinOnSmallDisk(): Promise<ServerProcess> {
+  const mount = 'mount -t tmpfs -o size=4m tmpfs "$0" && exec "$@"';
+  const user = process.getuid?.() === 0 ? [] : ['--map-root-user'];
+  return talebank.join(
+    {
+      ...workerEnvironment,
+      MONTHLY_CREDITS: '5',
+      RECONCILE_REPAIR: 'true',
+      DATA_DIR: smallDisk,
+    },
+    { under: ['unshare', ...user, '--mount', 'sh', '-c', mount, smallDisk] },
+  );
+}
+
+const REPLACED: readonly Cause[] = [
+  {
+    alerts: ['LedgerRepaired'],
+    begin: async () => {
+      const lotId = await grantTo(url, admin, await newListener(url));
+      await sql('UPDATE credit_lots SET remaining = 9 WHERE id = $1', [lotId]);
+      await sql(`INSERT INTO pgboss.job (name, data) VALUES ('reconcile-credits', '{}')`);
+      return () => Promise.resolve();
+    },
+  },
+  {
+    alerts: ['DiskSpaceLow'],
+    begin: async () => {
+      // The disk as the worker sees it.
+      const filler = `/proc/${String(worker.child.pid)}/root${join(smallDisk, 'filler')}`;
+      const { bavail, bsize } = await statfs(dirname(filler));
+      await writeFile(filler, new Uint8Array(Math.floor(0.95 * bavail * bsize)));
+      return () => rm(filler);
+    },
+  },
+];
+
+/** These take minutes until they fire, because what they are about is read once a minute. They begin first. */
+const SLOW: readonly Cause[] = [
+  {
+    alerts: ['KeyOld'],
+    begin: async () => {
+      const move = (by: string): Promise<unknown> =>
+        sql(
+          `UPDATE signing_keys SET created_at = created_at + $1::interval WHERE retired_at IS NULL`,
+          [by],
+        );
+      await move('-200 days');
+      return () => move('200 days');
+    },
+  },
+  {
+    alerts: ['CertificateExpires'],
+    begin: async () => {
+      await writeFile(authority, EXPIRED_CERTIFICATE);
+      return () => writeFile(authority, CERTIFICATE);
     },
   },
 ];
@@ -357,10 +425,14 @@ const AWAY: readonly Cause[] = [
   },
 ];
 
-/** One after the other, because some causes prevent others. */
-const PHASES = [NARRATIONS, STORAGE, CAUSES, SLOWNESS, LOSSES, AWAY];
+/** One after the other, because some causes prevent others. The slow ones fire before the worker is lost. */
+const PHASES = [NARRATIONS, STORAGE, CAUSES, SLOWNESS];
+const LAST_PHASES = [LOSSES, REPLACED, AWAY];
 /** The first worker has no allowance for all users, and the one that takes its place has. */
-const CAUSED = [...PHASES.flat().flatMap(({ alerts }) => alerts), 'MonthlyGrantOff'];
+const CAUSED = [
+  ...[...SLOW, ...PHASES.flat(), ...LAST_PHASES.flat()].flatMap(({ alerts }) => alerts),
+  'MonthlyGrantOff',
+];
 
 /** What each alert that fired said, and which have not resolved. */
 const said = new Map<string, string>();
@@ -389,9 +461,14 @@ const asNotBegun =
     return () => Promise.resolve();
   };
 
-async function happen(causes: readonly Cause[]): Promise<void> {
+/** @param meanwhile what is done while the causes last */
+async function happen(
+  causes: readonly Cause[],
+  meanwhile: () => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
   const remedies: (() => Promise<unknown>)[] = [];
   for (const cause of causes) remedies.push(await cause.begin().catch(asNotBegun(cause)));
+  await meanwhile();
   await haveFired(causes.flatMap(({ alerts }) => alerts));
   for (const remedy of remedies) await remedy().catch(noteFailure);
 }
@@ -434,7 +511,11 @@ whereInstalled('a real Prometheus', () => {
         }),
     );
     anchorPlace = await mkdtemp(join(tmpdir(), 'talebank-anchors-'));
-    closers.push(() => rm(anchorPlace, { recursive: true, force: true }));
+    smallDisk = await mkdtemp(join(tmpdir(), 'talebank-small-'));
+    authority = join(smallDisk, 'authority.pem');
+    await writeFile(authority, CERTIFICATE);
+    for (const folder of [anchorPlace, smallDisk])
+      closers.push(() => rm(folder, { recursive: true, force: true }));
     provider = await startSpeechServer({ kind: 'openai' });
     closers.push(() => provider.close());
     const [apiPort, workerPort] = [await freePort(), await freePort()];
@@ -443,7 +524,14 @@ whereInstalled('a real Prometheus', () => {
     ({ url } = talebank);
     await talebank.database.sql('DELETE FROM pgboss.schedule');
     workerEnvironment = { METRICS_PORT: String(workerPort), ROLE: 'worker' };
-    worker = await talebank.join({ ...workerEnvironment, MONTHLY_CREDITS: '0' });
+    const withAuthority = new URL(talebank.database.url);
+    withAuthority.searchParams.set('sslmode', 'prefer');
+    withAuthority.searchParams.set('sslrootcert', authority);
+    worker = await talebank.join({
+      ...workerEnvironment,
+      MONTHLY_CREDITS: '0',
+      DATABASE_URL: withAuthority.href,
+    });
     await talebank.database.sql('DELETE FROM pgboss.schedule');
     admin = await administrator(url);
     prometheus = await startPrometheus({
@@ -458,7 +546,10 @@ whereInstalled('a real Prometheus', () => {
     await sleep(5_000);
     firedBefore = await watch();
     const watching = repeat(500, watch);
-    for (const phase of PHASES) await happen(phase);
+    await happen(SLOW, async () => {
+      for (const phase of PHASES) await happen(phase);
+    });
+    for (const phase of LAST_PHASES) await happen(phase);
     await until(
       'all alerts have resolved',
       async () => {

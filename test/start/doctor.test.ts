@@ -18,6 +18,7 @@ import {
   type Environment,
   type Talebank,
 } from '../support/talebank.js';
+import { putModel } from '../support/voice-models/models.js';
 
 const DOCTOR = fileURLToPath(new URL('../../dist/cli/doctor.js', import.meta.url));
 /** A time limit that a slow machine keeps, and one for what hangs in any case. */
@@ -201,6 +202,15 @@ describe('what is wrong is told, with the rest', () => {
       ELEVENLABS_BASE_URL: `http://127.0.0.1:${String(refusing)}`,
     });
     expect(key.of('speech')).toBe('fail: elevenlabs refuses the key with 403');
+    const natural = {
+      SPEECH_PROVIDER: 'sherpa',
+      DATA_DIR: await mkdtemp(join(tmpdir(), 'models-')),
+    };
+    const none = await examine(natural);
+    expect(none.of('speech')).toMatch(/^fail: there is no model in .*voices that can be used$/);
+    await putModel(join(natural.DATA_DIR, 'voices'), 'tones');
+    expect((await examine(natural)).of('speech')).toBe('ok: sherpa has spoken a word; models: 1');
+    await rm(natural.DATA_DIR, { recursive: true });
     const homemade = await examine({
       SPEECH_PROVIDER: 'openai',
       OPENAI_BASE_URL: `http://127.0.0.1:${String(await answering(404))}/v1`,

@@ -1,16 +1,22 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import type * as ConfigModule from '../../src/config.js';
 import { send } from '../support/client.js';
+import { compiled } from '../support/compiled.js';
 import { isAlive, until } from '../support/faults.js';
+import { V8_FLAGS } from '../support/machine.js';
+import { CAN_BE_A_STRANGER } from '../support/starting.js';
 import { startServer, type Environment, type ServerProcess } from '../support/talebank.js';
 
-const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+const { ConfigError, readConfig } = await compiled<typeof ConfigModule>('config.js');
+const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+const MAIN = join(ROOT, 'dist', 'main.js');
 
 /** Of one test. */
 let dataDir: string;
@@ -38,8 +44,14 @@ async function start(environment: Environment = {}): Promise<ServerProcess> {
 
 /** Starts a server that must not start. @returns what it said, and its exit code */
 async function refusal(environment: Environment): Promise<{ said: string; code: number | null }> {
-  const child = spawn(process.execPath, [MAIN], {
-    env: { PATH: process.env['PATH'] ?? '', PORT: '0', DATA_DIR: dataDir, ...environment },
+  const child = spawn(process.execPath, [...V8_FLAGS, MAIN], {
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
+      PORT: '0',
+      DATA_DIR: dataDir,
+      ...environment,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let said = '';
@@ -155,6 +167,31 @@ test('Ctrl-C in the terminal, which every process hears, stops all of them in or
   expect(isAlive(pid)).toBe(false);
 });
 
+/**
+ * Mounts the checkout read-only at $0, for the server alone, and starts it there. The first command shows that nothing
+ * can be written.
+ */
+const FROM_READ_ONLY = `
+  mount --bind "${ROOT}" "$0" && mount -o remount,bind,ro "$0" && ! touch "$0/dist/file" 2>/dev/null &&
+  umask 077 && exec "\${@/"${ROOT}/dist"/"$0/dist"}"`;
+
+(CAN_BE_A_STRANGER ? test : test.skip)(
+  'a read-only checkout whose path has spaces and letters that are not ASCII serves, under the umask 077 (only root can mount)',
+  async () => {
+    const checkout = await mkdtemp(join(tmpdir(), 'talebank ä '));
+    const under = ['unshare', '--mount', 'bash', '-c', FROM_READ_ONLY, checkout];
+    const environment = { DATA_DIR: usedDir, SEED: 'true', NODE_COMPILE_CACHE: '' };
+    const server = await startServer(environment, { under });
+    servers.push(server);
+    const { pid } = server.child;
+    const started = await readFile(`/proc/${String(pid)}/cmdline`, 'utf8');
+    expect(started).toContain(`\0${checkout}/dist/main.js\0`);
+    expect((await titles(server.url)).length).toBeGreaterThanOrEqual(8);
+    await server.stop();
+    await rmdir(checkout);
+  },
+);
+
 test('two servers on one folder: the second one says so', async () => {
   await start({ DATA_DIR: usedDir });
   const { said, code } = await refusal({ DATA_DIR: usedDir });
@@ -164,7 +201,7 @@ test('two servers on one folder: the second one says so', async () => {
   expect(code).toBe(1);
 });
 
-test.each([
+const WRONG: readonly (readonly [environment: Environment, line: string])[] = [
   [{ PORT: 'eighty' }, 'PORT is "eighty", but must be a whole number.'],
   [{ PORT: '70000' }, 'PORT is "70000", but must be 0 to 65535.'],
   [{ ROLE: 'king' }, 'ROLE is "king", but must be all, api, worker.'],
@@ -248,7 +285,7 @@ test.each([
   ],
   [
     { SPEECH_PROVIDER: 'parrot' },
-    'SPEECH_PROVIDER is "parrot", but must be espeak, openai, elevenlabs.',
+    'SPEECH_PROVIDER is "parrot", but must be espeak, openai, elevenlabs, sherpa.',
   ],
   [
     { SPEECH_PROVIDER: 'openai' },
@@ -280,12 +317,24 @@ test.each([
   ],
   [{ SPEECH_CONCURRENCY: '0' }, 'SPEECH_CONCURRENCY is "0", but must be 1 to 64.'],
   [{ SEED: 'perhaps' }, 'SEED is "perhaps", but must be true, false, yes, no.'],
-])('a wrong variable stops the start with one line: %j', async (environment, line) => {
-  expect(await refusal(environment as Environment)).toEqual({
-    said: `Talebank cannot start. ${line}`,
-    code: 1,
-  });
+];
+
+test.each(WRONG)('a wrong variable is refused with one line: %j', (environment, line) => {
+  const read = (): unknown => readConfig({ PORT: '0', DATA_DIR: dataDir, ...environment });
+  expect(read).toThrow(ConfigError);
+  expect(read).toThrow(new Error(line));
 });
+
+// One in ten, because each starts a process, and all of them end in the same line of code.
+test.each(WRONG.filter((_, index) => index % 10 === 0))(
+  'a wrong variable stops the start with that line: %j',
+  async (environment, line) => {
+    expect(await refusal(environment)).toEqual({
+      said: `Talebank cannot start. ${line}`,
+      code: 1,
+    });
+  },
+);
 
 test('a port that is taken is said in words', async () => {
   const server = createServer().listen(0, '127.0.0.1');

@@ -36,7 +36,8 @@ const SHORTEST_RANGE_SECONDS = 5;
 
 /**
  * The same rules with a minute for each hour: ranges, offsets and `for` are a sixtieth as long, and a range has at least
- * five seconds. Thresholds stay, also those of ages. The rules are evaluated each second.
+ * five seconds. Thresholds stay, also those of ages. Every hour counts as one of the first day of a month, and a day
+ * begins 24 hours ago, so that the alert about that day can fire on all others. The rules are evaluated each second.
  */
 export function shortenRules(rules: string): string {
   const shortened = (duration: string, least = 0): string => {
@@ -55,6 +56,9 @@ export function shortenRules(rules: string): string {
             /\[(\d+[smhd])\]/g,
             (_, range: string) => `[${shortened(range, SHORTEST_RANGE_SECONDS)}]`,
           )
+          .replaceAll('day_of_month() == 1', 'day_of_month() >= 1')
+          .replaceAll('hour() >= 1', 'hour() >= 0')
+          .replaceAll('time() - time() % 86400', 'time() - 86400')
           .replaceAll(/offset (\d+[smhd])/g, (_, by: string) => `offset ${shortened(by)}`),
         ...(rule.for === undefined ? {} : { for: shortened(rule.for) }),
       })),

@@ -4,7 +4,7 @@ import { openBrowser, visit, type Visitor } from './app-browser.js';
 import { send } from './client.js';
 import { ADMIN, startTalebank, type Environment, type Talebank } from './talebank.js';
 
-const PASSWORD = 'a lamp over a page';
+export const PASSWORD = 'a lamp over a page';
 
 export interface Listener {
   readonly id: string;
@@ -25,10 +25,7 @@ export interface AppFixture {
   ask<Data>(query: string, variables: object, token?: string): Promise<Data>;
   newListener(): Promise<Listener>;
   /** A new listener, signed in by the page, at this address. */
-  listenAt(
-    path: string,
-    options?: Parameters<typeof visit>[3],
-  ): Promise<Visitor & { readonly listener: Listener }>;
+  listenAt(path: string, options?: Parameters<typeof visit>[3]): Promise<Visitor & Listener>;
   /** Grants points that lapse after a number of days, or never. */
   grant(userId: string, amount: number, options?: GrantOptions): Promise<void>;
   close(): Promise<void>;
@@ -81,7 +78,7 @@ export async function openAppFixture(environment: Environment = {}): Promise<App
       const visitor = await visit(browser, url, address, options);
       await signIn(visitor.page, listener.email);
       await visitor.page.waitForURL(url + path);
-      return { ...visitor, listener };
+      return { ...visitor, ...listener };
     },
     async grant(userId, amount, { source = 'ADD_ON', days = null } = {}) {
       const expiresAt =

@@ -1,10 +1,10 @@
 import { setFlagsFromString } from 'node:v8';
 import vm from 'node:vm';
 import { TestEnvironment } from 'jest-environment-node';
-import { V8_FLAGS } from './machine.js';
+import { WASM_FLAG } from './machine.js';
 
 // Each test file that opens the services loads the WebAssembly of Prisma's query compiler, too.
-for (const flag of V8_FLAGS) setFlagsFromString(flag);
+setFlagsFromString(WASM_FLAG);
 
 /**
  * Jest's environment for Node, with an ordinary global object. Jest gives its context a proxy as the global object, so

@@ -5,16 +5,26 @@ import type { TestDatabase } from './cluster.js';
 /** Long, because it costs nothing when all is well, and a slow machine may stand still for many seconds. */
 export const PATIENCE_MS = 120_000;
 
+const PAUSE_MS_MIN = 50;
+const PAUSE_MS_MAX = 250;
+
+/**
+ * Waits a moment before something is looked at again. The pauses get longer in the first two seconds, because each look
+ * takes processor time.
+ */
+export const pauseSince = (startedMs: number): Promise<void> =>
+  sleep(Math.min(PAUSE_MS_MAX, Math.max(PAUSE_MS_MIN, (Date.now() - startedMs) / 8)));
+
 /** Waits until something is so. @throws when it never is */
 export async function until(
   what: string,
   isSo: () => Promise<boolean> | boolean,
   timeoutMs = PATIENCE_MS,
 ): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
+  const startedMs = Date.now();
   while (!(await isSo())) {
-    if (Date.now() > deadline) throw new Error(`It never came about that ${what}.`);
-    await sleep(50);
+    if (Date.now() > startedMs + timeoutMs) throw new Error(`It never came about that ${what}.`);
+    await pauseSince(startedMs);
   }
 }
 

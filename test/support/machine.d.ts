@@ -1,2 +1,3 @@
 export function machineClock(): Record<string, string>;
+export declare const WASM_FLAG: string;
 export declare const V8_FLAGS: readonly string[];

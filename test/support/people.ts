@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ask } from './client.js';
-import { PATIENCE_MS } from './faults.js';
+import { PATIENCE_MS, pauseSince } from './faults.js';
 import { AudioById, CreateStory, Login, Narrate, Register, Voices } from './operations.js';
 import { ADMIN } from './talebank.js';
 import type { AudioByIdQuery, GrantCreditsInput, StoryInput } from './generated/graphql.js';
@@ -129,11 +128,12 @@ export async function waitForAudio(
   statuses: readonly Audio['status'][] = ['READY', 'FAILED', 'CANCELLED'],
   timeoutMs = PATIENCE_MS,
 ): Promise<Audio> {
-  const deadline = Date.now() + timeoutMs;
+  const startedMs = Date.now();
   for (;;) {
     const { audio } = await ask(url, AudioById, { id: audioId }, person.token);
     if (audio != null && statuses.includes(audio.status)) return audio;
-    if (Date.now() > deadline) throw new Error(`The narration is still ${String(audio?.status)}.`);
-    await sleep(50);
+    if (Date.now() > startedMs + timeoutMs)
+      throw new Error(`The narration is still ${String(audio?.status)}.`);
+    await pauseSince(startedMs);
   }
 }

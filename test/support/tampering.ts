@@ -80,20 +80,52 @@ export async function sealHistory(
   const rows = (await database.sql<ChainRow & Record<string, unknown>>(CHAIN)).filter(
     (row) => row.user_id === userId,
   );
-  for (const { seq, text } of rows) {
+  const hashes = rows.map(({ seq, text }) => {
     head = sha256(head, Buffer.from(text ?? ''));
-    await tamper(
-      database,
-      `UPDATE credit_transactions SET hash = '\\x${head.toString('hex')}'
-       WHERE user_id = '${userId}' AND seq = ${String(seq)}`,
-    );
-  }
+    return `(${String(seq)}, '\\x${head.toString('hex')}'::bytea)`;
+  });
+  const sealed = `UPDATE credit_transactions t SET hash = sealed.hash
+    FROM (VALUES ${hashes.join()}) sealed (seq, hash) WHERE t.user_id = '${userId}' AND t.seq = sealed.seq`;
+  if (hashes.length > 0) await tamper(database, sealed);
   await database.sql('UPDATE credit_accounts SET head_hash = $2 WHERE user_id = $1', [
     userId,
     head,
   ]);
   if (options.keepCheckpoint) return;
   await database.sql('DELETE FROM credit_checkpoints WHERE user_id = $1', [userId]);
+}
+
+/**
+ * Makes the history of an account long: copies of its second movement, a debit of one point, each with a narration of its
+ * own, up to the given one. The ledger itself would take many seconds of processor time for them.
+ */
+export async function lengthenHistory(
+  database: Database,
+  userId: string,
+  lastSeq: number,
+): Promise<void> {
+  const copied = (table: string, where: string, changes: string): string => `
+    INSERT INTO ${table} SELECT (jsonb_populate_record(one, jsonb_build_object(${changes}))).*
+    FROM ${table} one, later WHERE one.user_id = '${userId}' AND ${where}`;
+  await tamper(
+    database,
+    `
+    CREATE TEMP TABLE later AS
+      SELECT seq, gen_random_uuid() AS id, gen_random_uuid() AS audio_id, gen_random_uuid() AS story_id
+      FROM generate_series(3, ${String(lastSeq)}) seq;
+    ${copied('audios', 'one.debit_seq = 2', "'id', later.audio_id, 'story_id', later.story_id, 'debit_seq', later.seq")};
+    ${copied(
+      'credit_transactions',
+      'one.seq = 2',
+      `'id', later.id, 'seq', later.seq, 'audio_id', later.audio_id, 'story_id', later.story_id,
+       'balance_after', one.balance_after - (later.seq - 2)`,
+    )};
+    ${copied('credit_allocations', 'one.seq = 2', "'seq', later.seq")};
+    DROP TABLE later;
+    UPDATE credit_lots SET remaining = remaining - ${String(lastSeq - 2)} WHERE user_id = '${userId}';
+    UPDATE credit_accounts SET last_seq = ${String(lastSeq)} WHERE user_id = '${userId}'`,
+  );
+  await sealHistory(database, userId, { keepCheckpoint: true });
 }
 
 /** Takes the last audit entries away. */

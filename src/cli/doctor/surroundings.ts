@@ -6,6 +6,7 @@ import { createMetrics } from '../../infra/metrics.js';
 import { openSpeech } from '../../infra/speech/open.js';
 import { askOpenAi } from '../../infra/speech/http/openai.js';
 import { SpeechError, type SpeechProvider } from '../../infra/speech/provider.js';
+import { readCatalog } from '../../infra/speech/sherpa/catalog.js';
 import { openStorage, requireStorage } from '../../infra/storage/open.js';
 import { storeWhole } from '../../infra/storage/storage.js';
 import type { Logger } from '../../infra/log.js';
@@ -48,9 +49,15 @@ export const storageCheck = (config: Config): Check => ({
 export const speechCheck = ({ speech }: Config, log: Logger): Check => ({
   name: 'speech',
   run: async () => {
-    const provider = openSpeech(speech, { log, metrics: createMetrics() });
+    let provider: SpeechProvider;
+    try {
+      provider = openSpeech(speech, { log, metrics: createMetrics() });
+    } catch (error) {
+      return fail(messageOf(error), 'Install what is missing, or choose another SPEECH_PROVIDER.');
+    }
     try {
       if (speech.provider === 'openai') return ofModels(await askOpenAi(speech));
+      if (speech.provider === 'sherpa') return await speakWithModels(provider, speech.folder);
       return await (speech.provider === 'espeak' ? speakOnce(provider) : listOnce(provider));
     } catch (error) {
       return ofSpeechError(provider.name, error);
@@ -65,6 +72,33 @@ async function speakOnce(provider: SpeechProvider): Promise<Finding> {
   const request = { text: 'Yes.', voice: voice?.id ?? '', language: 'en' };
   const { pcm } = await provider.speak(request, new AbortController().signal);
   return ok(`espeak has spoken a word (${String(pcm.length)} samples)`);
+}
+
+/** Speaks with the first voice of the first model, and reads all others. */
+async function speakWithModels(provider: SpeechProvider, folder: string): Promise<Finding> {
+  const { models, refused } = await readCatalog(folder);
+  const [voice] = await provider.listVoices();
+  if (voice === undefined)
+    return fail(
+      `there is no model in ${folder} that can be used`,
+      'Add one: npm run voices -- add. docs/voices.md has a choice.',
+    );
+  const request = { text: 'A, E, I.', voice: voice.id, language: voice.languages[0] ?? 'en' };
+  try {
+    await provider.speak(request, new AbortController().signal);
+  } catch (error) {
+    return fail(
+      `the voice ${voice.id} does not speak: ${messageOf(error)}`,
+      'Try it with npm run voices -- try, which shows what the engine says.',
+    );
+  }
+  const [first] = refused;
+  if (first !== undefined)
+    return warn(
+      `the model ${first.folder} is not offered, because ${first.why}`,
+      'Correct it, or remove it: npm run voices -- remove.',
+    );
+  return ok(`sherpa has spoken a word; models: ${String(models.length)}`);
 }
 
 async function listOnce(provider: SpeechProvider): Promise<Finding> {

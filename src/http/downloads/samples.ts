@@ -6,7 +6,7 @@ import {
   provideSample,
   SampleDelayed,
   SAMPLES_PATH,
-} from '../../services/narrations/sampling/samples.js';
+} from '../../services/narrations/samples/samples.js';
 import { sendFile } from '../files.js';
 import { addressOf } from '../requests.js';
 

@@ -5,7 +5,7 @@ import { formatError } from '../../resolvers/format-error.js';
 import { withoutHint } from '../../resolvers/refusal-message.js';
 import { ERRORS_MAX } from '../../resolvers/documents/variables.js';
 import { logRefusal } from '../../services/limits.js';
-import { currentWork } from '../../services/observing/current.js';
+import { currentWork } from '../../services/observability/current-work.js';
 import { BUSY_SECONDS } from '../requests.js';
 
 /** One less than ERRORS_MAX, because graphql-js adds an error which says that there are more. */

@@ -1,9 +1,14 @@
-import { HeaderMap, type ApolloServerPlugin } from '@apollo/server';
+import {
+  HeaderMap,
+  type ApolloServerPlugin,
+  type GraphQLRequestContextWillSendResponse,
+} from '@apollo/server';
 import { getOperationAST, GraphQLError, OperationTypeNode } from 'graphql';
 import type { App } from '../../services/app.js';
 import { answerTooLarge, isAnswerTooLarge } from '../../resolvers/documents/answer-size.js';
 import type { Context } from '../../resolvers/context.js';
 import { checkVariables } from '../../resolvers/documents/variables.js';
+import { noteAnswer } from '../counters/operations.js';
 import { sayRefusal, statusOf, waitOf } from './answers.js';
 
 /**
@@ -14,25 +19,6 @@ const knowsOnlyJson = (accept: string | undefined): boolean =>
   accept !== undefined &&
   accept.includes('application/json') &&
   !/application\/graphql-response\+json|\*\/\*/.test(accept);
-
-/** Sets the status of the gravest error of an answer without data, and the headers that every answer has. */
-export const statusOfErrors: ApolloServerPlugin<Context> = {
-  requestDidStart: () =>
-    Promise.resolve({
-      willSendResponse: ({ request, response }) => {
-        if (response.body.kind !== 'single') return Promise.resolve();
-        const { errors = [], data } = response.body.singleResult;
-        const gravest = statusOf(errors, data);
-        if (gravest > 200) response.http.status = gravest;
-        else if (knowsOnlyJson(request.http?.headers.get('accept'))) response.http.status = 200;
-        for (const [name, value] of Object.entries(waitOf(errors)))
-          response.http.headers.set(name, value);
-        // Answers must not be cached, because they hold private data and tokens.
-        response.http.headers.set('cache-control', 'no-store');
-        return Promise.resolve();
-      },
-    }),
-};
 
 /**
  * Refuses wrong variables before graphql-js coerces them, whose messages take long to make. What is refused here has
@@ -57,29 +43,57 @@ export const checkedVariables = (app: App): ApolloServerPlugin<Context> => ({
     }),
 });
 
+type Answer = GraphQLRequestContextWillSendResponse<Context>;
+type SingleAnswer = Extract<Answer['response']['body'], { kind: 'single' }>;
+
+/**
+ * Bounds an answer, gives it its status and its headers, and keeps what it is counted as. One plugin, because each one
+ * costs every request.
+ */
+export const finishedAnswers = (app: App): ApolloServerPlugin<Context> => {
+  const listener = {
+    willSendResponse: (answer: Answer) => {
+      const { body } = answer.response;
+      if (body.kind === 'single') {
+        limitAnswer(app, answer, body);
+        setStatus(answer, body.singleResult);
+      }
+      noteAnswer(answer.operation, body.kind === 'single' ? (body.singleResult.errors ?? []) : []);
+      return Promise.resolve();
+    },
+  };
+  return { requestDidStart: () => Promise.resolve(listener) };
+};
+
 /**
  * Replaces the answer of a query that is larger than ANSWER_CHARACTERS_MAX, before it becomes one text. The parts that
  * were within the bound are not sent either, because they may be megabytes. The answers of
  * mutations are bounded in advance, because they must not be lost.
  */
-export const limitedAnswers = (app: App): ApolloServerPlugin<Context> => ({
-  requestDidStart: () =>
-    Promise.resolve({
-      willSendResponse: ({ operation, response }) => {
-        if (response.body.kind !== 'single' || operation?.operation !== OperationTypeNode.QUERY)
-          return Promise.resolve();
-        const { singleResult } = response.body;
-        const isRefused = singleResult.errors?.some(
-          ({ extensions }) => extensions?.['code'] === 'QUERY_TOO_COMPLEX',
-        );
-        if (isRefused === true || isAnswerTooLarge(singleResult))
-          response.body.singleResult = {
-            errors: [sayRefusal(app, new GraphQLError('', { originalError: answerTooLarge() }))],
-          };
-        return Promise.resolve();
-      },
-    }),
-});
+function limitAnswer(app: App, { operation }: Answer, body: SingleAnswer): void {
+  if (operation?.operation !== OperationTypeNode.QUERY) return;
+  const { singleResult } = body;
+  const isRefused = singleResult.errors?.some(
+    ({ extensions }) => extensions?.['code'] === 'QUERY_TOO_COMPLEX',
+  );
+  if (isRefused === true || isAnswerTooLarge(singleResult))
+    body.singleResult = {
+      errors: [sayRefusal(app, new GraphQLError('', { originalError: answerTooLarge() }))],
+    };
+}
+
+/** Sets the status of the gravest error of an answer without data, and the headers that every answer has. */
+function setStatus(
+  { request, response: { http } }: Answer,
+  { errors = [], data }: SingleAnswer['singleResult'],
+): void {
+  const gravest = statusOf(errors, data);
+  if (gravest > 200) http.status = gravest;
+  else if (knowsOnlyJson(request.http?.headers.get('accept'))) http.status = 200;
+  for (const [name, value] of Object.entries(waitOf(errors))) http.headers.set(name, value);
+  // Answers must not be cached, because they hold private data and tokens.
+  http.headers.set('cache-control', 'no-store');
+}
 
 /** Refuses subscriptions where queries and mutations are answered, because a single answer cannot carry events. */
 export const eventsElsewhere: ApolloServerPlugin<Context> = {

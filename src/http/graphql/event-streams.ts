@@ -5,11 +5,11 @@ import { getOperationAST, OperationTypeNode, type GraphQLSchema } from 'graphql'
 import { createHandler, type Handler, type OperationResult, type Response } from 'graphql-sse';
 import type { App } from '../../services/app.js';
 import type { RequestFacts } from '../../resolvers/context.js';
-import { endTurns } from '../admission/admission.js';
-import { endSpanEarly } from '../observing/requests.js';
+import { endTurns } from '../admission/admitted-request.js';
+import { endSpanEarly } from '../observability/requests.js';
 import { holdConnection } from '../requests.js';
 import { waitOf } from './answers.js';
-import { countSubscription } from '../counting/operations.js';
+import { countSubscription } from '../counters/operations.js';
 import { forgetRequest, readRequestOf, type ReadRequest } from './documents.js';
 import { asksForEvents, checkOperation, EVENT_STREAM, STREAM_PATH } from './operation.js';
 import { openSubscription, type Opened, type Refusal } from './subscribe.js';

@@ -6,23 +6,18 @@ import type { App } from '../../services/app.js';
 import { busy, DomainError, unauthenticated } from '../../domain/errors.js';
 import { createContext, type Context, type RequestFacts } from '../../resolvers/context.js';
 import { createSchema } from '../../resolvers/schema.js';
-import { currentWork } from '../../services/observing/current.js';
+import { currentWork } from '../../services/observability/current-work.js';
 import { identifyViewer, type Viewer } from '../../services/sessions/viewer.js';
 import { sayError, VALIDATION_OPTIONS } from './answers.js';
-import {
-  checkedVariables,
-  eventsElsewhere,
-  limitedAnswers,
-  statusOfErrors,
-} from './apollo-plugins.js';
+import { checkedVariables, eventsElsewhere, finishedAnswers } from './apollo-plugins.js';
 import { allowOrigins } from './cross-origin.js';
 import { refuseCrossSiteRequests } from './cross-site.js';
 import { limitDocuments } from './documents.js';
 import { serveEventStreams } from './event-streams.js';
 import { refreshCookie } from './refresh-cookie.js';
 import { awaitTurn } from '../admission/admission.js';
-import { operationTraces } from '../observing/operations.js';
-import { countedAnswers, countOperations } from '../counting/operations.js';
+import { operationTraces } from '../observability/operations.js';
+import { countOperations } from '../counters/operations.js';
 import { addressOf, bearerOf } from '../requests.js';
 
 /** Answers GraphQL at /graphql. */
@@ -44,12 +39,10 @@ export async function serveGraphql(server: FastifyInstance, app: App): Promise<v
     plugins: [
       ApolloServerPluginLandingPageDisabled(),
       fastifyApolloDrainPlugin(server),
-      limitedAnswers(app),
-      statusOfErrors,
+      finishedAnswers(app),
       eventsElsewhere,
       checkedVariables(app),
       ...operationTraces(),
-      countedAnswers,
     ],
   });
   await apollo.start();

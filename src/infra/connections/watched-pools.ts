@@ -17,9 +17,9 @@ export function watchPools(metrics: Metrics): WatchedPools {
     watch: (name, pool) => {
       pools.set(name, pool);
       const seconds = metrics.databaseWaitSeconds.labels({ pool: name });
-      pool.onWaited = (waited) => {
+      pool.onWaited = metrics.inBatches((waited: number) => {
         seconds.observe(waited);
-      };
+      });
       metrics.databaseConnectionsMax.set({ pool: name }, pool.options.max);
     },
     setGauges: () => {

@@ -1,43 +1,49 @@
-/** Lines that are written at once in each window. Further ones are collected, and written together at its end. */
+/** What comes first in each window is written at once. The rest is collected, and written together at its end. */
 const AT_ONCE = 5;
 const WINDOW_MS = 100;
-/** As much as one write takes. */
-const CHARACTERS_MAX = 16_384;
+/** So many are written without waiting for the end of the window. */
+const COLLECTED_MAX = 64;
 
-export interface Lines {
-  write(line: string): void;
+export interface Bursts<Item> {
+  add(item: Item): void;
   /** Writes what is collected. */
   flush(): void;
 }
 
 /**
- * Writes lines in their order, and those of a burst together, because a write takes longer than making a line. A process
- * that logs little writes each line at once. One that is killed loses at most the lines of one window.
+ * Writes items in their order, and those of a burst together, because one that is made and written alone takes several
+ * times as long. While a burst goes on, nothing is written at once. A process that logs little writes each item at
+ * once. One that is killed loses at most the items of one window.
  */
-export function inBursts(write: (text: string) => void): Lines {
-  let collected = '';
+export function inBursts<Item>(write: (items: readonly Item[]) => void): Bursts<Item> {
+  let collected: Item[] = [];
+  let added = 0;
   let atOnce = AT_ONCE;
   let isOpen = false;
   const flush = (): void => {
-    if (collected === '') return;
-    const text = collected;
-    collected = '';
-    write(text);
+    if (collected.length === 0) return;
+    const items = collected;
+    collected = [];
+    write(items);
+  };
+  const openWindow = (): void => {
+    isOpen = true;
+    setTimeout(endWindow, WINDOW_MS).unref();
   };
   const endWindow = (): void => {
+    const isBurst = added > AT_ONCE;
+    added = 0;
+    atOnce = isBurst ? 0 : AT_ONCE;
     isOpen = false;
-    atOnce = AT_ONCE;
+    if (isBurst) openWindow();
     flush();
   };
   return {
-    write: (line) => {
-      collected += line;
-      if (!isOpen) {
-        isOpen = true;
-        setTimeout(endWindow, WINDOW_MS).unref();
-      }
-      atOnce -= 1;
-      if (atOnce >= 0 || collected.length >= CHARACTERS_MAX) flush();
+    add: (item) => {
+      collected.push(item);
+      added += 1;
+      if (!isOpen) openWindow();
+      if (added <= atOnce || collected.length >= COLLECTED_MAX) flush();
     },
     flush,
   };

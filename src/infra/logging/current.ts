@@ -12,3 +12,11 @@ export interface CurrentWork {
 
 /** The current request or job, for code that does not get it as a parameter: the log and the formatter of errors. */
 export const currentWork = new AsyncLocalStorage<CurrentWork>();
+
+/** The ids that a line of the log about the current work has. */
+export function idsOfWork(): { readonly [Id in keyof CurrentWork]?: string | undefined } {
+  const work = currentWork.getStore();
+  if (work === undefined) return {};
+  const { requestId, viewerId, jobId, queue } = work;
+  return { requestId, viewerId, jobId, queue };
+}

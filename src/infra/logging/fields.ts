@@ -34,6 +34,7 @@ export const FIELDS = {
   metricsUrl: 'where metrics are served',
   method: 'the method of the request',
   migrations: 'the names of the migrations',
+  model: 'the folder of the model',
   monthlyCredits: 'points for each calendar month; null for the default',
   objects: 'the number of database objects',
   place: 'where the anchor is kept',

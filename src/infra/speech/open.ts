@@ -6,8 +6,12 @@ import { guardProvider, type BareProvider } from './guard.js';
 import { createElevenLabsProvider } from './http/elevenlabs.js';
 import { createOpenAiProvider } from './http/openai.js';
 import { SPEECH_ERROR_KINDS, type SpeechProvider } from './provider.js';
+import { createSherpaProvider } from './sherpa/sherpa.js';
 
-/** The provider that the configuration picks, with its guard. Nothing is asked of it yet. */
+/**
+ * The provider that the configuration picks, with its guard. Nothing is asked of it yet.
+ * @throws StartError where it is not installed
+ */
 export const openSpeech = (
   config: SpeechConfig,
   { log, metrics }: { log: Logger; metrics: Metrics },
@@ -31,5 +35,7 @@ function createProvider(config: SpeechConfig, log: Logger): BareProvider {
       return createOpenAiProvider(config);
     case 'elevenlabs':
       return createElevenLabsProvider(config);
+    case 'sherpa':
+      return createSherpaProvider({ ...config, log });
   }
 }

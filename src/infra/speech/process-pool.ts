@@ -5,24 +5,43 @@ import { SpeechError, stopped } from './provider.js';
 
 /** Processes that answer one question at a time each. */
 export interface ProcessPool<Question, Answer> {
-  /** @throws SpeechError, passing: the process died, took too long, or the signal was aborted */
-  ask(question: Question, signal: AbortSignal): Promise<Answer>;
+  /**
+   * @param use what the process is used for. A process that has answered is only asked again for the same use.
+   * @throws SpeechError, passing: the process died, took too long, or the signal was aborted
+   */
+  ask(question: Question, signal: AbortSignal, use?: string): Promise<Answer>;
   close(): void;
 }
 
-/**
- * Starts processes as they are needed, keeps them warm, and replaces those that hang or die.
- * @param script a compiled file that answers messages by messages, one for one
- */
-export function createProcessPool<Question extends object, Answer>(options: {
-  script: string;
-  size: number;
-  timeoutMs: number;
-  heapMegabytes: number;
-  log: Logger;
-}): ProcessPool<Question, Answer> {
+interface PoolOptions {
+  /** A compiled file that answers messages by messages, one for one. */
+  readonly script: string;
+  /** How many answer at the same time. */
+  readonly size: number;
+  /** How many there are at most, with those that wait for a question. `size` without it. */
+  readonly kept?: number;
+  readonly timeoutMs: number;
+  readonly heapMegabytes: number;
+  readonly log: Logger;
+  /** Whether what they write about themselves is shown, which may have the text. */
+  readonly showsErrors?: boolean;
+  /** What the exit code of a process that ended while it was asked says. Null when it says nothing. */
+  readonly whyEnded?: (code: number | null) => SpeechError | null;
+}
+
+interface Idle {
+  readonly child: ChildProcess;
+  readonly use: string;
+}
+
+/** Starts processes as they are needed, keeps them warm, and replaces those that hang or die. */
+export function createProcessPool<Question extends object, Answer>(
+  options: PoolOptions,
+): ProcessPool<Question, Answer> {
+  const { kept = options.size } = options;
   const turn = pLimit(options.size);
-  const idle: ChildProcess[] = [];
+  /** The one that was asked last is the last. */
+  const idle: Idle[] = [];
   const all = new Set<ChildProcess>();
   let closed = false;
 
@@ -31,7 +50,7 @@ export function createProcessPool<Question extends object, Answer>(options: {
       serialization: 'advanced',
       // A session of its own: the terminal's Ctrl-C is for the server. It still ends when we disconnect.
       detached: true,
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      stdio: ['ignore', 'ignore', options.showsErrors === true ? 'inherit' : 'ignore', 'ipc'],
       // It gets no secrets and bounded memory, because it processes text of users.
       env: {},
       execArgv: [`--max-old-space-size=${String(options.heapMegabytes)}`],
@@ -39,22 +58,36 @@ export function createProcessPool<Question extends object, Answer>(options: {
     all.add(child);
     child.once('exit', (code, signal) => {
       all.delete(child);
-      if (idle.includes(child)) idle.splice(idle.indexOf(child), 1);
+      const at = idle.findIndex((waiting) => waiting.child === child);
+      if (at !== -1) idle.splice(at, 1);
       if (code !== 0)
         options.log.warn({ event: 'speech-process-ended', code, signal }, 'speech process ended');
     });
     return child;
   }
 
+  /** A warm process for this use, or a new one. The one that has waited longest ends if there would be too many. */
+  function take(use: string): ChildProcess {
+    const at = idle.findLastIndex((waiting) => waiting.use === use);
+    const [warm] = at === -1 ? [] : idle.splice(at, 1);
+    if (warm !== undefined) return warm.child;
+    while (idle.length + turn.activeCount > kept) {
+      const longest = idle.shift();
+      if (longest === undefined) break;
+      longest.child.disconnect();
+    }
+    return start();
+  }
+
   return {
-    ask: (question, signal) =>
+    ask: (question, signal, use = '') =>
       turn(async () => {
         // A question that was aborted while it waited starts no process, and a closed pool starts none either.
         if (closed || signal.aborted) throw stopped();
-        const child = idle.pop() ?? start();
-        const answer = await exchange<Answer>(child, question, options.timeoutMs, signal);
+        const child = take(use);
+        const answer = await exchange<Answer>(child, question, options, signal);
         if (isRetiring(answer)) child.disconnect();
-        else if (child.connected) idle.push(child);
+        else if (child.connected) idle.push({ child, use });
         return answer;
       }),
     close: () => {
@@ -72,14 +105,14 @@ const isRetiring = (answer: unknown): boolean =>
 function exchange<Answer>(
   child: ChildProcess,
   question: object,
-  timeoutMs: number,
+  { timeoutMs, whyEnded = () => null }: Pick<PoolOptions, 'timeoutMs' | 'whyEnded'>,
   signal: AbortSignal,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const release = (): void => {
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
-      child.off('exit', onExit).off('error', onExit).off('message', onMessage);
+      child.off('exit', onExit).off('error', onError).off('message', onMessage);
     };
     const fail = (error: SpeechError): void => {
       release();
@@ -93,18 +126,22 @@ function exchange<Answer>(
     const onAbort = (): void => {
       fail(stopped());
     };
-    const onExit = (): void => {
-      fail(new SpeechError('The speech process ended.', { permanent: false, kind: 'died' }));
+    const onExit = (code: number | null): void => {
+      const died = { permanent: false, kind: 'died' } as const;
+      fail(whyEnded(code) ?? new SpeechError('The speech process ended.', died));
+    };
+    const onError = (): void => {
+      onExit(null);
     };
     const timer = setTimeout(() => {
       fail(new SpeechError('The voice took too long.', { permanent: false, kind: 'timeout' }));
     }, timeoutMs);
-    child.once('exit', onExit).once('error', onExit).once('message', onMessage);
+    child.once('exit', onExit).once('error', onError).once('message', onMessage);
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
     else
       child.send(question, (error) => {
-        if (error !== null) onExit();
+        if (error !== null) onExit(child.exitCode);
       });
   });
 }

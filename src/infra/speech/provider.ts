@@ -28,11 +28,16 @@ export interface SpeechRequest {
 
 /** Where speech comes from. */
 export interface SpeechProvider {
-  readonly name: 'espeak' | 'openai' | 'elevenlabs';
+  readonly name: 'espeak' | 'openai' | 'elevenlabs' | 'sherpa';
   /** Everything else that determines the sound (server, model, version …). It is part of the keys of recordings. */
   readonly settings: string;
   /** How many sentences it speaks at once. */
   readonly concurrency: number;
+  /**
+   * What determines the sound of one voice besides `settings`, for example the checksum of its model. It is part of the
+   * keys of recordings, too. Absent, or undefined, when there is nothing else.
+   */
+  definitionOf?(voice: string): string | undefined;
   /** @throws SpeechError */
   listVoices(): Promise<readonly ProviderVoice[]>;
   /**

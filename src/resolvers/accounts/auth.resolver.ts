@@ -8,11 +8,11 @@ import {
   revokeSession,
   type SessionView,
 } from '../../services/sessions/devices.js';
-import { signOut } from '../../services/sessions/sessions.js';
+import { signOut } from '../../services/sessions/sign-out.js';
 import { signedIn, type Context } from '../context.js';
 import { must } from '../loaders.js';
 import { AuthPayload, ChangePasswordArgs, LoginInput, RegisterInput } from './auth.type.js';
-import { deliver, deliverSuccessor, signingIn } from './deliver.js';
+import { deliver, deliverSuccessor, signingIn } from './token-delivery.js';
 import { SessionType, UserType } from './user.type.js';
 
 @Resolver(() => AuthPayload)

@@ -7,7 +7,7 @@ import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../.
 import { isCleanText } from '../../domain/text.js';
 import { countRows } from '../counting.sql.js';
 import { foldBeforeSearch, foldNow } from '../search/fold.js';
-import { NOTICE_KINDS } from '../notices/kinds.js';
+import { NOTICE_KINDS } from '../notices/notice-kinds.js';
 import { language, optionalName, parseRequest, searchWords } from '../validation.js';
 import { peopleQuery, readPeople, type UserView } from './people.sql.js';
 

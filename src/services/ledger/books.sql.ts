@@ -43,27 +43,31 @@ export interface ClosableLotRow extends LotRow {
 }
 
 /**
- * Searches the user's expiries rather than the lot's allocations, because expiries are few and have one allocation
- * each.
- * Indexes: credit_transactions_by_type, credit_allocations_pkey, credit_transactions_one_a_key.
+ * Whether an EXPIRY of the lot was booked. Searches the user's expiries rather than the lot's allocations, because
+ * expiries are few and have one allocation each. Indexes: credit_transactions_by_type, credit_allocations_pkey.
  */
-const LAPSE_BOOKED = Prisma.sql`(l.expires_at IS NOT NULL AND EXISTS (
+const LAPSE_BOOKED = Prisma.sql`EXISTS (
     SELECT FROM credit_transactions e
     JOIN credit_allocations ea ON ea.user_id = e.user_id AND ea.seq = e.seq AND ea.ordinal = 1
     WHERE e.user_id = l.user_id AND e.type = 'EXPIRY' AND e.effective_at = l.expires_at AND ea.lot_id = l.id
-  )) AS "lapseBooked",
-  (l.expires_at IS NOT NULL AND EXISTS (
-    SELECT FROM credit_transactions k
-    WHERE k.user_id = l.user_id AND k.idempotency_key = 'expire:' || l.id
+  )`;
+
+const EXPIRE_KEY_TAKEN = Prisma.sql`(l.expires_at IS NOT NULL AND EXISTS (
+    SELECT FROM credit_transactions k WHERE k.user_id = l.user_id AND k.idempotency_key = 'expire:' || l.id
   )) AS "expireKeyTaken"`;
 
-/** Lots by owner and id. Under the accounts' locks. Index: credit_lots_pkey. */
+/**
+ * Lots by owner and id. Under the accounts' locks. `lapseBooked` is false for lots that have lapsed by `now`, because it
+ * does not matter for them, and a sweep need not search for it. Index: credit_lots_pkey.
+ */
 export function readLotsOf(
   tx: Tx,
   wanted: readonly { userId: string; lotId: string }[],
+  now: Date,
 ): Promise<ClosableLotRow[]> {
   return tx.$queryRaw<ClosableLotRow[]>`
-    SELECT ${LOT_COLUMNS}, ${LAPSE_BOOKED}
+    SELECT ${LOT_COLUMNS}, (l.expires_at > ${now}::timestamptz AND ${LAPSE_BOOKED}) IS TRUE AS "lapseBooked",
+           ${EXPIRE_KEY_TAKEN}
     FROM unnest(${wanted.map((one) => one.userId)}::uuid[], ${wanted.map((one) => one.lotId)}::uuid[])
       AS w(user_id, id)
     JOIN credit_lots l USING (user_id, id)`;
@@ -122,8 +126,8 @@ export function readDebits(
   wanted: readonly { userId: string; seq: number }[],
 ): Promise<DebitPartRow[]> {
   return tx.$queryRaw<DebitPartRow[]>`
-    SELECT ${LOT_COLUMNS}, ${LAPSE_BOOKED}, t.seq, t.effective_at AS "effectiveAt", t.audio_id AS "audioId",
-           t.story_id AS "storyId", a.ordinal, a.amount AS taken,
+    SELECT ${LOT_COLUMNS}, (l.expires_at IS NOT NULL AND ${LAPSE_BOOKED}) AS "lapseBooked", ${EXPIRE_KEY_TAKEN},
+           t.seq, t.effective_at AS "effectiveAt", t.audio_id AS "audioId", t.story_id AS "storyId", a.ordinal, a.amount AS taken,
            (SELECT coalesce(sum(ra.amount), 0)::int
               FROM credit_transactions r
               JOIN credit_allocations ra ON ra.user_id = r.user_id AND ra.seq = r.seq

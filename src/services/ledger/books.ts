@@ -1,5 +1,13 @@
-import { asLotId, asUserId, type LotId, type UserId } from '../../domain/ids.js';
-import { lotIn, type Book, type RefundableDebit } from '../../domain/ledger/book.js';
+import {
+  asLotId,
+  asUserId,
+  type LotId,
+  rowKey,
+  type RowKey,
+  type UserId,
+} from '../../domain/ids.js';
+import { lotIn, type Book } from '../../domain/ledger/book.js';
+import type { RefundableDebit } from '../../domain/ledger/refund.js';
 import { CHAIN_FORMAT } from '../../domain/ledger/chain.js';
 import type { Lot } from '../../domain/ledger/lots.js';
 import type { Tx } from '../../infra/db.js';
@@ -127,29 +135,31 @@ export async function loadLots(
   { books }: OpenBooks,
   wanted: readonly { userId: UserId; lotId: LotId }[],
 ): Promise<void> {
-  for (const row of wanted.length === 0 ? [] : await readLotsOf(tx, wanted)) {
+  if (wanted.length === 0 || books.size === 0) return;
+  const earliest = Math.min(...[...books.values()].map(({ now }) => now.getTime()));
+  for (const row of await readLotsOf(tx, wanted, new Date(earliest))) {
     books.get(asUserId(row.userId))?.lots.set(asLotId(row.id), lotOfRow(row));
   }
 }
 
-/** The transactions with these idempotency keys, by `userId key`. */
+/** The transactions with these idempotency keys, by user and key. */
 export async function loadKeyed(
   tx: Tx,
   wanted: readonly { userId: UserId; key: string }[],
-): Promise<Map<string, KeyedRow>> {
+): Promise<Map<RowKey, KeyedRow>> {
   const rows = wanted.length === 0 ? [] : await readByKeys(tx, wanted);
-  return new Map(rows.map((row) => [`${row.userId} ${row.idempotencyKey}`, row]));
+  return new Map(rows.map((row) => [rowKey(row.userId, row.idempotencyKey), row]));
 }
 
-/** Adds the lots of these debits to the books. @returns the debits, by `userId seq` */
+/** Adds the lots of these debits to the books. @returns the debits, by user and number */
 export async function loadDebits(
   tx: Tx,
   { books }: OpenBooks,
   wanted: readonly { userId: UserId; seq: number }[],
-): Promise<Map<string, RefundableDebit>> {
-  const debits = new Map<string, RefundableDebit & { parts: DebitPart[] }>();
+): Promise<Map<RowKey, RefundableDebit>> {
+  const debits = new Map<RowKey, RefundableDebit & { parts: DebitPart[] }>();
   for (const row of wanted.length === 0 ? [] : await readDebits(tx, wanted)) {
-    const key = `${row.userId} ${String(row.seq)}`;
+    const key = rowKey(row.userId, row.seq);
     const debit = debits.get(key) ?? { ...debitOfRow(row), parts: [] };
     const lot = lotOfRow(row);
     books.get(asUserId(row.userId))?.lots.set(lot.id, lot);

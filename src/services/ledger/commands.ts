@@ -44,10 +44,7 @@ export const openLedger = (
      * for an administrator's grant above APPROVAL_ABOVE
      */
     grant: grouped('grant', grantSettler(grantGateOf(credits.approvalAbove)), sourceOfGrant),
-    /**
-     * Grants what the approval of a proposal allows, in one commit with the approval: `GrantRequest` → `GrantOutcome`.
-     * @throws as `grant`, without the errors of approvals
-     */
+    /** Grants what a proposal asks for, in one commit with its approval. As `grant`, without the errors of approvals. */
     grantApproved: joined('grant', settleGrants, sourceOfGrant),
     /** Grants the points for signing up, in one commit with the new user: `GrantRequest` → `GrantOutcome`. */
     grantNewcomer: joined('sign-up', settleGrants, sourceOfGrant),
@@ -70,10 +67,7 @@ export const openLedger = (
      * @throws INSUFFICIENT_CREDITS, PRICE_CHANGED, IDEMPOTENCY_KEY_REUSED, NOT_FOUND (also a closed account)
      */
     narrate: grouped('debit', narrationSettler(queue, synthesizeAudio, mender)),
-    /**
-     * Refunds what is outstanding of a debit: `RefundRequest` → `RefundOutcome`.
-     * @throws NOT_FOUND (also no such debit)
-     */
+    /** Refunds what is outstanding of a debit: `RefundRequest` → `RefundOutcome`. @throws NOT_FOUND (also no such debit) */
     refund: grouped('refund', refundSettler(credits.refundPolicy, mender)),
     /**
      * Ends an attempt and refunds its debit: `EndRequest` → `EndOutcome`, with the movements.

@@ -1,5 +1,5 @@
 import type { DomainError } from '../../domain/errors.js';
-import type { UserId } from '../../domain/ids.js';
+import { rowKey, type RowKey, type UserId } from '../../domain/ids.js';
 import { assertGrantable, grant, type Book, type GrantTerms } from '../../domain/ledger/book.js';
 import type { CreditSource } from '../../domain/ledger/lots.js';
 import { assertSameRequest } from '../../domain/ledger/idempotency.js';
@@ -53,13 +53,13 @@ interface Known {
 }
 
 interface Loaded {
-  /** The grants of these keys, by `userId key`. */
-  readonly known: Map<string, Known>;
+  /** The grants of these keys, by user and key. */
+  readonly known: Map<RowKey, Known>;
   /** Null when every grant may be made. */
   readonly gate: GrantGate | null;
 }
 
-const keyOf = ({ userId, idempotencyKey }: GrantRequest): string => `${userId} ${idempotencyKey}`;
+const keyOf = ({ userId, idempotencyKey }: GrantRequest): RowKey => rowKey(userId, idempotencyKey);
 
 /**
  * Grants lots.
@@ -70,7 +70,7 @@ const keyOf = ({ userId, idempotencyKey }: GrantRequest): string => `${userId} $
 export const grantSettler = (openGate: OpenGrantGate | null): Settle<GrantRequest, GrantOutcome> =>
   settling(async (tx, open, requests): Promise<Loaded> => {
     const wanted = requests.map(({ userId, idempotencyKey: key }) => ({ userId, key }));
-    const known = new Map<string, Known>(await loadKeyed(tx, wanted));
+    const known = new Map<RowKey, Known>(await loadKeyed(tx, wanted));
     const fresh = requests.filter(
       (request) => open.books.has(request.userId) && !known.has(keyOf(request)),
     );

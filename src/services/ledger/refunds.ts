@@ -1,6 +1,7 @@
 import { notFound } from '../../domain/errors.js';
-import type { UserId } from '../../domain/ids.js';
-import { refund, type Book, type RefundableDebit } from '../../domain/ledger/book.js';
+import { rowKey, type RowKey, type UserId } from '../../domain/ids.js';
+import type { Book } from '../../domain/ledger/book.js';
+import { refund, type RefundableDebit } from '../../domain/ledger/refund.js';
 import type { RefundPolicy } from '../../domain/ledger/refund.js';
 import type { Tx } from '../../infra/db.js';
 import { mendBooks, type Mender } from '../repairs/mender.js';
@@ -34,7 +35,7 @@ export const refundSettler = (
     (book, request, debits, open) => decideRefund(book, request, { debits, policy }, open),
   );
 
-type Debits = Map<string, RefundableDebit>;
+type Debits = Map<RowKey, RefundableDebit>;
 
 /** Reads the debits of these requests, for commands that do more than refund. */
 export const loadRefundable = (
@@ -56,7 +57,7 @@ export function decideRefund(
   open: OpenBooks,
 ): RefundOutcome {
   const { userId, debitSeq, reason, actorId } = request;
-  const key = `${userId} ${String(debitSeq)}`;
+  const key = rowKey(userId, debitSeq);
   const debited = debits.get(key);
   if (debited === undefined) throw notFound('debit');
   const booked = refund(book, debited, policy, request);

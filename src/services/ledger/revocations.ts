@@ -1,5 +1,5 @@
 import { conflict, notFound } from '../../domain/errors.js';
-import type { LotId, UserId } from '../../domain/ids.js';
+import { type LotId, rowKey, type RowKey, type UserId } from '../../domain/ids.js';
 import { revoke, type Book } from '../../domain/ledger/book.js';
 import { assertSameRequest, keys } from '../../domain/ledger/idempotency.js';
 import type { CreditSource, Lot } from '../../domain/ledger/lots.js';
@@ -72,14 +72,14 @@ export const revocationSettler = (mender: Mender): Settle<RevokeRequest, RevokeO
     async (tx, open, requests) => {
       await mendBooks(tx, open, mender);
       await loadLots(tx, open, requests);
-      return new Map<string, Booked>(await loadKeyed(tx, requests.flatMap(keysOf)));
+      return new Map<RowKey, Booked>(await loadKeyed(tx, requests.flatMap(keysOf)));
     },
     (book, request, known, open) => {
       const { userId, part } = request;
-      const bookedUnder = (key: string): Booked | undefined => known.get(`${userId} ${key}`);
+      const bookedUnder = (key: string): Booked | undefined => known.get(rowKey(userId, key));
       const asked = { open, book, request, bookedUnder };
       const outcome = part === undefined ? revokeAll(asked) : revokeSome(asked, part);
-      for (const entry of book.entries) known.set(`${userId} ${entry.idempotencyKey ?? ''}`, entry);
+      for (const entry of book.entries) known.set(rowKey(userId, entry.idempotencyKey), entry);
       return outcome;
     },
   );

@@ -7,7 +7,8 @@ import { audiosByKey, audiosUnderWay, versionOf, type AudioView } from '../narra
 import { latestNotices, type NoticeView } from '../notices/notices.js';
 import type { Viewer } from '../sessions/viewer.js';
 import { BETWEEN_MS, waitForTopics, type Subscriber } from './follow.js';
-import { topics, type Follower } from './followers.js';
+import type { Follower } from './followers.js';
+import { topics } from '../../domain/live/topics.js';
 
 /** A narration or the points of the viewer, in their new state, or a new notice. */
 export type Change = (AudioView & { readonly kind: 'Audio' }) | PointsChange | NoticeView;

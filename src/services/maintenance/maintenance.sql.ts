@@ -1,6 +1,6 @@
 import { FIRST_ID } from '../../domain/ids.js';
 import { Prisma, type Db, type Reader } from '../../infra/db.js';
-import { SENDS_CHANGES } from '../live/tell.sql.js';
+import { SENDS_CHANGES } from '../live/change-sender.sql.js';
 
 /**
  * The number of other connections to this database that are not idle. Without those that send changes, because a task
@@ -24,32 +24,28 @@ export interface Lane {
   readonly of: number;
 }
 
-/** A page of a walk: the rows of the lane, and the last row of the page if there may be more. */
+/** A page of a walk: rows of the lane, and its last row if there may be more. */
 export interface Page<Row> {
   readonly rows: readonly Row[];
   readonly next: Row | null;
 }
 
-type PageRow<Row> = Row & { readonly isMine: boolean; readonly isLast: boolean };
-
-function pageOf<Row>(rows: readonly PageRow<Row>[]): Page<Row> {
-  return {
-    rows: rows.filter(({ isMine }) => isMine),
-    next: rows.find(({ isLast }) => isLast) ?? null,
-  };
-}
+const pageOf = <Row>(rows: readonly Row[], limit: number): Page<Row> => ({
+  rows,
+  next: rows.length < limit ? null : (rows.at(-1) ?? null),
+});
 
 /**
- * The rows of the lane from the CTE `page`, and the last row of a full page. They are selected after the page was read,
- * because the planner would take the condition for a rare one, and sort whole tables instead of using the index.
+ * Whether a user is in the lane and, only then, whether `condition` holds. A CASE is evaluated in its order, and the planner
+ * expects it to hold for every other row. It would take the plain condition for a rare one, and sort whole tables instead
+ * of using the index.
  */
-const ofLane = (columns: Prisma.Sql, { number, of }: Lane, limit: number): Prisma.Sql => Prisma.sql`
-  SELECT ${columns}, "isMine", place = ${limit} AS "isLast"
-  FROM (
-    SELECT *, get_byte(uuid_send(user_id), 15) % ${of} = ${number} AS "isMine", row_number() OVER () AS place FROM page
-  ) numbered
-  WHERE "isMine" OR place = ${limit}
-  ORDER BY place`;
+const inLane = (
+  userId: Prisma.Sql,
+  { number, of }: Lane,
+  condition = Prisma.sql`true`,
+): Prisma.Sql =>
+  Prisma.sql`CASE WHEN get_byte(uuid_send(${userId}), 15) % ${of}::int = ${number}::int THEN ${condition} ELSE false END`;
 
 /** The position of a walk over lapsed lots. */
 export interface LapsedLot {
@@ -67,18 +63,15 @@ export async function readLapsedLots(
   wanted: { after: LapsedLot | null; until: Date; limit: number; lane: Lane },
 ): Promise<Page<LapsedLot>> {
   const { after, until, limit, lane } = wanted;
-  const columns = Prisma.sql`user_id AS "userId", id AS "lotId", expires_at AS "expiresAt"`;
-  return pageOf(
-    await db.$queryRaw<PageRow<LapsedLot>[]>`
-    WITH page AS MATERIALIZED (
-      SELECT user_id, id, expires_at FROM credit_lots
-      WHERE is_open AND revoked_at IS NULL AND expires_at IS NOT NULL
-        AND expires_at <= ${until}::timestamptz
-        AND (expires_at, user_id, id) > (coalesce(${after?.expiresAt ?? null}::timestamptz, '-infinity'),
-          ${after?.userId ?? FIRST_ID}::uuid, ${after?.lotId ?? FIRST_ID}::uuid)
-      ORDER BY expires_at, user_id, id LIMIT ${limit}
-    ) ${ofLane(columns, lane, limit)}`,
-  );
+  const rows = await db.$queryRaw<LapsedLot[]>`
+    SELECT user_id AS "userId", id AS "lotId", expires_at AS "expiresAt" FROM credit_lots
+    WHERE is_open AND revoked_at IS NULL AND expires_at IS NOT NULL
+      AND expires_at <= ${until}::timestamptz
+      AND (expires_at, user_id, id) > (coalesce(${after?.expiresAt ?? null}::timestamptz, '-infinity'),
+        ${after?.userId ?? FIRST_ID}::uuid, ${after?.lotId ?? FIRST_ID}::uuid)
+      AND ${inLane(Prisma.sql`user_id`, lane)}
+    ORDER BY expires_at, user_id, id LIMIT ${limit}`;
+  return pageOf(rows, limit);
 }
 
 /** So many lapsed lots are added up at most, so that the sum costs little while a sweep is behind. */
@@ -113,19 +106,15 @@ export async function readMonthlyRecipients(
   wanted: { after: string; period: string; defaultAmount: number; limit: number; lane: Lane },
 ): Promise<Page<Recipient>> {
   const { after, period, defaultAmount, limit, lane } = wanted;
-  const columns = Prisma.sql`user_id AS "userId", amount`;
-  return pageOf(
-    await db.$queryRaw<PageRow<Recipient>[]>`
-    WITH page AS MATERIALIZED (
-      SELECT u.id AS user_id, coalesce(u.monthly_credits, ${defaultAmount}::int) AS amount
-      FROM users u
-      WHERE u.id > ${after}::uuid AND u.suspended_at IS NULL AND u.email_verified_at IS NOT NULL
-        AND coalesce(u.monthly_credits, ${defaultAmount}::int) > 0
-        AND (SELECT l.id FROM credit_lots l
-          WHERE l.user_id = u.id AND l.source = 'MONTHLY' AND l.period = ${period} LIMIT 1) IS NULL
-      ORDER BY u.id LIMIT ${limit}
-    ) ${ofLane(columns, lane, limit)}`,
-  );
+  const isDue = Prisma.sql`(SELECT l.id FROM credit_lots l
+    WHERE l.user_id = u.id AND l.source = 'MONTHLY' AND l.period = ${period} LIMIT 1) IS NULL`;
+  const rows = await db.$queryRaw<Recipient[]>`
+    SELECT u.id AS "userId", coalesce(u.monthly_credits, ${defaultAmount}::int) AS amount FROM users u
+    WHERE u.id > ${after}::uuid AND u.suspended_at IS NULL AND u.email_verified_at IS NOT NULL
+      AND coalesce(u.monthly_credits, ${defaultAmount}::int) > 0
+      AND ${inLane(Prisma.sql`u.id`, lane, isDue)}
+    ORDER BY u.id LIMIT ${limit}`;
+  return pageOf(rows, limit);
 }
 
 /** Records that a run of a task has begun. Index: task_runs_pkey. */

@@ -58,7 +58,7 @@ const ROWS_IN_A_BATCH = 500;
 
 /** A walk over everything that a task changes. */
 export interface Walk<Row> {
-  /** Reads the next page: in order, the rows of the lane among the first `limit` rows after the given one. */
+  /** Reads the next page: in order, the first `limit` rows of the lane after the given one. */
   readonly read: (wanted: {
     readonly after: Row | null;
     readonly limit: number;
@@ -91,21 +91,19 @@ export async function walkInLanes<Row>(
     awake += 1;
     try {
       const startedAt = performance.now();
-      const page = await walk.read({ after, limit: ROWS_IN_A_BATCH * lane.of, lane });
-      // The rows of other lanes that are settled already are not in the page, so it may have many of this one.
-      for (let start = 0; start < page.rows.length; start += ROWS_IN_A_BATCH) {
-        stop.throwIfAborted();
-        const batch = page.rows.slice(start, start + ROWS_IN_A_BATCH);
+      const { rows, next } = await walk.read({ after, limit: ROWS_IN_A_BATCH, lane });
+      stop.throwIfAborted();
+      if (rows.length > 0) {
         // Not `+= await`, which would lose what other lanes count meanwhile.
-        const changed = await walk.settle(batch);
+        const changed = await walk.settle(rows);
         outcome.changed += changed;
-        outcome.processed += batch.length;
+        outcome.processed += rows.length;
       }
-      if (page.next === null) return [null, 0];
+      if (next === null) return [null, 0];
       const batchMs = performance.now() - startedAt;
       const isBusyNow = await isBusyBesides(app, isBusy, () => awake);
       isBusy = isBusyNow;
-      return [page.next, isBusyNow ? pauseAfter(batchMs) : 0];
+      return [next, isBusyNow ? pauseAfter(batchMs) : 0];
     } finally {
       awake -= 1;
     }

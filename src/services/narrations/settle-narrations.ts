@@ -1,5 +1,5 @@
 import { priceChanged } from '../../domain/errors.js';
-import { newId, type UserId } from '../../domain/ids.js';
+import { newId, rowKey, type RowKey, type UserId } from '../../domain/ids.js';
 import { debit, type Book } from '../../domain/ledger/book.js';
 import { assertSameRequest, keys } from '../../domain/ledger/idempotency.js';
 import { isSpendable } from '../../domain/ledger/lots.js';
@@ -49,10 +49,10 @@ export interface NarrationOutcome {
 type QueuedForRequest = QueuedNarration & { readonly origin: Origin | undefined };
 
 interface Batch {
-  readonly states: Map<string, Pick<NarrationStateRow, 'id' | 'status' | 'attempt'>>;
+  readonly states: Map<RowKey, Pick<NarrationStateRow, 'id' | 'status' | 'attempt'>>;
   /** Narrations that need a new attempt, but whose rows another transaction holds. */
-  readonly held: ReadonlySet<string>;
-  readonly known: Map<string, Pick<AudioRequestRow, 'requestHash' | 'audioId' | 'debitSeq'>>;
+  readonly held: ReadonlySet<RowKey>;
+  readonly known: Map<RowKey, Pick<AudioRequestRow, 'requestHash' | 'audioId' | 'debitSeq'>>;
   readonly queued: Map<string, QueuedForRequest>;
   readonly remembered: Parameters<typeof writeNarrations>[2][number][];
 }
@@ -100,7 +100,7 @@ async function readBatch(
     // The rows that were locked are newer, because a state may have changed after the first read.
     states: new Map([...states, ...locked].map((row) => [identity(row), row])),
     held: new Set(over.map(identity).filter((narration) => !isLocked.has(narration))),
-    known: new Map(known.map((row) => [`${row.userId} ${row.idempotencyKey}`, row])),
+    known: new Map(known.map((row) => [rowKey(row.userId, row.idempotencyKey), row])),
     queued: new Map(),
     remembered: [],
   };
@@ -112,15 +112,15 @@ const isOver = ({ status }: Pick<NarrationStateRow, 'status'>): boolean =>
 
 /** Whether the request must wait for a row. A repeated request with its key writes nothing and needs no row. */
 const isHeld = ({ held, known }: Batch, request: NarrationRequest): boolean =>
-  held.has(identity(request)) && !known.has(`${request.userId} ${request.idempotencyKey ?? ''}`);
+  held.has(identity(request)) && !known.has(rowKey(request.userId, request.idempotencyKey));
 
-const identity = (key: NarrationKey): string =>
-  `${key.userId} ${key.storyId} ${key.textHash} ${key.voiceId}`;
+const identity = ({ userId, storyId, textHash, voiceId }: NarrationKey): RowKey =>
+  rowKey(userId, storyId, textHash, voiceId);
 
 /** Decides one request in memory, under the account's lock. */
 function narrate(book: Book, batch: Batch, request: NarrationRequest): NarrationOutcome {
   const key =
-    request.idempotencyKey === null ? null : `${request.userId} ${request.idempotencyKey}`;
+    request.idempotencyKey === null ? null : rowKey(request.userId, request.idempotencyKey);
   const first = key === null ? undefined : batch.known.get(key);
   if (first !== undefined) {
     assertSameRequest(first.requestHash, request.requestHash);

@@ -4,7 +4,7 @@ import { notFound } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
 import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../../domain/paging.js';
 import { countRows } from '../counting.sql.js';
-import { NOTICE_KINDS, type NoticeKind } from './kinds.js';
+import { NOTICE_KINDS, type NoticeKind } from './notice-kinds.js';
 import { markRead, readNotices, unreadQuery, type NoticeView } from './notices.sql.js';
 
 export { NOTICE_KINDS };

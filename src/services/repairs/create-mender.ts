@@ -40,26 +40,7 @@ export function createMender({ log, metrics, queue }: Facts, isOn: boolean): Men
   /** Accounts that a command could not repair, so that not every command reads their histories. */
   const left = new LRUCache<string, true>({ max: ACCOUNTS_REMEMBERED, ttl: ONCE_MS });
 
-  /** @returns whether it is the first time in a while */
-  function report(userId: string): boolean {
-    if (told.has(userId)) return false;
-    told.set(userId, true);
-    metrics.ledgerMismatches.inc({ source: 'read' });
-    log.error({ event: 'ledger-mismatch', userId }, 'ledger mismatch met');
-    return true;
-  }
-
-  function requestRepair(userId: string): void {
-    queue
-      .request(repairAccountQueue.name, { payload: { userId }, onceFor: userId })
-      .catch((error: unknown) => {
-        log.warn(
-          { event: 'repair-not-requested', err: error, userId },
-          'the repair of an account was not requested',
-        );
-      });
-  }
-
+  const { report, requestRepair } = reportsOf({ log, metrics, queue }, told);
   return {
     note(userId) {
       if (report(userId) && isOn) requestRepair(userId);
@@ -94,6 +75,36 @@ export function createMender({ log, metrics, queue }: Facts, isOn: boolean): Men
         for (const { userId } of repairs.repaired) if (!left.has(userId)) told.delete(userId);
       });
       return new Set(repairs.repaired.map(({ userId }) => userId as UserId));
+    },
+  };
+}
+
+/** How a mismatch becomes known: in the log and the metrics, and as a job that repairs it. */
+function reportsOf(
+  { log, metrics, queue }: Facts,
+  told: LRUCache<string, true>,
+): {
+  readonly report: (userId: string) => boolean;
+  readonly requestRepair: (userId: string) => void;
+} {
+  return {
+    /** @returns whether it is the first time in a while */
+    report: (userId) => {
+      if (told.has(userId)) return false;
+      told.set(userId, true);
+      metrics.ledgerMismatches.inc({ source: 'read' });
+      log.error({ event: 'ledger-mismatch', userId }, 'ledger mismatch met');
+      return true;
+    },
+    requestRepair: (userId) => {
+      queue
+        .request(repairAccountQueue.name, { payload: { userId }, onceFor: userId })
+        .catch((error: unknown) => {
+          log.warn(
+            { event: 'repair-not-requested', err: error, userId },
+            'the repair of an account was not requested',
+          );
+        });
     },
   };
 }

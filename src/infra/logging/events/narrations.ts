@@ -121,7 +121,14 @@ export const narrationEvents = define({
   'speech-process-ended': {
     level: 'warn',
     fields: ['code', 'signal'],
-    when: 'A process of eSpeak NG has ended by itself. Another one is started.',
-    action: null,
+    when: 'A process of eSpeak NG or sherpa-onnx has ended by itself. Another one is started.',
+    action:
+      'With sherpa, see SHERPA_MEMORY_MB if it is repeated with the signal SIGKILL, and try the model with npm run voices if it is not.',
+  },
+  'voice-model-refused': {
+    level: 'warn',
+    fields: ['model', 'reason'],
+    when: 'A folder of DATA_DIR/voices has no model that can be offered. The other models are.',
+    action: 'Correct what the reason names, or remove the model with npm run voices.',
   },
 });

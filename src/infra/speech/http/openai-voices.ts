@@ -108,7 +108,7 @@ const forPeople = (name: string): string | null =>
     .slice(0, NAME_MAX) || null;
 
 /** Kokoro names the language of a voice by its first letter, and the gender by the second. */
-const KOKORO: Readonly<Record<string, string>> = {
+export const KOKORO_LANGUAGES: Readonly<Record<string, string>> = {
   a: 'en-US',
   b: 'en-GB',
   e: 'es',
@@ -122,7 +122,7 @@ const KOKORO: Readonly<Record<string, string>> = {
 
 function languagesOfKokoro(id: string): string[] | null {
   const [, letter = ''] = /^([a-z])[fm]_[a-z]+(?:_|$)/.exec(id) ?? [];
-  const tag = KOKORO[letter];
+  const tag = KOKORO_LANGUAGES[letter];
   return tag === undefined ? null : [tag];
 }
 

@@ -13,7 +13,7 @@ import {
   placeBulkRevocation,
   type BulkRevocation,
   type BulkRevocationResult,
-} from './orders.js';
+} from './bulk-revocation-orders.js';
 
 export interface RevokeBulkGrantRequest {
   /** The key of the grant. */

@@ -55,6 +55,9 @@ export interface WaitingRooms {
   readonly waiting: LimitFunction;
 }
 
+/** What all commands of a process share. */
+type Doors = WaitingRooms & { readonly db: Db };
+
 export const waitingRooms = (connections: number): WaitingRooms => ({
   polling: pLimit(Math.max(1, Math.floor(connections / 3))),
   waiting: pLimit(Math.max(1, Math.floor(connections / 3))),
@@ -66,16 +69,39 @@ export const waitingRooms = (connections: number): WaitingRooms => ({
  * @param observer is told of each request after its commit or refusal
  */
 export function groupCommit<Request extends { userId: UserId }, Result>(
-  { db, polling, waiting }: WaitingRooms & { readonly db: Db },
+  doors: Doors,
   settle: Settle<Request, Result>,
   observer: Observer<Request>,
 ): Command<Request, Result> {
+  const door = gatherWhileBusy((requests: readonly Request[]) =>
+    tracedBatch(requests, () => settleBatch(doors.db, settle, requests, { wait: false })),
+  );
+  const settleHeld = waitForRows(doors, settle);
+
+  const run: Command<Request, Result> = async (request) => {
+    const startedAt = performance.now();
+    let settlement = await door.ask(request);
+    if (settlement === HELD) settlement = await settleHeld(request);
+    if (settlement === HELD) settlement = busy();
+    if (settlement === ABSENT) settlement = notFound('account');
+    const durationMs = performance.now() - startedAt;
+    if (settlement instanceof DomainError) {
+      observer.refused(request, settlement, durationMs);
+      throw settlement;
+    }
+    observer.settled(request, settlement.entries, durationMs);
+    return settlement.result;
+  };
+  return (request) => tracedRequest(request, () => run(request));
+}
+
+/** @returns what settles a request whose rows another transaction holds: it is POLLING, and then WAITING */
+function waitForRows<Request extends { userId: UserId }, Result>(
+  { db, polling, waiting }: Doors,
+  settle: Settle<Request, Result>,
+): (request: Request) => Promise<Settlement<Result>> {
   type Batch = readonly Request[];
   type Settlements = readonly Settlement<Result>[];
-
-  const door = gatherWhileBusy((requests: Batch) =>
-    tracedBatch(requests, () => settleBatch(db, settle, requests, { wait: false })),
-  );
   const busyAccounts = new Map<UserId, Gatherer<Request, Settlement<Result>>>();
 
   /** Settles the requests that are still HELD, because some of a batch may have been settled when it was split. */
@@ -105,28 +131,12 @@ export function groupCommit<Request extends { userId: UserId }, Result>(
   }
 
   /** Waits in the account's own queue, which exists only while a request waits in it. */
-  async function waitFor(request: Request): Promise<Settlement<Result>> {
+  return async (request) => {
     const { userId } = request;
     const doorOfOne = busyAccounts.get(userId) ?? gatherWhileBusy(settleWhenFree);
     busyAccounts.set(userId, doorOfOne);
     const settlement = await doorOfOne.ask(request);
     if (doorOfOne.isIdle()) busyAccounts.delete(userId);
     return settlement;
-  }
-
-  const run: Command<Request, Result> = async (request) => {
-    const startedAt = performance.now();
-    let settlement = await door.ask(request);
-    if (settlement === HELD) settlement = await waitFor(request);
-    if (settlement === HELD) settlement = busy();
-    if (settlement === ABSENT) settlement = notFound('account');
-    const durationMs = performance.now() - startedAt;
-    if (settlement instanceof DomainError) {
-      observer.refused(request, settlement, durationMs);
-      throw settlement;
-    }
-    observer.settled(request, settlement.entries, durationMs);
-    return settlement.result;
   };
-  return (request) => tracedRequest(request, () => run(request));
 }

@@ -1,6 +1,7 @@
 import { DomainError } from '../../../domain/errors.js';
 import type { Book, BookedEntry } from '../../../domain/ledger/book.js';
-import { isLockRefused, transact, type Db, type Tx } from '../../../infra/db.js';
+import { transact, type Db, type Tx } from '../../../infra/db.js';
+import { isLockRefused } from '../../../infra/connections/database-errors.js';
 
 /** The result of one request, with the ledger transactions that it made. */
 export interface Settled<Result> {

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { Position, TimedSentence } from '../../../domain/timing/timeline.js';
-import type { PlannedSentence } from '../making/plan.js';
+import type { PlannedSentence } from '../synthesis/plan.js';
 
 /** The sentences of a recording that is being made, as far as they are known to be spoken. */
 export interface Growing {

@@ -1,0 +1,43 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { ErrorCode } from '../../domain/errors.js';
+import { currentWork, type CurrentWork, type Span } from '../../services/observability/current-work.js';
+
+/** What the answer to an operation is counted as. */
+export interface Outcome {
+  readonly operation: string;
+  readonly type: string;
+  readonly code: ErrorCode | 'OK';
+}
+
+/** What is remembered of a request until it ends. While it is answered, it is the current work. */
+export interface RequestRecord extends CurrentWork {
+  readonly requestId: string;
+  readonly span: Span | null;
+  /** When its body had been received, on the clock of `performance`. Null for what is no operation. */
+  receivedAtMs: number | null;
+  /** Null until it is known. */
+  outcome: Outcome | null;
+}
+
+const RECORD = Symbol('record of the request');
+type Recorded = FastifyRequest & { [RECORD]: RequestRecord | null };
+
+/** Gives the requests of a server a place for their record, which is faster to reach than a map. */
+export function keepRecords(server: FastifyInstance): void {
+  server.decorateRequest(RECORD, null);
+}
+
+export function beginRecord(request: FastifyRequest, span: Span | null): void {
+  const { id: requestId } = request;
+  (request as Recorded)[RECORD] = { requestId, span, receivedAtMs: null, outcome: null };
+}
+
+/** @returns null for a request that passed no hook, because its address is malformed */
+export const recordOf = (request: FastifyRequest): RequestRecord | null =>
+  (request as Recorded)[RECORD];
+
+/** The record of the request that is being answered. */
+export function currentRecord(): RequestRecord | null {
+  const work = currentWork.getStore();
+  return work !== undefined && 'outcome' in work ? (work as RequestRecord) : null;
+}

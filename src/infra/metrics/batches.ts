@@ -1,0 +1,36 @@
+/** So many samples are counted together at the latest. */
+const SAMPLES_MAX = 64;
+
+/** Samples that are noted when they happen, and counted before the next answer with metrics. */
+export interface Batches {
+  /** @returns notes a sample, which `count` counts later */
+  readonly of: <Sample>(count: (sample: Sample) => void) => (sample: Sample) => void;
+  /** Counts everything that was noted. */
+  readonly count: () => void;
+}
+
+/**
+ * Counts samples many at a time. A single sample among other work takes about ten times as long, because its code and
+ * data have left the processor's caches meanwhile.
+ */
+export function createBatches(): Batches {
+  const all: (() => void)[] = [];
+  return {
+    of<Sample>(count: (sample: Sample) => void) {
+      let noted: Sample[] = [];
+      const countNoted = (): void => {
+        const samples = noted;
+        noted = [];
+        for (const sample of samples) count(sample);
+      };
+      all.push(countNoted);
+      return (sample: Sample) => {
+        noted.push(sample);
+        if (noted.length >= SAMPLES_MAX) countNoted();
+      };
+    },
+    count: () => {
+      for (const countNoted of all) countNoted();
+    },
+  };
+}

@@ -1,0 +1,48 @@
+/** The kinds of models that the engine loads, by its own names. */
+export type ModelKind = 'vits' | 'matcha' | 'kokoro' | 'kitten' | 'pocket' | 'supertonic';
+
+/** What the engine is given to load a model. */
+export interface EngineConfig {
+  readonly kind: ModelKind;
+  /** The engine's names of the parts, with absolute paths. `lang` is a language instead. */
+  readonly parts: Readonly<Record<string, string>>;
+  /** Rules for numbers and dates that belong to the model. Absolute paths, separated by commas. */
+  readonly ruleFsts: string;
+  readonly threads: number;
+}
+
+/** What the speaking process is asked. All questions to one process have the same `config`. */
+export interface SherpaQuestion {
+  readonly config: EngineConfig;
+  readonly text: string;
+  /** The number of the speaker in the model, from 0. */
+  readonly speaker: number;
+  /** 1 is the model's own. */
+  readonly speed: number;
+  /** A recording whose voice is imitated, for models that need one. */
+  readonly reference: string | null;
+  /** Further options of the engine for this sentence. */
+  readonly extra: Readonly<Record<string, number | string>>;
+  /** Longer speech is refused. */
+  readonly mostSeconds: number;
+  /** A process that takes more is ended. */
+  readonly mostBytes: number;
+}
+
+export type SherpaFailure = 'NOT_INSTALLED' | 'BROKEN_MODEL' | 'SILENT' | 'TOO_LONG';
+
+/** What it answers. */
+export type SherpaAnswer = {
+  /** It has grown too large, and wants to be asked nothing more. */
+  readonly retiring?: boolean;
+} & (
+  | { readonly pcm: Int16Array<ArrayBuffer>; readonly sampleRateHz: number }
+  | { readonly failure: SherpaFailure }
+);
+
+/** What the thread is told that watches over the process while the engine blocks it. */
+export interface WatchOrder {
+  readonly mostBytes: number;
+  /** The process that has started this one. */
+  readonly parent: number;
+}

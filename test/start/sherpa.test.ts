@@ -1,0 +1,161 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type * as ConfigModule from '../../src/config.js';
+import { ask, execute } from '../support/client.js';
+import { compiled } from '../support/compiled.js';
+import { until } from '../support/faults.js';
+import { AudioWaiting, Narrate, Voices } from '../support/operations.js';
+import {
+  administrator,
+  narrate,
+  newListener,
+  newStory,
+  waitForAudio,
+  type Person,
+} from '../support/people.js';
+import { decodeMp3 } from '../support/sound.js';
+import { startTalebank, type Talebank } from '../support/talebank.js';
+import { filesOf, putFiles, putModel } from '../support/voice-models/models.js';
+
+const { readConfig } = await compiled<typeof ConfigModule>('config.js');
+
+let dataDir: string;
+let talebank: Talebank;
+let admin: Person;
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'talebank-natural-'));
+  const voices = join(dataDir, 'voices');
+  await putModel(voices, 'bells', { speakers: 2, sampleRateHz: 22_050 });
+  await putModel(voices, 'changing');
+  await putFiles(join(voices, 'refused'), { ...filesOf({ metadata: { sample_rate: null } }) });
+  await putFiles(join(voices, 'damaged'), { ...filesOf(), 'model.onnx': 'no model' });
+  talebank = await startTalebank({
+    SPEECH_PROVIDER: 'sherpa',
+    DATA_DIR: dataDir,
+    SYNTHESIS_RETRIES: '1',
+    SYNTHESIS_RETRY_DELAY_SECONDS: '0',
+    INITIAL_CREDITS: '1000',
+  });
+  admin = await administrator(talebank.url);
+});
+afterAll(async () => {
+  await talebank.close();
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+/** How many sentences were spoken so far, and are not of a recording. */
+const spokenSince = async (before: number): Promise<number> => {
+  const [row] = await talebank.database.sql<{ count: number }>(
+    'SELECT count(*)::int AS count FROM spoken_sentences',
+  );
+  return (row?.count ?? 0) - before;
+};
+
+test('the configuration has the folder of models, and limits', () => {
+  expect(readConfig({ SPEECH_PROVIDER: 'sherpa', DATA_DIR: '/data' }).speech).toEqual({
+    provider: 'sherpa',
+    concurrency: 1,
+    timeoutMs: 30_000,
+    folder: '/data/voices',
+    threads: 1,
+    modelsKept: 2,
+    memoryBytes: 2048 * 1024 * 1024,
+    speed: 1,
+  });
+  for (const speed of ['0.4', '2.1', 'fast', '1.234'])
+    expect(() => readConfig({ SHERPA_SPEED: speed })).toThrow(/^SHERPA_SPEED is/);
+});
+
+test('voices of models are offered, narrate, and are refused for what they cannot read', async () => {
+  const { url, server } = talebank;
+  const listener = await newListener(url);
+  const { voices } = await ask(url, Voices, { language: 'en' });
+  expect(voices.map(({ id }) => id)).toEqual([
+    'sherpa-bells:0',
+    'sherpa-bells:1',
+    'sherpa-changing',
+    'sherpa-refused',
+  ]);
+  const refusals = server.logs().filter(({ event }) => event === 'voice-model-refused');
+  expect(refusals).toMatchObject([
+    { model: 'damaged', reason: 'model.onnx cannot be used: it is no model in ONNX' },
+  ]);
+
+  const content = 'One fox came. Two hares ran. One fox came.';
+  const story = await newStory(url, admin, { content });
+  const before = await spokenSince(0);
+  const first = await narrate(url, listener, story.id, 'sherpa-bells:1');
+  const heard = await waitForAudio(url, listener, first.audioId);
+  expect(heard).toMatchObject({ status: 'READY', failureReason: null });
+  // One sentence is there twice, and is spoken once.
+  expect(await spokenSince(before)).toBe(2);
+  const mp3 = new Uint8Array(await (await fetch(heard.url ?? '')).arrayBuffer());
+  const { samples, sampleRateHz } = await decodeMp3(mp3);
+  expect(sampleRateHz).toBe(22_050);
+  expect(samples.reduce((most, one) => Math.max(most, Math.abs(one)), 0)).toBeGreaterThan(0.05);
+  expect(heard.durationSeconds).toBeGreaterThan(2);
+
+  // Another story with a sentence that was spoken before.
+  const next = await newStory(url, admin, { content: 'Two hares ran. Three owls slept.' });
+  const second = await narrate(url, listener, next.id, 'sherpa-bells:1');
+  expect(await waitForAudio(url, listener, second.audioId)).toMatchObject({ status: 'READY' });
+  expect(await spokenSince(before)).toBe(3);
+
+  const russian = await newStory(url, admin, {
+    language: 'ru',
+    content: 'Жили-были старик и старуха.',
+  });
+  const input = { storyId: russian.id, voiceId: 'sherpa-bells:1' };
+  const { errors } = await execute(url, Narrate, { input }, { token: listener.token });
+  expect(errors[0]?.extensions.code).toBe('VOICE_CANNOT_READ');
+
+  // Nothing of the engine is in the server's own process.
+  const maps = await readFile(`/proc/${String(server.child.pid)}/maps`, 'utf8');
+  expect(maps.split('\n').filter((line) => /libonnxruntime|sherpa-onnx\.node/.test(line))).toEqual(
+    [],
+  );
+});
+
+test('a model that the engine refuses fails the narration at once, and gives the points back', async () => {
+  const { url } = talebank;
+  const listener = await newListener(url);
+  const story = await newStory(url, admin, { content: 'A wolf came by.' });
+  const { audioId } = await narrate(url, listener, story.id, 'sherpa-refused');
+  const failed = await waitForAudio(url, listener, audioId);
+  expect(failed.status).toBe('FAILED');
+  expect(failed.failureReason).toContain('voice');
+  expect(failed.transactions.map(({ type }) => type).sort()).toEqual(['DEBIT', 'REFUND']);
+  // The other models go on.
+  const other = await narrate(url, listener, story.id, 'sherpa-bells:0');
+  expect(await waitForAudio(url, listener, other.audioId)).toMatchObject({ status: 'READY' });
+});
+
+test('a changed model is noticed: narrations wait for the restart, and are spoken anew', async () => {
+  const { url, server } = talebank;
+  const listener = await newListener(url);
+  const story = await newStory(url, admin, { content: 'Ten bears dance.' });
+  const before = await narrate(url, listener, story.id, 'sherpa-changing');
+  const old = await waitForAudio(url, listener, before.audioId);
+  expect(old.status).toBe('READY');
+
+  await putModel(join(dataDir, 'voices'), 'changing', { samplesPerLetter: 3000 });
+  const other = await newStory(url, admin, { content: 'Ten bears sleep.' });
+  const waiting = await narrate(url, listener, other.id, 'sherpa-changing');
+  await until('it waits', async () => {
+    const { audio } = await ask(url, AudioWaiting, { id: waiting.audioId }, listener.token);
+    return audio?.status === 'QUEUED' && audio.waitingFor === 'SPEECH_PROVIDER';
+  });
+
+  await server.stop();
+  const restarted = await talebank.join();
+  const now = await waitForAudio(restarted.url, listener, waiting.audioId);
+  expect(now.status).toBe('READY');
+  // Another listener of the first story gets what the new model says, and not the old recording.
+  const later = await newListener(restarted.url);
+  const anew = await narrate(restarted.url, later, story.id, 'sherpa-changing');
+  const heard = await waitForAudio(restarted.url, later, anew.audioId);
+  expect(heard.status).toBe('READY');
+  expect((heard.durationSeconds ?? 0) / (old.durationSeconds ?? 1)).toBeGreaterThan(1.5);
+});
