@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { isSecretVariable } from '../dist/config.js';
+import { isSecretVariable } from '../dist/variables/explanation.js';
 import { variables } from '../dist/variables.js';
 import { cell, keepPage } from './written-page.mjs';
 
