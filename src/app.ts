@@ -58,6 +58,7 @@ import { createMender, type Mender } from './services/repairs/mender.js';
 import {
   eraseAccountQueue,
   eraseRecordingQueue,
+  exportDataQueue,
   failAudioQueue,
   finishBulkGrantQueue,
   finishBulkRevocationQueue,
@@ -204,6 +205,7 @@ async function openQueues({
     sendMailQueue,
     eraseAccountQueue,
     eraseRecordingQueue,
+    exportDataQueue,
     finishBulkGrantQueue,
     finishBulkRevocationQueue,
     repairAccountQueue,

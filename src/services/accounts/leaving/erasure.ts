@@ -5,6 +5,7 @@ import { storageKey } from '../../narrations/addresses.js';
 import { failNarration } from '../../narrations/settle-attempt.js';
 import { beginErasing } from '../../narrations/making/renditions.sql.js';
 import { forgetFile } from '../../narrations/making/sentences.sql.js';
+import { eraseExports } from '../export/data-export.js';
 import type { EraseAccountPayload } from '../../queues.js';
 
 const AT_ONCE = 100;
@@ -23,6 +24,7 @@ export async function eraseAccount(
   if (person?.deletedAt == null) throw new Error('Only who has left can be erased.');
   for (const step of [stopNarrations, revokePoints, eraseRecordings, eraseNarrations])
     while ((await step(app, userId)) > 0) signal.throwIfAborted();
+  await eraseExports(app, userId);
   await app.db.session.deleteMany({ where: { userId } });
   app.log.info({ event: 'account-erased', userId }, 'account erased');
 }

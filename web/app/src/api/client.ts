@@ -2,7 +2,7 @@ import { Client, fetchExchange, subscriptionExchange, type Operation } from '@ur
 import { authExchange } from '@urql/exchange-auth';
 import { offlineExchange } from '@urql/exchange-graphcache';
 import { makeDefaultStorage } from '@urql/exchange-graphcache/default-storage';
-import { keys, resolvers } from './cache.js';
+import { keys, resolvers, updates } from './cache.js';
 import { fetchWithClock } from './clock.js';
 import { followShared } from './live.js';
 import { accessToken, end, needsRefresh, onLeave, refresh, session } from './session.js';
@@ -21,6 +21,7 @@ export function createTalebankClient(personId: string | null): Client {
       offlineExchange({
         keys,
         resolvers,
+        updates,
         storage,
         isOfflineError: (error) => error?.networkError != null,
       }),
