@@ -45,7 +45,7 @@ export async function benchAuthentication({ app }: Bench): Promise<void> {
   const { register } = await compiled<typeof Accounts>('services/accounts/accounts.js');
   const { identifyViewer } = await compiled<typeof ViewerModule>('services/sessions/viewer.js');
   const { countAgainstLimit } = await compiled<typeof Limits>('services/limits.js');
-  const { measureDocument } = await compiled<typeof Measure>('resolvers/measure.js');
+  const { measureDocument } = await compiled<typeof Measure>('resolvers/documents/measure.js');
   const { buildTypes } = await compiled<typeof Schema>('resolvers/schema.js');
   const { limits } = await compiled<typeof FieldLimits>('resolvers/limits.js');
   const { createContext } = await compiled<typeof ContextModule>('resolvers/context.js');

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type * as Migrations from '../src/infra/migrations.ts';
-import type * as Places from '../src/places.ts';
+import type * as Places from '../src/installation.ts';
 import { compiled } from './support.ts';
 
 const ROWS_IN_A_BATCH = 500;
@@ -87,7 +87,7 @@ export async function measureBare(databaseUrl: string, size: number): Promise<Ba
   const url = new URL(databaseUrl);
   url.pathname = '/bare';
   const { applyMigrations } = await compiled<typeof Migrations>('infra/migrations.js');
-  const { MIGRATIONS } = await compiled<typeof Places>('places.js');
+  const { MIGRATIONS } = await compiled<typeof Places>('installation.js');
   await applyMigrations(url.href, MIGRATIONS);
   const clients = Array.from(
     { length: LANES },

@@ -2,33 +2,20 @@ import { isAbsolute, resolve } from 'node:path';
 import type { z } from 'zod';
 import { prioritiesIn, type CreditSource } from './domain/ledger/lots.js';
 import type { RefundPolicy } from './domain/ledger/refund.js';
-import { LIMITS, type Limit, type Rate } from './domain/limits.js';
+import type { Limit, Rate } from './domain/limits.js';
 import { isCommonPassword } from './infra/passwords.js';
 import { variables } from './variables.js';
 import { anchorsOf, type AnchorConfig } from './variables/anchors.js';
-import { bucketOf } from './variables/buckets.js';
+import { bucketOf, type Bucket } from './variables/buckets.js';
 import { bothOrNeither, ConfigError } from './variables/config-error.js';
 import { speechOf, type SpeechConfig } from './variables/speech.js';
 import { tracingOf, type TracingConfig } from './variables/tracing.js';
+import { explain } from './variables/explanation.js';
+import { limitsOf } from './variables/limits.js';
 
-export { ConfigError, type SpeechConfig, type TracingConfig };
+export { ConfigError, type Bucket, type SpeechConfig, type TracingConfig };
 
 export type Environment = Readonly<Record<string, string | undefined>>;
-
-export interface Bucket {
-  readonly kind: 's3';
-  /** The name of the bucket. */
-  readonly name: string;
-  /** Null for Amazon's endpoint. */
-  readonly endpoint: string | null;
-  readonly region: string;
-  /** Null for the credentials that Amazon's SDK finds by itself. */
-  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string } | null;
-  /** Whether the bucket is named in the path instead of the host. */
-  readonly forcePathStyle: boolean;
-  /** The prefix of every key. */
-  readonly prefix: string;
-}
 
 export interface Config {
   readonly production: boolean;
@@ -241,48 +228,4 @@ function storageOf(env: z.infer<typeof variables>): Config['storage'] {
     forcePathStyle: env.S3_FORCE_PATH_STYLE,
     prefix: env.S3_PREFIX,
   });
-}
-
-function limitsOf(env: z.infer<typeof variables>): Config['limits'] {
-  const rates: Record<Limit, Rate> = {
-    login: env.RATE_LIMIT_LOGIN,
-    register: env.RATE_LIMIT_REGISTER,
-    refresh: env.RATE_LIMIT_REFRESH,
-    reset: env.RATE_LIMIT_RESET,
-    resend: env.RATE_LIMIT_RESEND,
-    mailedTokens: env.RATE_LIMIT_MAILED_TOKENS,
-    synthesize: env.RATE_LIMIT_SYNTHESIZE,
-    listening: env.RATE_LIMIT_LISTENING,
-    samples: env.RATE_LIMIT_SAMPLES,
-    creditReads: env.RATE_LIMIT_CREDIT_READS,
-    adminWrites: env.RATE_LIMIT_ADMIN_WRITES,
-    deleteAccount: env.RATE_LIMIT_DELETE_ACCOUNT,
-    mails: env.RATE_LIMIT_MAILS,
-  };
-  const scaled = LIMITS.map((limit) => {
-    const { times, seconds } = rates[limit];
-    return [limit, { times: Math.max(1, Math.round(times * env.RATE_LIMIT_FACTOR)), seconds }];
-  });
-  return Object.fromEntries(scaled) as Record<Limit, Rate>;
-}
-
-/** Whether the value of a variable may not be printed. */
-export const isSecretVariable = (name: string): boolean =>
-  /PASSWORD|SECRET|KEYS?$|KEY_ID$|TOKEN$|DATABASE_URL|SMTP_URL|_BASE_URL|HEADERS$/.test(name);
-
-/** Whether a text may have a user and a password before an `@`, as addresses have them. */
-function hasCredentials(value: string): boolean {
-  const [before = '', after] = value.split('@');
-  return after !== undefined && (before.split('//').at(-1) ?? '').includes(':');
-}
-
-function explain(error: z.ZodError, environment: Environment): string {
-  const [issue] = error.issues;
-  const name = String(issue?.path[0]);
-  const value = environment[name] ?? '';
-  const isSecret = isSecretVariable(name) || hasCredentials(value);
-  const found = isSecret ? 'a value' : JSON.stringify(environment[name]);
-  const allowed =
-    issue?.code === 'invalid_value' ? issue.values.join(', ') : (issue?.message ?? 'another value');
-  return `${name} is ${found}, but ${allowed.startsWith('must ') ? allowed : `must be ${allowed}`}.`;
 }

@@ -12,7 +12,7 @@ import { startWatchdog } from './infra/watchdog/watchdog.js';
 import { StartError } from './infra/start-error.js';
 import { makePrivateFolder, requirePrivate } from './infra/storage/private-files.js';
 import { watchNpm } from './launcher.js';
-import { COMPILED } from './places.js';
+import { COMPILED } from './installation.js';
 import type * as Server from './start.js';
 
 const STOP_TIMEOUT_MS = 45_000;

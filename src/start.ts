@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
-import { connectionsOf, openApp, type OpenApp } from './app.js';
+import { connectionsOf, openApp, type OpenApp } from './open-app.js';
 import type { Config } from './config.js';
 import type { FastifyInstance } from 'fastify';
 import { proxyWarnings } from './http/proxies.js';
@@ -23,7 +23,7 @@ import {
   MIGRATIONS,
   openDataDir,
   root,
-} from './places.js';
+} from './installation.js';
 import { DEMO_USER, ensureAdministrator, ensureUser, seedLibrary } from './services/seed.js';
 import { foldAll } from './services/search/fold.js';
 import { keepVoices, syncVoices } from './services/stories/voices.js';

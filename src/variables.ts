@@ -14,7 +14,7 @@ import {
   wholeNumber,
   withoutLastSlashes,
   word,
-} from './variables/kinds.js';
+} from './variables/value-types.js';
 import { anchorVariables } from './variables/anchors.js';
 import { bucketName, bucketPrefix } from './variables/buckets.js';
 import { speechVariables } from './variables/speech.js';

@@ -7,7 +7,7 @@ import { asStartError } from '../infra/migrations.js';
 import { findRunningPostgres, openEmbeddedDatabase } from '../infra/postgres/embedded.js';
 import { StartError } from '../infra/start-error.js';
 import { watchNpm } from '../launcher.js';
-import { databaseFolderOf, holdDatabase, openDataDir, root } from '../places.js';
+import { databaseFolderOf, holdDatabase, openDataDir, root } from '../installation.js';
 
 /** Ends the process with the exit code that `work` returns, or prints the error and ends it with 1. */
 export async function runCommand(work: () => Promise<number>): Promise<never> {

@@ -13,14 +13,16 @@
 import '../environment.js';
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import type { Config } from '../config.js';
-import { DomainError } from '../domain/errors.js';
-import { createDb, isTableMissing } from '../infra/db.js';
+import { codeOf, DomainError, messageOf } from '../domain/errors.js';
+import { createDb } from '../infra/db.js';
+import { isTableMissing } from '../infra/connections/database-errors.js';
 import { createLogger } from '../infra/log.js';
 import { onOneLine } from '../infra/log-text.js';
 import { StartError } from '../infra/start-error.js';
-import { findUser, type UserView } from '../services/accounts/people.js';
+import { findUser } from '../services/accounts/people.js';
+import type { UserView } from '../services/accounts/people.sql.js';
 import { compareWithAnchor, openAnchor, type OpenAnchor } from '../services/anchors/compare.js';
 import { listAnchorKeys, parseAnchorKeys } from '../services/anchors/keys.js';
 import { proveAccount } from '../services/anchors/prove.js';
@@ -88,7 +90,7 @@ interface AnchorOptions {
 async function keysOf(facts: Facts, path: string | undefined): Promise<readonly AnchorKey[]> {
   if (path === undefined) return listAnchorKeys(facts.db);
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new StartError(`${path} cannot be read: ${(error as Error).message}`);
+    throw new StartError(`${path} cannot be read: ${messageOf(error)}`);
   });
   return parseAnchorKeys(text);
 }
@@ -227,8 +229,7 @@ await runCommand(() =>
     try {
       return await run({ db, log }, config);
     } catch (error) {
-      if (String((error as { code?: unknown }).code).includes('ERR_PARSE_ARGS'))
-        throw new StartError(USAGE);
+      if (String(codeOf(error)).includes('ERR_PARSE_ARGS')) throw new StartError(USAGE);
       if (error instanceof DomainError && error.code !== 'INTERNAL')
         throw new StartError(error.message);
       if (error instanceof AnchorError) throw new StartError(error.message);

@@ -6,7 +6,7 @@
 import '../environment.js';
 import { prepareDatabase, schemaDrift } from '../infra/migrations.js';
 import { StartError } from '../infra/start-error.js';
-import { MIGRATIONS } from '../places.js';
+import { MIGRATIONS } from '../installation.js';
 import { runCommand, withDatabase } from './database.js';
 
 async function migrate(databaseUrl: string): Promise<number> {

@@ -170,3 +170,13 @@ export const busy = (cause?: unknown): DomainError =>
 
 export const internal = (requestId: string): DomainError =>
   new DomainError('INTERNAL', 'Something went wrong on our side.', { requestId });
+
+/** The message of what was thrown, which may come from another realm. */
+export const messageOf = (error: unknown): string =>
+  typeof error === 'object' && error !== null && 'message' in error
+    ? String(error.message)
+    : String(error);
+
+/** The code of an error of the system or of a library. Undefined when it has none. */
+export const codeOf = (error: unknown): unknown =>
+  typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;

@@ -42,6 +42,19 @@ function nextRandom(): Buffer {
 export const asUserId = (id: string): UserId => id as UserId;
 export const asLotId = (id: string): LotId => id as LotId;
 
+/** The key of a row, of all its key columns, in a Map, a Set or a loader. It is in memory only. */
+export type RowKey = Branded<'RowKey'>;
+
+/** No column of the database has this character, so that the columns of a key cannot run together. */
+const BETWEEN_COLUMNS = '\0';
+
+/** The key of these columns. Null and the empty text are the same column. */
+export const rowKey = (...columns: readonly (string | number | null)[]): RowKey =>
+  columns.map((column) => column ?? '').join(BETWEEN_COLUMNS) as RowKey;
+
+/** The columns of a key, as texts. */
+export const columnsOf = (key: RowKey): string[] => key.split(BETWEEN_COLUMNS);
+
 /** The lowest and the highest id, where walks over all ids begin and end. */
 export const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 export const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';

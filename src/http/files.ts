@@ -3,12 +3,12 @@ import { pipeline, Readable, Transform } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import parseRange from 'range-parser';
 import { z } from 'zod';
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import { fileNameOf, inlineDisposition } from '../services/narrations/file-names.js';
 import { FILES_PATH, isSigned, STREAMS_PATH } from '../services/narrations/addresses.js';
 import { contentTypeOf, openFile } from '../services/narrations/files.js';
-import { SAMPLES_PATH } from '../services/narrations/sampling/samples.js';
-import { tagIn } from '../services/narrations/tagging/tags.js';
+import { SAMPLES_PATH } from '../services/narrations/samples/samples.js';
+import { tagIn } from '../services/narrations/tags/tags.js';
 
 const params = z.object({ key: z.string().regex(/^[0-9a-f]{64}\.(mp3|vtt)$/) });
 /** What a signed address says beside its path. */

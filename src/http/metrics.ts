@@ -1,9 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import { serveHealth } from './health.js';
-import { countRequests } from './counting/requests.js';
+import { countRequests } from './counters/requests.js';
 import { bearerOf, hostOf, isFromHere } from './requests.js';
 import { exposeMetrics, type Exposed } from '../services/metrics/expose.js';
 

@@ -6,7 +6,7 @@ import fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import { badUserInput, busy, DomainError, ERROR_CODES, internal } from '../domain/errors.js';
 import { admitRequests } from './admission/admission.js';
 import { largerForAdministrators } from './admission/body-sizes.js';
@@ -24,10 +24,10 @@ import { serveHealth } from './health.js';
 import { serveKeys } from './keys.js';
 import { serveMailbox } from './mailbox.js';
 import { serveMetrics } from './metrics.js';
-import { noteRefused } from './counting/operations.js';
-import { countRequests, countUnroutable } from './counting/requests.js';
+import { noteRefused } from './counters/operations.js';
+import { countRequests, countUnroutable } from './counters/requests.js';
 import { createTrust } from './proxies.js';
-import { observeRequests } from './observing/requests.js';
+import { observeRequests } from './observability/requests.js';
 import { isSecure } from './requests.js';
 import { serveStreams } from './streams.js';
 import { serveSecurityContact } from './security-txt.js';

@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import { isSigned, streamKey, STREAMS_PATH } from '../services/narrations/addresses.js';
-import { listenAlong } from '../services/narrations/making/listen-along.js';
-import { tagIn } from '../services/narrations/tagging/tags.js';
+import { listenAlong } from '../services/narrations/synthesis/listen-along.js';
+import { tagIn } from '../services/narrations/tags/tags.js';
 import { dispositionOf, refuseAddress, signature } from './files.js';
 import { holdConnection } from './requests.js';
 

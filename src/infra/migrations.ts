@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { quoted, reachDatabase, said } from './connections/reach.js';
 import { isSqlState, losesSession } from './connections/sql-states.js';
 import { requireConnections, requireRights, requireServer } from './connections/requirements.js';
-import { databaseRefusal } from './db.js';
+import { databaseRefusal } from './connections/database-errors.js';
 import { StartError } from './start-error.js';
 import {
   diffSchema,

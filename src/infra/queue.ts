@@ -1,15 +1,13 @@
-import type pg from 'pg';
-import { PgBoss, type Db, type JobWithMetadata, type Queue as QueuePolicy } from 'pg-boss';
+import { PgBoss, type JobWithMetadata, type Queue as QueuePolicy } from 'pg-boss';
 import type { ZodType } from 'zod';
-import type { MeasuredPool } from './connections/measured-pool.js';
-import { createPool } from './connections/session.js';
 import type { WatchedPools } from './connections/watched-pools.js';
 import { asQueueDb, type Tx } from './db.js';
 import type { Logger } from './log.js';
 import type { Metrics } from './metrics.js';
-import { createNotices } from './notices.js';
 import { runJob } from './tracing/jobs.js';
 import { withOrigin, type Origin } from './tracing/origin.js';
+import { openPool, hasSchema, queueDatabase } from './jobs/queue-pool.js';
+import { retryJobs } from './jobs/redrive.js';
 
 /** A queue, declared once: both its ends take their types from here. */
 export interface QueueDeclaration<Payload extends object> {
@@ -196,51 +194,6 @@ function measured<Payload>(
   };
 }
 
-/** How long an idle transaction may hold its locks: pg-boss sends each of its own in one piece. */
-const IDLE_IN_TRANSACTION_MS = 60_000;
-const CONNECT_TIMEOUT_MS = 10_000;
-/** How often to check whether the session still listens. A notice that is missed until then is found by polling. */
-const ASK_EVERY_MS = 5_000;
-
-function openPool(options: {
-  url: string;
-  poolSize: number;
-  log: Logger;
-  pools: WatchedPools;
-}): MeasuredPool {
-  const pool = createPool(
-    options.url,
-    {
-      purpose: 'queue',
-      connectionsMax: options.poolSize,
-      connectTimeoutMs: CONNECT_TIMEOUT_MS,
-      limits: { idleInTransactionMs: IDLE_IN_TRANSACTION_MS },
-    },
-    (error) => {
-      options.log.warn({ event: 'queue-error', err: error }, 'queue error');
-    },
-  );
-  options.pools.watch('queue', pool);
-  return pool;
-}
-
-/** Creating a schema needs a right on the database, even where the schema is there and nothing would be created. */
-async function hasSchema(pool: pg.Pool): Promise<boolean> {
-  const { rowCount } = await pool.query("SELECT FROM pg_namespace WHERE nspname = 'pgboss'");
-  return rowCount !== 0;
-}
-
-/** pg-boss would open sessions of its own, which have the settings of the role and the database. */
-const queueDatabase = (pool: pg.Pool, { url, log }: { url: string; log: Logger }): Db => ({
-  executeSql: (text, values) => pool.query(text, values),
-  listen: (channel, heard, missed) => {
-    const notices = createNotices({ url, log, askEveryMs: ASK_EVERY_MS, purpose: 'queue-notices' });
-    notices.listen(channel, { heard, missed });
-    notices.open();
-    return Promise.resolve({ close: () => notices.close() });
-  },
-});
-
 async function startWorker<Payload extends object>(
   boss: PgBoss,
   queue: QueueDeclaration<Payload>,
@@ -263,20 +216,6 @@ async function startWorker<Payload extends object>(
       boss.notifyWorker(worker);
     },
   );
-}
-
-async function retryJobs(boss: PgBoss, queueName: string, ids: readonly string[]): Promise<number> {
-  const retry = async (some: readonly string[]): Promise<number> =>
-    ((await boss.retry(queueName, [...some])) as { affected: number }).affected;
-  if (ids.length === 0) return 0;
-  try {
-    return await retry(ids);
-  } catch {
-    // A queue that keeps only one waiting job refuses the whole list. One by one, some can be retried.
-    let retried = 0;
-    for (const id of ids) retried += await retry([id]).catch(() => 0);
-    return retried;
-  }
 }
 
 /** What pg-boss fixes when a queue is created. */

@@ -1,5 +1,5 @@
-import type { App } from '../app.js';
-import { eraseAccount } from '../services/accounts/leaving/erasure.js';
+import type { App } from '../services/app.js';
+import { eraseAccount } from '../services/accounts/deletion/erasure.js';
 import { eraseAccountQueue } from '../services/queues.js';
 
 /** Erases the data of deleted accounts. */

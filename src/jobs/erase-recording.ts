@@ -1,5 +1,5 @@
-import type { App } from '../app.js';
-import { eraseRecording } from '../services/narrations/erasing/delete-audio.js';
+import type { App } from '../services/app.js';
+import { eraseRecording } from '../services/narrations/deletion/delete-audio.js';
 import { eraseRecordingQueue } from '../services/queues.js';
 
 /** Deletes recordings that no narration uses any more. */

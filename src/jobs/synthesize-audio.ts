@@ -1,5 +1,5 @@
-import type { App } from '../app.js';
-import { makeNarration } from '../services/narrations/making/make-narration.js';
+import type { App } from '../services/app.js';
+import { makeNarration } from '../services/narrations/synthesis/make-narration.js';
 
 /** Makes narrations that were paid for. */
 export const workOnSynthesizeAudio = (app: App): Promise<void> =>

@@ -1,5 +1,5 @@
 import DataLoader from 'dataloader';
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import { recordReads } from '../services/audit.js';
 import { pendingEmails } from '../services/accounts/email-change/email-change.js';
 import { usersById } from '../services/accounts/people.js';
@@ -22,17 +22,18 @@ import { sentencesByKey } from '../services/narrations/timeline/sentences.js';
 import { lastTransactionsByUser } from '../services/credits/past/series.js';
 import { languagesOfLibrary, tagsOfLibrary } from '../services/settings/settings.js';
 import { sessionsByKey } from '../services/sessions/devices.js';
-import { contentsByHash, storiesById, textLengthsByHash } from '../services/stories/stories.js';
+import { storiesById } from '../services/stories/stories.js';
+import { contentsByHash, textLengthsByHash } from '../services/stories/texts.js';
 import { voicesById } from '../services/stories/voices.js';
 
 /** Bounds the statement that a batch becomes. */
 const MOST_AT_ONCE = 1000;
 
 /** The only way for a field to read another table. It batches the look-ups of a request into one statement. */
-function loaderOf<Value>(
+function loaderOf<Value, Key extends string = string>(
   app: App,
-  find: (app: App, keys: readonly string[]) => Promise<ReadonlyMap<string, Value>>,
-): DataLoader<string, Value | undefined> {
+  find: (app: App, keys: readonly Key[]) => Promise<ReadonlyMap<Key, Value>>,
+): DataLoader<Key, Value | undefined> {
   return new DataLoader(
     async (keys) => {
       const found = await find(app, keys);
@@ -83,9 +84,9 @@ export function createLoaders(app: App) {
         ? Promise.resolve(null)
         : must(loaders.transactions.load(ledgerKey(userId, seq))),
     /** The row that a column without a foreign key refers to; null when it does not exist. */
-    optional: <Value>(
-      loader: DataLoader<string, Value | undefined>,
-      key: string | null,
+    optional: <Value, Key extends string>(
+      loader: DataLoader<Key, Value | undefined>,
+      key: Key | null,
     ): Promise<Value | null> =>
       key === null ? Promise.resolve(null) : loader.load(key).then((value) => value ?? null),
   };

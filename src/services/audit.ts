@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { App } from '../app.js';
+import { columnsOf, rowKey, type RowKey } from '../domain/ids.js';
+import type { App } from './app.js';
 import { busy } from '../domain/errors.js';
 import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../domain/paging.js';
 import { transact, type Db } from '../infra/db.js';
@@ -65,8 +66,8 @@ export interface PrivateRead {
   readonly inMutation: boolean;
 }
 
-export const readKey = ({ actorId, userId, inMutation }: PrivateRead): string =>
-  `${actorId} ${userId} ${inMutation ? 'mutation' : ''}`;
+export const readKey = ({ actorId, userId, inMutation }: PrivateRead): RowKey =>
+  rowKey(actorId, userId, inMutation ? 'mutation' : null);
 
 /**
  * Records reads before they are answered. If that fails, they are refused.
@@ -75,17 +76,17 @@ export const readKey = ({ actorId, userId, inMutation }: PrivateRead): string =>
  */
 export async function recordReads(
   app: Pick<App, 'db'>,
-  keys: readonly string[],
-): Promise<Map<string, true>> {
+  keys: readonly RowKey[],
+): Promise<Map<RowKey, true>> {
   const since = new Date(Date.now() - READS_ONCE_MS);
-  const targetsOf = new Map<string, string[]>();
+  const targetsOf = new Map<RowKey, string[]>();
   for (const key of keys) {
-    const [actorId = '', target = '', kind = ''] = key.split(' ');
-    const group = `${actorId} ${kind}`;
+    const [actorId = '', target = '', kind = ''] = columnsOf(key);
+    const group = rowKey(actorId, kind);
     targetsOf.set(group, [...(targetsOf.get(group) ?? []), target]);
   }
   for (const [group, targets] of targetsOf) {
-    const [actorId = '', kind] = group.split(' ');
+    const [actorId = '', kind] = columnsOf(group);
     const reads = { actorId, targets, since, anyAction: kind === 'mutation' };
     await noteReads(app.db, reads).catch((error: unknown) => {
       throw busy(error);

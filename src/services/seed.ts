@@ -1,11 +1,12 @@
+import type { Role } from '../domain/accounts/role.js';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { App } from '../app.js';
+import type { App } from './app.js';
 import type { Config } from '../config.js';
-import { isUniqueViolation, transact } from '../infra/db.js';
+import { transact } from '../infra/db.js';
+import { isUniqueViolation } from '../infra/connections/database-errors.js';
 import { hashPassword } from '../infra/passwords.js';
 import { createUser, type NewUser } from './accounts/accounts.js';
-import type { UserView } from './accounts/people.js';
 import { changed, writeAudit } from './audit.sql.js';
 import { createStory } from './stories/stories.js';
 
@@ -33,7 +34,7 @@ export const demoAccountsOf = ({
 /** Creates a user, unless the address is taken. An existing user is not changed. */
 export async function ensureUser(
   app: App,
-  person: { email: string; password: string; displayName: string; role: UserView['role'] },
+  person: { email: string; password: string; displayName: string; role: Role },
 ): Promise<void> {
   const { password, ...user } = { ...person, email: person.email.toLowerCase() };
   if ((await app.db.user.count({ where: { email: user.email } })) > 0) return;

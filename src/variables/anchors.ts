@@ -1,9 +1,8 @@
 import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
-import type { Bucket } from '../config.js';
-import { bucketName, bucketOf, bucketPrefix } from './buckets.js';
+import { bucketName, bucketOf, bucketPrefix, type Bucket } from './buckets.js';
 import { ConfigError } from './config-error.js';
-import { flag, privateKeys, url, wholeNumber, word } from './kinds.js';
+import { flag, privateKeys, url, wholeNumber, word } from './value-types.js';
 
 export const anchorVariables = {
   ANCHOR_DIR: z.string().min(1).optional(),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { canonicalTag } from '../domain/text.js';
 import { isVoiceId, type OpenAiVoice } from '../infra/speech/http/openai-voices.js';
 import { ConfigError } from './config-error.js';
-import { list, wholeNumber, withoutLastSlashes } from './kinds.js';
+import { list, wholeNumber, withoutLastSlashes } from './value-types.js';
 
 /** The hosted server's voices; the older models have the first nine. */
 const OLDER_VOICES = ['alloy', 'ash', 'coral', 'echo', 'fable', 'nova', 'onyx', 'sage', 'shimmer'];

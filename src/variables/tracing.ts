@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ConfigError } from './config-error.js';
-import { flag, url, withoutLastSlashes } from './kinds.js';
+import { flag, url, withoutLastSlashes } from './value-types.js';
 
 /** OpenTelemetry's own variables, as far as this server knows them. */
 export const tracingVariables = {

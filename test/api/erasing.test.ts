@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { OpenApp } from '../../src/app.js';
+import type { OpenApp } from '../../src/open-app.js';
 import type * as Db from '../../src/infra/db.js';
-import type * as Renditions from '../../src/services/narrations/making/renditions.sql.js';
+import type * as Renditions from '../../src/services/narrations/synthesis/renditions.sql.js';
 import { makeAccounts, openTestApp } from '../support/app.js';
 import { createDatabase, type TestDatabase } from '../support/cluster.js';
 import { compiled } from '../support/compiled.js';
@@ -18,7 +18,7 @@ beforeAll(async () => {
   app = await openTestApp(database);
   const { transact } = await compiled<typeof Db>('infra/db.js');
   const renditions = await compiled<typeof Renditions>(
-    'services/narrations/making/renditions.sql.js',
+    'services/narrations/synthesis/renditions.sql.js',
   );
   erase = (hash, userId) =>
     transact(app.db, (tx) => renditions.beginErasing(tx as never, { hash, userId }));

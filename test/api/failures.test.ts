@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import type { NarrationJob } from '../../src/services/queues.js';
-import type * as Making from '../../src/services/narrations/making/make-narration.js';
+import type * as Making from '../../src/services/narrations/synthesis/make-narration.js';
 import { openTestApp } from '../support/app.js';
 import { ask, execute, send } from '../support/client.js';
 import { MID_MONTH } from '../support/cluster.js';
@@ -187,7 +187,7 @@ describe('a server of the API, and workers beside it', () => {
     );
     if (job === undefined) throw new Error('There is no job.');
     const { makeNarration } = await compiled<typeof Making>(
-      'services/narrations/making/make-narration.js',
+      'services/narrations/synthesis/make-narration.js',
     );
     const app = await openTestApp(database, { DATA_DIR: dataDir });
     const deliver = (retryCount: number): Promise<void> => {

@@ -231,7 +231,7 @@ describe('a sample of a voice', () => {
 
   test('is offered for every voice, and the voice reads its script', async () => {
     const { sampleTextOf } = await compiled<{ sampleTextOf: (language: string) => string | null }>(
-      'services/narrations/sampling/texts.js',
+      'services/narrations/samples/texts.js',
     );
     const { canRead, countLetters } = await compiled<{
       canRead: (languages: readonly string[], letters: unknown) => boolean;

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { NarrationJob } from '../../src/services/queues.js';
-import type * as Making from '../../src/services/narrations/making/make-narration.js';
+import type * as Making from '../../src/services/narrations/synthesis/make-narration.js';
 import { openTestApp } from '../support/app.js';
 import { ask } from '../support/client.js';
 import { compiled } from '../support/compiled.js';
@@ -15,7 +15,7 @@ import {
   type Person,
 } from '../support/people.js';
 import { SpeechError } from '../../src/infra/speech/provider.js';
-import { restMsOf } from '../../src/services/narrations/trying/rests.js';
+import { restMsOf } from '../../src/services/narrations/retries/rests.js';
 import { answerWith, startSpeechServer, type SpeechServer } from '../support/speech-server.js';
 import {
   startTalebank,
@@ -159,7 +159,7 @@ test('a process that stops in the middle puts the narration back, which is no de
   );
   if (job === undefined) throw new Error('There is no job.');
   const { makeNarration } = await compiled<typeof Making>(
-    'services/narrations/making/make-narration.js',
+    'services/narrations/synthesis/make-narration.js',
   );
   const app = await openTestApp(talebank.database, { DATA_DIR: talebank.dataDir, ...speaking() });
   const stopping = new AbortController();

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 import type * as Errors from '../../src/domain/errors.js';
-import type * as OperationNames from '../../src/http/counting/operation-names.js';
+import type * as OperationNames from '../../src/http/counters/operation-names.js';
 import type * as Events from '../../src/infra/logging/events.js';
 import type * as Fields from '../../src/infra/logging/fields.js';
 import type * as Variables from '../../src/variables.js';
@@ -45,7 +45,7 @@ test('the page for operators lists every metric as it is declared', async () => 
 
 test('metrics tell the operations of the examples apart', async () => {
   const { operationLabel } = await compiled<typeof OperationNames>(
-    'http/counting/operation-names.js',
+    'http/counters/operation-names.js',
   );
   const examples = await textOf('web/graphiql/src/examples.ts');
   const names = [...examples.matchAll(/^(?:query|mutation|subscription) (\w+)/gm)].map(

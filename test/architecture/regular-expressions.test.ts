@@ -19,7 +19,6 @@ const TEXT: Readonly<Record<string, readonly [text: string, charactersMax: numbe
     1_000,
   ],
   'src/cli/doctor/secrets.ts': ['names and values of variables, and lines of the doctor', 'ours'],
-  'src/config.ts': ['the name of a variable', 'ours'],
   'src/domain/captions.ts': ['a sentence of a story', 400],
   'src/domain/ids.ts': ['32 hexadecimal digits of a hash', 'ours'],
   'src/domain/inboxes.ts': ['an e-mail address of at most 1,000 characters', 1_000],
@@ -55,6 +54,7 @@ const TEXT: Readonly<Record<string, readonly [text: string, charactersMax: numbe
     400_000,
   ],
   'src/domain/spoken/languages/de.ts': ['a word of a sentence, or the words for a number', 400],
+  'src/domain/spoken/languages/en-roman.ts': ['a word of a sentence', 400],
   'src/domain/spoken/languages/en.ts': ['a word of a sentence, or the words for a number', 400],
   'src/domain/spoken/languages/es.ts': ['a word of a sentence, or the words for a number', 400],
   'src/domain/spoken/languages/fr.ts': ['a word of a sentence, or the words for a number', 400],
@@ -96,6 +96,7 @@ const TEXT: Readonly<Record<string, readonly [text: string, charactersMax: numbe
   'src/http/web/navigation.ts': ['a path, the Accept header', HEADERS],
   'src/http/web/web-app.ts': ['the path of a file of the web app', 'ours'],
   'src/infra/connections/address.ts': ['DATABASE_URL', 'ours'],
+  'src/infra/connections/database-errors.ts': ['an error of the database', 'ours'],
   'src/infra/connections/reach.ts': ['the code and the message of a refused connection', 'ours'],
   'src/infra/connections/sql-states.ts': ['five characters', 'ours'],
   'src/infra/db.ts': ['a statement; an error of the database', 'ours'],
@@ -118,7 +119,7 @@ const TEXT: Readonly<Record<string, readonly [text: string, charactersMax: numbe
   'src/infra/tracing/error-kind.ts': ['60 characters of a name of an error', 'ours'],
   'src/infra/tracing/statements.ts': ['4,000 characters of a statement', 'ours'],
   'src/infra/tracing/traceparent.ts': ['the start of the traceparent header', 100],
-  'src/places.ts': ['the path of a folder', 'ours'],
+  'src/installation.ts': ['the path of a folder', 'ours'],
   'src/resolvers/format-error.ts': ['the start of a message of GraphQL', 400],
   'src/resolvers/scalars.ts': ['an instant as it was sent', BODY],
   'src/services/anchors/statement.ts': [
@@ -130,11 +131,13 @@ const TEXT: Readonly<Record<string, readonly [text: string, charactersMax: numbe
   'src/services/stories/cover-origins.ts': ['the origin of a cover', 2_000],
   'src/services/stories/story-input.ts': ['a slug or a colour as it was sent; a story', BODY],
   'src/services/validation.ts': ['text of a bounded number of code points', 1_200_000],
+  'src/services/web-address.ts': ['an address as it was sent', 2_000],
   'src/variables.ts': ['the environment', 'ours'],
   'src/variables/buckets.ts': ['the environment', 'ours'],
-  'src/variables/kinds.ts': ['the environment', 'ours'],
+  'src/variables/explanation.ts': ['the name of a variable', 'ours'],
   'src/variables/speech.ts': ['the environment', 'ours'],
   'src/variables/tracing.ts': ['the environment', 'ours'],
+  'src/variables/value-types.ts': ['the environment', 'ours'],
 };
 
 /**

@@ -1,104 +1,31 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import type { Browser, Page } from 'playwright-core';
-import {
-  ARTIFACTS,
-  forgive,
-  openBrowser,
-  show,
-  visit,
-  type Visitor,
-} from '../support/app-browser.js';
+import type { Page } from 'playwright-core';
+import { ARTIFACTS, forgive, show, visit } from '../support/app-browser.js';
 import { send } from '../support/client.js';
+import { openAppFixture, PASSWORD, signIn, type AppFixture } from '../support/app-fixture.js';
 import { until } from '../support/faults.js';
-import { ADMIN, startTalebank, type Talebank } from '../support/talebank.js';
 
-const PASSWORD = 'a lamp over a page';
-
-let talebank: Talebank;
-let url: string;
-let browser: Browser;
-let administrator: string;
-
+let app: AppFixture;
 beforeAll(async () => {
-  [talebank, browser] = await Promise.all([startTalebank({ SEED: 'true' }), openBrowser()]);
-  url = talebank.url;
-  const login = 'mutation ($input: LoginInput!) { login(input: $input) { accessToken } }';
-  const { login: signedIn } = await ask<{ login: { accessToken: string } }>(login, {
-    input: { ...ADMIN },
-  });
-  administrator = signedIn.accessToken;
+  app = await openAppFixture();
 });
 afterEach(async () => {
-  for (const context of browser.contexts()) await context.close();
+  for (const context of app.browser.contexts()) await context.close();
 });
-afterAll(async () => {
-  await browser.close();
-  await talebank.close();
-});
-
-/** Asks the server itself, beside the page. */
-async function ask<Data>(query: string, variables: object, token?: string): Promise<Data> {
-  const { data, errors } = await send<Data>(url, query, variables, { token });
-  if (data === null || errors.length > 0) throw new Error(JSON.stringify(errors));
-  return data;
-}
-
-interface Listener {
-  readonly id: string;
-  readonly email: string;
-  readonly token: string;
-}
-
-async function newListener(): Promise<Listener> {
-  const email = `${randomUUID()}@example.com`;
-  const register =
-    'mutation ($input: RegisterInput!) { register(input: $input) { accessToken user { id } } }';
-  const { register: made } = await ask<{
-    register: { accessToken: string; user: { id: string } };
-  }>(register, { input: { email, password: PASSWORD } });
-  return { id: made.user.id, email, token: made.accessToken };
-}
-
-async function grant(
-  userId: string,
-  amount: number,
-  { source = 'ADD_ON', days = null }: { source?: string; days?: number | null } = {},
-): Promise<void> {
-  const expiresAt = days === null ? null : new Date(Date.now() + days * 86_400_000).toISOString();
-  const reason = 'A present from the library';
-  const input = { userId, amount, source, reason, expiresAt, idempotencyKey: randomUUID() };
-  const query =
-    'mutation ($input: GrantCreditsInput!) { grantCredits(input: $input) { replayed } }';
-  await ask(query, { input }, administrator);
-}
+afterAll(() => app.close());
 
 /** The newest mailed link to a page, for an address. */
 async function mailedLink(email: string, page: string): Promise<string> {
   let link: string | undefined;
   await until('the mail is there', async () => {
-    const text = await (await fetch(`${url}/dev/mail`)).text();
+    const text = await (await fetch(`${app.url}/dev/mail`)).text();
     const mail = text.split('<article>').find((one) => one.includes(email) && one.includes(page));
     link = /href="(http[^"]+)"/.exec(mail ?? '')?.[1];
     return link !== undefined;
   });
   return link ?? '';
-}
-
-async function signIn(page: Page, email: string, password = PASSWORD): Promise<void> {
-  await page.getByLabel('E-mail').fill(email);
-  await page.getByLabel('Password', { exact: true }).fill(password);
-  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
-}
-
-/** A listener in a browser of their own, on a page that needs an account. */
-async function signedInAt(path: string): Promise<Visitor & { listener: Listener }> {
-  const listener = await newListener();
-  const visitor = await visit(browser, url, path);
-  await signIn(visitor.page, listener.email);
-  await visitor.page.waitForURL(`${url}${path}`);
-  return { ...visitor, listener };
 }
 
 const balance = (page: Page): Promise<string> => page.getByTestId('balance').innerText();
@@ -107,7 +34,7 @@ const balance = (page: Page): Promise<string> => page.getByTestId('balance').inn
 const numberOf = (text: string): number => Number(text.replace(/\D/g, ''));
 
 test('a visitor signs up and confirms the address, and the link does not work twice', async () => {
-  const { page, complaints } = await visit(browser, url, '/sign-up');
+  const { page, complaints } = await visit(app.browser, app.url, '/sign-up');
   await page.getByText('You start with 10 points.').waitFor();
   await show(page, 'sign-up');
   await page.getByRole('button', { name: 'Create account' }).click();
@@ -123,7 +50,7 @@ test('a visitor signs up and confirms the address, and the link does not work tw
   await page.getByRole('button', { name: 'Create account' }).click();
   await page.getByRole('link', { name: /^Wallet, 10 points/ }).waitFor();
 
-  await page.goto(`${url}/account`);
+  await page.goto(`${app.url}/account`);
   await page.getByText('This address is not confirmed yet.').waitFor();
   await show(page, 'account-unconfirmed');
   const link = await mailedLink(email, '/verify');
@@ -138,7 +65,7 @@ test('a visitor signs up and confirms the address, and the link does not work tw
 });
 
 test('signing in: a wrong password is said in words, and the demo listener is one press away', async () => {
-  const { page, complaints } = await visit(browser, url, '/wallet?type=GRANT');
+  const { page, complaints } = await visit(app.browser, app.url, '/wallet?type=GRANT');
   await page.getByRole('button', { name: /Demo listener/ }).waitFor();
   await show(page, 'sign-in');
   const field = page.getByLabel('Password', { exact: true });
@@ -150,19 +77,20 @@ test('signing in: a wrong password is said in words, and the demo listener is on
   forgive(complaints, 401);
   await page.getByRole('button', { name: /Demo listener/ }).click();
   await page.getByTestId('balance').waitFor();
-  expect(page.url()).toBe(`${url}/wallet?type=GRANT`);
+  expect(page.url()).toBe(`${app.url}/wallet?type=GRANT`);
   expect(complaints).toEqual([]);
 });
 
 test('a forgotten password is replaced by a mailed link, which signs out the other devices', async () => {
-  const { page: other, listener, complaints: others } = await signedInAt('/account');
-  const { page, complaints } = await visit(browser, url, '/forgotten');
+  const visitor = await app.listenAt('/account');
+  const { page: other, complaints: others } = visitor;
+  const { page, complaints } = await visit(app.browser, app.url, '/forgotten');
   await show(page, 'forgotten');
-  await page.getByLabel('E-mail').fill(listener.email);
+  await page.getByLabel('E-mail').fill(visitor.email);
   await page.getByRole('button', { name: 'Send the link' }).click();
   await page.getByText('If this address has an account').waitFor();
   await show(page, 'forgotten-done');
-  const link = await mailedLink(listener.email, '/reset');
+  const link = await mailedLink(visitor.email, '/reset');
   await page.goto(link);
   await show(page, 'reset');
   await page.getByLabel('New password', { exact: true }).fill('a moon over the hills');
@@ -178,17 +106,18 @@ test('a forgotten password is replaced by a mailed link, which signs out the oth
   await page.getByRole('heading', { name: 'This link no longer works' }).waitFor();
   await show(page, 'reset-spent');
   forgive(complaints, 400);
-  await page.goto(`${url}/sign-in?next=%2Fwallet`);
-  await signIn(page, listener.email, 'a moon over the hills');
+  await page.goto(`${app.url}/sign-in?next=%2Fwallet`);
+  await signIn(page, visitor.email, 'a moon over the hills');
   await page.getByTestId('balance').waitFor();
   forgive(others, 401);
   expect([...complaints, ...others]).toEqual([]);
 });
 
 test('the account: name, password, devices, and a sign-out on another device', async () => {
-  const { page, listener, complaints } = await signedInAt('/account');
-  const away = await visit(browser, url, '/sign-in?next=%2Fwallet');
-  await signIn(away.page, listener.email);
+  const visitor = await app.listenAt('/account');
+  const { page, complaints } = visitor;
+  const away = await visit(app.browser, app.url, '/sign-in?next=%2Fwallet');
+  await signIn(away.page, visitor.email);
   await away.page.getByTestId('balance').waitFor();
   await page.reload();
   await page.getByText('· this device').waitFor();
@@ -202,10 +131,10 @@ test('the account: name, password, devices, and a sign-out on another device', a
   await page.getByLabel('Language of mails').selectOption('pl');
   await until('both are saved', async () => {
     const query = '{ me { locale mailOn } }';
-    const { me } = await ask<{ me: { locale: string; mailOn: string[] } }>(
+    const { me } = await app.ask<{ me: { locale: string; mailOn: string[] } }>(
       query,
       {},
-      listener.token,
+      visitor.token,
     );
     return me.locale === 'pl' && me.mailOn.includes('POINTS_LAPSE') !== before;
   });
@@ -228,15 +157,16 @@ test('the account: name, password, devices, and a sign-out on another device', a
 });
 
 test('an account is deleted, and nothing of it remains in the browser', async () => {
-  const { page, listener, complaints } = await signedInAt('/account');
+  const visitor = await app.listenAt('/account');
+  const { page, complaints } = visitor;
   await page.getByRole('button', { name: 'Delete account' }).click();
   await page.getByRole('dialog').getByLabel('Password', { exact: true }).fill(PASSWORD);
   await show(page, 'account-delete');
   await page.getByRole('button', { name: 'Delete for good' }).click();
-  await page.waitForURL(`${url}/`);
-  expect(await keptIn(page)).not.toContain(listener.email);
-  await page.goto(`${url}/sign-in`);
-  await signIn(page, listener.email);
+  await page.waitForURL(`${app.url}/`);
+  expect(await keptIn(page)).not.toContain(visitor.email);
+  await page.goto(`${app.url}/sign-in`);
+  await signIn(page, visitor.email);
   await page.getByText('The address or the password is wrong.').waitFor();
   forgive(complaints, 401);
   expect(complaints).toEqual([]);
@@ -267,35 +197,42 @@ const keptIn = (page: Page): Promise<string> =>
   })()`);
 
 test('two people use one browser one after the other, and the second sees nothing of the first', async () => {
-  const { page, listener: first, complaints } = await signedInAt('/wallet');
-  await grant(first.id, 4321);
+  const first = await app.listenAt('/wallet');
+  const { page, complaints } = first;
+  await app.grant(first.id, 4321);
   await until('it is shown', async () => (await balance(page)).startsWith('4,331'));
-  await page.goto(`${url}/account`);
+  await page.goto(`${app.url}/account`);
   await page.getByRole('region', { name: 'About you' }).getByText(first.email).waitFor();
   await page.getByRole('button', { name: 'Menu' }).click();
   await page.getByRole('button', { name: 'Sign out', exact: true }).click();
-  await page.waitForURL(`${url}/`);
+  await page.waitForURL(`${app.url}/`);
   const left = await keptIn(page);
   expect(left).not.toContain(first.email);
   expect(left).not.toContain(first.id);
   expect(left).not.toContain('4331');
-  const second = await newListener();
-  await page.goto(`${url}/sign-in?next=%2Fwallet`);
+  const second = await app.newListener();
+  await page.goto(`${app.url}/sign-in?next=%2Fwallet`);
   await signIn(page, second.email);
   await page.getByTestId('balance').waitFor();
   expect(await balance(page)).toMatch(/^10\s/);
   expect(await page.content()).not.toContain('4,331');
-  await page.goto(`${url}/account`);
+  await page.goto(`${app.url}/account`);
   await page.getByRole('region', { name: 'About you' }).getByText(second.email).waitFor();
   expect(await page.content()).not.toContain(first.email);
   expect(complaints).toEqual([]);
 });
 
 test('a sign-out that the server did not hear of is told again when the app is opened', async () => {
-  const { page, listener } = await signedInAt('/account');
+  const visitor = await app.listenAt('/account');
+  const { page } = visitor;
   const devices = async (): Promise<number> =>
-    (await ask<{ me: { sessions: unknown[] } }>('{ me { sessions { id } } }', {}, listener.token))
-      .me.sessions.length;
+    (
+      await app.ask<{ me: { sessions: unknown[] } }>(
+        '{ me { sessions { id } } }',
+        {},
+        visitor.token,
+      )
+    ).me.sessions.length;
   expect(await devices()).toBe(2);
   let lost = 0;
   await page.route('**/graphql', (route) => {
@@ -306,41 +243,42 @@ test('a sign-out that the server did not hear of is told again when the app is o
   });
   await page.getByRole('button', { name: 'Menu' }).click();
   await page.getByRole('button', { name: 'Sign out', exact: true }).click();
-  await page.waitForURL(`${url}/`);
+  await page.waitForURL(`${app.url}/`);
   await until('the device is signed out', async () => (await devices()) === 1);
   expect(lost).toBe(1);
 });
 
 test('the wallet: a grant appears live, points lapse in order, and the history is filtered and exported', async () => {
-  const { page, listener, complaints } = await signedInAt('/wallet');
+  const visitor = await app.listenAt('/wallet');
+  const { page, complaints } = visitor;
   await page.getByTestId('balance').waitFor();
   await page.getByText('This is the whole history.').waitFor();
   await show(page, 'wallet-new');
-  await grant(listener.id, 12, { source: 'EVENT', days: 4 });
+  await app.grant(visitor.id, 12, { source: 'EVENT', days: 4 });
   await until('the grant is shown', async () => (await balance(page)).startsWith('22'));
   await page.getByText(/^12 points lapse on /).waitFor();
   await page.getByRole('link', { name: /new notice/ }).click();
   await page.getByText('You received 12 points.').waitFor();
   await page.getByRole('link', { name: 'Notices', exact: true }).waitFor();
   await show(page, 'notices');
-  await page.goto(`${url}/wallet`);
+  await page.goto(`${app.url}/wallet`);
   await page.getByText(/^12 points lapse on /).waitFor();
   await page.getByText(/That is enough for \d+ stories/).waitFor();
-  await grant(listener.id, 40, { source: 'MONTHLY', days: 25 });
-  await grant(listener.id, 15, { source: 'REFERRAL', days: 200 });
-  await grant(listener.id, 1250, { source: 'ADD_ON', days: 600 });
-  const { stories } = await ask<{ stories: { nodes: { id: string }[] } }>(
+  await app.grant(visitor.id, 40, { source: 'MONTHLY', days: 25 });
+  await app.grant(visitor.id, 15, { source: 'REFERRAL', days: 200 });
+  await app.grant(visitor.id, 1250, { source: 'ADD_ON', days: 600 });
+  const { stories } = await app.ask<{ stories: { nodes: { id: string }[] } }>(
     '{ stories(first: 1) { nodes { id } } }',
     {},
   );
-  const { voices } = await ask<{ voices: { id: string }[] }>(
+  const { voices } = await app.ask<{ voices: { id: string }[] }>(
     '{ voices(language: "en") { id } }',
     {},
   );
-  await ask(
+  await app.ask(
     'mutation ($input: SynthesizeAudioInput!) { synthesizeAudio(input: $input) { audio { id } } }',
     { input: { storyId: stories.nodes[0]?.id, voiceId: voices[0]?.id } },
-    listener.token,
+    visitor.token,
   );
   const debit = page.locator('summary').filter({ hasText: "The Lamplighter's Cat" });
   await debit.click();
@@ -357,12 +295,12 @@ test('the wallet: a grant appears live, points lapse in order, and the history i
   });
   await show(page, 'wallet');
   await page.getByLabel('Kind').selectOption({ label: 'Received' });
-  await page.waitForURL(`${url}/wallet?type=GRANT`);
+  await page.waitForURL(`${app.url}/wallet?type=GRANT`);
   await until('only grants are shown', async () => (await page.locator('summary').count()) === 5);
   await page.getByRole('combobox', { name: 'Source' }).selectOption({ label: 'Event' });
   await page.reload();
   await until('one grant is shown', async () => (await page.locator('summary').count()) === 1);
-  await page.goto(`${url}/wallet`);
+  await page.goto(`${app.url}/wallet`);
   const download = page.waitForEvent('download');
   await page.getByRole('button', { name: 'Export as CSV' }).click();
   const csv = await readFile(await (await download).path(), 'utf8');
@@ -375,12 +313,12 @@ test('the wallet: a grant appears live, points lapse in order, and the history i
 });
 
 test('in Polish, every page is Polish and fits', async () => {
-  const listener = await newListener();
-  await grant(listener.id, 12, { source: 'EVENT', days: 4 });
-  const { page, complaints } = await visit(browser, url, '/sign-up', { locale: 'pl-PL' });
+  const listener = await app.newListener();
+  await app.grant(listener.id, 12, { source: 'EVENT', days: 4 });
+  const { page, complaints } = await visit(app.browser, app.url, '/sign-up', { locale: 'pl-PL' });
   await page.getByText('Na początek masz: 10 punktów.').waitFor();
   await show(page, 'sign-up-polish');
-  await page.goto(`${url}/sign-in?next=%2Fwallet`);
+  await page.goto(`${app.url}/sign-in?next=%2Fwallet`);
   await page.getByRole('heading', { name: 'Logowanie' }).waitFor();
   await show(page, 'sign-in-polish');
   await page.getByLabel('E-mail').fill(listener.email);
@@ -389,7 +327,7 @@ test('in Polish, every page is Polish and fits', async () => {
   await page.getByText(/^12 punktów wygaśnie/).waitFor();
   await page.getByText('To już cała historia.').waitFor();
   await show(page, 'wallet-polish');
-  await page.goto(`${url}/account`);
+  await page.goto(`${app.url}/account`);
   await page.getByText('to urządzenie').first().waitFor();
   await show(page, 'account-polish');
   expect(complaints).toEqual([]);
@@ -411,13 +349,13 @@ function readAllTheTime(at: string, token: string): () => Promise<void> {
 }
 
 test('when points were read too often, the wallet says so in words and goes on by itself', async () => {
-  const tight = await talebank.join({
+  const tight = await app.talebank.join({
     ROLE: 'api',
     RATE_LIMIT_FACTOR: '1',
     RATE_LIMIT_CREDIT_READS: '3/3',
   });
-  const listener = await newListener();
-  const { page, complaints } = await visit(browser, tight.url, '/sign-in?next=%2Fwallet');
+  const listener = await app.newListener();
+  const { page, complaints } = await visit(app.browser, tight.url, '/sign-in?next=%2Fwallet');
   const stop = readAllTheTime(tight.url, listener.token);
   await signIn(page, listener.email);
   const said = page.getByText(/A moment, please: try again in \d+ seconds?\./).first();

@@ -1,89 +1,24 @@
 /** The library, the page of a story and the player, in a real Chromium with real narrations. */
-import { randomUUID } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { forgive, openBrowser, show, visit, type Visitor } from '../support/app-browser.js';
-import { send } from '../support/client.js';
+import type { BrowserContext, Page } from 'playwright-core';
+import { forgive, show, visit } from '../support/app-browser.js';
+import { openAppFixture, press, showsPoints, type AppFixture } from '../support/app-fixture.js';
 import { until } from '../support/faults.js';
-import { ADMIN, startTalebank, type Talebank } from '../support/talebank.js';
 
-const PASSWORD = 'a lamp over a page';
 /** A story of one minute, so that a test need not wait for its narration. */
 const SHORT = 'the-goose-in-front';
 const LONGEST = 'who-stole-the-echo';
 
-let talebank: Talebank;
-let url: string;
-let browser: Browser;
-let administrator: string;
-
+let app: AppFixture;
 beforeAll(async () => {
-  [talebank, browser] = await Promise.all([startTalebank({ SEED: 'true' }), openBrowser()]);
-  url = talebank.url;
-  const login = 'mutation ($input: LoginInput!) { login(input: $input) { accessToken } }';
-  const answer = await ask<{ login: { accessToken: string } }>(login, { input: { ...ADMIN } });
-  administrator = answer.login.accessToken;
+  app = await openAppFixture();
 });
 afterEach(async () => {
-  for (const context of browser.contexts()) await context.close();
+  for (const context of app.browser.contexts()) await context.close();
 });
-afterAll(async () => {
-  await browser.close();
-  await talebank.close();
-});
+afterAll(() => app.close());
 
-/** Asks the server itself, beside the page. */
-async function ask<Data>(query: string, variables: object, token?: string): Promise<Data> {
-  const { data, errors } = await send<Data>(url, query, variables, { token });
-  if (data === null || errors.length > 0) throw new Error(JSON.stringify(errors));
-  return data;
-}
-
-interface Listener extends Visitor {
-  readonly id: string;
-  /** An access token of another device of the listener. */
-  readonly token: string;
-  readonly sessionId: string;
-}
-
-/** A new listener, signed in by the page, at this address. */
-async function listenAt(
-  path: string,
-  options: Parameters<typeof visit>[3] = {},
-): Promise<Listener> {
-  const email = `${randomUUID()}@example.com`;
-  const register =
-    'mutation ($input: RegisterInput!) { register(input: $input) { accessToken user { id } session { id } } }';
-  const { register: made } = await ask<{
-    register: { accessToken: string; user: { id: string }; session: { id: string } };
-  }>(register, { input: { email, password: PASSWORD, deviceName: 'The other one' } });
-  const visitor = await visit(browser, url, `/sign-in?next=${encodeURIComponent(path)}`, options);
-  await visitor.page.locator('input[autocomplete=username]').fill(email);
-  await visitor.page.locator('input[autocomplete=current-password]').fill(PASSWORD);
-  await visitor.page.keyboard.press('Enter');
-  await visitor.page.waitForURL(url + path);
-  const { accessToken: token, user, session } = made;
-  return { ...visitor, id: user.id, token, sessionId: session.id };
-}
-
-async function grant(userId: string, amount: number): Promise<void> {
-  const input = {
-    userId,
-    amount,
-    source: 'ADD_ON',
-    reason: 'A present',
-    idempotencyKey: randomUUID(),
-  };
-  const query =
-    'mutation ($input: GrantCreditsInput!) { grantCredits(input: $input) { replayed } }';
-  await ask(query, { input }, administrator);
-}
-
-const press = (page: Page, name: string): Promise<void> =>
-  page.getByRole('button', { name, exact: true }).first().click();
-const points = (page: Page, text: string): Promise<void> =>
-  page.getByRole('link', { name: `Wallet, ${text}` }).waitFor();
 const box = (page: Page): ReturnType<Page['locator']> =>
   page.getByRole('region', { name: 'Hear this story' });
 const heightOfBox = async (page: Page): Promise<number> =>
@@ -100,7 +35,7 @@ async function narrate(page: Page): Promise<void> {
 }
 
 test('the library, signed out: search, filters in the address, and the end of the list', async () => {
-  const { page, complaints } = await visit(browser, url, '/');
+  const { page, complaints } = await visit(app.browser, app.url, '/');
   await page.getByText('You get 10 points for signing up').waitFor();
   await page.getByText('That is the whole library').waitFor();
   await show(page, 'library-signed-out');
@@ -120,19 +55,19 @@ test('the library, signed out: search, filters in the address, and the end of th
   await page.getByRole('link', { name: 'Jak zasypia rzeka' }).click();
   await page.getByText('Have this story read to you').waitFor();
   await show(page, 'story-signed-out');
-  await page.goto(`${url}/stories/no-such-story`);
+  await page.goto(`${app.url}/stories/no-such-story`);
   await page.getByRole('heading', { name: 'There is no such page' }).waitFor();
   await show(page, 'not-found');
   expect(complaints).toEqual([]);
 });
 
 test('a story is narrated, heard and read along, and the charge is seen', async () => {
-  const { page, complaints } = await listenAt(`/stories/${SHORT}`);
+  const { page, complaints } = await app.listenAt(`/stories/${SHORT}`);
   await page.getByText('1 of your 10 gift points').waitFor();
   const height = await heightOfBox(page);
   await show(page, 'story-price');
   await press(page, 'Narrate');
-  await points(page, '9 points');
+  await showsPoints(page, '9 points');
   const player = page.getByRole('region', { name: 'Player' });
   await player.getByText(/^0:0[1-9]/).waitFor();
   await page.getByText(/^Ready to hear/).waitFor();
@@ -160,7 +95,7 @@ test('a story is narrated, heard and read along, and the charge is seen', async 
 });
 
 test('the full player: keys, speed for each title, bookmark, sleep, and “Back to the narrator”', async () => {
-  const { page, complaints } = await listenAt(`/stories/${SHORT}`);
+  const { page, complaints } = await app.listenAt(`/stories/${SHORT}`);
   await narrate(page);
   await page.getByRole('link', { name: 'Open the player' }).first().click();
   await marked(page);
@@ -193,14 +128,14 @@ test('the full player: keys, speed for each title, bookmark, sleep, and “Back 
 });
 
 test('another device is ahead: the listener jumps or stays', async () => {
-  const { page, token, complaints } = await listenAt(`/stories/${SHORT}`);
+  const { page, token, complaints } = await app.listenAt(`/stories/${SHORT}`);
   await narrate(page);
   await page
     .getByRole('region', { name: 'Player' })
     .getByText(/^0:0[2-9]/)
     .waitFor();
   await press(page, 'Pause');
-  const { me } = await ask<{ me: { audio: { nodes: { id: string }[] } } }>(
+  const { me } = await app.ask<{ me: { audio: { nodes: { id: string }[] } } }>(
     '{ me { audio { nodes { id } } } }',
     {},
     token,
@@ -210,7 +145,7 @@ test('another device is ahead: the listener jumps or stays', async () => {
   const report =
     'mutation ($input: ListeningInput!) { reportListening(input: $input) { positionMs } }';
   const input = { audioId: me.audio.nodes[0]?.id, positionMs: 40_000, at };
-  await ask(report, { input }, token);
+  await app.ask(report, { input }, token);
   await page.reload();
   await press(page, 'Play');
   await page
@@ -227,7 +162,7 @@ test('another device is ahead: the listener jumps or stays', async () => {
 
 test('an address that does not work any more is replaced, and the recording goes on', async () => {
   // What a service worker asks for cannot be answered by a test.
-  const { page, complaints } = await listenAt(`/stories/${SHORT}`, { serviceWorkers: 'block' });
+  const { page, complaints } = await app.listenAt(`/stories/${SHORT}`, { serviceWorkers: 'block' });
   await narrate(page);
   await page.reload();
   let refused = 0;
@@ -255,13 +190,13 @@ test('cancelling brings the points back, and so does a failure, which is said in
     published: true,
   };
   const create = 'mutation ($input: StoryInput!) { createStory(input: $input) { id } }';
-  await ask(create, { input: story }, administrator);
-  const { page, complaints } = await listenAt(`/stories/three-asterisks`);
+  await app.ask(create, { input: story }, app.administrator);
+  const { page, complaints } = await app.listenAt(`/stories/three-asterisks`);
   const height = await heightOfBox(page);
   await press(page, 'Narrate');
   await page.getByText('There are no words to read in this text.').waitFor();
   await page.getByText('Your points are back.').waitFor();
-  await points(page, '10 points');
+  await showsPoints(page, '10 points');
   expect(await heightOfBox(page)).toBe(height);
   await show(page, 'story-failed');
   await page.getByRole('button', { name: 'Try again' }).waitFor();
@@ -269,24 +204,24 @@ test('cancelling brings the points back, and so does a failure, which is said in
 });
 
 test('too few points: how many are missing, and a grant that changes it at once', async () => {
-  const { page, id, token, complaints } = await listenAt(`/stories/${LONGEST}`);
+  const { page, id, token, complaints } = await app.listenAt(`/stories/${LONGEST}`);
   await page.getByText('6 of your 10 gift points').waitFor();
   const height = await heightOfBox(page);
-  const { story } = await ask<{ story: { id: string } }>(
+  const { story } = await app.ask<{ story: { id: string } }>(
     'query ($slug: String!) { story(slug: $slug) { id } }',
     { slug: LONGEST },
   );
-  const { voices } = await ask<{ voices: { id: string }[] }>(
+  const { voices } = await app.ask<{ voices: { id: string }[] }>(
     '{ voices(language: "en") { id } }',
     {},
   );
   const input = { storyId: story.id, voiceId: voices[1]?.id };
-  await ask(
+  await app.ask(
     'mutation ($input: SynthesizeAudioInput!) { synthesizeAudio(input: $input) { balance } }',
     { input },
     token,
   );
-  await points(page, '4 points');
+  await showsPoints(page, '4 points');
   await box(page)
     .getByLabel('Voice')
     .selectOption(voices[0]?.id ?? '');
@@ -294,28 +229,28 @@ test('too few points: how many are missing, and a grant that changes it at once'
   await page.getByText('The story costs 6 points, and you have 4.').waitFor();
   expect(await heightOfBox(page)).toBe(height);
   await show(page, 'story-too-few');
-  await grant(id, 3);
+  await app.grant(id, 3);
   await page.getByRole('button', { name: 'Narrate' }).waitFor();
-  await points(page, '7 points');
+  await showsPoints(page, '7 points');
   expect(complaints).toEqual([]);
 });
 
 test('ten tabs hold one stream, and all see a grant', async () => {
-  const { page, id, context, complaints } = await listenAt('/wallet');
+  const { page, id, context, complaints } = await app.listenAt('/wallet');
   const streams = new Set<string>();
   context.on('request', (request) => {
     if (request.url().endsWith('/graphql/stream'))
       streams.add(`${request.url()} ${String(streams.size)}`);
   });
   const pages = [page, ...(await openTabs(context, 9))];
-  for (const tab of pages) await points(tab, '10 points');
-  await grant(id, 5);
-  for (const tab of pages) await points(tab, '15 points');
+  for (const tab of pages) await showsPoints(tab, '10 points');
+  await app.grant(id, 5);
+  for (const tab of pages) await showsPoints(tab, '15 points');
   // The first tab may connect after the count has begun, and no other one does.
   expect(streams.size).toBeLessThanOrEqual(1);
   await page.close();
-  await grant(id, 1);
-  for (const tab of pages.slice(1)) await points(tab, '16 points');
+  await app.grant(id, 1);
+  for (const tab of pages.slice(1)) await showsPoints(tab, '16 points');
   expect(complaints).toEqual([]);
 });
 
@@ -323,24 +258,24 @@ async function openTabs(context: BrowserContext, count: number): Promise<Page[]>
   const tabs: Page[] = [];
   for (let tab = 0; tab < count; tab += 1) {
     const page = await context.newPage();
-    await page.goto(`${url}/wallet`);
+    await page.goto(`${app.url}/wallet`);
     tabs.push(page);
   }
   return tabs;
 }
 
 test('a device that is signed out elsewhere asks to sign in, and nothing of the person is left', async () => {
-  const { page, token, sessionId } = await listenAt(`/stories/${SHORT}`);
+  const { page, token, sessionId } = await app.listenAt(`/stories/${SHORT}`);
   await narrate(page);
   await page.getByLabel('Keep on this device').click();
   await until('the recording is kept', () => holdsRecording(page));
-  const { me } = await ask<{ me: { sessions: { id: string }[] } }>(
+  const { me } = await app.ask<{ me: { sessions: { id: string }[] } }>(
     '{ me { sessions { id } } }',
     {},
     token,
   );
   const other = me.sessions.find(({ id }) => id !== sessionId)?.id;
-  await ask('mutation ($id: ID!) { revokeSession(id: $id) }', { id: other }, token);
+  await app.ask('mutation ($id: ID!) { revokeSession(id: $id) }', { id: other }, token);
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();
   expect(await holdsRecording(page)).toBe(false);
   const left = await page.evaluate<string[]>('Object.keys(localStorage)');
@@ -352,13 +287,13 @@ const holdsRecording = (page: Page): Promise<boolean> =>
     .then((keys) => keys.length > 0)`);
 
 test('without a connection: what was opened is shown, and what was kept is heard', async () => {
-  const { page, context, complaints } = await listenAt(`/stories/${SHORT}`);
+  const { page, context, complaints } = await app.listenAt(`/stories/${SHORT}`);
   await narrate(page);
   await page.getByLabel('Keep on this device').click();
   await until('the recording is kept', () => holdsRecording(page));
   await press(page, 'Pause');
   await page.evaluate('navigator.serviceWorker.ready');
-  await page.goto(`${url}/`);
+  await page.goto(`${app.url}/`);
   await page.getByRole('link', { name: 'The Goose in Front' }).first().waitFor();
   await until('the answers are stored', () => hasStored(page));
   await context.setOffline(true);
@@ -390,7 +325,9 @@ const hasStored = (page: Page): Promise<boolean> =>
   })))).then((found) => found.includes(true))`);
 
 test('in Polish', async () => {
-  const { page, complaints } = await listenAt('/stories/jak-zasypia-rzeka', { locale: 'pl-PL' });
+  const { page, complaints } = await app.listenAt('/stories/jak-zasypia-rzeka', {
+    locale: 'pl-PL',
+  });
   await page.getByText('2 z 10 punktów (podarowane)').waitFor();
   await show(page, 'story-price-pl');
   await page.getByRole('button', { name: 'Nagraj' }).click();
@@ -405,7 +342,7 @@ test('in Polish', async () => {
 
 test('the figures of the first load: script, style, fonts, and what moves', async () => {
   const sizes = await sizesOf('web/dist/assets');
-  const { context } = await visit(browser, url, '/nothing');
+  const { context } = await visit(app.browser, app.url, '/nothing');
   for (const path of ['/', `/stories/${SHORT}`]) {
     const page = await context.newPage();
     await page.addInitScript(`window.figures = { lcp: 0, cls: 0 };
@@ -413,7 +350,7 @@ test('the figures of the first load: script, style, fonts, and what moves', asyn
         .observe({ type: 'largest-contentful-paint', buffered: true });
       new PerformanceObserver((list) => { for (const entry of list.getEntries()) figures.cls += entry.value; })
         .observe({ type: 'layout-shift', buffered: true });`);
-    await page.goto(url + path);
+    await page.goto(app.url + path);
     await page.getByRole('heading', { level: 1 }).waitFor();
     await page.evaluate('document.fonts.ready');
     await page.waitForTimeout(500);

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { OpenApp } from '../../src/app.js';
+import type { OpenApp } from '../../src/open-app.js';
 import { asUserId } from '../../src/domain/ids.js';
-import type * as Plan from '../../src/services/narrations/making/plan.js';
+import type * as Plan from '../../src/services/narrations/synthesis/plan.js';
 import { openTestApp } from '../support/app.js';
 import { ask, execute } from '../support/client.js';
 import { MID_MONTH, operate } from '../support/cluster.js';
@@ -348,7 +348,7 @@ async function expectSettled(asked: Asked): Promise<void> {
 async function noteLost(): Promise<void> {
   // Answered after all that had been sent before, so that every request of the killed process is known.
   await fetch(new URL('/v2/voices', provider.url));
-  const { planSentences } = await compiled<typeof Plan>('services/narrations/making/plan.js');
+  const { planSentences } = await compiled<typeof Plan>('services/narrations/synthesis/plan.js');
   for (const text of provider.countByText().keys()) {
     const script = { provider: 'openai', providerVoice: 'alloy', language: 'en', textHash: '' };
     const [sentence] = planSentences(app, { ...script, content: text });

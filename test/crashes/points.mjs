@@ -19,55 +19,55 @@ export const POINTS = {
   },
   // What a worker makes of it.
   claimed: {
-    file: 'services/narrations/making/make-narration.js',
+    file: 'services/narrations/synthesis/make-narration.js',
     line: 'const hash = renditionHashOf(app, task);',
     put: 'before',
   },
   'sentence spoken, before it is stored': {
-    file: 'services/narrations/making/stored-sentences.js',
+    file: 'services/narrations/synthesis/stored-sentences.js',
     line: 'const bytes = await app.encoder.encode(speech, toRateHz);',
     put: 'before',
   },
   'sentence stored, before anybody knows': {
-    file: 'services/narrations/making/stored-sentences.js',
+    file: 'services/narrations/synthesis/stored-sentences.js',
     line: 'await storeWhole(app.storage, key, bytes);',
     put: 'behind',
   },
   'file half written': {
-    file: 'services/narrations/making/assemble.js',
+    file: 'services/narrations/synthesis/assemble.js',
     line: 'offsetBytes += bytes.length;',
     put: 'behind',
   },
   'file in its place, before READY': {
-    file: 'services/narrations/making/make-narration.js',
+    file: 'services/narrations/synthesis/make-narration.js',
     line: 'const { parts } = recording;',
     put: 'before',
   },
   'READY, before the job is completed': {
-    file: 'services/narrations/making/make-narration.js',
+    file: 'services/narrations/synthesis/make-narration.js',
     line: 'await app.queue.complete(tx, app.synthesizeAudio.name, job);',
     put: 'before',
   },
   'READY and committed, before the sentences’ files are removed': {
-    file: 'services/narrations/making/make-narration.js',
+    file: 'services/narrations/synthesis/make-narration.js',
     line: 'await app.storage.remove(loose)',
     put: 'before',
   },
   'waiting for the provider, before the commit of the next job': {
-    file: 'services/narrations/trying/put-back.js',
+    file: 'services/narrations/retries/put-back.js',
     line: 'await mustHold(write(tx, jobId));',
     put: 'behind',
   },
   // What ends without a recording.
   'FAILED, before the refund': {
-    file: 'services/narrations/settle-attempt.js',
-    line: 'if (debitSeq === undefined) return null;',
-    put: 'behind',
+    file: 'services/ledger/refunds.js',
+    line: 'if (refunds.size > 0) await mendBooks(tx, open, mender);',
+    put: 'before',
   },
   'refunded, before the commit that closes the job': {
-    file: 'services/narrations/settle-attempt.js',
-    line: 'await saveBooks(tx, open);',
-    put: 'behind',
+    file: 'services/ledger/commit/ways.js',
+    line: 'if (settled instanceof DomainError) throw settled;',
+    put: 'before',
   },
   'CANCELLED, before the refund': {
     file: 'services/narrations/cancel-audio.js',

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { notFound } from '../../src/domain/errors.js';
-import { answer } from '../../src/services/ledger/group-commit.js';
+import { answer } from '../../src/services/ledger/commit/settlement.js';
 import { asLotId, asUserId, type LotId } from '../../src/domain/ids.js';
 import { planDebit } from '../../src/domain/ledger/allocation.js';
 import {
@@ -11,9 +11,9 @@ import {
   grant,
   MOST_POINTS,
   post,
-  refund,
   type Book,
 } from '../../src/domain/ledger/book.js';
+import { refund } from '../../src/domain/ledger/refund.js';
 import { chainHash, GENESIS_HASH, type LedgerEntry } from '../../src/domain/ledger/chain.js';
 import { isSpendable, lotStatus, type Lot } from '../../src/domain/ledger/lots.js';
 import { outstandingByLot, planRefund } from '../../src/domain/ledger/refund.js';

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { OpenApp } from '../../src/app.js';
+import type { OpenApp } from '../../src/open-app.js';
 import type { UserId } from '../../src/domain/ids.js';
 import type { CreditTransactionType } from '../../src/domain/ledger/chain.js';
 import type { CreditSource } from '../../src/domain/ledger/lots.js';
 import type * as History from '../../src/services/credits/past/history.sql.js';
+import type { HistorySelection } from '../../src/services/credits/past/history-conditions.sql.js';
 import { makeAccounts, openTestApp } from '../support/app.js';
 import { countBlocks } from '../support/blocks.js';
 import { createDatabase, MID_MONTH, type TestDatabase } from '../support/cluster.js';
@@ -83,7 +84,7 @@ const audioOf = async (seq: number): Promise<string | null> => {
 const BLOCKS_MAX = 400;
 const TABLES = ['credit_transactions', 'credit_allocations', 'credit_lots', 'credit_accounts'];
 
-type Part = Partial<Omit<History.HistorySelection, 'audioId'>> & { readonly narrationAt?: number };
+type Part = Partial<Omit<HistorySelection, 'audioId'>> & { readonly narrationAt?: number };
 
 test.each<[string, Part, readonly number[]]>([
   ['a type', { types: ['REVOCATION'] }, [9000]],

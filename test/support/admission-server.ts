@@ -2,12 +2,8 @@ import { connect, type AddressInfo, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import fastify, { type FastifyInstance } from 'fastify';
 import { readConfig } from '../../src/config.js';
-import {
-  admitRequests,
-  awaitTurn,
-  noteCost,
-  releaseBody,
-} from '../../src/http/admission/admission.js';
+import { admitRequests, awaitTurn } from '../../src/http/admission/admission.js';
+import { noteCost, releaseBody } from '../../src/http/admission/admitted-request.js';
 import { paceLongBodies } from '../../src/http/admission/pacing.js';
 import { createMetrics } from '../../src/infra/metrics.js';
 

@@ -1,6 +1,7 @@
 import { expect } from '@jest/globals';
-import type { OpenApp } from '../../src/app.js';
+import type { OpenApp } from '../../src/open-app.js';
 import type * as History from '../../src/services/credits/past/history.sql.js';
+import type { WantedHistory } from '../../src/services/credits/past/history-conditions.sql.js';
 import type { TestDatabase } from './cluster.js';
 import { compiled } from './compiled.js';
 
@@ -19,7 +20,7 @@ const PLAIN_HISTORY = `
 export async function expectPlainHistory(
   database: Pick<TestDatabase, 'sql'>,
   { points }: Pick<OpenApp, 'points'>,
-  wanted: History.WantedHistory,
+  wanted: WantedHistory,
 ): Promise<number> {
   const { readHistory } = await compiled<typeof History>('services/credits/past/history.sql.js');
   const { userId, window, selection } = wanted;

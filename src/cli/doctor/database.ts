@@ -9,7 +9,7 @@ import type { Logger } from '../../infra/log.js';
 import { readMigrations } from '../../infra/migrations/engine.js';
 import { pendingMigrations } from '../../infra/migrations/history.js';
 import { findRunningPostgres } from '../../infra/postgres/embedded.js';
-import { databaseFolderOf, MIGRATIONS } from '../../places.js';
+import { databaseFolderOf, MIGRATIONS } from '../../installation.js';
 import { readClock, readForeignTables, readLedgerAheadMs, readServer } from './doctor.sql.js';
 import { fail, ok, warn, type Check, type Finding } from './findings.js';
 

@@ -1,7 +1,7 @@
 import { readFile, stat, statfs } from 'node:fs/promises';
 import type { Config, Environment } from '../../config.js';
 import { holderOf } from '../../infra/postgres/hold.js';
-import { databaseFolderOf, root } from '../../places.js';
+import { databaseFolderOf, root } from '../../installation.js';
 import { variables } from '../../variables.js';
 import { fail, ok, warn, type Check, type Finding } from './findings.js';
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { isSecretVariable, type Environment } from '../../config.js';
+import type { Environment } from '../../config.js';
+import { isSecretVariable } from '../../variables/explanation.js';
 
 /** Whether a variable has something that may not be printed: an address may contain a password. */
 const hasSecret = (name: string): boolean => isSecretVariable(name) || name.endsWith('_URL');

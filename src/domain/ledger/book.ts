@@ -3,7 +3,6 @@ import { planDebit, type Allocation } from './allocation.js';
 import { chainHash, type CreditTransactionType, type LedgerEntry } from './chain.js';
 import { cover, type Uncovered } from './coverage.js';
 import { hasLapsed, lapseTakesEffectAt, type CreditSource, type Lot } from './lots.js';
-import { planRefund, type RefundablePart, type RefundPolicy } from './refund.js';
 import { badUserInput, insufficientCredits, notFound } from '../errors.js';
 import { keys } from './idempotency.js';
 
@@ -148,7 +147,7 @@ export function grant(book: Book, terms: GrantTerms, about: Circumstances): Book
 }
 
 /** Makes one lot, one transaction and one allocation, without the checks of `grant`. */
-function addLot(book: Book, terms: GrantTerms, about: Circumstances): BookedEntry {
+export function addLot(book: Book, terms: GrantTerms, about: Circumstances): BookedEntry {
   const id = newLotId();
   book.lots.set(id, {
     id,
@@ -178,67 +177,6 @@ export function debit(book: Book, amount: number, about: Circumstances): BookedE
   const plan = planDebit(book.lots.values(), amount, book.now);
   if (plan.allocations === null) throw insufficientCredits(amount, plan.available);
   return post(book, { ...about, type: 'DEBIT', allocations: plan.allocations });
-}
-
-export interface RefundableDebit {
-  readonly seq: number;
-  readonly effectiveAt: Date;
-  readonly audioId: string | null;
-  readonly storyId: string | null;
-  /** In the order in which the debit took them. */
-  readonly parts: readonly RefundablePart[];
-}
-
-/**
- * Refunds the outstanding part of a debit, closes the points that came back to lots which cannot be spent any more, and
- * grants new lots for points that lapsed meanwhile. A closed account keeps none of the refunded points.
- * @returns the REFUND; null when nothing was outstanding
- */
-export function refund(
-  book: Book,
-  debited: RefundableDebit,
-  policy: RefundPolicy,
-  about: Pick<Movement, 'reason' | 'actorId'>,
-): BookedEntry | null {
-  const parts = debited.parts.map(({ lot, outstanding }) => ({
-    lot: book.lots.get(lot.id) ?? lot,
-    outstanding,
-  }));
-  const plan = planRefund(parts, debited.effectiveAt, book.now, book.closed ? 'FORFEIT' : policy);
-  if (plan.returned.length === 0) return null;
-  const booked = post(book, {
-    ...about,
-    type: 'REFUND',
-    allocations: plan.returned,
-    debitSeq: debited.seq,
-    idempotencyKey: keys.refund(debited.seq),
-    audioId: debited.audioId,
-    storyId: debited.storyId,
-  });
-  for (const { lotId, amount, type } of plan.closings) {
-    post(book, {
-      type,
-      allocations: [{ lotId, amount }],
-      reason: about.reason,
-      idempotencyKey: keys.refundClosing(debited.seq, lotId),
-      effectiveAt: type === 'EXPIRY' ? lapseTakesEffectAt(lotIn(book, lotId), book) : book.now,
-    });
-  }
-  for (const { parent, amount, expiresAt } of plan.grace) {
-    const { source, priority } = parent;
-    addLot(
-      book,
-      { source, priority, amount, expiresAt, parentLotId: parent.id },
-      { reason: about.reason, idempotencyKey: keys.refundGrace(debited.seq, parent.id) },
-    );
-  }
-  if (book.closed) for (const { lotId } of plan.returned) forfeit(book, lotId, about);
-  return booked;
-}
-
-/** Forfeits points that are refunded to a closed account in the same commit, because its user cannot spend them. */
-function forfeit(book: Book, lotId: LotId, { reason }: Pick<Movement, 'reason'>): void {
-  if (lotIn(book, lotId).remaining > 0) revoke(book, lotId, { reason, actorId: null });
 }
 
 /**

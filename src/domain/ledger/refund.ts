@@ -1,6 +1,8 @@
 import type { LotId } from '../ids.js';
 import type { Allocation } from './allocation.js';
-import { isSpendable, type Lot } from './lots.js';
+import { isSpendable, lapseTakesEffectAt, type Lot } from './lots.js';
+import { keys } from './idempotency.js';
+import { post, lotIn, addLot, revoke, type BookedEntry, type Book, type Movement } from './book.js';
 
 /** GRACE: points of a lot that lapsed in the meantime come back in a short-lived lot. FORFEIT: they are lost. */
 export type RefundPolicy = 'GRACE' | 'FORFEIT';
@@ -90,4 +92,65 @@ export function outstandingByLot(
     outstanding.set(lotId, (outstanding.get(lotId) ?? 0) - amount);
   }
   return outstanding;
+}
+
+export interface RefundableDebit {
+  readonly seq: number;
+  readonly effectiveAt: Date;
+  readonly audioId: string | null;
+  readonly storyId: string | null;
+  /** In the order in which the debit took them. */
+  readonly parts: readonly RefundablePart[];
+}
+
+/**
+ * Refunds the outstanding part of a debit, closes the points that came back to lots which cannot be spent any more, and
+ * grants new lots for points that lapsed meanwhile. A closed account keeps none of the refunded points.
+ * @returns the REFUND; null when nothing was outstanding
+ */
+export function refund(
+  book: Book,
+  debited: RefundableDebit,
+  policy: RefundPolicy,
+  about: Pick<Movement, 'reason' | 'actorId'>,
+): BookedEntry | null {
+  const parts = debited.parts.map(({ lot, outstanding }) => ({
+    lot: book.lots.get(lot.id) ?? lot,
+    outstanding,
+  }));
+  const plan = planRefund(parts, debited.effectiveAt, book.now, book.closed ? 'FORFEIT' : policy);
+  if (plan.returned.length === 0) return null;
+  const booked = post(book, {
+    ...about,
+    type: 'REFUND',
+    allocations: plan.returned,
+    debitSeq: debited.seq,
+    idempotencyKey: keys.refund(debited.seq),
+    audioId: debited.audioId,
+    storyId: debited.storyId,
+  });
+  for (const { lotId, amount, type } of plan.closings) {
+    post(book, {
+      type,
+      allocations: [{ lotId, amount }],
+      reason: about.reason,
+      idempotencyKey: keys.refundClosing(debited.seq, lotId),
+      effectiveAt: type === 'EXPIRY' ? lapseTakesEffectAt(lotIn(book, lotId), book) : book.now,
+    });
+  }
+  for (const { parent, amount, expiresAt } of plan.grace) {
+    const { source, priority } = parent;
+    addLot(
+      book,
+      { source, priority, amount, expiresAt, parentLotId: parent.id },
+      { reason: about.reason, idempotencyKey: keys.refundGrace(debited.seq, parent.id) },
+    );
+  }
+  if (book.closed) for (const { lotId } of plan.returned) forfeit(book, lotId, about);
+  return booked;
+}
+
+/** Forfeits points that are refunded to a closed account in the same commit, because its user cannot spend them. */
+function forfeit(book: Book, lotId: LotId, { reason }: Pick<Movement, 'reason'>): void {
+  if (lotIn(book, lotId).remaining > 0) revoke(book, lotId, { reason, actorId: null });
 }

@@ -22,7 +22,7 @@
  * is released at once. A handler that hijacks its reply has no `onSend`, so it calls `releaseBody` and `endTurns`.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { App } from '../../app.js';
+import type { App } from '../../services/app.js';
 import { badUserInput, busy } from '../../domain/errors.js';
 import { networksOf } from '../../domain/networks.js';
 import { STREAM_PATH } from '../graphql/operation.js';
@@ -30,13 +30,17 @@ import { addressOf, BUSY_SECONDS } from '../requests.js';
 import {
   admittedRequestOf,
   beginRequest,
-  endTurnsOf,
-  releaseBodyOf,
   releaseHolds,
   type Admission,
   type AdmittedRequest,
 } from './admitted-request.js';
-import { ANSWER_BOUNDS, BODY_BOUNDS, HEADERS_MAX, REQUESTS_PER_CONNECTION_MAX } from './bounds.js';
+import {
+  ANSWER_BOUNDS,
+  BODY_BOUNDS,
+  HEADERS_MAX,
+  HEALTH_PATHS,
+  REQUESTS_PER_CONNECTION_MAX,
+} from './bounds.js';
 import { createAnswerRoom } from './answer-room.js';
 import { createBudget } from './budget.js';
 import {
@@ -50,11 +54,8 @@ import { createConnections } from './connections.js';
 import { discardRefusedBodies } from './discards.js';
 import { createLane } from './lane.js';
 import { paceOperation } from './pacing.js';
-import { SLICE_BYTES, Slices } from './slices.js';
+import { isBuffered, SLICE_BYTES, Slices } from './slices.js';
 import { createUnreadAnswers } from './unread-answers.js';
-
-/** A supervisor that asks here must not restart a process because clients keep it busy. */
-const HEALTH = ['/healthz', '/readyz'];
 
 interface AdmissionOptions {
   /** A clock that never goes back, in milliseconds. */
@@ -109,24 +110,6 @@ export function admitRequests(
     clearInterval(timer);
     done();
   });
-}
-
-/** Keeps the measured cost of a request's operation until `awaitTurn` uses it. */
-export function noteCost(request: FastifyRequest, cost: number): void {
-  const own = admittedRequestOf(request);
-  if (own !== undefined) own.cost = cost;
-}
-
-/** Releases the body of a request that goes on without it. */
-export function releaseBody(request: FastifyRequest): void {
-  const own = admittedRequestOf(request);
-  if (own !== undefined) releaseBodyOf(own);
-}
-
-/** Ends the turns of a request whose work is done before its answer ends. */
-export function endTurns(request: FastifyRequest): void {
-  const own = admittedRequestOf(request);
-  if (own !== undefined) endTurnsOf(own);
 }
 
 /**
@@ -192,7 +175,7 @@ function reasonToRefuse(
     void reply.code(431).header('connection', 'close');
     return badUserInput('headers', `must be at most ${String(HEADERS_MAX)}`);
   }
-  if (HEALTH.includes(request.routeOptions.url ?? '')) return null;
+  if (HEALTH_PATHS.includes(request.routeOptions.url ?? '')) return null;
   const { answers, bodies } = admission;
   if (answers.bytesOf(own.address) >= ANSWER_BOUNDS.addressBytesMax)
     return refuse(admission, reply, 'answers');
@@ -244,9 +227,6 @@ function countAnswer(
   void reply.header('content-length', String(bytes));
   return slices;
 }
-
-const isBuffered = (payload: unknown): payload is string | Buffer =>
-  typeof payload === 'string' || Buffer.isBuffer(payload);
 
 function sweep({ metrics, connections, unread, bodies, answers }: Admission): void {
   unread.sweep(connections.all());

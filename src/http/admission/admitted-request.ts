@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { App } from '../../app.js';
+import type { App } from '../../services/app.js';
 import type { AnswerRoom } from './answer-room.js';
 import type { Budget, Hold } from './budget.js';
 import type { Connection, Connections } from './connections.js';
@@ -105,4 +105,22 @@ export function endTurnsOf(own: AdmittedRequest): void {
 export function releaseBodyOf(own: AdmittedRequest): void {
   own.body?.release();
   own.body = null;
+}
+
+/** Keeps the measured cost of a request's operation until `awaitTurn` uses it. */
+export function noteCost(request: FastifyRequest, cost: number): void {
+  const own = admittedRequestOf(request);
+  if (own !== undefined) own.cost = cost;
+}
+
+/** Releases the body of a request that goes on without it. */
+export function releaseBody(request: FastifyRequest): void {
+  const own = admittedRequestOf(request);
+  if (own !== undefined) releaseBodyOf(own);
+}
+
+/** Ends the turns of a request whose work is done before its answer ends. */
+export function endTurns(request: FastifyRequest): void {
+  const own = admittedRequestOf(request);
+  if (own !== undefined) endTurnsOf(own);
 }

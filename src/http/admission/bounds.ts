@@ -45,3 +45,6 @@ export const DISCARD = {
 };
 /** Buffers of bodies that are thrown away: 64 at once for an address, and 256 for all. */
 export const DISCARD_BOUNDS = { addressBytesMax: 4 * MB, bytesMax: 16 * MB };
+
+/** A supervisor that asks here must not restart a process because clients keep it busy. */
+export const HEALTH_PATHS = ['/healthz', '/readyz'];

@@ -22,3 +22,7 @@ export class Slices extends Readable {
     this.push(slice);
   }
 }
+
+/** Whether the whole answer is in memory. */
+export const isBuffered = (payload: unknown): payload is string | Buffer =>
+  typeof payload === 'string' || Buffer.isBuffer(payload);

@@ -1,12 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { App } from '../../app.js';
+import type { App } from '../../services/app.js';
 import { countAgainstLimit } from '../../services/limits.js';
 import {
   provideSample,
   SampleDelayed,
   SAMPLES_PATH,
-} from '../../services/narrations/sampling/samples.js';
+} from '../../services/narrations/samples/samples.js';
 import { sendFile } from '../files.js';
 import { addressOf } from '../requests.js';
 

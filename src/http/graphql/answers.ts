@@ -1,11 +1,11 @@
 import type { GraphQLError, GraphQLFormattedError } from 'graphql';
-import type { App } from '../../app.js';
+import type { App } from '../../services/app.js';
 import { ERROR_CODES, type ErrorCode } from '../../domain/errors.js';
 import { formatError } from '../../resolvers/format-error.js';
 import { withoutHint } from '../../resolvers/refusal-message.js';
 import { ERRORS_MAX } from '../../resolvers/documents/variables.js';
 import { logRefusal } from '../../services/limits.js';
-import { currentWork } from '../../services/observing/current.js';
+import { currentWork } from '../../services/observability/current-work.js';
 import { BUSY_SECONDS } from '../requests.js';
 
 /** One less than ERRORS_MAX, because graphql-js adds an error which says that there are more. */

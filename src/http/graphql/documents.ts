@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { badUserInput, queryTooComplex } from '../../domain/errors.js';
 import { ANSWER_CHARACTERS_MAX } from '../../resolvers/documents/answer-size.js';
 import { measureDocument, type Measure } from '../../resolvers/documents/measure.js';
-import { noteCost, releaseBody } from '../admission/admission.js';
+import { noteCost, releaseBody } from '../admission/admitted-request.js';
 import { createLane } from '../admission/lane.js';
 import { readInTurn } from '../admission/pacing.js';
 import { isConditionalSubscription } from './conditional-subscriptions.js';

@@ -2,11 +2,11 @@ import { ApolloServer } from '@apollo/server';
 import { ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/disabled';
 import fastifyApollo, { fastifyApolloDrainPlugin } from '@as-integrations/fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { App } from '../../app.js';
+import type { App } from '../../services/app.js';
 import { busy, DomainError, unauthenticated } from '../../domain/errors.js';
 import { createContext, type Context, type RequestFacts } from '../../resolvers/context.js';
 import { createSchema } from '../../resolvers/schema.js';
-import { currentWork } from '../../services/observing/current.js';
+import { currentWork } from '../../services/observability/current-work.js';
 import { identifyViewer, type Viewer } from '../../services/sessions/viewer.js';
 import { sayError, VALIDATION_OPTIONS } from './answers.js';
 import {
@@ -21,8 +21,8 @@ import { limitDocuments } from './documents.js';
 import { serveEventStreams } from './event-streams.js';
 import { refreshCookie } from './refresh-cookie.js';
 import { awaitTurn } from '../admission/admission.js';
-import { operationTraces } from '../observing/operations.js';
-import { countedAnswers, countOperations } from '../counting/operations.js';
+import { operationTraces } from '../observability/operations.js';
+import { countedAnswers, countOperations } from '../counters/operations.js';
 import { addressOf, bearerOf } from '../requests.js';
 
 /** Answers GraphQL at /graphql. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import type { ConnectionOptions } from 'node:tls';
+import { codeOf } from '../../domain/errors.js';
 
 /**
  * How a connection is encrypted, as libpq defines it
@@ -186,7 +187,7 @@ function contents(parameter: string, path: string): string {
     return readFileSync(path, 'utf8');
   } catch (error) {
     throw new AddressError(
-      `must name a file that can be read in the parameter ${JSON.stringify(`${parameter}=${path}`)}: ${String((error as NodeJS.ErrnoException).code)}`,
+      `must name a file that can be read in the parameter ${JSON.stringify(`${parameter}=${path}`)}: ${String(codeOf(error))}`,
     );
   }
 }

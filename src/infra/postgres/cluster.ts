@@ -3,11 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { access, chown, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { codeOf } from '../../domain/errors.js';
 import { makePrivateFolder, requirePrivate, writePrivateFile } from '../storage/private-files.js';
 import { StartError } from '../start-error.js';
-import { letThrough, PASSAGE_MODE, type Account } from './account.js';
+import { letThrough, PASSAGE_MODE, type Account, type Passage } from './account.js';
 import type { PostgresBinaries } from './binaries.js';
-import type { Passage } from './passage.js';
 
 /**
  * What is kept in the folder of the embedded Postgres. The folder belongs to us; the cluster and the socket belong to
@@ -84,7 +84,7 @@ export async function initialiseOnce(folder: string, options: Initialisation): P
     return false;
   } catch (error) {
     // Only a missing file means that there is no cluster. A disk that cannot be read may hold one.
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    if (codeOf(error) !== 'ENOENT') throw error;
   }
   await initialise(folder, options);
   return true;

@@ -3,6 +3,7 @@ import { chmod, chown, lstat, mkdtemp, stat } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { codeOf } from '../../domain/errors.js';
 import { makePrivateFolder, requirePrivate, FOLDER_MODE } from '../storage/private-files.js';
 import { StartError } from '../start-error.js';
 import { closedAbove, type Account } from './account.js';
@@ -111,7 +112,7 @@ export async function accepts(door: Door): Promise<boolean> {
     return true;
   } catch (error) {
     // The backlog of the socket is full, which means that a process listens.
-    return (error as NodeJS.ErrnoException).code === 'EAGAIN';
+    return codeOf(error) === 'EAGAIN';
   } finally {
     socket.destroy();
   }

@@ -1,9 +1,10 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { messageOf } from '../../domain/errors.js';
 import type { Logger } from '../log.js';
 import { StartError } from '../start-error.js';
-import { postgresAccount, type Account } from './account.js';
+import { postgresAccount, type Account, type Passage } from './account.js';
 import { findBinaries, type PostgresBinaries } from './binaries.js';
 import {
   initialiseOnce,
@@ -15,9 +16,9 @@ import {
 } from './cluster.js';
 import { accepts, addressOf, HAS_SOCKETS, openSocketDoor, openTcpDoor, type Door } from './door.js';
 import { holdFolder, type Hold } from './hold.js';
-import type { GuardianOrders, GuardianReport } from './orders.js';
+import type { GuardianOrders, GuardianReport } from './guardian-orders.js';
 import { DATABASE, OWNER, SUPERUSER, transferToOwner } from './owner.js';
-import { openPassage, type Passage } from './passage.js';
+import { openPassage } from './passage.js';
 import { lockForPostgres, readPostmaster, removeStalePidFile } from './predecessor.js';
 
 export interface EmbeddedPostgres {
@@ -204,7 +205,7 @@ async function prepare(
     return { superuserPassword, door: await openDoor(folder, account) };
   } catch (error) {
     if (error instanceof StartError) throw error;
-    throw new StartError(`DATA_DIR cannot be written: ${(error as Error).message}`);
+    throw new StartError(`DATA_DIR cannot be written: ${messageOf(error)}`);
   }
 }
 

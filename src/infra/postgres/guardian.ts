@@ -14,7 +14,7 @@ import {
   serverArguments,
   type GuardianOrders,
   type GuardianReport,
-} from './orders.js';
+} from './guardian-orders.js';
 
 const STOP_TIMEOUT_MS = 20_000;
 const START_TIMEOUT_MS = 60_000;

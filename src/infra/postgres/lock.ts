@@ -9,6 +9,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
+import { messageOf } from '../../domain/errors.js';
 import { StartError } from '../start-error.js';
 
 /** An exclusive lock of a whole file. */
@@ -77,14 +78,14 @@ function lockDescriptor(descriptor: number, path: string): boolean {
     ).tryLock;
   } catch (error) {
     throw new StartError(
-      `The embedded database needs file locks, but there are none for ${process.platform}-${process.arch}: set DATABASE_URL to a Postgres of your own. ${(error as Error).message.split('\n')[0] ?? ''}`.trim(),
+      `The embedded database needs file locks, but there are none for ${process.platform}-${process.arch}: set DATABASE_URL to a Postgres of your own. ${messageOf(error).split('\n')[0] ?? ''}`.trim(),
     );
   }
   try {
     return tryLock(descriptor);
   } catch (error) {
     throw new StartError(
-      `${path} cannot be locked (${(error as Error).message}): set DATA_DIR to a folder on a local disk.`,
+      `${path} cannot be locked (${messageOf(error)}): set DATA_DIR to a folder on a local disk.`,
     );
   }
 }

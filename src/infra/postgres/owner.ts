@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { messageOf } from '../../domain/errors.js';
 import { StartError } from '../start-error.js';
 import { addressOf, type Door } from './door.js';
 
@@ -31,7 +32,7 @@ export async function transferToOwner(door: Door, passwords: Passwords): Promise
     return await asSuperuser(door, { password, database: DATABASE }, transferObjects);
   } catch (error) {
     throw new StartError(
-      `The embedded database cannot be prepared for the role ${OWNER}: ${(error as Error).message}`,
+      `The embedded database cannot be prepared for the role ${OWNER}: ${messageOf(error)}`,
     );
   }
 }

@@ -2,21 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { access, constants, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { messageOf, codeOf } from '../../domain/errors.js';
 import type { Config } from '../../config.js';
 import { StartError } from '../start-error.js';
 import { makePrivateFolder, openPrivateFile, requirePrivate, syncFolder } from './private-files.js';
-
-/** Where files of anchors are kept, outside of the database. */
-export interface AnchorPlace {
-  /** For the log. */
-  readonly name: string;
-  /**
-   * Keeps a copy of a file under its name, whole or not at all. One that is there stays as it is.
-   * @throws when it is not kept
-   */
-  keep(fileName: string, path: string): Promise<void>;
-  close(): void;
-}
+import type { AnchorPlace } from './storage.js';
 
 /** All that are configured: a folder, a bucket, both or none. */
 export async function openAnchorPlaces({
@@ -43,9 +33,7 @@ export async function requireAnchorFolder({ anchors }: Pick<Config, 'anchors'>):
     await access(folder, constants.W_OK | constants.X_OK);
   } catch (error) {
     if (error instanceof StartError) throw error;
-    throw new StartError(
-      `ANCHOR_DIR is ${folder}, but cannot be written: ${(error as Error).message}`,
-    );
+    throw new StartError(`ANCHOR_DIR is ${folder}, but cannot be written: ${messageOf(error)}`);
   }
 }
 
@@ -84,7 +72,7 @@ const exists = (path: string): Promise<boolean> =>
   stat(path).then(
     () => true,
     (error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+      if (codeOf(error) === 'ENOENT') return false;
       throw error;
     },
   );

@@ -2,6 +2,7 @@ import { access, constants, open, opendir, rename, rm, stat } from 'node:fs/prom
 import { randomUUID } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
+import { codeOf } from '../../domain/errors.js';
 import { makePrivateFolder, openPrivateFile, syncFolder } from './private-files.js';
 import { assertKey, FileMissingError, isKey, type FileWriter, type Storage } from './storage.js';
 
@@ -106,7 +107,7 @@ async function unlessMissing<Found>(looked: Promise<Found>): Promise<Found | nul
   try {
     return await looked;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    if (codeOf(error) === 'ENOENT') return null;
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { messageOf } from '../../domain/errors.js';
 import type { Config } from '../../config.js';
 import { StartError } from '../start-error.js';
 import { openLocalStorage } from './local.js';
@@ -26,7 +27,7 @@ export async function requireStorage(
     throw new StartError(
       config.storage.kind === 's3'
         ? explainBucket(config.storage, error as BucketError)
-        : `DATA_DIR is ${config.dataDir}, but cannot be written: ${(error as Error).message}`,
+        : `DATA_DIR is ${config.dataDir}, but cannot be written: ${messageOf(error)}`,
     );
   }
 }

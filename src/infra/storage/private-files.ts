@@ -11,6 +11,7 @@ import {
   type FileHandle,
 } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { codeOf } from '../../domain/errors.js';
 import { StartError } from '../start-error.js';
 
 /**
@@ -161,7 +162,7 @@ async function unlessMissing<Found>(looked: Promise<Found>): Promise<Found | nul
   try {
     return await looked;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    if (codeOf(error) === 'ENOENT') return null;
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 import { Arg, Args, ArgsType, Ctx, Field, Mutation, Resolver } from 'type-graphql';
+import { deleteAccount } from '../../services/accounts/deletion/deletion.js';
 import { changeEmail } from '../../services/accounts/email-change/email-change.js';
 import { exportData } from '../../services/accounts/export/data-export.js';
-import { deleteAccount } from '../../services/accounts/leaving/deletion.js';
 import { requestPasswordReset, resetPassword } from '../../services/accounts/recovery.js';
 import { resendVerification, confirmEmail } from '../../services/accounts/verification.js';
 import type { StatementFile } from '../../services/accounting/period-statement.js';

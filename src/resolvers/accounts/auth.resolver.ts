@@ -1,18 +1,18 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Int, Mutation, Resolver, Root } from 'type-graphql';
 import { register, signIn } from '../../services/accounts/accounts.js';
 import { changePassword } from '../../services/accounts/password.js';
-import type { UserView } from '../../services/accounts/people.js';
+import type { UserView } from '../../services/accounts/people.sql.js';
 import { ledgerKey } from '../../services/credits/credits.js';
 import {
   revokeOtherSessions,
   revokeSession,
   type SessionView,
 } from '../../services/sessions/devices.js';
-import { signOut } from '../../services/sessions/sessions.js';
+import { signOut } from '../../services/sessions/sign-out.js';
 import { signedIn, type Context } from '../context.js';
 import { must } from '../loaders.js';
 import { AuthPayload, ChangePasswordArgs, LoginInput, RegisterInput } from './auth.type.js';
-import { deliver, deliverSuccessor, signingIn } from './deliver.js';
+import { deliver, deliverSuccessor, signingIn } from './token-delivery.js';
 import { SessionType, UserType } from './user.type.js';
 
 @Resolver(() => AuthPayload)

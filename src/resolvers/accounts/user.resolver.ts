@@ -10,12 +10,8 @@ import {
   Resolver,
   Root,
 } from 'type-graphql';
-import {
-  findUser,
-  listUsers,
-  updateProfile,
-  type UserView,
-} from '../../services/accounts/people.js';
+import { findUser, listUsers, updateProfile } from '../../services/accounts/people.js';
+import type { UserView } from '../../services/accounts/people.sql.js';
 import {
   listHistory,
   listLots,

@@ -16,7 +16,7 @@ import {
 } from '../../services/credits/credits.js';
 import type { AudioView } from '../../services/narrations/audios.js';
 import { cancelAudio, lastRefund } from '../../services/narrations/cancel-audio.js';
-import { deleteAudio } from '../../services/narrations/erasing/delete-audio.js';
+import { deleteAudio } from '../../services/narrations/deletion/delete-audio.js';
 import { signedIn, type Context } from '../context.js';
 import { CreditTransactionType } from '../credits/credits.type.js';
 import { must } from '../loaders.js';

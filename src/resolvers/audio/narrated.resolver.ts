@@ -6,7 +6,7 @@ import {
   type AudioView,
   type AudioWait as Wait,
 } from '../../services/narrations/audios.js';
-import type { AudioFailureCode as Code } from '../../services/narrations/making/failure-code.js';
+import type { AudioFailureCode as Code } from '../../services/narrations/synthesis/failure-code.js';
 import type { Context } from '../context.js';
 import { reserveCharacters } from '../documents/answer-size.js';
 import { AudioFailureCode, AudioWait } from '../enums.js';

@@ -1,4 +1,5 @@
 import { Field, ID, InputType, Int, ObjectType } from 'type-graphql';
+import type { RowKey } from '../../domain/ids.js';
 import type { Quote, SynthesizeAudioInput } from '../../services/narrations/request-narration.js';
 
 @InputType('SynthesizeAudioInput', {
@@ -44,7 +45,7 @@ export class QuotedAllocation {
   @Field(() => Int, { description: 'The number of points.' })
   amount!: number;
 
-  lotKey!: string;
+  lotKey!: RowKey;
 }
 
 @ObjectType('AudioQuote', {

@@ -3,8 +3,6 @@ import {
   Ctx,
   Field,
   FieldResolver,
-  ID,
-  InputType,
   Int,
   Mutation,
   ObjectType,
@@ -17,88 +15,18 @@ import {
   type BulkSkip,
   type BulkSkipCode,
 } from '../../services/desk/bulk-skips.js';
-import type { UserView } from '../../services/accounts/people.js';
+import type { UserView } from '../../services/accounts/people.sql.js';
 import {
   revokeBulkGrant,
   type BulkRevocationOutcome,
 } from '../../services/credits/bulk-revocation/revoke-bulk-grant.js';
-import {
-  bulkGrantCredits,
-  type BulkGrantInput,
-  type BulkGrantOutcome,
-} from '../../services/credits/bulk-grant.js';
+import { bulkGrantCredits, type BulkGrantOutcome } from '../../services/credits/bulk-grant.js';
 import { spendablePoints } from '../../services/credits/credits.js';
 import { UserType } from '../accounts/user.type.js';
 import { signedIn, type Context } from '../context.js';
-import { BulkGrantSkipCode, CreditSource } from '../enums.js';
+import { BulkGrantSkipCode } from '../enums.js';
 import { must } from '../loaders.js';
-import { SafeIntScalar } from '../scalars.js';
-import { CURRENCY, EXPIRY, PRICE_MINOR } from './credits.input.js';
-
-@InputType('BulkGrantRow', {
-  description: 'A grant to one user, who is identified by id or by e-mail address.',
-})
-class BulkGrantRow {
-  @Field(() => ID, {
-    nullable: true,
-    description:
-      'The id of the user. Required if `email` is not given. If both are given, they must identify the same user.',
-  })
-  userId?: string | null;
-
-  @Field(() => String, {
-    nullable: true,
-    description: 'The e-mail address of the user. Required if `userId` is not given.',
-  })
-  email?: string | null;
-
-  @Field(() => Int, { description: 'The number of points, 1 to 1,000,000.' })
-  amount!: number;
-
-  @Field(() => SafeIntScalar, { nullable: true, description: PRICE_MINOR })
-  priceMinor?: number | null;
-
-  @Field(() => String, { nullable: true, description: CURRENCY })
-  currency?: string | null;
-}
-
-@InputType('BulkGrantInput', { description: 'A grant of points to many users.' })
-class BulkGrantInputType implements BulkGrantInput {
-  @Field(() => CreditSource, {
-    description: 'The source of the points. It determines the spending priority of the lots.',
-  })
-  source!: BulkGrantInput['source'];
-
-  @Field(() => Date, {
-    nullable: true,
-    description: EXPIRY,
-  })
-  expiresAt?: Date | null;
-
-  @Field(() => String, {
-    description: 'The reason, 1 to 500 characters. It is shown in the history of each user.',
-  })
-  reason!: string;
-
-  @Field(() => String, {
-    description:
-      'A unique key for the whole bulk grant, 1 to 255 visible ASCII characters. A repeated request with the same key returns the first result and grants nothing again. If the bulk grant was interrupted, a repeated request or a job finishes it. A different request with the same key gets IDEMPOTENCY_KEY_REUSED.',
-  })
-  idempotencyKey!: string;
-
-  @Field(() => Boolean, {
-    nullable: true,
-    defaultValue: false,
-    description:
-      'If true, only returns the expected result: nothing is changed, and the key is not used. Default false.',
-  })
-  dryRun?: boolean | null;
-
-  @Field(() => [BulkGrantRow], {
-    description: 'The grants, 1 to 10,000 rows with at most 2,000,000,000 points in total.',
-  })
-  rows!: BulkGrantRow[];
-}
+import { BulkGrantInputType } from './credits.input.js';
 
 @ObjectType('BulkGrantSkip', { description: 'A row that was skipped.' })
 export class BulkGrantSkip implements BulkSkip {

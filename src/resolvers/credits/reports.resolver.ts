@@ -6,7 +6,7 @@ import {
 import {
   listUnfinishedBulkRevocations,
   type UnfinishedBulkRevocation,
-} from '../../services/credits/bulk-revocation/orders.js';
+} from '../../services/credits/bulk-revocation/bulk-revocation-orders.js';
 import { creditReport, type CreditReport } from '../../services/credits/report.js';
 import { ledgerHealth, type KnownHealth } from '../../services/ledger-health/ledger-health.js';
 import {
@@ -14,13 +14,13 @@ import {
   type ReconciliationSummary,
 } from '../../services/reconciliation/reconcile.js';
 import type { Context } from '../context.js';
+import { CreditReportType } from './reports.type.js';
 import {
-  CreditReportType,
   LedgerHealthType,
   LedgerReconciliationType,
   UnfinishedBulkGrantType,
   UnfinishedBulkRevocationType,
-} from './reports.type.js';
+} from '../operations/ledger-health.type.js';
 
 @Resolver(() => LedgerHealthType)
 export class ReportsResolver {

@@ -1,5 +1,5 @@
 import { Ctx, FieldResolver, Resolver, Root } from 'type-graphql';
-import { sampleUrlOf } from '../../services/narrations/sampling/samples.js';
+import { sampleUrlOf } from '../../services/narrations/samples/samples.js';
 import { localeOf, type Voice } from '../../services/stories/voices.js';
 import type { Context } from '../context.js';
 import { VoiceType } from './story.type.js';

@@ -1,4 +1,5 @@
-import type { App } from '../../app.js';
+import { rowKey, type RowKey } from '../../domain/ids.js';
+import type { App } from '../app.js';
 import { badUserInput } from '../../domain/errors.js';
 import { CREDIT_SOURCES, type CreditSource } from '../../domain/ledger/lots.js';
 import type { Flow } from '../credits/past/flows.sql.js';
@@ -108,9 +109,9 @@ const sumOf = (paid: LiabilityFlows, free: LiabilityFlows): LiabilityFlows => ({
 
 /** Sums up the rows of a month and source. Keeps their order, and leaves out sums of 0. */
 function lapsesOf(closing: readonly LapsingPoints[]): LapseRow[] {
-  const rows = new Map<string, LapseRow>();
+  const rows = new Map<RowKey, LapseRow>();
   for (const { month, source, currency, points } of closing) {
-    const key = `${month ?? ''} ${source}`;
+    const key = rowKey(month, source);
     const row = rows.get(key) ?? { month, source, points: 0, paid: 0, free: 0 };
     const kind = currency === null ? 'free' : 'paid';
     rows.set(key, { ...row, points: row.points + points, [kind]: row[kind] + points });

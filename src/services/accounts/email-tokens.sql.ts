@@ -1,6 +1,6 @@
+import type { EmailPurpose } from '../../domain/accounts/email-purpose.js';
 import { Prisma, type Db, type Reader, type Tx } from '../../infra/db.js';
 import type { OpaqueToken } from '../../infra/tokens.js';
-import type { EmailPurpose } from './email-tokens.js';
 
 /**
  * Stores the hash of a token. Locks the user against a concurrent deletion and a concurrent change of the address.

@@ -1,12 +1,10 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
+import type { EmailPurpose } from '../../domain/accounts/email-purpose.js';
 import { tokenInvalid } from '../../domain/errors.js';
 import type { Tx } from '../../infra/db.js';
 import { makeOpaqueToken, parseOpaqueToken, type OpaqueToken } from '../../infra/tokens.js';
 import { CHANGE_LIFETIME_HOURS } from './email-change/email-change.sql.js';
 import { deleteEmailToken, insertEmailToken, isGoodEmailToken } from './email-tokens.sql.js';
-
-/** The purpose of a mailed token. */
-export type EmailPurpose = 'VERIFY' | 'RESET' | 'CHANGE';
 
 const LIFETIME_HOURS: Readonly<Record<EmailPurpose, number>> = {
   VERIFY: 24,

@@ -1,4 +1,5 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
+import type { EmailPurpose } from '../../domain/accounts/email-purpose.js';
 import { newId } from '../../domain/ids.js';
 import { inboxOf } from '../../domain/inboxes.js';
 import type { Tx, User } from '../../infra/db.js';
@@ -9,7 +10,7 @@ import { letterOf } from '../mails/notice-letters.js';
 import type { NoticeKind } from '../notices/notices.js';
 import { sendMailQueue, type SendMailPayload } from '../queues.js';
 import { storiesById } from '../stories/stories.js';
-import { issueEmailToken, withdrawEmailToken, type EmailPurpose } from './email-tokens.js';
+import { issueEmailToken, withdrawEmailToken } from './email-tokens.js';
 
 export type { KeptMail };
 type MailKind = SendMailPayload['mail'];

@@ -1,17 +1,12 @@
 import { z } from 'zod';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { wrongPassword } from '../../domain/errors.js';
 import { transact, type User } from '../../infra/db.js';
+import type { TokenTransport } from '../../domain/accounts/token-transport.js';
 import { hashPassword } from '../../infra/passwords.js';
 import { writeAudit } from '../audit.sql.js';
 import { endSessions } from '../sessions/sessions.sql.js';
-import {
-  issueTokens,
-  openSession,
-  type Device,
-  type SignedIn,
-  type TokenTransport,
-} from '../sessions/sessions.js';
+import { issueTokens, openSession, type Device, type SignedIn } from '../sessions/sessions.js';
 import type { Viewer } from '../sessions/viewer.js';
 import { parseRequest, password } from '../validation.js';
 import { withPassword } from './credentials.js';

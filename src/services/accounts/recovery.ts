@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { DomainError, tokenInvalid } from '../../domain/errors.js';
 import { newId } from '../../domain/ids.js';
 import { transact } from '../../infra/db.js';

@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { tokenInvalid } from '../../domain/errors.js';
 import { transact } from '../../infra/db.js';
 import { changed, writeAudit } from '../audit.sql.js';

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { JWK } from 'jose';
 import { z } from 'zod';
+import { messageOf } from '../../domain/errors.js';
 import { createMerkleTree, leafData, type AnchorLeaf } from '../../domain/ledger/merkle.js';
 import { AnchorError, type AnchorStatement } from './statement.js';
 
@@ -40,7 +41,7 @@ export async function readSigned(path: string): Promise<string> {
 
 async function readTail(path: string): Promise<string> {
   const file = await open(path).catch((error: unknown) => {
-    throw new AnchorError(`${path} cannot be read: ${(error as Error).message}`, { cause: error });
+    throw new AnchorError(`${path} cannot be read: ${messageOf(error)}`, { cause: error });
   });
   try {
     const { size } = await file.stat();
@@ -48,7 +49,7 @@ async function readTail(path: string): Promise<string> {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
     return buffer.toString('utf8', 0, bytesRead);
   } catch (error) {
-    throw new AnchorError(`${path} cannot be read: ${(error as Error).message}`, { cause: error });
+    throw new AnchorError(`${path} cannot be read: ${messageOf(error)}`, { cause: error });
   } finally {
     await file.close();
   }

@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { codeOf } from '../../domain/errors.js';
 
 /** Where a file of an anchor waits until every place has it. */
 export const waitingFolderOf = (dataDir: string): string => join(dataDir, 'anchors');
@@ -31,6 +32,6 @@ const namesIn = async (folder: string): Promise<string[]> =>
 /** @throws when something is there but cannot be read */
 const unlessGone = <Value>(read: Promise<Value>): Promise<Value | null> =>
   read.catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    if (codeOf(error) === 'ENOENT') return null;
     throw error;
   });

@@ -1,4 +1,4 @@
-import { asLotId } from '../../domain/ids.js';
+import { asLotId, rowKey, type RowKey } from '../../domain/ids.js';
 import type { Opening } from '../../domain/ledger/replay.js';
 import type { Tx } from '../../infra/db.js';
 import {
@@ -74,9 +74,9 @@ const openingOf = (row: OpeningRow | undefined): Opening | undefined =>
 
 /** One sum for each source and type, in their order. */
 function sumOf(moved: readonly Moved[]): Moved[] {
-  const sums = new Map<string, Moved>();
+  const sums = new Map<RowKey, Moved>();
   for (const [source, type, points] of moved) {
-    const key = `${source} ${type}`;
+    const key = rowKey(source, type);
     sums.set(key, [source, type, points + (sums.get(key)?.[2] ?? 0)]);
   }
   return [...sums].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, sum]) => sum);

@@ -4,7 +4,7 @@ import type { CreditLotStatus, CreditSource } from '../../domain/ledger/lots.js'
 import type { Window } from '../../domain/paging.js';
 import type { PointsReader } from '../ledger/allowances.js';
 import { LOT_COLUMNS, type LotRow } from '../ledger/books.sql.js';
-import { bySeq, keysetOf, type ListOrder } from '../keyset.sql.js';
+import { keysetOf, type ListOrder } from '../keyset.sql.js';
 
 /**
  * The instant at which a lot lapses. An expression rather than the column, so that the planner does not use the sweep's
@@ -139,24 +139,6 @@ export const TRANSACTION_COLUMNS = Prisma.sql`t.user_id AS "userId", t.seq, t.id
   t.balance_after AS "balanceAfter", t.reason, t.audio_id AS "audioId", t.story_id AS "storyId",
   t.debit_seq AS "debitSeq", t.actor_id AS "actorId", t.effective_at AS "effectiveAt",
   t.recorded_at AS "recordedAt", t.hash`;
-
-/** A query of the transactions of one lot. Index: credit_allocations_user_id_lot_id_seq_idx. */
-export const lotHistoryQuery = (lot: { userId: string; id: string }): Prisma.Sql =>
-  Prisma.sql`SELECT FROM credit_allocations WHERE user_id = ${lot.userId}::uuid AND lot_id = ${lot.id}::uuid`;
-
-/** The transactions of one lot, newest first. Index: credit_allocations_user_id_lot_id_seq_idx. */
-export function readLotHistory(
-  db: Reader,
-  wanted: { readonly userId: string; readonly lotId: string; readonly window: Window<number> },
-): Promise<TransactionView[]> {
-  const { within, page } = keysetOf(wanted.window, bySeq(Prisma.sql`a.seq`));
-  return db.$queryRaw<TransactionView[]>`
-    SELECT ${TRANSACTION_COLUMNS}
-    FROM credit_allocations a JOIN credit_transactions t USING (user_id, seq)
-    WHERE a.user_id = ${wanted.userId}::uuid AND a.lot_id = ${wanted.lotId}::uuid
-      ${within}
-    ${page}`;
-}
 
 /** Transactions by owner and number. Index: credit_transactions_pkey. */
 export function readTransactions(

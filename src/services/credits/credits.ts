@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { badUserInput, notFound } from '../../domain/errors.js';
-import { isId } from '../../domain/ids.js';
+import { columnsOf, isId, rowKey, type RowKey } from '../../domain/ids.js';
 import type { CreditLotStatus, CreditSource } from '../../domain/ledger/lots.js';
 import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../../domain/paging.js';
 import { countRows } from '../counting.sql.js';
@@ -10,12 +10,10 @@ import { parseRequest, requirePeriod } from '../validation.js';
 import { readBalanceAt } from './past/balance-at.sql.js';
 import { readHistory, readHistoryCount } from './past/history.sql.js';
 import {
-  lotHistoryQuery,
   readAllocations,
   readAudioTransactions,
   readBalancesBySource,
   readExpiring,
-  readLotHistory,
   readLots,
   readLotsById,
   readTransactionById,
@@ -25,22 +23,23 @@ import {
   type SourceBalanceRow,
   type TransactionView,
 } from './credits.sql.js';
+import { lotHistoryQuery, readLotHistory } from './past/lot-history.sql.js';
 
 export type { AllocationView, LotView, TransactionView };
 
 /** The key of the loaders: the user whose ledger it is, and the row in it. */
-export const ledgerKey = (userId: string, part: string | number): string =>
-  `${userId} ${String(part)}`;
+export const ledgerKey = (userId: string, part: string | number): RowKey => rowKey(userId, part);
 
-export const ledgerKeyOrNull = (userId: string, part: string | null): string | null =>
+export const ledgerKeyOrNull = (userId: string, part: string | null): RowKey | null =>
   part === null ? null : ledgerKey(userId, part);
 
 /** The parts of a `ledgerKey`. */
-export const splitLedgerKey = (key: string): { userId: string; id: string } => {
-  const [userId = '', id = ''] = key.split(' ');
+export const splitLedgerKey = (key: RowKey): { userId: string; id: string } => {
+  const [userId = '', id = ''] = columnsOf(key);
   return { userId, id };
 };
-const numbered = (key: string): { userId: string; seq: number } => {
+
+const numbered = (key: RowKey): { userId: string; seq: number } => {
   const { userId, id } = splitLedgerKey(key);
   return { userId, seq: Number(id) };
 };
@@ -147,7 +146,7 @@ export async function listLotHistory(
 }
 
 /** @param keys `ledgerKey(userId, lotId)` */
-export async function lotsByKey(app: App, keys: readonly string[]): Promise<Map<string, LotView>> {
+export async function lotsByKey(app: App, keys: readonly RowKey[]): Promise<Map<RowKey, LotView>> {
   const rows = await readLotsById(app.db, keys.map(splitLedgerKey));
   return new Map(rows.map((row) => [ledgerKey(row.userId, row.id), row]));
 }
@@ -155,8 +154,8 @@ export async function lotsByKey(app: App, keys: readonly string[]): Promise<Map<
 /** @param keys `ledgerKey(userId, seq)` */
 export async function transactionsByKey(
   app: App,
-  keys: readonly string[],
-): Promise<Map<string, TransactionView>> {
+  keys: readonly RowKey[],
+): Promise<Map<RowKey, TransactionView>> {
   const rows = await readTransactions(app.db, keys.map(numbered));
   return new Map(rows.map((row) => [ledgerKey(row.userId, row.seq), row]));
 }
@@ -183,8 +182,8 @@ export async function findTransaction(
 /** @param keys `ledgerKey(userId, seq)` */
 export async function allocationsByKey(
   app: App,
-  keys: readonly string[],
-): Promise<Map<string, AllocationView[]>> {
+  keys: readonly RowKey[],
+): Promise<Map<RowKey, AllocationView[]>> {
   return grouped(await readAllocations(app.db, keys.map(numbered)), (row) =>
     ledgerKey(row.userId, row.seq),
   );
@@ -193,14 +192,17 @@ export async function allocationsByKey(
 /** @param keys `ledgerKey(userId, audioId)` */
 export async function audioTransactionsByKey(
   app: App,
-  keys: readonly string[],
-): Promise<Map<string, TransactionView[]>> {
+  keys: readonly RowKey[],
+): Promise<Map<RowKey, TransactionView[]>> {
   const rows = await readAudioTransactions(app.db, keys.map(splitLedgerKey));
   return grouped(rows, (row) => ledgerKey(row.userId, row.audioId));
 }
 
-function grouped<Row>(rows: readonly Row[], keyOf: (row: Row) => string): Map<string, Row[]> {
-  const groups = new Map<string, Row[]>();
+function grouped<Row, Key extends string>(
+  rows: readonly Row[],
+  keyOf: (row: Row) => Key,
+): Map<Key, Row[]> {
+  const groups = new Map<Key, Row[]>();
   for (const row of rows) {
     const key = keyOf(row);
     const group = groups.get(key);

@@ -1,7 +1,8 @@
 import type { Window } from '../../domain/paging.js';
 import { Prisma, type Reader } from '../../infra/db.js';
 import { mentioning } from '../search/search.sql.js';
-import { inLanguage, STORIES, type Story, type StoryState } from '../stories/stories.sql.js';
+import { inLanguage, STORIES } from '../stories/stories.sql.js';
+import type { Story, StoryState } from '../stories/story.js';
 import { byId, keysetOf } from '../keyset.sql.js';
 
 /** A filter of all stories. Each null member selects all; `words` are folded. */

@@ -1,13 +1,20 @@
-import { asLotId, asUserId, type LotId, type UserId } from '../../domain/ids.js';
-import { lotIn, type Book, type RefundableDebit } from '../../domain/ledger/book.js';
+import {
+  asLotId,
+  asUserId,
+  type LotId,
+  rowKey,
+  type RowKey,
+  type UserId,
+} from '../../domain/ids.js';
+import { lotIn, type Book } from '../../domain/ledger/book.js';
+import type { RefundableDebit } from '../../domain/ledger/refund.js';
 import { CHAIN_FORMAT } from '../../domain/ledger/chain.js';
 import type { Lot } from '../../domain/ledger/lots.js';
 import type { Tx } from '../../infra/db.js';
 import { writeAudit, type AuditAction } from '../audit.sql.js';
+import { lockAccounts, readBalances, readExisting } from './accounts.sql.js';
 import {
-  lockAccounts,
   readAllLots,
-  readBalances,
   readByKeys,
   readDebits,
   readLotsOf,
@@ -18,12 +25,11 @@ import {
   type LotRow,
 } from './books.sql.js';
 
-/**
- * The locked accounts of one batch. `books` lacks accounts that do not exist and, without `wait`, those that another
- * transaction holds.
- */
+/** The locked accounts of one batch. An account that is in neither `books` nor `held` does not exist. */
 export interface OpenBooks {
   readonly books: ReadonlyMap<UserId, Book>;
+  /** Accounts that another transaction holds. Empty with `wait`. */
+  readonly held: ReadonlySet<UserId>;
   /** The `last_seq` of each account when it was read. `saveBooks` compares it with the row that it updates. */
   readonly readSeq: ReadonlyMap<UserId, number>;
   /** Audit entries of administrators' actions in this batch. */
@@ -41,7 +47,10 @@ export async function openBooks(
   userIds: readonly UserId[],
   options: { wait: boolean },
 ): Promise<OpenBooks> {
-  const accounts = await lockAccounts(tx, [...new Set(userIds)], options.wait);
+  const wanted = new Set(userIds);
+  const accounts = await lockAccounts(tx, [...wanted], options.wait);
+  for (const { userId } of accounts) wanted.delete(asUserId(userId));
+  const held = options.wait || wanted.size === 0 ? [] : await readExisting(tx, [...wanted]);
   // The whole batch has one clock, which is the latest reading under its locks.
   const now = new Date(Math.max(...accounts.map((account) => account.now.getTime())));
   const heads = new Map(
@@ -78,7 +87,7 @@ export async function openBooks(
       older.map(({ userId }) => userId),
     );
   }
-  return { books, readSeq, actions: [] };
+  return { books, held: new Set(held.map(({ userId }) => asUserId(userId))), readSeq, actions: [] };
 }
 
 /**
@@ -131,24 +140,24 @@ export async function loadLots(
   }
 }
 
-/** The transactions with these idempotency keys, by `userId key`. */
+/** The transactions with these idempotency keys, by user and key. */
 export async function loadKeyed(
   tx: Tx,
   wanted: readonly { userId: UserId; key: string }[],
-): Promise<Map<string, KeyedRow>> {
+): Promise<Map<RowKey, KeyedRow>> {
   const rows = wanted.length === 0 ? [] : await readByKeys(tx, wanted);
-  return new Map(rows.map((row) => [`${row.userId} ${row.idempotencyKey}`, row]));
+  return new Map(rows.map((row) => [rowKey(row.userId, row.idempotencyKey), row]));
 }
 
-/** Adds the lots of these debits to the books. @returns the debits, by `userId seq` */
+/** Adds the lots of these debits to the books. @returns the debits, by user and number */
 export async function loadDebits(
   tx: Tx,
   { books }: OpenBooks,
   wanted: readonly { userId: UserId; seq: number }[],
-): Promise<Map<string, RefundableDebit>> {
-  const debits = new Map<string, RefundableDebit & { parts: DebitPart[] }>();
+): Promise<Map<RowKey, RefundableDebit>> {
+  const debits = new Map<RowKey, RefundableDebit & { parts: DebitPart[] }>();
   for (const row of wanted.length === 0 ? [] : await readDebits(tx, wanted)) {
-    const key = `${row.userId} ${String(row.seq)}`;
+    const key = rowKey(row.userId, row.seq);
     const debit = debits.get(key) ?? { ...debitOfRow(row), parts: [] };
     const lot = lotOfRow(row);
     books.get(asUserId(row.userId))?.lots.set(lot.id, lot);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { conflict, notFound } from '../../domain/errors.js';
-import { isId, newId } from '../../domain/ids.js';
+import { isId, newId, type RowKey } from '../../domain/ids.js';
 import { transact } from '../../infra/db.js';
 import { ledgerKey, splitLedgerKey } from '../credits/credits.js';
 import { paragraphs, parseRequest } from '../validation.js';
@@ -79,14 +79,14 @@ export async function removeBookmark(app: App, userId: string, id: string): Prom
 /** The bookmarks of narrations, in the order of their places. @param keys `ledgerKey(userId, audioId)` */
 export async function bookmarksByKey(
   app: App,
-  keys: readonly string[],
-): Promise<Map<string, Bookmark[]>> {
+  keys: readonly RowKey[],
+): Promise<Map<RowKey, Bookmark[]>> {
   const wanted = keys.map(splitLedgerKey).map(({ userId, id }) => ({ userId, audioId: id }));
   const rows = await app.db.bookmark.findMany({
     where: { OR: wanted },
     orderBy: [{ positionMs: 'asc' }, { id: 'asc' }],
   });
-  const groups = new Map<string, Bookmark[]>();
+  const groups = new Map<RowKey, Bookmark[]>();
   for (const row of rows) {
     const key = ledgerKey(row.userId, row.audioId);
     groups.set(key, [...(groups.get(key) ?? []), row]);

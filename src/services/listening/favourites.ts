@@ -1,4 +1,5 @@
-import type { App } from '../../app.js';
+import type { RowKey } from '../../domain/ids.js';
+import type { App } from '../app.js';
 import { conflict, unauthenticated } from '../../domain/errors.js';
 import { transact } from '../../infra/db.js';
 import { ledgerKey, splitLedgerKey } from '../credits/credits.js';
@@ -40,7 +41,7 @@ export async function setFavourite(
 
 /** Whether a story is a favourite of the viewer. False for a stranger. */
 export async function isFavourite(
-  loader: { load(key: string): Promise<boolean | undefined> },
+  loader: { load(key: RowKey): Promise<boolean | undefined> },
   viewer: { userId: string } | null,
   story: { id: string },
 ): Promise<boolean> {
@@ -51,8 +52,8 @@ export async function isFavourite(
 /** Whether stories are favourites. @param keys `ledgerKey(userId, storyId)` */
 export async function favouritesByKey(
   app: App,
-  keys: readonly string[],
-): Promise<Map<string, boolean>> {
+  keys: readonly RowKey[],
+): Promise<Map<RowKey, boolean>> {
   const wanted = keys.map(splitLedgerKey).map(({ userId, id }) => ({ userId, storyId: id }));
   const rows = await app.db.favourite.findMany({ where: { OR: wanted } });
   return new Map(rows.map((row) => [ledgerKey(row.userId, row.storyId), true]));

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { notFound, unauthenticated } from '../../domain/errors.js';
-import { isId } from '../../domain/ids.js';
+import { isId, type RowKey } from '../../domain/ids.js';
 import { ledgerKey, splitLedgerKey } from '../credits/credits.js';
 import { audiosByKey, type AudioView } from '../narrations/audios.js';
 import { countAgainstLimit } from '../limits.js';
@@ -80,8 +80,8 @@ export async function reportListening(
 /** @param keys `ledgerKey(userId, audioId)` */
 export async function listeningsByKey(
   app: App,
-  keys: readonly string[],
-): Promise<Map<string, Listening>> {
+  keys: readonly RowKey[],
+): Promise<Map<RowKey, Listening>> {
   const wanted = keys.map(splitLedgerKey).map(({ userId, id }) => ({ userId, audioId: id }));
   const rows = await app.db.listening.findMany({ where: { OR: wanted } });
   return new Map(rows.map((row) => [ledgerKey(row.userId, row.audioId), row]));

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { readCreditsVersion } from '../credits/credits.sql.js';
 import { ledgerKey } from '../credits/credits.js';
 import { countAgainstLimit } from '../limits.js';
@@ -7,7 +7,8 @@ import { audiosByKey, audiosUnderWay, versionOf, type AudioView } from '../narra
 import { latestNotices, type NoticeView } from '../notices/notices.js';
 import type { Viewer } from '../sessions/viewer.js';
 import { BETWEEN_MS, waitForTopics, type Subscriber } from './follow.js';
-import { topics, type Follower } from './followers.js';
+import type { Follower } from './followers.js';
+import { topics } from '../../domain/live/topics.js';
 
 /** A narration or the points of the viewer, in their new state, or a new notice. */
 export type Change = (AudioView & { readonly kind: 'Audio' }) | PointsChange | NoticeView;

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { readCreditsVersion } from '../credits/credits.sql.js';
 import { findAudio, versionOf, type AudioView } from '../narrations/audios.js';
 import { countAgainstLimit } from '../limits.js';
 import { requireSession, type Viewer } from '../sessions/viewer.js';
-import { topics, type Follower } from './followers.js';
+import type { Follower } from './followers.js';
+import { topics } from '../../domain/live/topics.js';
 
 /** The client of a subscription. */
 export interface Subscriber {

@@ -1,6 +1,6 @@
 import { FIRST_ID } from '../../domain/ids.js';
 import { Prisma, type Db, type Reader } from '../../infra/db.js';
-import { SENDS_CHANGES } from '../live/tell.sql.js';
+import { SENDS_CHANGES } from '../live/change-sender.sql.js';
 
 /**
  * The number of other connections to this database that are not idle. Without those that send changes, because a task

@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { pruneGrantingDays } from '../credits/approvals/granting-days.sql.js';
 import { pruneNotices } from '../notices/notices.sql.js';
 import {

@@ -1,8 +1,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { fileNameOf } from './file-names.js';
 import type { AudioView } from './audios.js';
-import { packTag, tagOf, type Tagged } from './tagging/tags.js';
+import { packTag, tagOf, type Tagged } from './tags/tags.js';
 
 /** A recording, its captions, or one spoken sentence. */
 export type FileEnding = 'mp3' | 'vtt' | 'part';

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { notFound } from '../../domain/errors.js';
-import { isId } from '../../domain/ids.js';
+import { isId, type RowKey } from '../../domain/ids.js';
 import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../../domain/paging.js';
 import { ledgerKey, splitLedgerKey } from '../credits/credits.js';
-import type { AudioFailureCode } from './making/failure-code.js';
+import type { AudioFailureCode } from './synthesis/failure-code.js';
 import type { AudioStatus, NarrationKey } from './narrations.sql.js';
 
 export type { AudioStatus };
@@ -90,8 +90,8 @@ export function findNarration(app: App, key: NarrationKey): Promise<AudioView | 
 /** @param keys `ledgerKey(userId, audioId)` */
 export async function audiosByKey(
   app: App,
-  keys: readonly string[],
-): Promise<Map<string, AudioView>> {
+  keys: readonly RowKey[],
+): Promise<Map<RowKey, AudioView>> {
   const rows = await audiosOf(app, keys, 'id');
   return new Map(rows.map((row) => [ledgerKey(row.userId, row.id), row]));
 }
@@ -99,9 +99,9 @@ export async function audiosByKey(
 /** The narrations of stories, newest first. @param keys `ledgerKey(userId, storyId)` */
 export async function audiosByStory(
   app: App,
-  keys: readonly string[],
-): Promise<Map<string, AudioView[]>> {
-  const groups = new Map<string, AudioView[]>();
+  keys: readonly RowKey[],
+): Promise<Map<RowKey, AudioView[]>> {
+  const groups = new Map<RowKey, AudioView[]>();
   for (const row of await audiosOf(app, keys, 'storyId')) {
     const key = ledgerKey(row.userId, row.storyId);
     groups.set(key, [...(groups.get(key) ?? []), row]);
@@ -111,7 +111,7 @@ export async function audiosByStory(
 
 async function audiosOf(
   app: App,
-  keys: readonly string[],
+  keys: readonly RowKey[],
   part: 'id' | 'storyId',
 ): Promise<AudioView[]> {
   const ids = new Map<string, string[]>();
@@ -127,7 +127,7 @@ async function audiosOf(
 
 /** The viewer's narrations of a story, newest first. With a voice, only those in that voice. */
 export async function audiosOfStory(
-  loader: { load(key: string): Promise<AudioView[] | undefined> },
+  loader: { load(key: RowKey): Promise<AudioView[] | undefined> },
   viewer: { userId: string } | null,
   story: { id: string },
   voiceId: string | null,

@@ -1,5 +1,5 @@
 import { Prisma, type Tx } from '../../infra/db.js';
-import type { AudioFailureCode } from './making/failure-code.js';
+import type { AudioFailureCode } from './synthesis/failure-code.js';
 
 export type AudioStatus = 'QUEUED' | 'PROCESSING' | 'READY' | 'FAILED' | 'CANCELLED';
 

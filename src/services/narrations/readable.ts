@@ -1,8 +1,9 @@
 import { LRUCache } from 'lru-cache';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { voiceCannotRead } from '../../domain/errors.js';
 import { canRead, countLetters, type LetterCounts } from '../../domain/spoken/scripts.js';
-import { contentsByHash, type Story } from '../stories/stories.js';
+import type { Story } from '../stories/stories.js';
+import { contentsByHash } from '../stories/texts.js';
 import { listVoices, type Voice } from '../stories/voices.js';
 
 /** The counts of texts that were narrated lately, because a text never changes and may be long. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { DomainError } from '../../domain/errors.js';
-import { isId } from '../../domain/ids.js';
+import { isId, rowKey, type RowKey } from '../../domain/ids.js';
 import { planDebit } from '../../domain/ledger/allocation.js';
 import { hashRequest } from '../../domain/ledger/idempotency.js';
 import { isCleanText } from '../../domain/text.js';
@@ -143,7 +143,7 @@ export interface Quote {
   readonly affordable: boolean;
   readonly shortfall: number;
   readonly existing: AudioView | null;
-  readonly allocations: readonly { readonly lotKey: string; readonly amount: number }[];
+  readonly allocations: readonly { readonly lotKey: RowKey; readonly amount: number }[];
   readonly userId: string;
 }
 
@@ -177,7 +177,7 @@ export async function quoteNarration(
     shortfall: Math.max(0, requiredCredits - plan.available),
     existing: existing !== null && isPaidFor(existing) ? existing : null,
     allocations: (plan.allocations ?? []).map(({ lotId, amount }) => ({
-      lotKey: `${userId} ${lotId}`,
+      lotKey: rowKey(userId, lotId),
       amount: -amount,
     })),
   };

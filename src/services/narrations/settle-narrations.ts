@@ -1,13 +1,14 @@
 import { priceChanged } from '../../domain/errors.js';
-import { newId, type UserId } from '../../domain/ids.js';
+import { newId, rowKey, type RowKey, type UserId } from '../../domain/ids.js';
 import { debit, type Book } from '../../domain/ledger/book.js';
 import { assertSameRequest, keys } from '../../domain/ledger/idempotency.js';
 import { isSpendable } from '../../domain/ledger/lots.js';
 import type { Tx } from '../../infra/db.js';
 import type { JobQueue, NewJob, QueueDeclaration } from '../../infra/queue.js';
 import type { Origin } from '../../infra/tracing/origin.js';
-import { loadOpenLots, openBooks, saveBooks } from '../ledger/books.js';
-import { answer, LOCKED, type Settle } from '../ledger/group-commit.js';
+import { loadOpenLots } from '../ledger/books.js';
+import { HELD, type Settle } from '../ledger/commit/settlement.js';
+import { settling } from '../ledger/settling.js';
 import type { NarrationJob } from '../queues.js';
 import { mendOpenLots, type Mender } from '../repairs/mender.js';
 import {
@@ -48,47 +49,39 @@ export interface NarrationOutcome {
 type QueuedForRequest = QueuedNarration & { readonly origin: Origin | undefined };
 
 interface Batch {
-  readonly states: Map<string, Pick<NarrationStateRow, 'id' | 'status' | 'attempt'>>;
+  readonly states: Map<RowKey, Pick<NarrationStateRow, 'id' | 'status' | 'attempt'>>;
   /** Narrations that need a new attempt, but whose rows another transaction holds. */
-  readonly held: ReadonlySet<string>;
-  readonly known: Map<string, Pick<AudioRequestRow, 'requestHash' | 'audioId' | 'debitSeq'>>;
+  readonly held: ReadonlySet<RowKey>;
+  readonly known: Map<RowKey, Pick<AudioRequestRow, 'requestHash' | 'audioId' | 'debitSeq'>>;
   readonly queued: Map<string, QueuedForRequest>;
   readonly remembered: Parameters<typeof writeNarrations>[2][number][];
 }
 
 /**
  * Requests narrations. Debit, audio row and job are one commit. Refusals: INSUFFICIENT_CREDITS, PRICE_CHANGED,
- * IDEMPOTENCY_KEY_REUSED; LOCKED also when there is no such account.
+ * IDEMPOTENCY_KEY_REUSED.
  */
-export const narrationSettler =
-  (
-    queue: JobQueue,
-    declaration: QueueDeclaration<NarrationJob>,
-    mender: Mender,
-  ): Settle<NarrationRequest, NarrationOutcome> =>
-  async (tx, requests, options) => {
-    const open = await openBooks(
-      tx,
-      requests.map((request) => request.userId),
-      options,
-    );
-    const settleable = requests.filter((request) => open.books.has(request.userId));
-    await loadOpenLots(tx, open);
-    await mendOpenLots(tx, open, mender);
-    const batch = await readBatch(tx, settleable, options);
-    const settlements = requests.map((request) =>
-      isHeld(batch, request)
-        ? LOCKED
-        : answer(open.books.get(request.userId), (book) => narrate(book, batch, request)),
-    );
-    await saveBooks(tx, open);
-    const queued = [...batch.queued.values()];
-    if (queued.length > 0 || batch.remembered.length > 0) {
-      await writeNarrations(tx, queued, batch.remembered);
-    }
-    await queue.enqueue(tx, declaration, queued.map(jobOf));
-    return settlements;
-  };
+export const narrationSettler = (
+  queue: JobQueue,
+  declaration: QueueDeclaration<NarrationJob>,
+  mender: Mender,
+): Settle<NarrationRequest, NarrationOutcome> =>
+  settling(
+    async (tx, open, requests, options) => {
+      const settleable = requests.filter((request) => open.books.has(request.userId));
+      await loadOpenLots(tx, open);
+      await mendOpenLots(tx, open, mender);
+      return readBatch(tx, settleable, options);
+    },
+    (book, request, batch) => (isHeld(batch, request) ? HELD : narrate(book, batch, request)),
+    async (tx, batch) => {
+      const queued = [...batch.queued.values()];
+      if (queued.length > 0 || batch.remembered.length > 0) {
+        await writeNarrations(tx, queued, batch.remembered);
+      }
+      await queue.enqueue(tx, declaration, queued.map(jobOf));
+    },
+  );
 
 async function readBatch(
   tx: Tx,
@@ -107,7 +100,7 @@ async function readBatch(
     // The rows that were locked are newer, because a state may have changed after the first read.
     states: new Map([...states, ...locked].map((row) => [identity(row), row])),
     held: new Set(over.map(identity).filter((narration) => !isLocked.has(narration))),
-    known: new Map(known.map((row) => [`${row.userId} ${row.idempotencyKey}`, row])),
+    known: new Map(known.map((row) => [rowKey(row.userId, row.idempotencyKey), row])),
     queued: new Map(),
     remembered: [],
   };
@@ -119,15 +112,15 @@ const isOver = ({ status }: Pick<NarrationStateRow, 'status'>): boolean =>
 
 /** Whether the request must wait for a row. A repeated request with its key writes nothing and needs no row. */
 const isHeld = ({ held, known }: Batch, request: NarrationRequest): boolean =>
-  held.has(identity(request)) && !known.has(`${request.userId} ${request.idempotencyKey ?? ''}`);
+  held.has(identity(request)) && !known.has(rowKey(request.userId, request.idempotencyKey));
 
-const identity = (key: NarrationKey): string =>
-  `${key.userId} ${key.storyId} ${key.textHash} ${key.voiceId}`;
+const identity = ({ userId, storyId, textHash, voiceId }: NarrationKey): RowKey =>
+  rowKey(userId, storyId, textHash, voiceId);
 
 /** Decides one request in memory, under the account's lock. */
 function narrate(book: Book, batch: Batch, request: NarrationRequest): NarrationOutcome {
   const key =
-    request.idempotencyKey === null ? null : `${request.userId} ${request.idempotencyKey}`;
+    request.idempotencyKey === null ? null : rowKey(request.userId, request.idempotencyKey);
   const first = key === null ? undefined : batch.known.get(key);
   if (first !== undefined) {
     assertSameRequest(first.requestHash, request.requestHash);

@@ -1,6 +1,6 @@
 import type { Window } from '../../domain/paging.js';
 import { Prisma, type Db, type Reader, type Tx } from '../../infra/db.js';
-import type { NoticeKind } from './kinds.js';
+import type { NoticeKind } from './notice-kinds.js';
 import { byId, keysetOf } from '../keyset.sql.js';
 
 export interface NoticeView {

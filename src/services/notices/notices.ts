@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { notFound } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
 import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../../domain/paging.js';
 import { countRows } from '../counting.sql.js';
-import { NOTICE_KINDS, type NoticeKind } from './kinds.js';
+import { NOTICE_KINDS, type NoticeKind } from './notice-kinds.js';
 import { markRead, readNotices, unreadQuery, type NoticeView } from './notices.sql.js';
 
 export { NOTICE_KINDS };

@@ -1,5 +1,5 @@
-import type { App } from '../../app.js';
-import { newId } from '../../domain/ids.js';
+import type { App } from '../app.js';
+import { newId, rowKey } from '../../domain/ids.js';
 import { dropCheckpoints } from '../checkpoints/checkpoints.sql.js';
 import { repairAccounts, type Facts } from '../repairs/repair-accounts.js';
 import { NIGHTLY, REMAINING, type Repairs } from '../repairs/repair-locked.js';
@@ -111,13 +111,13 @@ async function repairWrong(
   if (wrong.length === 0 || repair === repairNothing)
     return { violations: all, repairs: { repaired: [], left: [] } };
   const repairs = await repair(wrong);
-  const left = new Set(repairs.left.map(({ userId, lotId }) => `${userId} ${lotId ?? ''}`));
+  const left = new Set(repairs.left.map(({ userId, lotId }) => rowKey(userId, lotId)));
   const repaired = new Set(repairs.repaired.map(({ lotId }) => lotId));
   const isWrong = new Set(wrong);
   // An account may be left after some of its lots were repaired.
   const isLeft = ({ userId, lotId }: Violation): boolean =>
-    left.has(`${userId ?? ''} ${lotId ?? ''}`) ||
-    (left.has(`${userId ?? ''} `) && !repaired.has(lotId ?? ''));
+    left.has(rowKey(userId, lotId)) ||
+    (left.has(rowKey(userId, null)) && !repaired.has(lotId ?? ''));
   // A lot that is neither repaired nor left was set right by another process.
   return { violations: all.filter((one) => !isWrong.has(one) || isLeft(one)), repairs };
 }
@@ -132,10 +132,10 @@ async function withTransactionIds(
     seq === null || userId === null ? [] : [{ userId, seq }],
   );
   const rows = wanted.length === 0 ? [] : await readTransactionIds(app.db, wanted);
-  const ids = new Map(rows.map(({ userId, seq, id }) => [`${userId} ${String(seq)}`, id]));
+  const ids = new Map(rows.map(({ userId, seq, id }) => [rowKey(userId, seq), id]));
   return violations.map((violation) => ({
     ...violation,
-    transactionId: ids.get(`${violation.userId ?? ''} ${String(violation.seq)}`) ?? null,
+    transactionId: ids.get(rowKey(violation.userId, violation.seq)) ?? null,
   }));
 }
 

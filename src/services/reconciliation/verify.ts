@@ -9,7 +9,8 @@ import {
   REPLAY_INVARIANT,
   VIOLATIONS_MAX,
 } from './chain.sql.js';
-import { INVARIANTS, readViolations, type Invariant } from './invariants.sql.js';
+import { INVARIANTS } from './invariants.sql.js';
+import { readViolations, type Invariant } from './violations.sql.js';
 import {
   EVERYBODY,
   partsOf,

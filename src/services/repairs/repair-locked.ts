@@ -1,7 +1,7 @@
-import { FIRST_ID } from '../../domain/ids.js';
+import { FIRST_ID, rowKey } from '../../domain/ids.js';
 import type { Tx } from '../../infra/db.js';
 import { changed, writeAudit } from '../audit.sql.js';
-import type { AccountRow } from '../ledger/books.sql.js';
+import type { AccountRow } from '../ledger/accounts.sql.js';
 import { TRANSACTIONS_AT_ONCE } from '../reconciliation/parts.js';
 import { notePointsChanged, readWrongLots, setRemaining, type WrongLot } from './repairs.sql.js';
 import { findUnsound } from './soundness.js';
@@ -121,8 +121,8 @@ export async function repairLocked(
     options,
   };
   const left = wrong.flatMap((lot) => reasonToLeave(lot, facts) ?? []);
-  const isLeft = new Set(left.map(({ userId, lotId }) => `${userId} ${String(lotId)}`));
-  const repaired = wrong.filter(({ userId, lotId }) => !isLeft.has(`${userId} ${lotId}`));
+  const isLeft = new Set(left.map(({ userId, lotId }) => rowKey(userId, lotId)));
+  const repaired = wrong.filter(({ userId, lotId }) => !isLeft.has(rowKey(userId, lotId)));
   await write(tx, repaired, accounts, options);
   return { repaired: repaired.map(repairOf), left, next };
 }

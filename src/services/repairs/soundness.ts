@@ -8,7 +8,8 @@ import {
   REPLAY_INVARIANT,
   VIOLATIONS_MAX,
 } from '../reconciliation/chain.sql.js';
-import { INVARIANTS, readViolationsOf } from '../reconciliation/invariants.sql.js';
+import { INVARIANTS } from '../reconciliation/invariants.sql.js';
+import { readViolationsOf } from '../reconciliation/violations.sql.js';
 import { replayRows, unfinished } from '../reconciliation/replays.js';
 import { planForHistories, planForKeys } from './repairs.sql.js';
 

@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { FIRST_ID } from '../../domain/ids.js';
 import { foldText, firstCodePoints } from '../../domain/text.js';
 import type { Db } from '../../infra/db.js';

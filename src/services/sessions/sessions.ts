@@ -1,4 +1,5 @@
-import type { App } from '../../app.js';
+import type { TokenTransport } from '../../domain/accounts/token-transport.js';
+import type { App } from '../app.js';
 import { accountSuspended, refreshTokenInvalid, refreshTokenReused } from '../../domain/errors.js';
 import { newId } from '../../domain/ids.js';
 import { asLine } from '../../domain/text.js';
@@ -19,9 +20,7 @@ import {
   lockSessionOfToken,
   type SessionRow,
 } from './sessions.sql.js';
-import type { Viewer } from './viewer.js';
-
-export type TokenTransport = 'BODY' | 'COOKIE';
+import { MOST_DEVICES } from './session-states.js';
 
 /** A device as it describes itself in its request. */
 export interface Device {
@@ -42,8 +41,6 @@ export interface SignedIn {
   readonly refreshTokenExpiresAt: Date;
 }
 
-/** More than a person needs. It bounds the sessions of scripts that sign in and never sign out. */
-export const MOST_DEVICES = 100;
 /** For this long after its use, the predecessor of a refresh token gets the same successor again. */
 const REUSE_GRACE_MS = 10_000;
 
@@ -226,37 +223,4 @@ async function succeed(
     },
   });
   return successor;
-}
-
-/**
- * Signs a device out by its access token, its refresh token, or both: its refresh tokens at once, its access token
- * within a second. Idempotent: it also succeeds when the device is signed out already, or is unknown.
- */
-export async function signOut(
-  app: App,
-  device: { viewer: Viewer | null; refreshToken: string | null },
-): Promise<void> {
-  const { viewer, refreshToken } = device;
-  const presented = refreshToken === null ? null : parseOpaqueToken(refreshToken);
-  const ofToken = presented === null ? null : await findSessionOfToken(app, presented);
-  for (const session of [viewer, ofToken]) if (session !== null) await endSession(app, session);
-}
-
-async function findSessionOfToken(
-  app: App,
-  { userId, hash }: OpaqueToken,
-): Promise<{ userId: string; sessionId: string } | null> {
-  const where = { userId_hash: { userId, hash } };
-  return app.db.refreshToken.findUnique({ where, select: { userId: true, sessionId: true } });
-}
-
-async function endSession(
-  app: App,
-  { userId, sessionId: id }: { userId: string; sessionId: string },
-): Promise<void> {
-  await app.db.session.updateMany({
-    where: { userId, id, revokedAt: null },
-    data: { revokedAt: new Date() },
-  });
-  app.sessionStates.forget(userId);
 }

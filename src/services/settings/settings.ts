@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { PASSWORD_LENGTH_MIN } from '../validation.js';
 import { readLanguages, readTags, type LanguageCount, type TagCount } from './settings.sql.js';
 

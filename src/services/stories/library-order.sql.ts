@@ -3,7 +3,7 @@ import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../.
 import { countCodePoints, isCleanText } from '../../domain/text.js';
 import { Prisma } from '../../infra/db.js';
 import { byId, keysetOf, type Keyset, type ListOrder } from '../keyset.sql.js';
-import type { Story } from './stories.sql.js';
+import type { Story } from './story.js';
 
 export const STORY_ORDERS = ['LIBRARY', 'TITLE', 'NEWEST', 'SHORTEST', 'LONGEST'] as const;
 export type StoryOrder = (typeof STORY_ORDERS)[number];

@@ -1,10 +1,11 @@
 import { z } from 'zod';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { badUserInput, notFound } from '../../domain/errors.js';
 import { isId, newId, type UserId } from '../../domain/ids.js';
 import type { Page, PageArguments } from '../../domain/paging.js';
 import { countCodePoints, isCleanText, sha256Hex, slugify } from '../../domain/text.js';
-import { isUniqueViolation, transact, type Tx } from '../../infra/db.js';
+import { transact, type Tx } from '../../infra/db.js';
+import { isUniqueViolation } from '../../infra/connections/database-errors.js';
 import { changed, writeAudit, type AuditDetails } from '../audit.sql.js';
 import { countRows } from '../counting.sql.js';
 import { changesOf } from './changes.js';
@@ -18,9 +19,8 @@ import {
   readLibrary,
   readStories,
   readStory,
-  type Story,
-  type StoryState,
 } from './stories.sql.js';
+import type { Story, StoryState } from './story.js';
 import { age, storyInput, tags, type StoryInput } from './story-input.js';
 
 export type { Story, StoryInput, StoryOrder, StoryState };
@@ -79,27 +79,6 @@ export async function findStory(
 /** Stories by id, including deleted and unpublished ones, because users keep the narrations that they paid for. */
 export async function storiesById(app: App, ids: readonly string[]): Promise<Map<string, Story>> {
   return new Map((await readStories(app.db, ids)).map((story) => [story.id, story]));
-}
-
-/** The texts of stories by their hash. */
-export async function contentsByHash(
-  app: App,
-  hashes: readonly string[],
-): Promise<Map<string, string>> {
-  const rows = await app.db.storyText.findMany({ where: { hash: { in: [...hashes] } } });
-  return new Map(rows.map(({ hash, content }) => [hash, content]));
-}
-
-/** The lengths of texts in Unicode code points, by their hash. */
-export async function textLengthsByHash(
-  app: App,
-  hashes: readonly string[],
-): Promise<Map<string, number>> {
-  const rows = await app.db.storyText.findMany({
-    where: { hash: { in: [...hashes] } },
-    select: { hash: true, characterCount: true },
-  });
-  return new Map(rows.map(({ hash, characterCount }) => [hash, characterCount]));
 }
 
 /**

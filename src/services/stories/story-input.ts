@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { language, line, paragraphs, text, webAddress } from '../validation.js';
+import { language, line, paragraphs, text } from '../validation.js';
+import { webAddress } from '../web-address.js';
 
 export interface StoryInput {
   readonly slug?: string | null;

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import { badUserInput, emailTaken, tokenInvalid, wrongPassword } from '../../../domain/errors.js';
-import { isUniqueViolation, transact, type Tx, type User } from '../../../infra/db.js';
+import { isUniqueViolation } from '../../../infra/connections/database-errors.js';
+import { transact, type Tx, type User } from '../../../infra/db.js';
 import type { OpaqueToken } from '../../../infra/tokens.js';
 import { writeAudit } from '../../audit.sql.js';
 import { foldNow } from '../../search/fold.js';

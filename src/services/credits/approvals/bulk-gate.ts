@@ -1,9 +1,10 @@
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import type { DomainError } from '../../../domain/errors.js';
 import type { UserId } from '../../../domain/ids.js';
 import { keys } from '../../../domain/ledger/idempotency.js';
 import type { CreditSource, LotPrice } from '../../../domain/ledger/lots.js';
-import { isUniqueViolation, transact, type Tx } from '../../../infra/db.js';
+import { transact, type Tx } from '../../../infra/db.js';
+import { isUniqueViolation } from '../../../infra/connections/database-errors.js';
 import { readLedgerClock } from '../../ledger/clock.sql.js';
 import { isBulkGrantPlaced, lockBulkGrantKey } from '../bulk-grant.sql.js';
 import { openApprovalGate, type Asked } from './gate.js';

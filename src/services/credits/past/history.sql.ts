@@ -1,27 +1,20 @@
 import { Prisma } from '../../../infra/db.js';
 import type { CreditSource } from '../../../domain/ledger/lots.js';
-import type { Window } from '../../../domain/paging.js';
 import type { PointsReader } from '../../ledger/allowances.js';
 import { MOST_COUNTED } from '../../counting.sql.js';
 import { TRANSACTION_COLUMNS, type TransactionView } from '../credits.sql.js';
 import { halvesOf, IS_LATE } from './recorded.sql.js';
-
-/** A filter of transactions. Each null member selects all. */
-export interface HistorySelection {
-  readonly types: readonly TransactionView['type'][] | null;
-  /** At least one lot of the transaction must have one of these sources. */
-  readonly sources: readonly CreditSource[] | null;
-  readonly audioId: string | null;
-  /** The period is half-open: `from` is included, `to` is not. */
-  readonly from: Date | null;
-  readonly to: Date | null;
-}
-
-export interface WantedHistory {
-  readonly userId: string;
-  readonly window: Window<number>;
-  readonly selection: HistorySelection;
-}
+import {
+  both,
+  withThese,
+  inOrder,
+  rowConditions,
+  windowConditions,
+  isOfSource,
+  sourceConditions,
+  boundConditions,
+  type WantedHistory,
+} from './history-conditions.sql.js';
 
 /** A user's transactions, newest first. */
 export const readHistory = (
@@ -77,42 +70,6 @@ interface Parts {
   readonly found: Prisma.Sql;
   readonly ctes: readonly Prisma.Sql[];
 }
-
-const inOrder = ({ backward }: Window<number>): Prisma.Sql =>
-  backward ? Prisma.sql`ORDER BY t.seq ASC` : Prisma.sql`ORDER BY t.seq DESC`;
-
-const withThese = (ctes: readonly Prisma.Sql[]): Prisma.Sql =>
-  ctes.length === 0 ? Prisma.empty : Prisma.sql`WITH RECURSIVE ${Prisma.join([...ctes])}`;
-
-const both = (conditions: readonly Prisma.Sql[]): Prisma.Sql =>
-  Prisma.join([...conditions], ' AND ');
-
-/** The conditions on the row itself, without the window. */
-function rowConditions({ types, from, to }: HistorySelection, row = Prisma.sql`t`): Prisma.Sql[] {
-  return [
-    ...(types === null ? [] : [Prisma.sql`${row}.type = ANY(${types}::credit_transaction_type[])`]),
-    ...(from === null ? [] : [Prisma.sql`${row}.effective_at >= ${from}::timestamptz`]),
-    ...(to === null ? [] : [Prisma.sql`${row}.effective_at < ${to}::timestamptz`]),
-  ];
-}
-
-const windowConditions = ({ after, before }: Window<number>): Prisma.Sql[] => [
-  ...(after === null ? [] : [Prisma.sql`t.seq < ${after}`]),
-  ...(before === null ? [] : [Prisma.sql`t.seq > ${before}`]),
-];
-
-/**
- * A scalar subquery, because Postgres would turn an EXISTS into a join that reads all allocations of the account. Each
- * lot is looked up by its id.
- */
-const isOfSource = (userId: string, sources: readonly CreditSource[]): Prisma.Sql => Prisma.sql`(
-  SELECT true FROM credit_allocations a CROSS JOIN LATERAL (
-    SELECT l.source FROM credit_lots l WHERE l.user_id = ${userId}::uuid AND l.id = a.lot_id OFFSET 0
-  ) l
-  WHERE a.user_id = ${userId}::uuid AND a.seq = t.seq AND l.source = ANY(${sources}::credit_source[]) LIMIT 1)`;
-
-const sourceConditions = ({ userId, selection: { sources } }: WantedHistory): Prisma.Sql[] =>
-  sources === null ? [] : [isOfSource(userId, sources)];
 
 function ofAudio(wanted: WantedHistory): Parts {
   const { userId, window, selection } = wanted;
@@ -173,12 +130,6 @@ function boundsOf({ userId, selection: { from, to } }: WantedHistory): Prisma.Sq
     Prisma.sql`bounds AS MATERIALIZED (SELECT ${low} AS low, ${high} AS high, ${hour} AS hour_later)`,
   ];
 }
-
-/** Restricts the numbers to those of the period. */
-const boundConditions = ({ from, to }: HistorySelection): Prisma.Sql[] => [
-  ...(from === null ? [] : [Prisma.sql`t.seq > (SELECT low FROM bounds)`]),
-  ...(to === null ? [] : [Prisma.sql`t.seq <= (SELECT high FROM bounds)`]),
-];
 
 /** The first transactions in their order, of any source. `page` has the order and the limit. */
 function ordered({ userId, window, selection }: WantedHistory, page: Prisma.Sql): Prisma.Sql {

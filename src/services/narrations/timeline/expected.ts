@@ -1,4 +1,4 @@
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import { isCleanText } from '../../../domain/text.js';
 import {
   expectedSeconds,
@@ -7,7 +7,7 @@ import {
 } from '../../../domain/timing/reading-speed.js';
 import type { Story } from '../../stories/stories.js';
 import { durationSeconds, type AudioView } from '../audios.js';
-import { growTimelines, type Grown } from './growing.js';
+import { growTimelines, type Grown } from './partial-timelines.js';
 import { readNarrated, readSpeeds, type NarratedRow, type Reading } from './timeline.sql.js';
 
 /** The first sentences say enough about a recording. */

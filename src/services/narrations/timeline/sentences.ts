@@ -1,8 +1,9 @@
-import type { App } from '../../../app.js';
+import { rowKey } from '../../../domain/ids.js';
+import type { App } from '../../app.js';
 import { badUserInput } from '../../../domain/errors.js';
 import { unpacked, type TimedSentence } from '../../../domain/timing/timeline.js';
 import type { AudioView } from '../audios.js';
-import { growTimelines } from './growing.js';
+import { growTimelines } from './partial-timelines.js';
 import { readNarrated, readTimelineParts } from './timeline.sql.js';
 
 /** The most sentences in one answer, and the words allowed for each. One sentence is always answered. */
@@ -42,13 +43,13 @@ export async function sentencesByKey(
   const parts = new Map(
     (ready.length === 0 ? [] : await readTimelineParts(app.db, wanted, SENTENCES_MAX)).map(
       ({ hash, after, sentences }) => [
-        `${hash} ${String(after)}`,
+        rowKey(hash, after),
         sentences.map((sentence, at) => unpacked(sentence, after + 1 + at)),
       ],
     ),
   );
   const stored = ({ renditionHash, after }: Asked): TimedSentence[] | undefined =>
-    parts.get(`${renditionHash ?? ''} ${String(after)}`);
+    parts.get(rowKey(renditionHash, after));
   const others = asked.filter((one) => isSpoken(one) && stored(one) === undefined);
   const grown = await growAll(app, others);
   return new Map(

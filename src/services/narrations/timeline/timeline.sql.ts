@@ -1,6 +1,6 @@
 import type { PackedSentence } from '../../../domain/timing/timeline.js';
 import type { Reader, Tx } from '../../../infra/db.js';
-import type { Script } from '../making/plan.js';
+import type { Script } from '../synthesis/plan.js';
 
 /** The times of a recording, and what is needed to learn from them how fast a voice reads. */
 export interface NewTimeline {

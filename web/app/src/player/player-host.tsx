@@ -1,6 +1,7 @@
 import { useEffect, type ReactElement } from 'react';
 import { useClient } from 'urql';
 import { useRoute } from 'wouter';
+import { useOverdue } from '../api/use-overdue.js';
 import { patterns } from '../paths.js';
 import { listenToMediaKeys, showOnLockScreen, showProgress } from './media-session.js';
 import { trackOf, useOpenAudio, useSentences } from './open-audio.js';
@@ -15,6 +16,7 @@ export function PlayerHost(): ReactElement | null {
   const client = useClient();
   const { audio, fresh } = useOpenAudio();
   const sentences = useSentences(audio);
+  useOverdue(audio);
   const { playing, rate, durationSeconds } = usePlayer();
   const [onOwnPage] = useRoute(patterns.listen);
   useEffect(() => {

@@ -1,6 +1,7 @@
 import { useState, type ReactElement } from 'react';
 import { useMutation } from 'urql';
 import { failureOf, textOf, type Failure } from '../../api/errors.js';
+import { useOverdue } from '../../api/use-overdue.js';
 import * as m from '../../paraglide/messages.js';
 import { player } from '../../player/player.js';
 import { usePlayer } from '../../player/state.js';
@@ -16,6 +17,8 @@ export function Making({ audio }: { audio: StoryOfPage['audio'][number] }): Reac
   const [failure, setFailure] = useState<Failure | null>(null);
   const { audioId, playing, waiting } = usePlayer();
   const active = audioId === audio.id && (playing || waiting);
+  // The player asks for the narration that is open in it.
+  useOverdue(audioId === audio.id ? null : audio);
   const onCancel = async (): Promise<void> => {
     const { error } = await cancel({ id: audio.id });
     setFailure(failureOf(error));

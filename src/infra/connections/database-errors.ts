@@ -1,0 +1,106 @@
+import { DomainError } from '../../domain/errors.js';
+import { answerTo, isSqlState, isUnreachableCode, type Answer } from './sql-states.js';
+
+interface DatabaseError {
+  /** Prisma's own, or of the system. */
+  readonly code: string | undefined;
+  readonly sqlState: string | undefined;
+  readonly severity: string | undefined;
+  readonly kind: string | undefined;
+}
+
+/** An error of Prisma, of its adapter, or of pg itself. */
+export function describe(error: unknown): DatabaseError {
+  if (typeof error !== 'object' || error === null) return NOT_AN_ERROR;
+  const { code, severity, cause, meta } = error as Record<string, unknown> & {
+    cause?: Record<string, unknown>;
+    meta?: { driverAdapterError?: { cause?: Record<string, unknown> } };
+  };
+  const inner = meta?.driverAdapterError?.cause ?? cause;
+  const state = textOr(inner?.['originalCode']) ?? textOr(inner?.['code']) ?? textOr(code);
+  return {
+    code: textOr(code),
+    sqlState: state !== undefined && isSqlState(state) ? state : undefined,
+    severity: textOr(inner?.['severity']) ?? textOr(severity),
+    kind: textOr(inner?.['kind']),
+  };
+}
+
+const textOr = (value: unknown): string | undefined =>
+  typeof value === 'string' ? value : undefined;
+const NOT_AN_ERROR: DatabaseError = {
+  code: undefined,
+  sqlState: undefined,
+  severity: undefined,
+  kind: undefined,
+};
+
+/** Errors of Prisma itself, which have no SQLSTATE. */
+const ANSWERS_TO_PRISMA: Readonly<Record<string, Answer>> = {
+  // Cannot reach, timed out, closed, no free connection, transaction lost or over time, too many connections.
+  P1001: 'BUSY',
+  P1002: 'BUSY',
+  P1008: 'BUSY',
+  P1017: 'BUSY',
+  P2024: 'BUSY',
+  P2028: 'BUSY',
+  P2037: 'BUSY',
+  P2034: 'RETRY',
+  DatabaseNotReachable: 'BUSY',
+  ConnectionClosed: 'BUSY',
+  SocketTimeout: 'BUSY',
+  TooManyConnections: 'BUSY',
+  TlsConnectionError: 'BUSY',
+  TransactionWriteConflict: 'RETRY',
+};
+
+/** Messages of errors of pg that have no code. */
+const UNREACHABLE_MESSAGES =
+  /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|timeout expired/;
+
+export function answerOf(error: unknown): Answer {
+  const { code, sqlState, severity, kind } = describe(error);
+  const known = ANSWERS_TO_PRISMA[kind ?? ''] ?? ANSWERS_TO_PRISMA[code ?? ''];
+  if (known !== undefined) return known;
+  if (code !== undefined && isUnreachableCode(code)) return 'BUSY';
+  if (sqlState !== undefined) return answerTo(sqlState, severity);
+  const message = error instanceof Error ? error.message : '';
+  return UNREACHABLE_MESSAGES.test(message) ? 'BUSY' : 'INTERNAL';
+}
+
+/** More causes than this are not looked at. */
+const CAUSES_MAX = 5;
+
+/**
+ * The error of the database that caused an error, however it is wrapped.
+ * @returns null when the cause is not the database
+ */
+export function databaseRefusal(error: unknown): { state: string | null; message: string } | null {
+  let current = error;
+  for (let depth = 0; depth < CAUSES_MAX && current instanceof Error; depth += 1) {
+    const { sqlState } = describe(current);
+    const { meta } = current as { meta?: { driverAdapterError?: { cause?: unknown } } };
+    const inner = meta?.driverAdapterError?.cause as { originalMessage?: unknown } | undefined;
+    const message = textOr(inner?.originalMessage) ?? current.message;
+    if (sqlState !== undefined) return { state: sqlState, message };
+    if (!(current instanceof DomainError) && answerOf(current) === 'BUSY')
+      return { state: null, message };
+    current = current.cause;
+  }
+  return null;
+}
+
+/** Whether a statement failed because a lock of another transaction was not released in time. */
+export const isLockRefused = (error: unknown): boolean => databaseRefusal(error)?.state === '55P03';
+
+/** Whether a table is missing, as in a database that was not migrated. */
+export const isTableMissing = (error: unknown): boolean => {
+  const { code, sqlState, kind } = describe(error);
+  return code === 'P2021' || sqlState === '42P01' || kind === 'TableDoesNotExist';
+};
+
+/** Whether a row could not be written because another one has its unique value. */
+export function isUniqueViolation(error: unknown): boolean {
+  const { code, kind } = describe(error);
+  return code === 'P2002' || kind === 'UniqueConstraintViolation';
+}

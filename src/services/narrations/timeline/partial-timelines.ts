@@ -1,0 +1,147 @@
+import { setImmediate } from 'node:timers/promises';
+import type { App } from '../../app.js';
+import {
+  addSentence,
+  beginning,
+  msAt,
+  type TimedSentence,
+} from '../../../domain/timing/timeline.js';
+import { timedSentence } from '../../../domain/timing/words.js';
+import { SpeechError } from '../../../infra/speech/provider.js';
+import { planSentences, renditionHashOf } from '../synthesis/plan.js';
+import { readPlaces, type SentencePlace } from '../synthesis/sentences.sql.js';
+import { readTexts, type NarratedRow } from './timeline.sql.js';
+import type { Growing } from './timelines.js';
+
+/** A narration, and how many of its sentences are wanted, from the first one. */
+export interface WantedGrowth {
+  readonly narrated: NarratedRow;
+  readonly count: number;
+}
+
+/** What is known of a recording that is being made. */
+export interface Grown {
+  readonly sentences: readonly TimedSentence[];
+  readonly textLength: number;
+}
+
+/**
+ * The sentences of narrations that are spoken already, without a gap, by the id of the narration. A narration in a
+ * voice that this process cannot speak has none. A call plans only what is new, and sends a statement
+ * for each PLANNED_AT_ONCE sentences of the longest answer.
+ */
+export function growTimelines(
+  app: App,
+  wanted: readonly WantedGrowth[],
+): Promise<Map<string, Grown>> {
+  return app.timelines.turn(async () => {
+    const counts = new Map<string, number>();
+    const hashes = new Map<string, string>();
+    for (const { narrated, count } of wanted) {
+      const hash = hashOf(app, narrated);
+      if (hash === null) continue;
+      hashes.set(narrated.audioId, hash);
+      counts.set(hash, Math.max(counts.get(hash) ?? 0, count));
+    }
+    const growing = await open(app, wanted, hashes);
+    await grow(app, growing, counts);
+    const grown = [...hashes].map(([audioId, hash]) => [audioId, growing.get(hash)] as const);
+    return new Map(grown.filter((entry): entry is [string, Growing] => entry[1] !== undefined));
+  });
+}
+
+function hashOf(app: App, narrated: NarratedRow): string | null {
+  try {
+    return renditionHashOf(app, narrated);
+  } catch (error) {
+    if (error instanceof SpeechError) return null;
+    throw error;
+  }
+}
+
+/** @param hashes by the id of the narration */
+async function open(
+  app: App,
+  wanted: readonly WantedGrowth[],
+  hashes: ReadonlyMap<string, string>,
+): Promise<Map<string, Growing>> {
+  const { known } = app.timelines;
+  const found = new Map<string, Growing>();
+  const missing = new Map<string, NarratedRow>();
+  for (const { narrated } of wanted) {
+    const hash = hashes.get(narrated.audioId);
+    if (hash === undefined) continue;
+    const growing = known.get(hash);
+    if (growing === undefined) missing.set(hash, narrated);
+    else found.set(hash, growing);
+  }
+  if (missing.size === 0) return found;
+  const textHashes = [...new Set([...missing.values()].map(({ textHash }) => textHash))];
+  const rows = await readTexts(app.db, textHashes);
+  const texts = new Map(rows.map(({ hash, content }) => [hash, content]));
+  for (const [hash, narrated] of missing) {
+    const content = texts.get(narrated.textHash);
+    if (content === undefined) continue;
+    const plan = planSentences(app, { ...narrated, content });
+    const textLength = content.length;
+    const growing = { textLength, plan, waiting: [], sentences: [], position: null };
+    known.set(hash, growing);
+    found.set(hash, growing);
+  }
+  return found;
+}
+
+/** @param counts how many sentences are wanted, by the hash of the recording */
+async function grow(
+  app: App,
+  all: ReadonlyMap<string, Growing>,
+  counts: ReadonlyMap<string, number>,
+): Promise<void> {
+  let growing = [...all];
+  for (;;) {
+    growing = growing.filter(([hash, { sentences }]) => sentences.length < (counts.get(hash) ?? 0));
+    for (const [, one] of growing) await planMore(one);
+    growing = growing.filter(([, { waiting }]) => waiting.length > 0);
+    if (growing.length === 0) return;
+    const hashes = growing.flatMap(([, { waiting }]) => waiting.map(({ hash }) => hash));
+    const rows = await readPlaces(app.db, [...new Set(hashes)]);
+    const places = new Map(rows.map((place) => [place.hash, place]));
+    // One whose next sentence is missing cannot grow further now.
+    growing = growing.filter(([, one]) => advance(one, places));
+  }
+}
+
+const PLANNED_AT_ONCE = 250;
+/** The event loop runs in between, because a sentence takes a while to plan. */
+const PLANNED_BETWEEN = 20;
+
+async function planMore(growing: Growing): Promise<void> {
+  const { plan, waiting } = growing;
+  for (let count = 1; waiting.length < PLANNED_AT_ONCE; count += 1) {
+    const next = plan.next();
+    if (next.done === true) return;
+    waiting.push(next.value);
+    if (count % PLANNED_BETWEEN === 0) await setImmediate();
+  }
+}
+
+/** Takes over the sentences that are spoken. @returns whether these were all that waited */
+function advance(growing: Growing, places: ReadonlyMap<string, SentencePlace>): boolean {
+  let spoken = 0;
+  for (const sentence of growing.waiting) {
+    const place = places.get(sentence.hash);
+    const position = growing.position ?? (place && beginning(place.sampleRateHz));
+    // A sentence at another sample rate is resampled when the recording is put together, so its length is not known yet.
+    if (place === undefined || position?.sampleRateHz !== place.sampleRateHz) break;
+    const { samples } = place;
+    const { start, end } = addSentence(position, { samples, boundary: sentence.boundary });
+    growing.position = end;
+    spoken += 1;
+    if (sentence.isAnnouncement) continue;
+    const times = { index: growing.sentences.length, startMs: msAt(start), endMs: msAt(end) };
+    growing.sentences.push(timedSentence(sentence, times, place.words));
+  }
+  const isAll = spoken === growing.waiting.length;
+  growing.waiting = growing.waiting.slice(spoken);
+  return isAll;
+}
