@@ -1,4 +1,4 @@
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import { makeArchive } from '../services/accounts/export/archive.js';
 import { exportDataQueue } from '../services/queues.js';
 

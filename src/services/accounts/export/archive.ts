@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import { FIRST_ID } from '../../../domain/ids.js';
 import type { ExportDataPayload } from '../../queues.js';
 import { storiesById } from '../../stories/stories.js';

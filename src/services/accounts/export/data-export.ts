@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import { wrongPassword } from '../../../domain/errors.js';
 import { newId } from '../../../domain/ids.js';
 import { sha256Hex } from '../../../domain/text.js';
