@@ -29,6 +29,7 @@ import { createMender } from './services/repairs/create-mender.js';
 import {
   eraseAccountQueue,
   eraseRecordingQueue,
+  exportDataQueue,
   failAudioQueue,
   finishBulkGrantQueue,
   finishBulkRevocationQueue,
@@ -129,6 +130,7 @@ async function openQueues({
     sendMailQueue,
     eraseAccountQueue,
     eraseRecordingQueue,
+    exportDataQueue,
     finishBulkGrantQueue,
     finishBulkRevocationQueue,
     repairAccountQueue,

@@ -12,6 +12,7 @@ import { admitRequests } from './admission/admission.js';
 import { largerForAdministrators } from './admission/body-sizes.js';
 import { LARGE_BODY_BYTES_MAX } from './admission/bounds.js';
 import { paceLongBodies } from './admission/pacing.js';
+import { serveExports } from './downloads/exports.js';
 import { serveSamples } from './downloads/samples.js';
 import { serveStatements } from './downloads/statements.js';
 import { allowPlayers, serveFiles } from './files.js';
@@ -114,6 +115,7 @@ export async function createServer(
   serveStreams(server, app);
   serveSamples(server, app);
   serveStatements(server, app);
+  serveExports(server, app);
   await serveWebApp(server, app, { folder: options.webFolder });
   if (app.config.graphiql) await serveGraphiql(server, { folder: options.graphiqlFolder });
   await serveGraphql(server, app);

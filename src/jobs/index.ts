@@ -3,6 +3,7 @@ import { SCHEDULED_QUEUES } from '../services/queues.js';
 import { workOnFailAudio } from './fail-audio.js';
 import { workOnEraseAccount } from './erase-account.js';
 import { workOnEraseRecording } from './erase-recording.js';
+import { workOnExportData } from './export-data.js';
 import { workOnFinishBulkGrant } from './finish-bulk-grant.js';
 import { workOnFinishBulkRevocation } from './finish-bulk-revocation.js';
 import { workOnRepairAccount } from './repair-account.js';
@@ -17,6 +18,7 @@ export async function startJobs(app: App): Promise<void> {
   await workOnSendMail(app);
   await workOnEraseAccount(app);
   await workOnEraseRecording(app);
+  await workOnExportData(app);
   await workOnFinishBulkGrant(app);
   await workOnFinishBulkRevocation(app);
   await workOnRepairAccount(app);

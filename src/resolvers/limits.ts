@@ -29,6 +29,7 @@ export const limits: IMiddleware = {
     resendVerification: limited(account('resend')),
     changeEmail: limited(account('resend')),
     deleteAccount: limited(account('deleteAccount')),
+    exportMyData: limited(account('deleteAccount')),
     synthesizeAudio: limited(account('synthesize')),
     // The services count it by account. With a cookie alone, the account is not known yet.
     reportListening: limited((context) =>

@@ -92,6 +92,7 @@ const permissions = {
     verifyEmail: allow,
     resendVerification: isSignedIn,
     changeEmail: isSignedIn,
+    exportMyData: isSignedIn,
     updateProfile: isSignedIn,
     deleteAccount: isSignedIn,
     reportListening: isSignedInDevice,

@@ -126,6 +126,25 @@ export const eraseAccountQueue: QueueDeclaration<EraseAccountPayload> = {
   },
 };
 
+const exportDataPayload = z.object({ userId: z.uuid(), exportId: z.uuid() });
+export type ExportDataPayload = z.infer<typeof exportDataPayload>;
+
+/** Archives of users' data. An archive that cannot be made within a day has expired. */
+export const exportDataQueue: QueueDeclaration<ExportDataPayload> = {
+  name: 'export-data',
+  payload: exportDataPayload,
+  policy: {
+    retryLimit: 300,
+    retryDelay: 1,
+    retryBackoff: true,
+    retryDelayMax: 300,
+    retentionSeconds: 86_400,
+    expireInSeconds: 3_600,
+    heartbeatSeconds: 20,
+    notify: true,
+  },
+};
+
 const eraseRecordingPayload = z.object({ hash: z.hex().length(64) });
 export type EraseRecordingPayload = z.infer<typeof eraseRecordingPayload>;
 

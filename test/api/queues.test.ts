@@ -27,6 +27,7 @@ test('administrators see every queue, and how long the oldest job has waited', a
     'erase-account',
     'erase-recording',
     'expire-credits',
+    'export-data',
     'fail-audio',
     'finish-bulk-grant',
     'finish-bulk-revocation',

@@ -687,6 +687,16 @@ export const ResendVerification = graphql(`
   }
 `);
 
+export const ExportMyData = graphql(`
+  mutation ExportMyData($password: String!) {
+    exportMyData(password: $password) {
+      url
+      expiresAt
+      rows
+    }
+  }
+`);
+
 export const ChangeEmail = graphql(`
   mutation ChangeEmail($newEmail: String!, $password: String!) {
     changeEmail(newEmail: $newEmail, password: $password)

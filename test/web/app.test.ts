@@ -141,6 +141,9 @@ describe('filters', () => {
       search: 'żabia & wólka',
       language: 'pl',
       length: 'middle',
+      tag: 'na dobranoc',
+      age: 4,
+      order: 'TITLE',
       mine: true,
     } as const;
     expect(readFilters(writeFilters(filters))).toEqual(filters);
@@ -153,6 +156,9 @@ describe('filters', () => {
       search: 'x'.repeat(200),
       language: '',
       length: 'any',
+      tag: '',
+      age: null,
+      order: 'LIBRARY',
       mine: false,
     });
   });

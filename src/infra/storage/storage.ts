@@ -4,6 +4,8 @@ import type { Readable } from 'node:stream';
 const CONTENT_TYPES = {
   mp3: 'audio/mpeg',
   vtt: 'text/vtt; charset=utf-8',
+  /** An archive of a user's data. */
+  gz: 'application/gzip',
   /** One spoken sentence, which a recording is put together from. */
   part: 'application/octet-stream',
 } as const;

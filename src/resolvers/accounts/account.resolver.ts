@@ -1,8 +1,11 @@
 import { Arg, Args, ArgsType, Ctx, Field, Mutation, Resolver } from 'type-graphql';
 import { deleteAccount } from '../../services/accounts/deletion/deletion.js';
 import { changeEmail } from '../../services/accounts/email-change/email-change.js';
+import { exportData } from '../../services/accounts/export/data-export.js';
 import { requestPasswordReset, resetPassword } from '../../services/accounts/recovery.js';
 import { resendVerification, confirmEmail } from '../../services/accounts/verification.js';
+import type { StatementFile } from '../../services/accounting/period-statement.js';
+import { StatementFileType } from '../accounting/statement.type.js';
 import { signedIn, type Context } from '../context.js';
 
 @ArgsType()
@@ -92,6 +95,18 @@ export class AccountResolver {
   ): Promise<boolean> {
     await changeEmail(context.app, signedIn(context), args);
     return true;
+  }
+
+  @Mutation(() => StatementFileType, {
+    description:
+      'Makes an archive of everything that is stored about you: one JSON file, at a signed address for a day. The address answers 202 with Retry-After until a job has made the file. A request within an hour of another one gets the same archive. INVALID_CREDENTIALS when the password is wrong.',
+  })
+  exportMyData(
+    @Ctx() context: Context,
+    @Arg('password', () => String, { description: 'Your current password, as confirmation.' })
+    password: string,
+  ): Promise<StatementFile> {
+    return exportData(context.app, signedIn(context), { password });
   }
 
   @Mutation(() => Boolean, {

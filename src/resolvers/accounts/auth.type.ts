@@ -25,6 +25,12 @@ export class RegisterInput {
   })
   deviceName?: string | null;
 
+  @Field(() => String, {
+    nullable: true,
+    description: 'The language of mails to you, as a BCP 47 tag. English by default.',
+  })
+  locale?: string | null;
+
   @Field(() => TokenTransport, {
     nullable: true,
     defaultValue: 'BODY',

@@ -21,11 +21,17 @@ import { withPassword, type Credentials } from './credentials.js';
 import { enqueueMail } from './mails.js';
 import { holdPassword, isKnownAddress } from './people.sql.js';
 import { foldNow } from '../search/fold.js';
-import { email, optionalName, parseRequest, password } from '../validation.js';
+import { email, language, optionalName, parseRequest, password } from '../validation.js';
 
 const name = optionalName.transform((given) => given ?? null);
 
-const registration = z.object({ email, password, displayName: name, deviceName: name });
+const registration = z.object({
+  email,
+  password,
+  displayName: name,
+  deviceName: name,
+  locale: language.nullish().transform((tag) => tag ?? 'en'),
+});
 const credentials = z.object({
   email: z.string().max(1000, 'must be at most 1,000 characters').transform(spellingOf),
   password: z.string().max(1000, 'must be at most 1,000 characters'),
@@ -45,6 +51,7 @@ export async function register(
     password: string;
     displayName?: string | null;
     deviceName?: string | null;
+    locale?: string | null;
   },
   device: DeviceFacts,
 ): Promise<SignedIn> {
@@ -75,12 +82,15 @@ export interface NewUser {
   readonly displayName: string | null;
   readonly role?: Role;
   readonly emailVerifiedAt?: Date | null;
+  /** The language of mails. English by default. */
+  readonly locale?: string;
 }
 
 /** Creates the user, the account that holds their points, and the points for signing up. */
 export async function createUser(app: App, tx: Tx, user: NewUser): Promise<UserId> {
   const id = newUserId();
   const { email: address, passwordHash, displayName, role = 'USER', emailVerifiedAt = null } = user;
+  const { locale = 'en' } = user;
   await tx.user.create({
     data: {
       id,
@@ -89,6 +99,7 @@ export async function createUser(app: App, tx: Tx, user: NewUser): Promise<UserI
       displayName,
       role,
       emailVerifiedAt,
+      locale,
       account: { create: {} },
     },
   });

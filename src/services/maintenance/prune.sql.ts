@@ -27,6 +27,14 @@ export const pruneEmailChanges: Prune = (db, limit) => db.$executeRaw`
     SELECT user_id FROM email_changes WHERE expires_at < now() - interval '7 days' ORDER BY expires_at LIMIT ${limit}
     FOR UPDATE SKIP LOCKED) AND expires_at < now() - interval '7 days'`;
 
+/**
+ * Deletes the rows of archives that have expired. The sweep removes their files. Index: data_exports_expires_at_idx.
+ */
+export const pruneDataExports: Prune = (db, limit) => db.$executeRaw`
+  DELETE FROM data_exports WHERE (user_id, id) IN (
+    SELECT user_id, id FROM data_exports WHERE expires_at < now() ORDER BY expires_at LIMIT ${limit}
+    FOR UPDATE SKIP LOCKED)`;
+
 /** Deletes expired counters of limits. Reads the whole table, because nearly all of it has expired. */
 export const pruneRateLimits: Prune = (db, limit) => db.$executeRaw`
   DELETE FROM rate_limits WHERE key IN (

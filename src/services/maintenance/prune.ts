@@ -3,6 +3,7 @@ import { pruneGrantingDays } from '../credits/approvals/granting-days.sql.js';
 import { pruneNotices } from '../notices/notices.sql.js';
 import {
   markUnusedTexts,
+  pruneDataExports,
   pruneEmailChanges,
   pruneEmailTokens,
   pruneRateLimits,
@@ -21,6 +22,7 @@ const BATCHES: readonly (readonly [prune: Prune, rows: number])[] = [
   [pruneSessions, 100],
   [pruneEmailTokens, 1000],
   [pruneEmailChanges, 1000],
+  [pruneDataExports, 1000],
   [pruneRateLimits, 1000],
   [pruneReconciliations, 1000],
   [pruneTexts, 100],

@@ -36,7 +36,7 @@ export async function signedUrl(
 }
 
 /**
- * Signs an address. It is valid for URL_TTL_SECONDS.
+ * Signs an address. It is valid for URL_TTL_SECONDS, unless it has an expiry of its own.
  * @param key the part of the address that is signed, besides the expiry and the name
  * @param about the title, which names the file when it is saved, and the tag that it begins with, as `packTag` writes it
  */
@@ -44,9 +44,12 @@ export function signed(
   app: App,
   path: string,
   key: string,
-  { title, tag }: { readonly title: string; readonly tag?: string | undefined },
+  about: { readonly title: string; readonly tag?: string | undefined; readonly expiresAt?: Date },
 ): string {
-  const expires = String(expiryOf(app));
+  const { title, tag, expiresAt } = about;
+  const expires = String(
+    expiresAt === undefined ? expiryOf(app) : Math.floor(expiresAt.getTime() / 1000),
+  );
   const name = fileNameOf(title);
   const signature = sign(app, { key, expires, name }).toString('base64url');
   const tagged =

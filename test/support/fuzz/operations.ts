@@ -59,6 +59,7 @@ export interface Operation {
 const WEIGHTS: Readonly<Record<string, number>> = {
   runMaintenance: 2,
   deleteAccount: 3,
+  exportMyData: 3,
   deleteAudio: 2,
   register: 3,
   login: 3,

@@ -50,6 +50,12 @@ export const accountEvents = define({
     when: 'A user has opened the link that was mailed to the new e-mail address, and has that address now.',
     action: null,
   },
+  'data-exported': {
+    level: 'info',
+    fields: ['userId'],
+    when: 'The archive of the data of a user who asked for it was made.',
+    action: null,
+  },
   'password-reset': {
     level: 'info',
     fields: ['userId'],

@@ -3,6 +3,7 @@ import { asLotId, asUserId } from '../../../domain/ids.js';
 import { transact } from '../../../infra/db.js';
 import { storageKey } from '../../narrations/addresses.js';
 import { failNarration } from '../../narrations/settle-attempt.js';
+import { eraseExports } from '../export/data-export.js';
 import { beginErasing } from '../../narrations/synthesis/renditions.sql.js';
 import { forgetFile } from '../../narrations/synthesis/sentences.sql.js';
 import type { EraseAccountPayload } from '../../queues.js';
@@ -23,6 +24,7 @@ export async function eraseAccount(
   if (person?.deletedAt == null) throw new Error('Only who has left can be erased.');
   for (const step of [stopNarrations, revokePoints, eraseRecordings, eraseNarrations])
     while ((await step(app, userId)) > 0) signal.throwIfAborted();
+  await eraseExports(app, userId);
   await app.db.session.deleteMany({ where: { userId } });
   app.log.info({ event: 'account-erased', userId }, 'account erased');
 }

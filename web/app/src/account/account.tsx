@@ -7,6 +7,7 @@ import { Refusal } from '../forms/form.js';
 import { graphql } from '../gql/index.js';
 import * as m from '../paraglide/messages.js';
 import { useTitle } from '../ui/title.js';
+import { MyData } from './data.js';
 import { Delete } from './delete.js';
 import { Devices } from './devices.js';
 import { Look } from './look.js';
@@ -23,6 +24,7 @@ const Me = graphql(`
       id
       email
       emailVerified
+      pendingEmail
       displayName
       createdAt
     }
@@ -57,6 +59,7 @@ function AccountPage(): ReactElement {
       </Section>
       <MailSettings />
       <Devices />
+      <MyData />
       <Delete email={me.email} />
     </div>
   );

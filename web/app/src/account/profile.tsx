@@ -11,6 +11,7 @@ import { graphql } from '../gql/index.js';
 import * as m from '../paraglide/messages.js';
 import { SendAgain } from '../sign/verify.js';
 import { Button } from '../ui/button.js';
+import { ChangeAddress } from './email.js';
 import styles from './account.module.css';
 import { Section } from './section.js';
 
@@ -28,6 +29,7 @@ const schema = v.object({ displayName: name });
 export interface Me {
   readonly email: string;
   readonly emailVerified: boolean;
+  readonly pendingEmail?: string | null;
   readonly displayName?: string | null;
 }
 
@@ -59,6 +61,7 @@ export function Profile({ me }: { me: Me }): ReactElement {
           </>
         )}
       </div>
+      <ChangeAddress pending={me.pendingEmail ?? null} />
       <Form state={form} label={m.account_profile()}>
         <Field
           key={me.displayName}

@@ -1,4 +1,4 @@
-const OF_THE_SERVER = /^\/(?:files|streams|statements)\//;
+const OF_THE_SERVER = /^\/(?:files|streams|samples|statements|exports)\//;
 
 /**
  * Addresses are absolute, at the public address of the server. A page that was opened at another name of the same server

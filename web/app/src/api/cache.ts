@@ -1,4 +1,9 @@
-import type { DataFields, KeyGenerator, ResolverConfig } from '@urql/exchange-graphcache';
+import type {
+  DataFields,
+  KeyGenerator,
+  ResolverConfig,
+  UpdatesConfig,
+} from '@urql/exchange-graphcache';
 import { relayPagination } from '@urql/exchange-graphcache/extras';
 
 /** These objects have no id, and belong to the object that they were read with. */
@@ -16,6 +21,7 @@ const EMBEDDED = [
   'CreditsBySource',
   'ExpiringCredits',
   'LanguageCount',
+  'TagCount',
   'Listening',
   'NoticeConnection',
   'NoticeEdge',
@@ -34,6 +40,15 @@ const mine = (_data: DataFields): string => 'mine';
 export const keys: Record<string, KeyGenerator> = {
   ...Object.fromEntries(EMBEDDED.map((name) => [name, () => null])),
   Credits: mine,
+};
+
+/** What a mutation changes besides its answer. */
+export const updates: UpdatesConfig = {
+  Mutation: {
+    deleteAudio: (_data, { id }, cache) => {
+      if (typeof id === 'string') cache.invalidate({ __typename: 'Audio', id });
+    },
+  },
 };
 
 /** Lists that grow page by page: a query for a further page has all pages before it too. */

@@ -2,7 +2,7 @@ import { Client, fetchExchange, subscriptionExchange, type Operation } from '@ur
 import { authExchange } from '@urql/exchange-auth';
 import { cacheExchange, offlineExchange } from '@urql/exchange-graphcache';
 import { makeDefaultStorage } from '@urql/exchange-graphcache/default-storage';
-import { keys, resolvers } from './cache.js';
+import { keys, resolvers, updates } from './cache.js';
 import { fetchWithClock } from './clock.js';
 import { followShared } from './live.js';
 import { accessToken, end, needsRefresh, onLeave, refresh, session } from './session.js';
@@ -28,10 +28,11 @@ export function createTalebankClient(personId: string | null): Client {
     fetch: fetchWithClock,
     exchanges: [
       storage === null
-        ? cacheExchange({ keys, resolvers })
+        ? cacheExchange({ keys, resolvers, updates })
         : offlineExchange({
             keys,
             resolvers,
+            updates,
             storage,
             isOfflineError: (error) => error?.networkError != null,
           }),

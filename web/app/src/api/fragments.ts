@@ -11,6 +11,7 @@ graphql(`
     streamUrl
     addressesExpireAt
     failureCode
+    waitingFor
     creditsCharged
     outdated
     updatedAt

@@ -3,6 +3,7 @@ import { graphql } from '../gql/index.js';
 import { paths } from '../paths.js';
 import type { LoginInput, RefreshMutation, RegisterInput } from '../gql/graphql.js';
 import { fetchWithClock, serverNow } from './clock.js';
+import { getLocale } from '../paraglide/runtime.js';
 import { failureOf, type Failure } from './errors.js';
 import { createStore, useStore } from './store.js';
 import { forgetPerson, readStored, shutStore, writeStored } from './stored.js';
@@ -166,10 +167,12 @@ export const signIn = (
   });
 
 export const signUp = (
-  input: Omit<RegisterInput, 'transport' | 'deviceName'>,
+  input: Omit<RegisterInput, 'transport' | 'deviceName' | 'locale'>,
 ): Promise<Failure | null> =>
   enter(async () => {
-    const answer = plain.mutation(Register, { input: { ...input, ...device() } });
+    const answer = plain.mutation(Register, {
+      input: { ...input, ...device(), locale: getLocale() },
+    });
     const { data, error } = await answer.toPromise();
     return { granted: data?.register, error };
   });

@@ -24,9 +24,13 @@ graphql(`
     author
     language
     description
+    tags
+    ageFrom
+    ageTo
     expectedSeconds
     requiredCredits
     coverUrl
+    coverColor
     favourite
     currentAudio {
       ...AudioState

@@ -53,12 +53,19 @@ export function Field({ label, hint, fault, beside, ...input }: FieldProps): Rea
   );
 }
 
-export const EmailField = (props: Omit<FieldProps, 'label' | 'name'>): ReactElement => (
+export const EmailField = ({
+  name = 'email',
+  label,
+  ...props
+}: Omit<FieldProps, 'label' | 'name'> & {
+  readonly name?: string;
+  readonly label?: string;
+}): ReactElement => (
   <Field
     autoComplete="username"
     {...props}
-    name="email"
-    label={m.sign_email()}
+    name={name}
+    label={label ?? m.sign_email()}
     type="email"
     inputMode="email"
     autoCapitalize="none"

@@ -4,12 +4,13 @@ import { classes } from '../ui/classes.js';
 import field from '../ui/field.module.css';
 import { nameOfLanguage } from '../ui/format.js';
 import { Select } from '../ui/select.js';
-import { lengths, type Filters, type Length } from './filters.js';
+import { ages, lengths, orders, type Filters, type Length, type Order } from './filters.js';
 import styles from './library.module.css';
 
 interface FilterBarProps {
   readonly filters: Filters;
   readonly languages: readonly string[];
+  readonly tags: readonly string[];
   readonly signedIn: boolean;
   readonly onChange: (filters: Filters) => void;
 }
@@ -24,14 +25,22 @@ const LENGTH_NAMES: Readonly<Record<Length, () => string>> = {
   long: m.library_length_long,
 };
 
+const ORDER_NAMES: Readonly<Record<Order, () => string>> = {
+  LIBRARY: m.library_order_library,
+  NEWEST: m.library_order_newest,
+  TITLE: m.library_order_title,
+  SHORTEST: m.library_order_shortest,
+  LONGEST: m.library_order_longest,
+};
+
 export function FilterBar({
   filters,
   languages,
+  tags,
   signedIn,
   onChange,
 }: FilterBarProps): ReactElement {
-  const known = filters.language === '' || languages.includes(filters.language);
-  const offered = known ? languages : [...languages, filters.language];
+  const offered = withOwn(languages, filters.language);
   return (
     <search className={styles.filters}>
       <SearchField filters={filters} onChange={onChange} />
@@ -50,6 +59,33 @@ export function FilterBar({
         options={lengths.map((value) => ({ value, name: LENGTH_NAMES[value]() }))}
         onChange={(length) => onChange({ ...filters, length })}
       />
+      <Select
+        label={m.library_tag()}
+        value={filters.tag}
+        options={[
+          { value: '', name: m.library_tag_any() },
+          ...withOwn(tags, filters.tag).map((value) => ({ value, name: value })),
+        ]}
+        onChange={(tag) => onChange({ ...filters, tag })}
+      />
+      <Select
+        label={m.library_age()}
+        value={String(filters.age ?? '')}
+        options={[
+          { value: '', name: m.library_age_any() },
+          ...withOwn(ages.map(String), String(filters.age ?? '')).map((value) => ({
+            value,
+            name: m.library_age_years({ count: Number(value) }),
+          })),
+        ]}
+        onChange={(age) => onChange({ ...filters, age: age === '' ? null : Number(age) })}
+      />
+      <Select
+        label={m.library_order()}
+        value={filters.order}
+        options={orders.map((value) => ({ value, name: ORDER_NAMES[value]() }))}
+        onChange={(order) => onChange({ ...filters, order })}
+      />
       {signedIn && (
         <button
           type="button"
@@ -63,6 +99,10 @@ export function FilterBar({
     </search>
   );
 }
+
+/** What can be chosen, with what an address has chosen although it is not offered. */
+const withOwn = (offered: readonly string[], own: string): readonly string[] =>
+  own === '' || offered.includes(own) ? offered : [...offered, own];
 
 interface SearchFieldProps {
   readonly filters: Filters;

@@ -44,6 +44,7 @@ export function Library(): ReactElement {
           <FilterBar
             filters={filters}
             languages={found.languages}
+            tags={found.tags}
             signedIn={person !== null}
             onChange={show}
           />

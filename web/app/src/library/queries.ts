@@ -1,15 +1,34 @@
 import { graphql } from '../gql/index.js';
 
 export const LibraryStories = graphql(`
-  query LibraryStories($first: Int!, $after: String, $language: String, $search: String) {
+  query LibraryStories(
+    $first: Int!
+    $after: String
+    $language: String
+    $search: String
+    $tags: [String!]
+    $age: Int
+    $order: StoryOrder
+  ) {
     settings {
       welcomePoints
       languages {
         language
         stories
       }
+      tags {
+        tag
+      }
     }
-    stories(first: $first, after: $after, language: $language, search: $search) {
+    stories(
+      first: $first
+      after: $after
+      language: $language
+      search: $search
+      tags: $tags
+      age: $age
+      order: $order
+    ) {
       nodes {
         ...StoryCard
       }

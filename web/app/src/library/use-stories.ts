@@ -3,7 +3,7 @@ import { useQuery } from 'urql';
 import { failureOf, type Failure } from '../api/errors.js';
 import { secondsOf } from '../story/seconds.js';
 import type { StoryCardFragment } from '../gql/graphql.js';
-import { hasLength, matches, type Filters } from './filters.js';
+import { hasLength, isForAge, matches, type Filters, type Order } from './filters.js';
 import { LibraryStories, MyNarrations } from './queries.js';
 
 const PAGE = 60;
@@ -11,6 +11,7 @@ const PAGE = 60;
 export interface Stories {
   readonly stories: readonly StoryCardFragment[];
   readonly languages: readonly string[];
+  readonly tags: readonly string[];
   readonly welcomePoints: number;
   readonly loaded: boolean;
   readonly more: boolean;
@@ -22,8 +23,8 @@ export interface Stories {
 /** The stories that the filters let through. The server filters by words and language, this page by length. */
 export function useStories(filters: Filters, signedIn: boolean): Stories {
   const mine = filters.mine && signedIn;
-  const { search, language } = filters;
-  const key = JSON.stringify([search, language, mine]);
+  const { search, language, tag, age, order } = filters;
+  const key = JSON.stringify([search, language, tag, age, order, mine]);
   const [after, setAfter] = useState<{ key: string; cursor: string } | null>(null);
   const cursor = after?.key === key ? after.cursor : null;
   const [library, readLibrary] = useQuery({
@@ -33,6 +34,9 @@ export function useStories(filters: Filters, signedIn: boolean): Stories {
       after: mine ? null : cursor,
       language: language === '' ? null : language,
       search: search === '' ? null : search,
+      tags: tag === '' ? null : [tag],
+      age,
+      order,
     },
   });
   const [narrations, readNarrations] = useQuery({
@@ -43,7 +47,8 @@ export function useStories(filters: Filters, signedIn: boolean): Stories {
   const own = narrations.data?.me?.audio;
   const page = mine ? own?.pageInfo : library.data?.stories.pageInfo;
   const all = mine ? distinct(own?.nodes ?? []) : (library.data?.stories.nodes ?? []);
-  const stories = all.filter((story) => isShown(story, filters, mine));
+  const shown = all.filter((story) => isShown(story, filters, mine));
+  const stories = mine ? inOrder(shown, order) : shown;
   const more = page?.hasNextPage === true;
   const result = mine ? narrations : library;
   const loadMore = (): void => {
@@ -58,6 +63,7 @@ export function useStories(filters: Filters, signedIn: boolean): Stories {
   return {
     stories,
     languages: settings?.languages.map((entry) => entry.language) ?? [],
+    tags: settings?.tags.map((entry) => entry.tag) ?? [],
     welcomePoints: settings?.welcomePoints ?? 0,
     loaded: page !== undefined || result.error !== undefined,
     more,
@@ -72,10 +78,21 @@ const distinct = (nodes: readonly { story: StoryCardFragment }[]): StoryCardFrag
   ...new Map(nodes.map(({ story }) => [story.id, story])).values(),
 ];
 
+/** My narrations come newest first, and are put into another order here. */
+function inOrder(stories: readonly StoryCardFragment[], order: Order): StoryCardFragment[] {
+  if (order === 'TITLE')
+    return stories.toSorted((one, other) => one.title.localeCompare(other.title));
+  const bySeconds = stories.toSorted((one, other) => secondsOf(one) - secondsOf(other));
+  if (order === 'SHORTEST') return bySeconds;
+  return order === 'LONGEST' ? bySeconds.toReversed() : [...stories];
+}
+
 function isShown(story: StoryCardFragment, filters: Filters, mine: boolean): boolean {
   if (!hasLength(secondsOf(story), filters.length)) return false;
   if (!mine) return true;
-  const { language, search } = filters;
+  const { language, search, tag, age } = filters;
+  if (tag !== '' && !story.tags.includes(tag)) return false;
+  if (age !== null && !isForAge(story, age)) return false;
   if (language !== '' && story.language.split('-')[0] !== language.split('-')[0]) return false;
   return matches([story.title, story.author, story.description ?? ''], search);
 }

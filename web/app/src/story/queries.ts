@@ -34,6 +34,7 @@ export const StoryVoices = graphql(`
       name
       gender
       languages
+      sampleUrl
     }
   }
 `);

@@ -1,4 +1,4 @@
-import { useState, type ReactElement } from 'react';
+import { lazy, Suspense, useState, type ReactElement } from 'react';
 import { useQuery } from 'urql';
 import { useSession } from '../../api/session.js';
 import { readStored, writeStored } from '../../api/stored.js';
@@ -8,11 +8,14 @@ import { Select } from '../../ui/select.js';
 import { StoryVoices } from '../queries.js';
 import type { StoryOfPage } from '../story.js';
 import styles from './box.module.css';
-import { Failed } from './failed.js';
 import { Making } from './making.js';
 import { Offer } from './offer.js';
 import { Ready } from './ready.js';
+import { Sample } from './sample.js';
 import { SignedOut } from './signed-out.js';
+
+/** Loaded later, because few narrations fail. */
+const Failed = lazy(async () => ({ default: (await import('./failed.js')).Failed }));
 
 type MyAudio = StoryOfPage['audio'][number];
 
@@ -25,6 +28,7 @@ export function Box({ story }: { story: StoryOfPage }): ReactElement {
   const usual = usualVoice(story, voices);
   const voiceId = chosen ?? usual;
   const audio = newestOf(story, voiceId);
+  const sampleUrl = voices.find(({ id }) => id === voiceId)?.sampleUrl;
   const choose = (id: string): void => {
     writeStored(`voice.${story.language}`, id);
     setChosen(id);
@@ -35,13 +39,16 @@ export function Box({ story }: { story: StoryOfPage }): ReactElement {
         <SignedOut points={data?.settings.welcomePoints ?? null} slug={story.slug} />
       ) : (
         <>
-          <Select
-            label={m.story_voice()}
-            value={voiceId}
-            options={voices.map((voice) => ({ value: voice.id, name: nameOfVoice(voice) }))}
-            onChange={choose}
-            disabled={voices.length === 0}
-          />
+          <div className={styles.voice}>
+            <Select
+              label={m.story_voice()}
+              value={voiceId}
+              options={voices.map((voice) => ({ value: voice.id, name: nameOfVoice(voice) }))}
+              onChange={choose}
+              disabled={voices.length === 0}
+            />
+            {sampleUrl != null && <Sample url={sampleUrl} />}
+          </div>
           <State story={story} voiceId={voiceId} audio={audio} />
         </>
       )}
@@ -59,7 +66,11 @@ function State({ story, voiceId, audio }: StateProps): ReactElement {
   if (audio?.status === 'READY' && !audio.outdated) return <Ready audio={audio} />;
   if (audio?.status === 'QUEUED' || audio?.status === 'PROCESSING') return <Making audio={audio} />;
   if (audio?.status === 'FAILED')
-    return <Failed key={audio.id} story={story} voiceId={voiceId} audio={audio} />;
+    return (
+      <Suspense>
+        <Failed key={audio.id} story={story} voiceId={voiceId} audio={audio} />
+      </Suspense>
+    );
   // A narration that was cancelled leaves an offer that is not busy.
   return <Offer key={`${voiceId} ${String(story.audio.length)}`} story={story} voiceId={voiceId} />;
 }

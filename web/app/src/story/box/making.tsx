@@ -31,7 +31,11 @@ export function Making({ audio }: { audio: StoryOfPage['audio'][number] }): Reac
         <p className={`figures ${styles.price ?? ''}`}>
           {audio.status === 'QUEUED' ? m.story_queued() : m.story_making({ percent })}
         </p>
-        <p className={styles.quiet}>{m.story_listen_already()}</p>
+        <p className={styles.quiet}>
+          {audio.waitingFor === 'SPEECH_PROVIDER'
+            ? m.story_waiting_provider()
+            : m.story_listen_already()}
+        </p>
         <progress
           className={styles.bar}
           max={1}

@@ -1,4 +1,4 @@
-import { useEffect, type ReactElement } from 'react';
+import { lazy, Suspense, useEffect, type ReactElement } from 'react';
 import { useQuery } from 'urql';
 import { failureOf, textOf } from '../../api/errors.js';
 import type { QuoteQuery } from '../../gql/graphql.js';
@@ -10,8 +10,10 @@ import { Quote } from '../queries.js';
 import type { StoryOfPage } from '../story.js';
 import styles from './box.module.css';
 import { lotText } from './lot-text.js';
-import { TooFew } from './too-few.js';
 import { useNarrate } from './use-narrate.js';
+
+/** Loaded later, because most listeners have enough points. */
+const TooFew = lazy(async () => ({ default: (await import('./too-few.js')).TooFew }));
 
 type Quoted = QuoteQuery['quoteAudio'];
 
@@ -33,7 +35,12 @@ export function Offer({ story, voiceId }: { story: StoryOfPage; voiceId: string 
     // Only a change of the balance asks again: an answer that differs must not ask for ever.
   }, [balance]);
   const refusal = failure ?? (quoted === undefined ? failureOf(error) : null);
-  if (quoted?.affordable === false && !busy) return <TooFew quoted={quoted} />;
+  if (quoted?.affordable === false && !busy)
+    return (
+      <Suspense>
+        <TooFew quoted={quoted} />
+      </Suspense>
+    );
   const count = quoted?.requiredCredits ?? story.requiredCredits;
   // The box has one height, and many payers fill it.
   const fewPayers = (quoted?.allocations.length ?? 0) < 2;

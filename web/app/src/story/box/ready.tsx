@@ -1,5 +1,5 @@
 import { Pause, Play } from 'lucide-react';
-import type { ReactElement } from 'react';
+import { lazy, Suspense, type ReactElement } from 'react';
 import { Link, useRoute } from 'wouter';
 import * as m from '../../paraglide/messages.js';
 import { paths, patterns } from '../../paths.js';
@@ -10,6 +10,11 @@ import { formatClock } from '../../ui/format.js';
 import type { StoryOfPage } from '../story.js';
 import styles from './box.module.css';
 import { KeepOffline } from './keep-offline.js';
+
+/** Loaded later, because few recordings are deleted. */
+const DeleteRecording = lazy(async () => ({
+  default: (await import('./delete-recording.js')).DeleteRecording,
+}));
 
 /** The recording is there. */
 export function Ready({ audio }: { audio: StoryOfPage['audio'][number] }): ReactElement {
@@ -43,6 +48,9 @@ export function Ready({ audio }: { audio: StoryOfPage['audio'][number] }): React
             {m.player_open()}
           </Link>
         )}
+        <Suspense>
+          <DeleteRecording audio={audio} />
+        </Suspense>
       </div>
     </div>
   );
