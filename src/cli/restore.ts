@@ -19,7 +19,7 @@ import { readMigrations } from '../infra/migrations/engine.js';
 import { checksumsOf } from '../infra/migrations/history.js';
 import { StartError } from '../infra/start-error.js';
 import { openStorage } from '../infra/storage/open.js';
-import { MIGRATIONS, openDataDir } from '../places.js';
+import { MIGRATIONS, openDataDir } from '../installation.js';
 import { counted } from './counted.js';
 import { runCommand, withDatabase } from './database.js';
 import { print, proveDatabase } from './proof.js';

@@ -22,8 +22,8 @@ import { RefusedArchive } from '../infra/speech/sherpa/store/archive.js';
 import { addModel, removeModel, stateLanguages } from '../infra/speech/sherpa/store/install.js';
 import { wavFileOf } from '../infra/speech/sherpa/store/wav-file.js';
 import { StartError } from '../infra/start-error.js';
-import { openDataDir } from '../places.js';
-import { sampleTextOf } from '../services/narrations/sampling/texts.js';
+import { openDataDir } from '../installation.js';
+import { sampleTextOf } from '../services/narrations/samples/texts.js';
 import { runCommand } from './database.js';
 
 const USAGE = `Usage:
