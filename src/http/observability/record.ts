@@ -1,6 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ErrorCode } from '../../domain/errors.js';
-import { currentWork, type CurrentWork, type Span } from '../../services/observability/current-work.js';
+import {
+  currentWork,
+  type CurrentWork,
+  type Span,
+} from '../../services/observability/current-work.js';
 
 /** What the answer to an operation is counted as. */
 export interface Outcome {
