@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { OpenApp } from '../src/app.ts';
+import type { OpenApp } from '../src/open-app.ts';
 import type { UserId } from '../src/domain/ids.ts';
 import type { GrantRequest } from '../src/services/ledger/grants.ts';
 import type { NarrationRequest } from '../src/services/narrations/settle-narrations.ts';

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import type * as AppModule from '../src/app.ts';
+import type * as AppModule from '../src/open-app.ts';
 import type * as ConfigModule from '../src/config.ts';
 import type * as Maintenance from '../src/services/maintenance/run-maintenance.ts';
 import type { MaintenanceTask } from '../src/services/tasks.ts';
@@ -12,7 +12,7 @@ import { compiled } from './support.ts';
 
 const [databaseUrl = '', task = ''] = process.argv.slice(2);
 const { readConfig } = await compiled<typeof ConfigModule>('config.js');
-const { openApp } = await compiled<typeof AppModule>('app.js');
+const { openApp } = await compiled<typeof AppModule>('open-app.js');
 const { runMaintenance } = await compiled<typeof Maintenance>(
   'services/maintenance/run-maintenance.js',
 );

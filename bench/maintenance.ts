@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { OpenApp } from '../src/app.ts';
+import type { OpenApp } from '../src/open-app.ts';
 import type { UserId } from '../src/domain/ids.ts';
 import type * as Reconcile from '../src/services/reconciliation/reconcile.ts';
 import type { MaintenanceTask } from '../src/services/tasks.ts';

@@ -1,4 +1,4 @@
-import type { OpenApp } from '../src/app.ts';
+import type { OpenApp } from '../src/open-app.ts';
 import type { UserId } from '../src/domain/ids.ts';
 import type * as Credits from '../src/services/credits/credits.ts';
 import { grantRequest, makeUsers } from './accounts.ts';

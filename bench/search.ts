@@ -1,4 +1,4 @@
-import type { OpenApp } from '../src/app.ts';
+import type { OpenApp } from '../src/open-app.ts';
 import type * as Fold from '../src/services/search/fold.ts';
 import type * as Stories from '../src/services/stories/stories.ts';
 import { compiled, print, type Bench } from './support.ts';

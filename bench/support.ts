@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import type * as AppModule from '../src/app.ts';
+import type * as AppModule from '../src/open-app.ts';
 import type * as ConfigModule from '../src/config.ts';
 import type * as Migrations from '../src/infra/migrations.ts';
 import type * as Embedded from '../src/infra/postgres/embedded.ts';
@@ -38,7 +38,7 @@ export async function openBench(): Promise<Bench> {
     LOG_LEVEL: 'error',
     RATE_LIMIT_FACTOR: '1000000',
   });
-  const { openApp } = await compiled<typeof AppModule>('app.js');
+  const { openApp } = await compiled<typeof AppModule>('open-app.js');
   const app = await openApp({
     config,
     log,

@@ -6,29 +6,14 @@ import { LIMITS, type Limit, type Rate } from './domain/limits.js';
 import { isCommonPassword } from './infra/passwords.js';
 import { variables } from './variables.js';
 import { anchorsOf, type AnchorConfig } from './variables/anchors.js';
-import { bucketOf } from './variables/buckets.js';
+import { bucketOf, type Bucket } from './variables/buckets.js';
 import { bothOrNeither, ConfigError } from './variables/config-error.js';
 import { speechOf, type SpeechConfig } from './variables/speech.js';
 import { tracingOf, type TracingConfig } from './variables/tracing.js';
 
-export { ConfigError, type SpeechConfig, type TracingConfig };
+export { ConfigError, type Bucket, type SpeechConfig, type TracingConfig };
 
 export type Environment = Readonly<Record<string, string | undefined>>;
-
-export interface Bucket {
-  readonly kind: 's3';
-  /** The name of the bucket. */
-  readonly name: string;
-  /** Null for Amazon's endpoint. */
-  readonly endpoint: string | null;
-  readonly region: string;
-  /** Null for the credentials that Amazon's SDK finds by itself. */
-  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string } | null;
-  /** Whether the bucket is named in the path instead of the host. */
-  readonly forcePathStyle: boolean;
-  /** The prefix of every key. */
-  readonly prefix: string;
-}
 
 export interface Config {
   readonly production: boolean;

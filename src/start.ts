@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
-import { connectionsOf, openApp, type OpenApp } from './app.js';
+import { connectionsOf, openApp, type OpenApp } from './open-app.js';
 import type { Config } from './config.js';
 import type { FastifyInstance } from 'fastify';
 import { proxyWarnings } from './http/proxies.js';

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import { closeMonth } from '../services/accounting/close-month.js';
 import { readJournalOf, writeJournal } from '../services/accounting/journal.js';
 

@@ -16,7 +16,7 @@ import { createLogger } from '../infra/log.js';
 import { StartError } from '../infra/start-error.js';
 import { makeSigningKey } from '../infra/tokens.js';
 import { listAnchorKeys, makeAnchorKey, rotateAnchorKey } from '../services/anchors/keys.js';
-import { listKeys, replaceKeys, rotateKeys, type KeyView } from '../services/keys.js';
+import { listKeys, replaceKeys, rotateKeys, type KeyView } from '../services/keys/keys.js';
 import { runCommand, withDatabase } from './database.js';
 
 const USAGE = `Usage:

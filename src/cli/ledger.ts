@@ -13,14 +13,15 @@
 import '../environment.js';
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import type { Config } from '../config.js';
 import { DomainError } from '../domain/errors.js';
 import { createDb, isTableMissing } from '../infra/db.js';
 import { createLogger } from '../infra/log.js';
 import { onOneLine } from '../infra/log-text.js';
 import { StartError } from '../infra/start-error.js';
-import { findUser, type UserView } from '../services/accounts/people.js';
+import { findUser } from '../services/accounts/people.js';
+import type { UserView } from '../services/accounts/people.sql.js';
 import { compareWithAnchor, openAnchor, type OpenAnchor } from '../services/anchors/compare.js';
 import { listAnchorKeys, parseAnchorKeys } from '../services/anchors/keys.js';
 import { proveAccount } from '../services/anchors/prove.js';

@@ -75,6 +75,10 @@ const LETTERS_WITHOUT_MARKS: Readonly<Record<string, string>> = {
   ı: 'i',
 };
 
+/** The beginning of a text, of at most so many Unicode code points. */
+export const firstCodePoints = (text: string, most: number): string =>
+  text.length <= most ? text : Array.from(text).slice(0, most).join('');
+
 /** The slug of a title: lower-case Latin letters and digits between hyphens; '' when none are left. */
 export function slugify(title: string): string {
   return (

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import { BUSY_SECONDS } from './requests.js';
 import { checkReadiness, type Readiness } from '../services/health/health.js';
 

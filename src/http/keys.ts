@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 
 /** Publishes the public keys of access tokens and of anchors as a JSON Web Key Set (RFC 7517). */
 export function serveKeys(server: FastifyInstance, app: App): void {

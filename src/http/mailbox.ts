@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import { readMailbox, type KeptMail } from '../services/accounts/mails.js';
 import { isFromHere } from './requests.js';
 

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import { serveHealth } from './health.js';
 import { countRequests } from './counting/requests.js';
 import { bearerOf, hostOf, isFromHere } from './requests.js';

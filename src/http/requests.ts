@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import { addressIn, isLoopback } from '../domain/networks.js';
 
 /** The `Retry-After` of BUSY. It is short, because nothing tells how long the server will be busy. */

@@ -6,7 +6,7 @@ import fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import { badUserInput, busy, DomainError, ERROR_CODES, internal } from '../domain/errors.js';
 import { admitRequests } from './admission/admission.js';
 import { largerForAdministrators } from './admission/body-sizes.js';

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import { isSigned, streamKey, STREAMS_PATH } from '../services/narrations/addresses.js';
 import { listenAlong } from '../services/narrations/making/listen-along.js';
 import { tagIn } from '../services/narrations/tagging/tags.js';

@@ -1,4 +1,4 @@
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import { eraseAccount } from '../services/accounts/leaving/erasure.js';
 import { eraseAccountQueue } from '../services/queues.js';
 

@@ -1,4 +1,4 @@
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import { eraseRecording } from '../services/narrations/erasing/delete-audio.js';
 import { eraseRecordingQueue } from '../services/queues.js';
 

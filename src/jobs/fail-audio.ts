@@ -1,4 +1,4 @@
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import { failGivenUp } from '../services/narrations/settle-attempt.js';
 import { failAudioQueue } from '../services/queues.js';
 

@@ -1,4 +1,4 @@
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import { finishBulkGrant } from '../services/credits/bulk-grant-run.js';
 import { finishBulkGrantQueue } from '../services/queues.js';
 

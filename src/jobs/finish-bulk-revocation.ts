@@ -1,4 +1,4 @@
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import { finishBulkRevocation } from '../services/credits/bulk-revocation/revoke-bulk-grant.js';
 import { finishBulkRevocationQueue } from '../services/queues.js';
 

@@ -1,4 +1,4 @@
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import { SCHEDULED_QUEUES } from '../services/queues.js';
 import { workOnFailAudio } from './fail-audio.js';
 import { workOnEraseAccount } from './erase-account.js';

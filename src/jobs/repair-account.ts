@@ -1,4 +1,4 @@
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import { repairAccount } from '../services/repairs/repair-account.js';
 import { repairAccountQueue } from '../services/queues.js';
 

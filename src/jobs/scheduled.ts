@@ -1,4 +1,4 @@
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import { runMaintenance } from '../services/maintenance/run-maintenance.js';
 import type { ScheduledQueue } from '../services/queues.js';
 

@@ -1,4 +1,4 @@
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import { sendMail } from '../services/accounts/mails.js';
 import { sendMailQueue } from '../services/queues.js';
 

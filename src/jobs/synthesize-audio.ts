@@ -1,4 +1,4 @@
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import { makeNarration } from '../services/narrations/making/make-narration.js';
 
 /** Makes narrations that were paid for. */

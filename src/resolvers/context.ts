@@ -1,4 +1,4 @@
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import { DomainError, unauthenticated } from '../domain/errors.js';
 import type { Tally } from '../services/limits.js';
 import type { Subscriber } from '../services/live/follow.js';

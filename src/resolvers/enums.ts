@@ -90,6 +90,14 @@ export const StoryState = declare('StoryState', 'The state of a story.', {
   REMOVED: 'Deleted. Users keep the narrations that they paid for.',
 });
 
+export const StoryOrder = declare('StoryOrder', 'The order of the library.', {
+  LIBRARY: 'The order in which the stories were added.',
+  TITLE: 'By title, without regard to case and diacritics.',
+  NEWEST: 'The stories that were added last come first.',
+  SHORTEST: 'By the length of the text, the shortest first.',
+  LONGEST: 'By the length of the text, the longest first.',
+});
+
 export const CreditSource = declare(
   'CreditSource',
   `The source of points. The default spending order is ${CREDIT_SOURCES.join(', ')}. The order of a lot is its \`CreditLot.priority\`.`,

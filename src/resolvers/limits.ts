@@ -27,6 +27,7 @@ export const limits: IMiddleware = {
     resetPassword: limited(address('mailedTokens')),
     verifyEmail: limited(address('mailedTokens')),
     resendVerification: limited(account('resend')),
+    changeEmail: limited(account('resend')),
     deleteAccount: limited(account('deleteAccount')),
     synthesizeAudio: limited(account('synthesize')),
     // The services count it by account. With a cookie alone, the account is not known yet.

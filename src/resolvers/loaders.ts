@@ -1,6 +1,7 @@
 import DataLoader from 'dataloader';
-import type { App } from '../app.js';
+import type { App } from '../services/app.js';
 import { recordReads } from '../services/audit.js';
+import { pendingEmails } from '../services/accounts/email-change/email-change.js';
 import { usersById } from '../services/accounts/people.js';
 import { recipientsByProposal } from '../services/credits/approvals/proposals.js';
 import {
@@ -19,7 +20,7 @@ import { audiosByKey, audiosByStory } from '../services/narrations/audios.js';
 import { secondsByAudio, speedsByKey } from '../services/narrations/timeline/expected.js';
 import { sentencesByKey } from '../services/narrations/timeline/sentences.js';
 import { lastTransactionsByUser } from '../services/credits/past/series.js';
-import { languagesOfLibrary } from '../services/settings/settings.js';
+import { languagesOfLibrary, tagsOfLibrary } from '../services/settings/settings.js';
 import { sessionsByKey } from '../services/sessions/devices.js';
 import { contentsByHash, storiesById, textLengthsByHash } from '../services/stories/stories.js';
 import { voicesById } from '../services/stories/voices.js';
@@ -46,9 +47,11 @@ function loaderOf<Value>(
 export function createLoaders(app: App) {
   const loaders = {
     users: loaderOf(app, usersById),
+    pendingEmails: loaderOf(app, pendingEmails),
     stories: loaderOf(app, storiesById),
     contents: loaderOf(app, contentsByHash),
     languages: loaderOf(app, languagesOfLibrary),
+    tags: loaderOf(app, tagsOfLibrary),
     textLengths: loaderOf(app, textLengthsByHash),
     voices: loaderOf(app, voicesById),
     recipients: loaderOf(app, recipientsByProposal),

@@ -1,7 +1,7 @@
 import { middleware, type IMiddleware, type IMiddlewareGenerator } from 'graphql-middleware';
 import { allow, deny, rule, shield } from 'graphql-shield';
 import { forbidden, unauthenticated } from '../domain/errors.js';
-import type { UserView } from '../services/accounts/people.js';
+import type { UserView } from '../services/accounts/people.sql.js';
 import { seesEverybody, type Viewer } from '../services/sessions/viewer.js';
 import type { Context } from './context.js';
 
@@ -91,6 +91,7 @@ const permissions = {
     resetPassword: allow,
     verifyEmail: allow,
     resendVerification: isSignedIn,
+    changeEmail: isSignedIn,
     updateProfile: isSignedIn,
     deleteAccount: isSignedIn,
     reportListening: isSignedInDevice,
@@ -128,6 +129,7 @@ const permissions = {
   User: {
     email: isSelfOrMayAudit,
     emailVerified: isSelfOrMayAudit,
+    pendingEmail: isSelfOrMayAudit,
     suspended: isSelfOrMayAudit,
     createdAt: isSelfOrMayAudit,
     monthlyCredits: isSelfOrMayAudit,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { App } from '../app.js';
+import type { App } from './app.js';
 import { busy } from '../domain/errors.js';
 import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../domain/paging.js';
 import { transact, type Db } from '../infra/db.js';

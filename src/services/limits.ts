@@ -1,4 +1,4 @@
-import type { App } from '../app.js';
+import type { App } from './app.js';
 import { busy, rateLimited, type DomainError } from '../domain/errors.js';
 import type { Limit } from '../domain/limits.js';
 import type { Logger } from '../infra/log.js';

@@ -1,4 +1,4 @@
-import type { App } from '../app.js';
+import type { App } from './app.js';
 import { DomainError, notFound } from '../domain/errors.js';
 import { isId } from '../domain/ids.js';
 import { usersById } from './accounts/people.js';

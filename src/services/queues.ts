@@ -71,7 +71,15 @@ export const synthesizeAudioQueue: QueueDeclaration<NarrationJob> = {
 
 const sendMailPayload = z.object({
   userId: z.uuid(),
-  mail: z.enum(['VERIFY', 'RESET', 'PASSWORD_CHANGED', 'NOTICE']),
+  mail: z.enum([
+    'VERIFY',
+    'RESET',
+    'PASSWORD_CHANGED',
+    'EMAIL_CHANGE_ASKED',
+    'EMAIL_CHANGE',
+    'EMAIL_CHANGED',
+    'NOTICE',
+  ]),
   /** For NOTICE. */
   noticeId: z.uuid().optional(),
   /** For RESET: when it was requested. */

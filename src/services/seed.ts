@@ -1,11 +1,11 @@
+import type { Role } from '../domain/accounts/role.js';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { App } from '../app.js';
+import type { App } from './app.js';
 import type { Config } from '../config.js';
 import { isUniqueViolation, transact } from '../infra/db.js';
 import { hashPassword } from '../infra/passwords.js';
 import { createUser, type NewUser } from './accounts/accounts.js';
-import type { UserView } from './accounts/people.js';
 import { changed, writeAudit } from './audit.sql.js';
 import { createStory } from './stories/stories.js';
 
@@ -33,7 +33,7 @@ export const demoAccountsOf = ({
 /** Creates a user, unless the address is taken. An existing user is not changed. */
 export async function ensureUser(
   app: App,
-  person: { email: string; password: string; displayName: string; role: UserView['role'] },
+  person: { email: string; password: string; displayName: string; role: Role },
 ): Promise<void> {
   const { password, ...user } = { ...person, email: person.email.toLowerCase() };
   if ((await app.db.user.count({ where: { email: user.email } })) > 0) return;
@@ -85,6 +85,9 @@ export async function seedLibrary(app: App, folder: string): Promise<number> {
         author: head['author'] ?? '',
         language: head['language'] ?? 'en',
         description: head['description'] ?? null,
+        ageFrom: numberOf(head['ageFrom']),
+        ageTo: numberOf(head['ageTo']),
+        tags: head['tags']?.split(',') ?? null,
         content,
         published: true,
       },
@@ -93,6 +96,9 @@ export async function seedLibrary(app: App, folder: string): Promise<number> {
   }
   return files.length;
 }
+
+const numberOf = (text: string | undefined): number | null =>
+  text === undefined ? null : Number(text);
 
 /** Parses a file: lines of `name: value` between two lines of three hyphens, followed by the text. */
 function parseTale(file: string): { head: Partial<Record<string, string>>; content: string } {

@@ -1,7 +1,6 @@
 import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
-import type { Bucket } from '../config.js';
-import { bucketName, bucketOf, bucketPrefix } from './buckets.js';
+import { bucketName, bucketOf, bucketPrefix, type Bucket } from './buckets.js';
 import { ConfigError } from './config-error.js';
 import { flag, privateKeys, url, wholeNumber, word } from './kinds.js';
 

@@ -1,6 +1,20 @@
 import { z } from 'zod';
-import type { Bucket } from '../config.js';
 import { bothOrNeither } from './config-error.js';
+
+export interface Bucket {
+  readonly kind: 's3';
+  /** The name of the bucket. */
+  readonly name: string;
+  /** Null for Amazon's endpoint. */
+  readonly endpoint: string | null;
+  readonly region: string;
+  /** Null for the credentials that Amazon's SDK finds by itself. */
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string } | null;
+  /** Whether the bucket is named in the path instead of the host. */
+  readonly forcePathStyle: boolean;
+  /** The prefix of every key. */
+  readonly prefix: string;
+}
 
 export const bucketName = z.string().regex(/^[\w.-]{3,63}$/, 'the name of a bucket');
 export const bucketPrefix = z

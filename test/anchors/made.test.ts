@@ -16,7 +16,7 @@ import { setImmediate } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { compactVerify, createRemoteJWKSet } from 'jose';
 import pg from 'pg';
-import type { OpenApp } from '../../src/app.js';
+import type { OpenApp } from '../../src/open-app.js';
 import { newId, type UserId } from '../../src/domain/ids.js';
 import { bucketPlace } from '../../src/infra/storage/anchor-bucket.js';
 import { openAnchorPlaces, requireAnchorFolder } from '../../src/infra/storage/anchor-places.js';

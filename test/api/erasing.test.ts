@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { OpenApp } from '../../src/app.js';
+import type { OpenApp } from '../../src/open-app.js';
 import type * as Db from '../../src/infra/db.js';
 import type * as Renditions from '../../src/services/narrations/making/renditions.sql.js';
 import { makeAccounts, openTestApp } from '../support/app.js';

@@ -451,6 +451,10 @@ const MUTATIONS: Readonly<Record<string, Entry>> = {
   },
   verifyEmail: { expected: everyone('TOKEN_INVALID'), variables: () => ({ token: 'nonsense' }) },
   resendVerification: { expected: signedIn('data') },
+  changeEmail: {
+    expected: signedIn('INVALID_CREDENTIALS'),
+    variables: () => ({ newEmail: 'another@example.com', password: 'a wrong password' }),
+  },
   updateProfile: { expected: signedIn('data') },
   deleteAccount: {
     expected: signedIn('INVALID_CREDENTIALS'),

@@ -128,7 +128,7 @@ const TEXT: Readonly<Record<string, readonly [text: string, charactersMax: numbe
   'src/services/narrations/file-names.ts': ['a title of 200 code points', 10_000],
   'src/services/seed.ts': ['a tale of the library', 'ours'],
   'src/services/stories/cover-origins.ts': ['the origin of a cover', 2_000],
-  'src/services/stories/stories.ts': ['a slug as it was sent; a story', BODY],
+  'src/services/stories/story-input.ts': ['a slug or a colour as it was sent; a story', BODY],
   'src/services/validation.ts': ['text of a bounded number of code points', 1_200_000],
   'src/variables.ts': ['the environment', 'ours'],
   'src/variables/buckets.ts': ['the environment', 'ours'],

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { OpenApp } from '../../src/app.js';
+import type { OpenApp } from '../../src/open-app.js';
 import { asUserId } from '../../src/domain/ids.js';
 import type * as Plan from '../../src/services/narrations/making/plan.js';
 import { openTestApp } from '../support/app.js';

@@ -60,14 +60,14 @@ export const POINTS = {
   },
   // What ends without a recording.
   'FAILED, before the refund': {
-    file: 'services/narrations/settle-attempt.js',
-    line: 'if (debitSeq === undefined) return null;',
-    put: 'behind',
+    file: 'services/ledger/refunds.js',
+    line: 'if (refunds.size > 0) await mendBooks(tx, open, mender);',
+    put: 'before',
   },
   'refunded, before the commit that closes the job': {
-    file: 'services/narrations/settle-attempt.js',
-    line: 'await saveBooks(tx, open);',
-    put: 'behind',
+    file: 'services/ledger/commit/ways.js',
+    line: 'if (settled instanceof DomainError) throw settled;',
+    put: 'before',
   },
   'CANCELLED, before the refund': {
     file: 'services/narrations/cancel-audio.js',

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { notFound } from '../../src/domain/errors.js';
-import { answer } from '../../src/services/ledger/group-commit.js';
+import { answer } from '../../src/services/ledger/commit/settlement.js';
 import { asLotId, asUserId, type LotId } from '../../src/domain/ids.js';
 import { planDebit } from '../../src/domain/ledger/allocation.js';
 import {

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import pg from 'pg';
-import type { OpenApp } from '../../src/app.js';
+import type { OpenApp } from '../../src/open-app.js';
 import { asUserId, type UserId } from '../../src/domain/ids.js';
 import type * as Credits from '../../src/services/credits/credits.js';
 import type * as Maintenance from '../../src/services/maintenance/run-maintenance.js';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { OpenApp } from '../../src/app.js';
+import type { OpenApp } from '../../src/open-app.js';
 import { newId, type UserId } from '../../src/domain/ids.js';
 import type * as DbModule from '../../src/infra/db.js';
 import type * as Administration from '../../src/services/accounts/administration.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import type { OpenApp } from '../../src/app.js';
+import type { OpenApp } from '../../src/open-app.js';
 import type { UserId } from '../../src/domain/ids.js';
 import type * as Reconcile from '../../src/services/reconciliation/reconcile.js';
 import { makeAccounts, openTestApp } from '../support/app.js';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import type { OpenApp } from '../../src/app.js';
+import type { OpenApp } from '../../src/open-app.js';
 import type { UserId } from '../../src/domain/ids.js';
 import type * as Journals from '../../src/services/accounting/journal.js';
 import type * as Closing from '../../src/services/accounting/close-month.js';

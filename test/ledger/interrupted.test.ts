@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
-import type { OpenApp } from '../../src/app.js';
+import type { OpenApp } from '../../src/open-app.js';
 import type { MaintenanceTask } from '../../src/services/tasks.js';
 import { makeAccounts, openTestApp } from '../support/app.js';
 import { ask, execute } from '../support/client.js';

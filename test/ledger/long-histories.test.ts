@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { OpenApp } from '../../src/app.js';
+import type { OpenApp } from '../../src/open-app.js';
 import type { UserId } from '../../src/domain/ids.js';
 import type { CreditTransactionType } from '../../src/domain/ledger/chain.js';
 import type { CreditSource } from '../../src/domain/ledger/lots.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { OpenApp } from '../../src/app.js';
+import type { OpenApp } from '../../src/open-app.js';
 import type { UserId } from '../../src/domain/ids.js';
 import type * as Books from '../../src/services/ledger/books.sql.js';
 import type * as MaintenanceSql from '../../src/services/maintenance/maintenance.sql.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { createHash } from 'node:crypto';
-import type { OpenApp } from '../../src/app.js';
+import type { OpenApp } from '../../src/open-app.js';
 import type * as Maintenance from '../../src/services/maintenance/run-maintenance.js';
 import type * as StoriesSql from '../../src/services/stories/stories.sql.js';
 import { makeAccounts, openTestApp } from '../support/app.js';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
-import type { OpenApp } from '../../src/app.js';
+import type { OpenApp } from '../../src/open-app.js';
 import type { DomainError } from '../../src/domain/errors.js';
 import type { UserId } from '../../src/domain/ids.js';
 import type { CreditSource } from '../../src/domain/ledger/lots.js';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
-import type { OpenApp } from '../../src/app.js';
+import type { OpenApp } from '../../src/open-app.js';
 import type { LotId, UserId } from '../../src/domain/ids.js';
 import type * as Db from '../../src/infra/db.js';
 import type * as Credits from '../../src/services/credits/credits.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { OpenApp } from '../../src/app.js';
+import type { OpenApp } from '../../src/open-app.js';
 import { MOST_POINTS } from '../../src/domain/ledger/book.js';
 import type { UserId } from '../../src/domain/ids.js';
 import { makeAccounts, openTestApp } from '../support/app.js';

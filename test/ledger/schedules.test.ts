@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { OpenApp } from '../../src/app.js';
+import type { OpenApp } from '../../src/open-app.js';
 import type * as Jobs from '../../src/jobs/index.js';
 import { TASKS } from '../../src/services/tasks.js';
 import { openTestApp } from '../support/app.js';

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import type { OpenApp } from '../../src/app.js';
+import type { OpenApp } from '../../src/open-app.js';
 import type { LotId, UserId } from '../../src/domain/ids.js';
 import type * as Maintenance from '../../src/services/maintenance/run-maintenance.js';
 import { makeAccounts, openTestApp } from '../support/app.js';

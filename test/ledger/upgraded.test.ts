@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { OpenApp } from '../../src/app.js';
+import type { OpenApp } from '../../src/open-app.js';
 import type { UserId } from '../../src/domain/ids.js';
 import type * as Export from '../../src/services/reconciliation/export.js';
 import type * as Grants from '../../src/services/credits/grant-credits.js';

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
-import type { OpenApp } from '../../src/app.js';
+import type { OpenApp } from '../../src/open-app.js';
 import type { UserId } from '../../src/domain/ids.js';
 import type * as Session from '../../src/infra/connections/session.js';
 import type * as Credits from '../../src/services/credits/credits.js';

@@ -14,12 +14,12 @@ const APPROVALS = ['test/ledger/approvals'];
 const APPROVAL_RACES = ['test/ledger/approval-races'];
 
 const lock = {
-  file: 'src/services/ledger/books.sql.ts',
+  file: 'src/services/ledger/accounts.sql.ts',
   find: 'FOR UPDATE ${wait ? Prisma.empty : Prisma.sql`SKIP LOCKED`}',
   replace: '',
 };
 const heldUp = {
-  file: 'src/services/ledger/books.sql.ts',
+  file: 'src/services/ledger/accounts.sql.ts',
   find: 'const HELD_UP_MS = 50;',
   replace: 'const HELD_UP_MS = 5_000;',
 };
@@ -66,7 +66,7 @@ export const MUTATIONS = [
     guard: 'a batch that is refused for a lock is split',
     changes: [
       {
-        file: 'src/services/ledger/group-commit.ts',
+        file: 'src/services/ledger/commit/settlement.ts',
         find: 'if (error instanceof DomainError && !isHeld)',
         replace: 'if (error instanceof DomainError)',
       },

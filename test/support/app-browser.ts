@@ -28,6 +28,13 @@ export interface Visitor {
   readonly complaints: string[];
 }
 
+interface VisitOptions {
+  readonly locale?: string;
+  readonly serviceWorkers?: 'allow' | 'block';
+  /** Runs in each page before the app, so that it can spoil what the app finds there. */
+  readonly script?: string;
+}
+
 const PHONE = { width: 390, height: 844 };
 const DESKTOP = { width: 1280, height: 900 };
 
@@ -36,7 +43,7 @@ export async function visit(
   browser: Browser,
   url: string,
   path: string,
-  options: { locale?: string; serviceWorkers?: 'allow' | 'block' } = {},
+  options: VisitOptions = {},
 ): Promise<Visitor> {
   const context = await browser.newContext({
     viewport: DESKTOP,
@@ -62,6 +69,7 @@ export async function visit(
   await context.addInitScript(`addEventListener('securitypolicyviolation', (event) => {
     console.error('policy: ' + event.violatedDirective + ' ' + event.blockedURI);
   })`);
+  if (options.script !== undefined) await context.addInitScript(options.script);
   const page = await context.newPage();
   await page.goto(`${url}${path}`);
   return { context, page, complaints };
@@ -104,6 +112,36 @@ export async function show(page: Page, name: string): Promise<void> {
   await page.setViewportSize(DESKTOP);
   await page.emulateMedia({ colorScheme: 'light' });
 }
+
+/** A window of 1,280 by 1,024 pixels at a zoom of 400 %. */
+const ZOOMED = { width: 320, height: 256 };
+
+/** Shows a page to somebody who needs large letters or colours of their own, and expects everything to fit. */
+export async function showLarge(page: Page, name: string): Promise<void> {
+  await page.setViewportSize(ZOOMED);
+  expect([name, '400 %', await isTooWide(page)]).toEqual([name, '400 %', false]);
+  expect([name, await coveredPart(page)]).toEqual([name, expect.any(Number)]);
+  expect(await coveredPart(page)).toBeLessThan(0.6);
+  await page.screenshot({ path: `${ARTIFACTS}/app-${name}-zoomed.png` });
+  await page.setViewportSize(DESKTOP);
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send('Page.setFontSizes', { fontSizes: { standard: 32, fixed: 26 } });
+  expect([name, '200 %', await isTooWide(page)]).toEqual([name, '200 %', false]);
+  await page.screenshot({ path: `${ARTIFACTS}/app-${name}-large-text.png` });
+  await devtools.send('Page.setFontSizes', { fontSizes: { standard: 16, fixed: 13 } });
+  await devtools.detach();
+  await page.emulateMedia({ forcedColors: 'active' });
+  expect([name, 'forced colours', await findingsOf(page)]).toEqual([name, 'forced colours', []]);
+  await page.screenshot({ path: `${ARTIFACTS}/app-${name}-forced-colours.png` });
+  await page.emulateMedia({ forcedColors: 'none' });
+}
+
+/** The part of the window's height that bars cover when the page is scrolled. */
+const coveredPart = (page: Page): Promise<number> =>
+  page.evaluate<number>(`[...document.querySelectorAll('body *')].filter((element) => {
+    const { position, display } = getComputedStyle(element);
+    return ['fixed', 'sticky'].includes(position) && display !== 'none' && element.offsetHeight > 0;
+  }).reduce((sum, element) => sum + element.offsetHeight, 0) / innerHeight`);
 
 /** The tallest picture of a page. */
 const TALLEST = 3000;

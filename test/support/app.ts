@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import type * as AppModule from '../../src/app.js';
+import type * as AppModule from '../../src/open-app.js';
 import type * as ConfigModule from '../../src/config.js';
 import { asUserId, type UserId } from '../../src/domain/ids.js';
 import { newId } from '../../src/domain/ids.js';
@@ -15,7 +15,7 @@ export async function openTestApp(
   environment: Readonly<Record<string, string>> = {},
 ): Promise<AppModule.OpenApp> {
   const { readConfig } = await compiled<typeof ConfigModule>('config.js');
-  const { openApp } = await compiled<typeof AppModule>('app.js');
+  const { openApp } = await compiled<typeof AppModule>('open-app.js');
   const folder = await mkdtemp(join(tmpdir(), 'talebank-app-'));
   const app = await openApp({
     config: readConfig({ DATA_DIR: folder, ROLE: 'api', ...environment }),

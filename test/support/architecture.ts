@@ -23,20 +23,29 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   http: ['domain', 'services', 'resolvers'],
 };
 /** Imported from below as types alone: what a function may use is passed to it. */
-const PASSED_DOWN = ['app', 'config'];
+const PASSED_DOWN = ['config'];
 
 const layerOf = (path: string): string => (path.includes('/') ? (path.split('/')[0] ?? '') : 'top');
 
+/** Every import of a file, wherever it stands: declarations, `import()` of values, and `import()` in a type. */
 function importsOf({ path, text }: Source): Import[] {
   const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
-  return file.statements.flatMap((statement) => {
-    if (!ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement)) return [];
-    if (statement.moduleSpecifier === undefined || !ts.isStringLiteral(statement.moduleSpecifier))
-      return [];
-    return [
-      { target: resolve(path, statement.moduleSpecifier.text), typeOnly: isTypeOnly(statement) },
-    ];
-  });
+  const found: Import[] = [];
+  const add = (specifier: ts.Node | undefined, typeOnly: boolean): void => {
+    if (specifier !== undefined && ts.isStringLiteralLike(specifier))
+      found.push({ target: resolve(path, specifier.text), typeOnly });
+  };
+  const look = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node))
+      add(node.moduleSpecifier, isTypeOnly(node));
+    else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument))
+      add(node.argument.literal, true);
+    else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
+      add(node.arguments[0], false);
+    ts.forEachChild(node, look);
+  };
+  look(file);
+  return found;
 }
 
 const resolve = (from: string, specifier: string): string =>
@@ -74,14 +83,12 @@ export function wrongArrows(sources: readonly Source[]): string[] {
   });
 }
 
-/** Files that import each other in a circle, types aside. */
+/** Files that import each other in a circle, be it for types alone. */
 export function cycles(sources: readonly Source[]): string[] {
   const graph = new Map(
     sources.map((source) => [
       source.path.replace(/\.ts$/, ''),
-      importsOf(source)
-        .filter(({ typeOnly }) => !typeOnly)
-        .map(({ target }) => target),
+      importsOf(source).map(({ target }) => target),
     ]),
   );
   const done = new Set<string>();

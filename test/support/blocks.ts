@@ -1,4 +1,4 @@
-import type { OpenApp } from '../../src/app.js';
+import type { OpenApp } from '../../src/open-app.js';
 
 type Connection = Pick<OpenApp['db'], '$queryRaw'>;
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { OpenApp } from '../../src/app.js';
+import type { OpenApp } from '../../src/open-app.js';
 import type { DomainError } from '../../src/domain/errors.js';
 import type { LotId, UserId } from '../../src/domain/ids.js';
 import { CREDIT_SOURCES, prioritiesIn, type CreditSource } from '../../src/domain/ledger/lots.js';

@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import type { OpenApp } from '../../src/app.js';
+import type { OpenApp } from '../../src/open-app.js';
 import type * as History from '../../src/services/credits/past/history.sql.js';
 import type { TestDatabase } from './cluster.js';
 import { compiled } from './compiled.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from '@jest/globals';
 import fc from 'fast-check';
-import type { OpenApp } from '../../src/app.js';
+import type { OpenApp } from '../../src/open-app.js';
 import type { DomainError } from '../../src/domain/errors.js';
 import type { UserId } from '../../src/domain/ids.js';
 import type * as Decide from '../../src/services/credits/approvals/decide.js';

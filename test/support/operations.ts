@@ -687,6 +687,12 @@ export const ResendVerification = graphql(`
   }
 `);
 
+export const ChangeEmail = graphql(`
+  mutation ChangeEmail($newEmail: String!, $password: String!) {
+    changeEmail(newEmail: $newEmail, password: $password)
+  }
+`);
+
 export const RequestPasswordReset = graphql(`
   mutation RequestPasswordReset($email: String!) {
     requestPasswordReset(email: $email)

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
-import { openApp } from '../../dist/app.js';
+import { openApp } from '../../dist/open-app.js';
 import { readConfig } from '../../dist/config.js';
 
 const [databaseUrl, userId, debits] = process.argv.slice(2);

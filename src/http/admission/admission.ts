@@ -22,7 +22,7 @@
  * is released at once. A handler that hijacks its reply has no `onSend`, so it calls `releaseBody` and `endTurns`.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { App } from '../../app.js';
+import type { App } from '../../services/app.js';
 import { badUserInput, busy } from '../../domain/errors.js';
 import { networksOf } from '../../domain/networks.js';
 import { STREAM_PATH } from '../graphql/operation.js';

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { App } from '../../app.js';
+import type { App } from '../../services/app.js';
 import type { AnswerRoom } from './answer-room.js';
 import type { Budget, Hold } from './budget.js';
 import type { Connection, Connections } from './connections.js';

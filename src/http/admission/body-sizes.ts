@@ -1,6 +1,6 @@
 import { Transform } from 'node:stream';
 import type { FastifyInstance, FastifyRequest, RequestPayload } from 'fastify';
-import type { App } from '../../app.js';
+import type { App } from '../../services/app.js';
 import { badUserInput, DomainError } from '../../domain/errors.js';
 import { identifyViewer } from '../../services/sessions/viewer.js';
 import { bearerOf, isGraphql } from '../requests.js';

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { App } from '../../app.js';
+import type { App } from '../../services/app.js';
 import { networksOf } from '../../domain/networks.js';
 import { createTrust } from '../proxies.js';
 

@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../../services/app.js';
 import type { Budget, BudgetBounds, Hold } from './budget.js';
 import type { Connection } from './connections.js';
 import { UNREAD_BOUNDS } from './bounds.js';

@@ -1,7 +1,7 @@
 import type { ApolloServerPlugin } from '@apollo/server';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { OperationDefinitionNode } from 'graphql';
-import type { App } from '../../app.js';
+import type { App } from '../../services/app.js';
 import { ERROR_CODES, type ErrorCode } from '../../domain/errors.js';
 import type { Context } from '../../resolvers/context.js';
 import { currentWork } from '../../services/observing/current.js';

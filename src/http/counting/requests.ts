@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { App } from '../../app.js';
+import type { App } from '../../services/app.js';
 import { STATEMENTS_PATH } from '../../services/accounting/statement-csv.js';
 import { onBytes } from '../../services/narrations/files.js';
 import { FILES_PATH, STREAMS_PATH } from '../../services/narrations/addresses.js';

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { App } from '../../app.js';
+import type { App } from '../../services/app.js';
 import { countAgainstLimit } from '../../services/limits.js';
 import {
   provideSample,

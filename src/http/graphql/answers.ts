@@ -1,5 +1,5 @@
 import type { GraphQLError, GraphQLFormattedError } from 'graphql';
-import type { App } from '../../app.js';
+import type { App } from '../../services/app.js';
 import { ERROR_CODES, type ErrorCode } from '../../domain/errors.js';
 import { formatError } from '../../resolvers/format-error.js';
 import { withoutHint } from '../../resolvers/refusal-message.js';

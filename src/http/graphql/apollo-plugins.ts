@@ -1,6 +1,6 @@
 import { HeaderMap, type ApolloServerPlugin } from '@apollo/server';
 import { getOperationAST, GraphQLError, OperationTypeNode } from 'graphql';
-import type { App } from '../../app.js';
+import type { App } from '../../services/app.js';
 import { answerTooLarge, isAnswerTooLarge } from '../../resolvers/documents/answer-size.js';
 import type { Context } from '../../resolvers/context.js';
 import { checkVariables } from '../../resolvers/documents/variables.js';

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { getOperationAST, OperationTypeNode, type GraphQLSchema } from 'graphql';
 import { createHandler, type Handler, type OperationResult, type Response } from 'graphql-sse';
-import type { App } from '../../app.js';
+import type { App } from '../../services/app.js';
 import type { RequestFacts } from '../../resolvers/context.js';
 import { endTurns } from '../admission/admission.js';
 import { endSpanEarly } from '../observing/requests.js';

@@ -2,7 +2,7 @@ import { ApolloServer } from '@apollo/server';
 import { ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/disabled';
 import fastifyApollo, { fastifyApolloDrainPlugin } from '@as-integrations/fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { App } from '../../app.js';
+import type { App } from '../../services/app.js';
 import { busy, DomainError, unauthenticated } from '../../domain/errors.js';
 import { createContext, type Context, type RequestFacts } from '../../resolvers/context.js';
 import { createSchema } from '../../resolvers/schema.js';

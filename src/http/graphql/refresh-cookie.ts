@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { App } from '../../app.js';
+import type { App } from '../../services/app.js';
 import type { Context } from '../../resolvers/context.js';
 import { isSecure } from '../requests.js';
 

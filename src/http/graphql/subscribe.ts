@@ -15,7 +15,7 @@ import {
   type GraphQLSchema,
 } from 'graphql';
 import pLimit from 'p-limit';
-import type { App } from '../../app.js';
+import type { App } from '../../services/app.js';
 import { queryTooComplex } from '../../domain/errors.js';
 import { createContext, type RequestFacts } from '../../resolvers/context.js';
 import { checkVariables } from '../../resolvers/documents/variables.js';

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { App } from '../../app.js';
+import type { App } from '../../services/app.js';
 import { demoAccountsOf } from '../../services/seed.js';
 import { isFromHere } from '../requests.js';
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import type { App } from '../../app.js';
+import type { App } from '../../services/app.js';
 import { createCoverOrigins } from '../../services/stories/cover-origins.js';
 import { serveDemoAccounts } from './demo-accounts.js';
 import { isNavigation, takesHtml } from './navigation.js';

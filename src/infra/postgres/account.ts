@@ -75,3 +75,13 @@ export async function closedAbove(folder: string, account: Account): Promise<str
   }
   return null;
 }
+
+/** How Postgres and initdb find the folder that holds the cluster and the socket. */
+export interface Passage {
+  /** The folder's path for them. */
+  readonly path: string;
+  /** An open folder that they must inherit as PASSAGE_DESCRIPTOR; null where they need none. */
+  readonly descriptor: number | null;
+  /** Closes the folder here. Processes that have inherited it keep it. */
+  readonly close: () => Promise<void>;
+}

@@ -5,9 +5,8 @@ import { access, chown, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makePrivateFolder, requirePrivate, writePrivateFile } from '../storage/private-files.js';
 import { StartError } from '../start-error.js';
-import { letThrough, PASSAGE_MODE, type Account } from './account.js';
+import { letThrough, PASSAGE_MODE, type Account, type Passage } from './account.js';
 import type { PostgresBinaries } from './binaries.js';
-import type { Passage } from './passage.js';
 
 /**
  * What is kept in the folder of the embedded Postgres. The folder belongs to us; the cluster and the socket belong to

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from '../log.js';
 import { StartError } from '../start-error.js';
-import { postgresAccount, type Account } from './account.js';
+import { postgresAccount, type Account, type Passage } from './account.js';
 import { findBinaries, type PostgresBinaries } from './binaries.js';
 import {
   initialiseOnce,
@@ -17,7 +17,7 @@ import { accepts, addressOf, HAS_SOCKETS, openSocketDoor, openTcpDoor, type Door
 import { holdFolder, type Hold } from './hold.js';
 import type { GuardianOrders, GuardianReport } from './orders.js';
 import { DATABASE, OWNER, SUPERUSER, transferToOwner } from './owner.js';
-import { openPassage, type Passage } from './passage.js';
+import { openPassage } from './passage.js';
 import { lockForPostgres, readPostmaster, removeStalePidFile } from './predecessor.js';
 
 export interface EmbeddedPostgres {

@@ -1,17 +1,7 @@
 import { open } from 'node:fs/promises';
 import { StartError } from '../start-error.js';
-import { closedAbove, type Account } from './account.js';
+import { closedAbove, type Account, type Passage } from './account.js';
 import { clusterOf } from './cluster.js';
-
-/** How Postgres and initdb find the folder that holds the cluster and the socket. */
-export interface Passage {
-  /** The folder's path for them. */
-  readonly path: string;
-  /** An open folder that they must inherit as PASSAGE_DESCRIPTOR; null where they need none. */
-  readonly descriptor: number | null;
-  /** Closes the folder here. Processes that have inherited it keep it. */
-  readonly close: () => Promise<void>;
-}
 
 /** In initdb and in Postgres: the first one after the lock for Postgres. */
 export const PASSAGE_DESCRIPTOR = 4;

@@ -3,8 +3,8 @@ import type { ReadStream } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { PutObjectCommand, type PutObjectCommandInput, type S3Client } from '@aws-sdk/client-s3';
 import type { Bucket } from '../../config.js';
-import type { AnchorPlace } from './anchor-places.js';
 import { createS3Clients, S3_TIMEOUTS } from './s3-client.js';
+import type { AnchorPlace } from './storage.js';
 
 const DAY_MS = 86_400_000;
 

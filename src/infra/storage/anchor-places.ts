@@ -5,18 +5,7 @@ import { join } from 'node:path';
 import type { Config } from '../../config.js';
 import { StartError } from '../start-error.js';
 import { makePrivateFolder, openPrivateFile, requirePrivate, syncFolder } from './private-files.js';
-
-/** Where files of anchors are kept, outside of the database. */
-export interface AnchorPlace {
-  /** For the log. */
-  readonly name: string;
-  /**
-   * Keeps a copy of a file under its name, whole or not at all. One that is there stays as it is.
-   * @throws when it is not kept
-   */
-  keep(fileName: string, path: string): Promise<void>;
-  close(): void;
-}
+import type { AnchorPlace } from './storage.js';
 
 /** All that are configured: a folder, a bucket, both or none. */
 export async function openAnchorPlaces({

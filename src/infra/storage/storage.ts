@@ -102,3 +102,15 @@ export async function storeWhole(storage: Storage, key: string, bytes: Uint8Arra
     throw error;
   }
 }
+
+/** Where files of anchors are kept, outside of the database. */
+export interface AnchorPlace {
+  /** For the log. */
+  readonly name: string;
+  /**
+   * Keeps a copy of a file under its name, whole or not at all. One that is there stays as it is.
+   * @throws when it is not kept
+   */
+  keep(fileName: string, path: string): Promise<void>;
+  close(): void;
+}

@@ -1,4 +1,5 @@
-import { isTracing, recordingSpan, traced, tracedForAll, type Span } from './tracing.js';
+import type { Span } from './span.js';
+import { isTracing, recordingSpan, traced, tracedForAll } from './tracing.js';
 
 /** The spans of the requests that wait for a batch. */
 const waiting = new WeakMap<object, Span>();

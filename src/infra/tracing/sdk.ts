@@ -23,7 +23,7 @@ import type { TracingConfig } from '../../config.js';
 import type { Logger } from '../log.js';
 import { kindOfError } from './error-kind.js';
 import { readTraceparent, writeTraceparent } from './traceparent.js';
-import type { Attributes, Beginning, Span, Tracer } from './tracing.js';
+import type { Attributes, Beginning, Span, Tracer } from './span.js';
 
 /** How long a stop waits for the receiver. */
 const FLUSH_MS = 2_000;

@@ -1,7 +1,8 @@
 import { Arg, Args, ArgsType, Ctx, Field, Mutation, Resolver } from 'type-graphql';
+import { changeEmail } from '../../services/accounts/email-change/email-change.js';
 import { deleteAccount } from '../../services/accounts/leaving/deletion.js';
 import { requestPasswordReset, resetPassword } from '../../services/accounts/recovery.js';
-import { resendVerification, verifyEmail } from '../../services/accounts/verification.js';
+import { resendVerification, confirmEmail } from '../../services/accounts/verification.js';
 import { signedIn, type Context } from '../context.js';
 
 @ArgsType()
@@ -16,6 +17,15 @@ class ResetPasswordArgs {
     description: 'The new password, 8 to 256 characters. The most common passwords are refused.',
   })
   newPassword!: string;
+}
+
+@ArgsType()
+class ChangeEmailArgs {
+  @Field(() => String, { description: 'The new e-mail address. Case is ignored.' })
+  newEmail!: string;
+
+  @Field(() => String, { description: 'Your current password, as confirmation.' })
+  password!: string;
 }
 
 @Resolver()
@@ -49,7 +59,7 @@ export class AccountResolver {
 
   @Mutation(() => Boolean, {
     description:
-      'Confirms an e-mail address with the token from a mailed link. Returns true. TOKEN_INVALID when the token is invalid, used or expired.',
+      'Confirms an e-mail address with the token from a mailed link. The link of `changeEmail` also makes the new address that of the account. Returns true. TOKEN_INVALID when the token is invalid, used or expired. EMAIL_TAKEN when another account has the new address by now.',
   })
   async verifyEmail(
     @Ctx() { app }: Context,
@@ -59,7 +69,7 @@ export class AccountResolver {
     })
     token: string,
   ): Promise<boolean> {
-    await verifyEmail(app, token);
+    await confirmEmail(app, token);
     return true;
   }
 
@@ -69,6 +79,18 @@ export class AccountResolver {
   })
   async resendVerification(@Ctx() context: Context): Promise<boolean> {
     await resendVerification(context.app, signedIn(context).userId);
+    return true;
+  }
+
+  @Mutation(() => Boolean, {
+    description:
+      'Mails a link to a new e-mail address, and a notice to your present one. Nothing changes until the link is opened: `/verify?token=…`, which is single-use and expires after 24 hours. Your devices stay signed in. A second request replaces the first, and a change of the password ends it. Returns true whether or not another account has the address, because the answer must not reveal accounts; then no link is mailed. INVALID_CREDENTIALS when the password is wrong.',
+  })
+  async changeEmail(
+    @Ctx() context: Context,
+    @Args(() => ChangeEmailArgs) args: ChangeEmailArgs,
+  ): Promise<boolean> {
+    await changeEmail(context.app, signedIn(context), args);
     return true;
   }
 

@@ -18,7 +18,7 @@ import {
   suspendUser,
   type AdministerInput,
 } from '../../services/accounts/administration.js';
-import type { UserView } from '../../services/accounts/people.js';
+import type { UserView } from '../../services/accounts/people.sql.js';
 import { listAudit, type AuditEntry, type AuditFilter } from '../../services/audit.js';
 import { signedIn, type Context } from '../context.js';
 import { Role } from '../enums.js';

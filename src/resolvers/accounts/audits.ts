@@ -1,6 +1,6 @@
 import { OperationTypeNode, type GraphQLFieldResolver, type GraphQLResolveInfo } from 'graphql';
 import type { IMiddleware } from 'graphql-middleware';
-import type { UserView } from '../../services/accounts/people.js';
+import type { UserView } from '../../services/accounts/people.sql.js';
 import { readKey } from '../../services/audit.js';
 import type { TransactionView } from '../../services/credits/credits.js';
 import type { AudioView } from '../../services/narrations/audios.js';

@@ -1,7 +1,7 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Int, Mutation, Resolver, Root } from 'type-graphql';
 import { register, signIn } from '../../services/accounts/accounts.js';
 import { changePassword } from '../../services/accounts/password.js';
-import type { UserView } from '../../services/accounts/people.js';
+import type { UserView } from '../../services/accounts/people.sql.js';
 import { ledgerKey } from '../../services/credits/credits.js';
 import {
   revokeOtherSessions,

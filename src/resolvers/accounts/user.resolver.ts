@@ -10,12 +10,8 @@ import {
   Resolver,
   Root,
 } from 'type-graphql';
-import {
-  findUser,
-  listUsers,
-  updateProfile,
-  type UserView,
-} from '../../services/accounts/people.js';
+import { findUser, listUsers, updateProfile } from '../../services/accounts/people.js';
+import type { UserView } from '../../services/accounts/people.sql.js';
 import {
   listHistory,
   listLots,
@@ -123,6 +119,18 @@ export class UserResolver {
   })
   emailVerified(@Root() user: UserView): boolean {
     return user.emailVerifiedAt !== null;
+  }
+
+  @FieldResolver(() => String, {
+    nullable: true,
+    description:
+      'The new e-mail address that waits for its mailed link to be opened. Null when there is none.',
+  })
+  async pendingEmail(
+    @Root() { id }: UserView,
+    @Ctx() { loaders }: Context,
+  ): Promise<string | null> {
+    return (await loaders.pendingEmails.load(id)) ?? null;
   }
 
   @FieldResolver(() => Boolean, { description: 'Whether an administrator has suspended the user.' })

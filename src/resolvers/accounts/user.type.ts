@@ -1,5 +1,5 @@
 import { Field, Int, ObjectType } from 'type-graphql';
-import type { UserView } from '../../services/accounts/people.js';
+import type { UserView } from '../../services/accounts/people.sql.js';
 import type { SessionView } from '../../services/sessions/devices.js';
 import { NoticeKind, Role } from '../enums.js';
 import { Node } from '../node.js';

@@ -17,7 +17,7 @@ import {
   type BulkSkip,
   type BulkSkipCode,
 } from '../../services/desk/bulk-skips.js';
-import type { UserView } from '../../services/accounts/people.js';
+import type { UserView } from '../../services/accounts/people.sql.js';
 import {
   revokeBulkGrant,
   type BulkRevocationOutcome,

@@ -13,7 +13,7 @@ import {
   type LotView,
   type TransactionView,
 } from '../../services/credits/credits.js';
-import type { UserView } from '../../services/accounts/people.js';
+import type { UserView } from '../../services/accounts/people.sql.js';
 import type { AudioView } from '../../services/narrations/audios.js';
 import type { Story } from '../../services/stories/stories.js';
 import { UserType } from '../accounts/user.type.js';

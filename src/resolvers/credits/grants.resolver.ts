@@ -1,5 +1,5 @@
 import { Arg, Ctx, Field, FieldResolver, Mutation, ObjectType, Resolver, Root } from 'type-graphql';
-import type { UserView } from '../../services/accounts/people.js';
+import type { UserView } from '../../services/accounts/people.sql.js';
 import { ledgerKey, type LotView, type TransactionView } from '../../services/credits/credits.js';
 import { grantCredits } from '../../services/credits/grant-credits.js';
 import { UserType } from '../accounts/user.type.js';

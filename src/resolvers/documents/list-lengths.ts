@@ -20,6 +20,8 @@ const LIST_LENGTHS: Readonly<Record<string, number>> = {
   'SpokenSentence.words': WORDS_A_SENTENCE,
   'User.sessions': 100,
   'Settings.languages': 100,
+  'Settings.tags': 100,
+  'Story.tags': 10,
   'Credits.series': 400,
   'GrantProposal.recipients': 100,
   'BulkGrantPayload.recipients': 100,

@@ -1,5 +1,6 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Int, Mutation, Resolver, Root } from 'type-graphql';
-import { updateSettings, type UserView } from '../../services/accounts/people.js';
+import { updateSettings } from '../../services/accounts/people.js';
+import type { UserView } from '../../services/accounts/people.sql.js';
 import { ledgerKeyOrNull, type TransactionView } from '../../services/credits/credits.js';
 import type { AudioView } from '../../services/narrations/audios.js';
 import {

@@ -1,5 +1,10 @@
 import { Ctx, Field, FieldResolver, Int, ObjectType, Query, Resolver } from 'type-graphql';
-import { settingsOf, type LanguageCount, type Settings } from '../../services/settings/settings.js';
+import {
+  settingsOf,
+  type LanguageCount,
+  type Settings,
+  type TagCount,
+} from '../../services/settings/settings.js';
 import type { Context } from '../context.js';
 import { must } from '../loaders.js';
 
@@ -9,6 +14,15 @@ export class LanguageCountType implements LanguageCount {
   language!: string;
 
   @Field(() => Int, { description: 'The number of published stories in this language.' })
+  stories!: number;
+}
+
+@ObjectType('TagCount', { description: 'A tag of the library.' })
+export class TagCountType implements TagCount {
+  @Field(() => String, { description: 'The tag, in lower case.' })
+  tag!: string;
+
+  @Field(() => Int, { description: 'The number of published stories with this tag.' })
   stories!: number;
 }
 
@@ -47,5 +61,12 @@ export class SettingsResolver {
   })
   languages(@Ctx() { loaders }: Context): Promise<LanguageCount[]> {
     return must(loaders.languages.load('library'));
+  }
+
+  @FieldResolver(() => [TagCountType], {
+    description: 'The tags of the published stories, those with most stories first. At most 100.',
+  })
+  tags(@Ctx() { loaders }: Context): Promise<TagCount[]> {
+    return must(loaders.tags.load('library'));
   }
 }

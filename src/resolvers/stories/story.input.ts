@@ -1,5 +1,6 @@
-import { ArgsType, Field, ID, InputType } from 'type-graphql';
-import type { StoryInput } from '../../services/stories/stories.js';
+import { ArgsType, Field, ID, InputType, Int } from 'type-graphql';
+import type { StoryInput, StoryOrder } from '../../services/stories/stories.js';
+import { StoryOrder as StoryOrderEnum } from '../enums.js';
 import { PageArgs } from '../paging.js';
 
 @ArgsType()
@@ -16,6 +17,26 @@ export class StoriesArgs extends PageArgs {
       'Only stories with all of these words in their title, author and description taken together. A word also matches a part of a longer word. Order, case and diacritics are ignored. Up to 200 characters.',
   })
   search?: string | null;
+
+  @Field(() => [String], {
+    nullable: true,
+    description: 'Only stories with all of these tags. Case is ignored. At most 10.',
+  })
+  tags?: readonly string[] | null;
+
+  @Field(() => Int, {
+    nullable: true,
+    description:
+      'Only stories that are for listeners of this age, 0 to 99 years. Stories that state no ages are left out.',
+  })
+  age?: number | null;
+
+  @Field(() => StoryOrderEnum, {
+    nullable: true,
+    defaultValue: StoryOrderEnum.LIBRARY,
+    description: 'The order of the stories. A cursor belongs to the order that it was made in.',
+  })
+  order?: StoryOrder | null;
 }
 
 @ArgsType()
@@ -69,6 +90,47 @@ export class StoryInputType implements StoryInput {
     description: 'The http or https URL of a cover image, up to 2,000 characters. None by default.',
   })
   coverUrl?: string | null;
+
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'The main colour of the cover image, as `#rrggbb`. It needs `coverUrl`. None by default.',
+  })
+  coverColor?: string | null;
+
+  @Field(() => Int, {
+    nullable: true,
+    description:
+      'The width of the cover image in pixels, 1 to 20,000. It needs `coverUrl` and `coverHeight`. None by default.',
+  })
+  coverWidth?: number | null;
+
+  @Field(() => Int, {
+    nullable: true,
+    description:
+      'The height of the cover image in pixels, 1 to 20,000. It needs `coverUrl` and `coverWidth`. None by default.',
+  })
+  coverHeight?: number | null;
+
+  @Field(() => Int, {
+    nullable: true,
+    description: 'The age in years from which the story is suitable, 0 to 99. No bound by default.',
+  })
+  ageFrom?: number | null;
+
+  @Field(() => Int, {
+    nullable: true,
+    description:
+      'The age in years up to which the story is suitable, 0 to 99, and not less than `ageFrom`. No bound by default.',
+  })
+  ageTo?: number | null;
+
+  @Field(() => [String], {
+    nullable: true,
+    description:
+      'What the story is about: up to 10 tags, each one line of 1 to 30 characters without commas. They are stored in lower case, without repetitions. None by default.',
+  })
+  tags?: readonly string[] | null;
 
   @Field(() => Boolean, {
     nullable: true,

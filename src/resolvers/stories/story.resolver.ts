@@ -34,7 +34,7 @@ import { StoryConnection, StoryType, VoiceType } from './story.type.js';
 @Resolver(() => StoryType)
 export class StoryResolver {
   @Query(() => StoryConnection, {
-    description: 'The published stories, in the order in which they were added. Public.',
+    description: 'The published stories, by default in the order in which they were added. Public.',
   })
   async stories(
     @Ctx() { app }: Context,

@@ -45,6 +45,42 @@ export class StoryType implements Story {
   })
   coverUrl!: string | null;
 
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'The main colour of the cover image, as `#rrggbb` in lower case, to show before the image is loaded. Null when the editor gave none.',
+  })
+  coverColor!: string | null;
+
+  @Field(() => Int, {
+    nullable: true,
+    description: 'The width of the cover image in pixels. Null when the editor gave none.',
+  })
+  coverWidth!: number | null;
+
+  @Field(() => Int, {
+    nullable: true,
+    description: 'The height of the cover image in pixels. Null when the editor gave none.',
+  })
+  coverHeight!: number | null;
+
+  @Field(() => Int, {
+    nullable: true,
+    description: 'The age in years from which the story is suitable. Null when there is no bound.',
+  })
+  ageFrom!: number | null;
+
+  @Field(() => Int, {
+    nullable: true,
+    description: 'The age in years up to which the story is suitable. Null when there is no bound.',
+  })
+  ageTo!: number | null;
+
+  @Field(() => [String], {
+    description: 'What the story is about: up to 10 tags of up to 30 characters, in lower case.',
+  })
+  tags!: readonly string[];
+
   @Field(() => Boolean, { description: 'Whether listeners can see the story in the library.' })
   published!: boolean;
 
@@ -65,6 +101,7 @@ export class StoryType implements Story {
   updatedAt!: Date;
 
   textHash!: string;
+  titleKey!: string;
 }
 
 export const StoryConnection = connectionOf('Story', () => StoryType, { counted: true });

@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { conflict } from '../../domain/errors.js';
 import { parseMonth, type Month } from '../../domain/ledger/month.js';
 import { transact } from '../../infra/db.js';

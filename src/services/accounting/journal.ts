@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { createMerkleTree } from '../../domain/ledger/merkle.js';
 import { endSoFar, parseMonth } from '../../domain/ledger/month.js';
 import { sourceOf, type CreditSource } from '../../domain/ledger/lots.js';

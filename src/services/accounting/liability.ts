@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { badUserInput } from '../../domain/errors.js';
 import { CREDIT_SOURCES, type CreditSource } from '../../domain/ledger/lots.js';
 import type { Flow } from '../credits/past/flows.sql.js';

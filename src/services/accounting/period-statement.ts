@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { badUserInput } from '../../domain/errors.js';
 import { readSnapshot } from '../../infra/db.js';
 import { countRows } from '../counting.sql.js';

@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { csvLine } from './csv.js';
 import { countAgainstLimit } from '../limits.js';
 import { signed } from '../narrations/addresses.js';

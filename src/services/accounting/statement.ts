@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { endSoFar, parseMonth } from '../../domain/ledger/month.js';
 import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../../domain/paging.js';
 import { readSnapshot, type Reader, type Tx } from '../../infra/db.js';

@@ -1,5 +1,6 @@
+import type { Role } from '../../domain/accounts/role.js';
 import { z } from 'zod';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import {
   accountSuspended,
   emailTaken,
@@ -11,15 +12,12 @@ import { spellingOf } from '../../domain/inboxes.js';
 import { hashRequest, keys } from '../../domain/ledger/idempotency.js';
 import { isCleanText } from '../../domain/text.js';
 import { isUniqueViolation, transact, type Tx, type User } from '../../infra/db.js';
-import { afterCommit } from '../../infra/connections/transaction-steps.js';
 import { hashPassword, needsRehash } from '../../infra/passwords.js';
-import { settleGrants, type GrantRequest } from '../ledger/grants.js';
-import { observe, observeAll } from '../ledger/observed.js';
+import type { GrantRequest } from '../ledger/grants.js';
 import { issueTokens, openSession, type Device, type SignedIn } from '../sessions/sessions.js';
 import { tallyAgainstLimit } from '../limits.js';
 import { withPassword, type Credentials } from './credentials.js';
 import { enqueueMail } from './mails.js';
-import type { UserView } from './people.js';
 import { holdPassword, isKnownAddress } from './people.sql.js';
 import { foldNow } from '../search/fold.js';
 import { email, optionalName, parseRequest, password } from '../validation.js';
@@ -74,7 +72,7 @@ export interface NewUser {
   readonly email: string;
   readonly passwordHash: string;
   readonly displayName: string | null;
-  readonly role?: UserView['role'];
+  readonly role?: Role;
   readonly emailVerifiedAt?: Date | null;
 }
 
@@ -100,7 +98,6 @@ export async function createUser(app: App, tx: Tx, user: NewUser): Promise<UserI
 
 /** The grant is logged and counted like every other one, after the commit of the caller's transaction. */
 async function grantForSigningUp(app: App, tx: Tx, userId: UserId): Promise<void> {
-  const startedAt = performance.now();
   const { initial: amount, priorityOf } = app.config.credits;
   if (amount === 0) return;
   const terms = { source: 'FREE' as const, priority: priorityOf.FREE, amount, expiresAt: null };
@@ -113,11 +110,7 @@ async function grantForSigningUp(app: App, tx: Tx, userId: UserId): Promise<void
     actorId: null,
     action: null,
   };
-  const settlements = await settleGrants(tx, [request], { wait: true });
-  const observer = observe<GrantRequest>(app, 'sign-up', () => terms.source);
-  afterCommit(tx, () => {
-    observeAll(observer, [request], settlements, performance.now() - startedAt);
-  });
+  await app.ledger.grantNewcomer(tx, request);
 }
 
 const NOBODY = '00000000-0000-0000-0000-000000000000';

@@ -1,12 +1,13 @@
+import type { Role } from '../../domain/accounts/role.js';
 import { z } from 'zod';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { forbidden, lastAdministrator, notFound } from '../../domain/errors.js';
 import { isId, type UserId } from '../../domain/ids.js';
 import { transact } from '../../infra/db.js';
 import { changed, writeAudit } from '../audit.sql.js';
 import { line, parseRequest } from '../validation.js';
 import { lockStandings, type Standing } from './people.sql.js';
-import type { UserView } from './people.js';
+import type { UserView } from './people.sql.js';
 
 export interface AdministerInput {
   readonly userId: string;
@@ -42,7 +43,7 @@ export const reinstateUser = (
  */
 export const setUserRole = (
   app: App,
-  { role, ...input }: AdministerInput & { readonly role: UserView['role'] },
+  { role, ...input }: AdministerInput & { readonly role: Role },
   actorId: UserId,
 ): Promise<UserView> => administer(app, 'setUserRole', input, actorId, () => ({ role }));
 

@@ -1,25 +1,30 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
+import type { EmailPurpose } from '../../domain/accounts/email-purpose.js';
 import { tokenInvalid } from '../../domain/errors.js';
 import type { Tx } from '../../infra/db.js';
 import { makeOpaqueToken, parseOpaqueToken, type OpaqueToken } from '../../infra/tokens.js';
+import { CHANGE_LIFETIME_HOURS } from './email-change/email-change.sql.js';
 import { deleteEmailToken, insertEmailToken, isGoodEmailToken } from './email-tokens.sql.js';
 
-/** The purpose of a mailed token. */
-export type EmailPurpose = 'VERIFY' | 'RESET';
-
-const LIFETIME_HOURS: Readonly<Record<EmailPurpose, number>> = { VERIFY: 24, RESET: 1 };
+const LIFETIME_HOURS: Readonly<Record<EmailPurpose, number>> = {
+  VERIFY: 24,
+  RESET: 1,
+  CHANGE: CHANGE_LIFETIME_HOURS,
+};
 
 /**
  * Makes a new token. Only its hash is stored.
- * @returns null when the user has left
+ * @param to the address that it is mailed to
+ * @returns null when the user has left, or has another address by now
  */
 export async function issueEmailToken(
   app: Pick<App, 'db'>,
   userId: string,
-  purpose: EmailPurpose,
+  { purpose, to }: { purpose: EmailPurpose; to: string },
 ): Promise<OpaqueToken | null> {
   const token = makeOpaqueToken(userId);
-  const issued = await insertEmailToken(app.db, token, purpose, LIFETIME_HOURS[purpose]);
+  const lifetimeHours = LIFETIME_HOURS[purpose];
+  const issued = await insertEmailToken(app.db, token, { purpose, to, lifetimeHours });
   return issued === 0 ? null : token;
 }
 

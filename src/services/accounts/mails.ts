@@ -1,4 +1,5 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
+import type { EmailPurpose } from '../../domain/accounts/email-purpose.js';
 import { newId } from '../../domain/ids.js';
 import { inboxOf } from '../../domain/inboxes.js';
 import type { Tx, User } from '../../infra/db.js';
@@ -9,7 +10,7 @@ import { letterOf } from '../mails/notice-letters.js';
 import type { NoticeKind } from '../notices/notices.js';
 import { sendMailQueue, type SendMailPayload } from '../queues.js';
 import { storiesById } from '../stories/stories.js';
-import { issueEmailToken, withdrawEmailToken, type EmailPurpose } from './email-tokens.js';
+import { issueEmailToken, withdrawEmailToken } from './email-tokens.js';
 
 export type { KeptMail };
 type MailKind = SendMailPayload['mail'];
@@ -18,6 +19,7 @@ type MailKind = SendMailPayload['mail'];
 const LINKS: Readonly<Partial<Record<MailKind, { page: string; purpose: EmailPurpose }>>> = {
   VERIFY: { page: 'verify', purpose: 'VERIFY' },
   RESET: { page: 'reset', purpose: 'RESET' },
+  EMAIL_CHANGE: { page: 'verify', purpose: 'CHANGE' },
 };
 
 /** Sends a mail after the transaction commits. The job holds only the user's id and the kind of mail. */
@@ -42,15 +44,16 @@ export async function sendMail(
   if (mail === 'VERIFY' && user.emailVerifiedAt !== null) return;
   if (mail === 'RESET' && isOutdated(user.passwordChangedAt, requestedAt)) return;
   const letter = await letterFor(app, user, mail, noticeId);
-  if (letter === null) return;
-  const whose = budgetOf(mail, user);
+  const to = await addresseeOf(app, user, mail);
+  if (letter === null || to === null) return;
+  const whose = budgetOf(mail, user, to);
   const { refusal } = await tallyAgainstLimit(app, { limit: 'mails', by: 'account', whose }, 1);
   if (refusal !== null) {
     app.metrics.mails.inc({ mail, result: 'limited' });
     return;
   }
   try {
-    if (!(await deliver(app, app.mailer, { mail, letter }, user))) {
+    if (!(await deliver(app, app.mailer, { mail, letter, to }, user))) {
       await giveBackToLimit(app, { limit: 'mails', whose });
       return;
     }
@@ -70,10 +73,28 @@ export async function sendMail(
  * resets is used up, the owner can still use the last links, because they are valid as long as the limit counts. A
  * change of the password ends these links and begins a new limit.
  */
-function budgetOf(mail: MailKind, { email, emailVerifiedAt, passwordChangedAt }: User): string {
-  if (emailVerifiedAt === null) return `inbox:${inboxOf(email)}`;
+function budgetOf(
+  mail: MailKind,
+  { emailVerifiedAt, passwordChangedAt }: User,
+  to: string,
+): string {
+  if (emailVerifiedAt === null || mail === 'EMAIL_CHANGE') return `inbox:${inboxOf(to)}`;
   const since = mail === 'RESET' ? (passwordChangedAt?.toISOString() ?? '') : '';
-  return `${mail}:${email}:${since}`;
+  return `${mail}:${to}:${since}`;
+}
+
+/**
+ * The address that a mail goes to. Both notices of a change go to the address that was the user's when it was asked for.
+ * @returns null when there is no such change any more, and for a new address that another account has
+ */
+async function addresseeOf(app: App, user: User, mail: MailKind): Promise<string | null> {
+  if (mail !== 'EMAIL_CHANGE' && mail !== 'EMAIL_CHANGE_ASKED' && mail !== 'EMAIL_CHANGED')
+    return user.email;
+  const change = await app.db.emailChange.findUnique({ where: { userId: user.id } });
+  if (change === null) return null;
+  if (mail !== 'EMAIL_CHANGE') return change.oldEmail;
+  const isTaken = (await app.db.user.count({ where: { email: change.newEmail } })) > 0;
+  return isTaken ? null : change.newEmail;
 }
 
 /** @returns null for a notice that is gone, or whose narration is, or that the user does not want by mail any more */
@@ -102,15 +123,16 @@ async function titleOf(app: App, userId: string, audioId: string | null): Promis
   return (await storiesById(app, [audio.storyId])).get(audio.storyId)?.title ?? null;
 }
 
-/** @returns false when the account is gone. @throws when the mail server refuses the mail */
+/** @returns false when the account is gone, or has another address by now. @throws when the mail server refuses the mail */
 async function deliver(
   app: App,
   mailer: Mailer,
-  { mail, letter: { subject, text } }: { mail: MailKind; letter: Letter },
-  { id, email: to }: Pick<User, 'id' | 'email'>,
+  { mail, letter: { subject, text }, to }: { mail: MailKind; letter: Letter; to: string },
+  { id }: Pick<User, 'id'>,
 ): Promise<boolean> {
   const link = LINKS[mail];
-  const token = link === undefined ? null : await issueEmailToken(app, id, link.purpose);
+  const token =
+    link === undefined ? null : await issueEmailToken(app, id, { purpose: link.purpose, to });
   if (link !== undefined && token === null) return false;
   const page = link === undefined ? '' : `${link.page}?token=${token?.text ?? ''}`;
   try {

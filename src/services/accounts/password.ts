@@ -1,20 +1,16 @@
 import { z } from 'zod';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { wrongPassword } from '../../domain/errors.js';
 import { transact, type User } from '../../infra/db.js';
+import type { TokenTransport } from '../../domain/accounts/token-transport.js';
 import { hashPassword } from '../../infra/passwords.js';
 import { writeAudit } from '../audit.sql.js';
 import { endSessions } from '../sessions/sessions.sql.js';
-import {
-  issueTokens,
-  openSession,
-  type Device,
-  type SignedIn,
-  type TokenTransport,
-} from '../sessions/sessions.js';
+import { issueTokens, openSession, type Device, type SignedIn } from '../sessions/sessions.js';
 import type { Viewer } from '../sessions/viewer.js';
 import { parseRequest, password } from '../validation.js';
 import { withPassword } from './credentials.js';
+import { dropPendingChange } from './email-change/email-change.js';
 import { enqueueMail } from './mails.js';
 
 const change = z.object({
@@ -51,6 +47,7 @@ export async function changePassword(
       const details = { sessionsEnded: (await endSessions(tx, { userId: id })).length };
       // Links that were mailed before belong to the old password.
       await tx.emailToken.deleteMany({ where: { userId: id, purpose: 'RESET' } });
+      await dropPendingChange(tx, id);
       await enqueueMail(app, tx, { userId: id, mail: 'PASSWORD_CHANGED' });
       await writeAudit(tx, [
         { actorId: id, action: 'changePassword', target: id, reason: null, details, at },

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { badUserInput, notFound } from '../../domain/errors.js';
 import { spellingOf } from '../../domain/inboxes.js';
 import { isId } from '../../domain/ids.js';
@@ -9,23 +9,7 @@ import { countRows } from '../counting.sql.js';
 import { foldBeforeSearch, foldNow } from '../search/fold.js';
 import { NOTICE_KINDS } from '../notices/kinds.js';
 import { language, optionalName, parseRequest, searchWords } from '../validation.js';
-import { peopleQuery, readPeople } from './people.sql.js';
-
-/** A user without private data that no one but the server needs, such as the password hash. */
-export interface UserView {
-  readonly id: string;
-  readonly email: string;
-  readonly emailVerifiedAt: Date | null;
-  readonly displayName: string | null;
-  readonly role: 'USER' | 'ADMIN' | 'AUDITOR';
-  readonly suspendedAt: Date | null;
-  readonly monthlyCredits: number | null;
-  readonly createdAt: Date;
-  /** The language of mails, a BCP 47 tag. */
-  readonly locale: string;
-  /** The kinds of notices that are also mailed: NoticeKinds. */
-  readonly mailOn: readonly string[];
-}
+import { peopleQuery, readPeople, type UserView } from './people.sql.js';
 
 export async function usersById(app: App, ids: readonly string[]): Promise<Map<string, UserView>> {
   const rows = await app.db.user.findMany({

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { DomainError, tokenInvalid } from '../../domain/errors.js';
 import { newId } from '../../domain/ids.js';
 import { transact } from '../../infra/db.js';
@@ -9,6 +9,7 @@ import { endSessions } from '../sessions/sessions.sql.js';
 import { countAgainstLimit } from '../limits.js';
 import { email, parseRequest, password } from '../validation.js';
 import { findEmailToken, useEmailToken } from './email-tokens.js';
+import { dropPendingChange } from './email-change/email-change.js';
 import { enqueueMail } from './mails.js';
 import { lockPerson } from './people.sql.js';
 
@@ -61,6 +62,7 @@ export async function resetPassword(
   await transact(app.db, async (tx) => {
     if (!(await lockPerson(tx, id))) throw tokenInvalid();
     await useEmailToken(tx, token, 'RESET');
+    await dropPendingChange(tx, id);
     const at = new Date();
     await tx.user.update({ where: { id }, data: { passwordHash, passwordChangedAt: at } });
     await tx.user.updateMany({

@@ -1,13 +1,26 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { tokenInvalid } from '../../domain/errors.js';
 import { transact } from '../../infra/db.js';
 import { changed, writeAudit } from '../audit.sql.js';
+import { parseOpaqueToken } from '../../infra/tokens.js';
+import { confirmChange } from './email-change/email-change.js';
+import { isGoodEmailToken } from './email-tokens.sql.js';
 import { findEmailToken, useEmailToken } from './email-tokens.js';
 import { enqueueMail } from './mails.js';
 import { lockPerson } from './people.sql.js';
 
-/** Confirms the address that a token was mailed to. @throws TOKEN_INVALID */
-export async function verifyEmail(app: App, text: string): Promise<void> {
+/**
+ * Confirms the address that a token was mailed to, be it the address of the account or a new one.
+ * @throws TOKEN_INVALID; EMAIL_TAKEN when another account has the new address by now
+ */
+export async function confirmEmail(app: App, text: string): Promise<void> {
+  const token = parseOpaqueToken(text);
+  if (token !== null && (await isGoodEmailToken(app.db, token, 'CHANGE')))
+    await confirmChange(app, token);
+  else await verifyEmail(app, text);
+}
+
+async function verifyEmail(app: App, text: string): Promise<void> {
   const token = await findEmailToken(app, text, 'VERIFY');
   const { userId: id } = token;
   await transact(app.db, async (tx) => {

@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { readAnchorEntry } from './anchors.sql.js';
 import { readAuditHash, readLostHeads, type LostHead } from './compare.sql.js';
 import { batchesOf, checkLeaves, leavesOf, readSigned } from './file.js';

@@ -1,10 +1,11 @@
 import { appendFile, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { FIRST_ID, newId } from '../../domain/ids.js';
 import { createMerkleTree, leafData } from '../../domain/ledger/merkle.js';
 import { readSnapshot, transact, type Tx } from '../../infra/db.js';
-import { openAnchorPlaces, type AnchorPlace } from '../../infra/storage/anchor-places.js';
+import { openAnchorPlaces } from '../../infra/storage/anchor-places.js';
+import type { AnchorPlace } from '../../infra/storage/storage.js';
 import {
   makePrivateFolder,
   openPrivateFile,

@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { exportAccount } from '../reconciliation/export.js';
 import { readLostHeads } from './compare.sql.js';
 import { checkLeaves, readSigned } from './file.js';

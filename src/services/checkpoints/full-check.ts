@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { readLedgerClock } from '../ledger/clock.sql.js';
 import { hasCheckpoints } from './checkpoints.sql.js';
 

@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { DomainError, notFound } from '../../domain/errors.js';
 import { isId, type UserId } from '../../domain/ids.js';
 import { afterCommit } from '../../infra/connections/transaction-steps.js';
 import { transact, type Tx } from '../../infra/db.js';
 import { changed, writeAudit, type AuditDetails } from '../audit.sql.js';
 import { lockPerson } from '../accounts/people.sql.js';
-import type { UserView } from '../accounts/people.js';
+import type { UserView } from '../accounts/people.sql.js';
 import { readLedgerClock } from '../ledger/clock.sql.js';
 import { line, parseRequest, points } from '../validation.js';
 import { admitAllowance } from './approvals/allowance-gate.js';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import type { BulkSkip } from '../desk/bulk-skips.js';
 import { asUserId, newId, type UserId } from '../../domain/ids.js';
 import { CREDIT_SOURCES, pricesIn, type CreditSource } from '../../domain/ledger/lots.js';

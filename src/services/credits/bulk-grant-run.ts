@@ -1,12 +1,10 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { unknownUser, type BulkSkip } from '../desk/bulk-skips.js';
-import { DomainError } from '../../domain/errors.js';
+import { busy, DomainError } from '../../domain/errors.js';
 import type { UserId } from '../../domain/ids.js';
 import { keys } from '../../domain/ledger/idempotency.js';
-import { settleGrants, type GrantOutcome, type GrantRequest } from '../ledger/grants.js';
-import { LOCKED, type Settlement } from '../ledger/group-commit.js';
-import { settleInBulk } from '../ledger/in-bulk.js';
-import { observe } from '../ledger/observed.js';
+import type { GrantOutcome, GrantRequest } from '../ledger/grants.js';
+import { HELD, type Settlement } from '../ledger/commit/settlement.js';
 import type { FinishOrderPayload } from '../queues.js';
 import {
   findBulkGrant,
@@ -72,8 +70,7 @@ async function grantAll(
   placed: PlacedOrder,
   signal: AbortSignal | undefined,
 ): Promise<{ recipients: Recipient[]; skipped: readonly BulkSkip[] }> {
-  const { recipients, source } = placed.order;
-  const observer = observe<GrantRequest>(app, 'bulk-grant', () => source);
+  const { recipients } = placed.order;
   const done: Recipient[] = [];
   const skipped: BulkSkip[] = [];
   let failure: DomainError | undefined;
@@ -81,14 +78,15 @@ async function grantAll(
     signal?.throwIfAborted();
     const batch = recipients.slice(start, start + ROWS_IN_A_BATCH);
     const requests = batch.map((recipient) => grantRequest(placed, recipient));
-    const settlements = await settleInBulk(app, settleGrants, observer, requests, {
-      patient: failure === undefined,
-    });
+    const patient = failure === undefined;
+    const settlements = await app.ledger.grantMany(requests, { patient });
     for (const [index, recipient] of batch.entries()) {
       const settlement = settlements[index];
-      // After a failure, a LOCKED row may only be held by another transaction. It is not skipped, and the next run
-      // grants it.
-      if (settlement === LOCKED && failure !== undefined) continue;
+      // It is not skipped, because the next run grants it.
+      if (settlement === HELD) {
+        failure ??= busy();
+        continue;
+      }
       const refusal = refusalOf(recipient.row, settlement);
       if (refusal === null) done.push(recipient);
       else if (refusal instanceof DomainError) failure ??= refusal;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { badUserInput, idempotencyKeyReused } from '../../domain/errors.js';
 import type { UserId } from '../../domain/ids.js';
 import { MOST_POINTS } from '../../domain/ledger/book.js';

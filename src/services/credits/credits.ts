@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { badUserInput, notFound } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
 import type { CreditLotStatus, CreditSource } from '../../domain/ledger/lots.js';

@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { asUserId, isId, type UserId } from '../../domain/ids.js';
 import { repeatedUser, unknownUser, type BulkSkip } from '../desk/bulk-skips.js';
 import { spellingOf } from '../../domain/inboxes.js';

@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { requirePeriod } from '../validation.js';
 import { inReportTurn } from './past/report-turns.js';
 import { readReport, type FlowRow, type HeldRow } from './report.sql.js';

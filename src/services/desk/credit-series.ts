@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { bucketsOf, type Bucket } from '../credits/past/series.js';
 import { creditReport, type CreditReport } from '../credits/report.js';
 

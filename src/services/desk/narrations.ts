@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../../domain/paging.js';
 import type { AudioStatus, AudioView } from '../narrations/audios.js';
 import { parseRequest, requirePeriod } from '../validation.js';

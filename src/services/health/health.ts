@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { takesWrites } from './health.sql.js';
 
 /** The services that this process depends on, and whether each answers. */

@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { readFullyCheckedAt } from '../checkpoints/full-check.js';
 import { readLedgerClock } from '../ledger/clock.sql.js';
 import { TASKS } from '../tasks.js';

@@ -6,7 +6,7 @@ import { monthOf, type Month } from '../../domain/ledger/month.js';
 import type { Db, Prisma, Reader } from '../../infra/db.js';
 import { readDueAllowances, readWithDueAllowances, type DueAllowance } from './allowances.sql.js';
 import type { GrantOutcome, GrantRequest } from './grants.js';
-import type { Command } from './group-commit.js';
+import type { Command } from './commit/policy.js';
 
 /**
  * The grant of a month's allowance. The monthly job, a read and a debit make the same one. The first of them grants it,

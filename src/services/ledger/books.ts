@@ -4,10 +4,9 @@ import { CHAIN_FORMAT } from '../../domain/ledger/chain.js';
 import type { Lot } from '../../domain/ledger/lots.js';
 import type { Tx } from '../../infra/db.js';
 import { writeAudit, type AuditAction } from '../audit.sql.js';
+import { lockAccounts, readBalances, readExisting } from './accounts.sql.js';
 import {
-  lockAccounts,
   readAllLots,
-  readBalances,
   readByKeys,
   readDebits,
   readLotsOf,
@@ -18,12 +17,11 @@ import {
   type LotRow,
 } from './books.sql.js';
 
-/**
- * The locked accounts of one batch. `books` lacks accounts that do not exist and, without `wait`, those that another
- * transaction holds.
- */
+/** The locked accounts of one batch. An account that is in neither `books` nor `held` does not exist. */
 export interface OpenBooks {
   readonly books: ReadonlyMap<UserId, Book>;
+  /** Accounts that another transaction holds. Empty with `wait`. */
+  readonly held: ReadonlySet<UserId>;
   /** The `last_seq` of each account when it was read. `saveBooks` compares it with the row that it updates. */
   readonly readSeq: ReadonlyMap<UserId, number>;
   /** Audit entries of administrators' actions in this batch. */
@@ -41,7 +39,10 @@ export async function openBooks(
   userIds: readonly UserId[],
   options: { wait: boolean },
 ): Promise<OpenBooks> {
-  const accounts = await lockAccounts(tx, [...new Set(userIds)], options.wait);
+  const wanted = new Set(userIds);
+  const accounts = await lockAccounts(tx, [...wanted], options.wait);
+  for (const { userId } of accounts) wanted.delete(asUserId(userId));
+  const held = options.wait || wanted.size === 0 ? [] : await readExisting(tx, [...wanted]);
   // The whole batch has one clock, which is the latest reading under its locks.
   const now = new Date(Math.max(...accounts.map((account) => account.now.getTime())));
   const heads = new Map(
@@ -78,7 +79,7 @@ export async function openBooks(
       older.map(({ userId }) => userId),
     );
   }
-  return { books, readSeq, actions: [] };
+  return { books, held: new Set(held.map(({ userId }) => asUserId(userId))), readSeq, actions: [] };
 }
 
 /**

@@ -1,8 +1,9 @@
 import type { LotId, UserId } from '../../domain/ids.js';
 import { expire } from '../../domain/ledger/book.js';
-import { loadLots, openBooks, saveBooks } from './books.js';
 import { mendBooks, type Mender } from '../repairs/mender.js';
-import { answer, type Settle } from './group-commit.js';
+import { loadLots } from './books.js';
+import { HELD, type Settle } from './commit/settlement.js';
+import { settling } from './settling.js';
 
 export interface ExpireRequest {
   readonly userId: UserId;
@@ -15,24 +16,16 @@ export interface ExpireOutcome {
 }
 
 /**
- * Books the expiry of lapsed lots that still hold points. Refusals: LOCKED also when there is no such account, and when
- * the sums of an account contradict its history and cannot be repaired now.
+ * Books the expiry of lapsed lots that still hold points. An account whose sums contradict its history, and cannot be
+ * repaired now, is HELD, because the sweep books nothing from wrong sums and tries again.
  */
-export const expirationSettler =
-  (mender: Mender): Settle<ExpireRequest, ExpireOutcome> =>
-  async (tx, requests, options) => {
-    const open = await openBooks(
-      tx,
-      requests.map((request) => request.userId),
-      options,
-    );
-    const mismatched = await mendBooks(tx, open, mender);
-    await loadLots(tx, open, requests);
-    const settlements = requests.map(({ userId, lotId }) =>
-      answer(mismatched.has(userId) ? undefined : open.books.get(userId), (book) => ({
-        seq: expire(book, lotId)?.seq ?? null,
-      })),
-    );
-    await saveBooks(tx, open);
-    return settlements;
-  };
+export const expirationSettler = (mender: Mender): Settle<ExpireRequest, ExpireOutcome> =>
+  settling(
+    async (tx, open, requests) => {
+      const mismatched = await mendBooks(tx, open, mender);
+      await loadLots(tx, open, requests);
+      return mismatched;
+    },
+    (book, { userId, lotId }, mismatched) =>
+      mismatched.has(userId) ? HELD : { seq: expire(book, lotId)?.seq ?? null },
+  );

@@ -1,11 +1,13 @@
 import type { DomainError } from '../../domain/errors.js';
 import type { UserId } from '../../domain/ids.js';
-import { assertGrantable, grant, type GrantTerms } from '../../domain/ledger/book.js';
+import { assertGrantable, grant, type Book, type GrantTerms } from '../../domain/ledger/book.js';
+import type { CreditSource } from '../../domain/ledger/lots.js';
 import { assertSameRequest } from '../../domain/ledger/idempotency.js';
 import type { Tx } from '../../infra/db.js';
 import type { AuditDetails } from '../audit.sql.js';
-import { loadKeyed, openBooks, recordAction, saveBooks } from './books.js';
-import { answer, type Settle, type Settlement } from './group-commit.js';
+import { loadKeyed, recordAction, type OpenBooks } from './books.js';
+import type { Settle } from './commit/settlement.js';
+import { settling } from './settling.js';
 
 export interface GrantRequest {
   readonly userId: UserId;
@@ -43,66 +45,78 @@ export interface GrantGate {
 /** Opens the gate for the new grants of a batch. Called after the accounts are locked. */
 export type OpenGrantGate = (tx: Tx, requests: readonly GrantRequest[]) => Promise<GrantGate>;
 
+/** What was booked under a key before. */
+interface Known {
+  readonly seq: number;
+  readonly lotId: string;
+  readonly requestHash: Uint8Array | null;
+}
+
+interface Loaded {
+  /** The grants of these keys, by `userId key`. */
+  readonly known: Map<string, Known>;
+  /** Null when every grant may be made. */
+  readonly gate: GrantGate | null;
+}
+
+const keyOf = ({ userId, idempotencyKey }: GrantRequest): string => `${userId} ${idempotencyKey}`;
+
 /**
  * Grants lots.
  * Refusals: BAD_USER_INPUT (expiry not in the future, or an account that would hold more than 2,000,000,000 points),
- * NOT_FOUND (closed account), IDEMPOTENCY_KEY_REUSED, and the errors of the gate; LOCKED also when there is no such
- * account.
+ * NOT_FOUND (closed account), IDEMPOTENCY_KEY_REUSED, and the errors of the gate.
  * @param openGate null when every grant may be made
  */
-export const grantSettler =
-  (openGate: OpenGrantGate | null): Settle<GrantRequest, GrantOutcome> =>
-  (...asked) =>
-    settle(openGate, ...asked);
+export const grantSettler = (openGate: OpenGrantGate | null): Settle<GrantRequest, GrantOutcome> =>
+  settling(async (tx, open, requests): Promise<Loaded> => {
+    const wanted = requests.map(({ userId, idempotencyKey: key }) => ({ userId, key }));
+    const known = new Map<string, Known>(await loadKeyed(tx, wanted));
+    const fresh = requests.filter(
+      (request) => open.books.has(request.userId) && !known.has(keyOf(request)),
+    );
+    const gate = openGate === null || fresh.length === 0 ? null : await openGate(tx, fresh);
+    return { known, gate };
+  }, decideGrant);
 
 /** Grants lots without a gate. */
 export const settleGrants = grantSettler(null);
 
-async function settle(
-  openGate: OpenGrantGate | null,
-  ...[tx, requests, options]: Parameters<Settle<GrantRequest, GrantOutcome>>
-): Promise<readonly Settlement<GrantOutcome>[]> {
-  const open = await openBooks(
-    tx,
-    requests.map((request) => request.userId),
-    options,
-  );
-  const known = new Map<string, { seq: number; lotId: string; requestHash: Uint8Array | null }>(
-    await loadKeyed(
-      tx,
-      requests.map(({ userId, idempotencyKey: key }) => ({ userId, key })),
-    ),
-  );
-  const isNew = ({ userId, idempotencyKey: key }: GrantRequest): boolean =>
-    open.books.has(userId) && !known.has(`${userId} ${key}`);
-  const fresh = requests.filter(isNew);
-  const gate = openGate === null || fresh.length === 0 ? null : await openGate(tx, fresh);
-  const settlements = requests.map((request) =>
-    answer(open.books.get(request.userId), (book) => {
-      const key = `${request.userId} ${request.idempotencyKey}`;
-      const first = known.get(key);
-      if (first !== undefined) {
-        assertSameRequest(first.requestHash, request.requestHash);
-        return { seq: first.seq, lotId: first.lotId, replayed: true };
-      }
-      assertGrantable(book, request.terms);
-      const refusal = gate?.check(request, book.now) ?? null;
-      if (refusal !== null) throw refusal;
-      const { seq, allocations } = grant(book, request.terms, request);
-      gate?.count(request);
-      const lotId = allocations[0]?.lotId ?? '';
-      known.set(key, { seq, lotId, requestHash: request.requestHash });
-      const { actorId, action, reason, terms, userId } = request;
-      if (action !== null) {
-        const { source, amount } = terms;
-        const expiresAt = terms.expiresAt?.toISOString() ?? null;
-        const price = priceOf(terms);
-        const details = { userId, seq, source, amount, expiresAt, ...price, ...request.approval };
-        recordAction(open, { actorId, action, target: lotId, reason, details, at: book.now });
-      }
-      return { seq, lotId, replayed: false };
-    }),
-  );
-  await saveBooks(tx, open);
-  return settlements;
+/** The source for the metrics, also of a grant that is refused. */
+export const sourceOfGrant = ({ terms }: GrantRequest): CreditSource => terms.source;
+
+function decideGrant(
+  book: Book,
+  request: GrantRequest,
+  { known, gate }: Loaded,
+  open: OpenBooks,
+): GrantOutcome {
+  const { terms, requestHash } = request;
+  const first = known.get(keyOf(request));
+  if (first !== undefined) {
+    assertSameRequest(first.requestHash, requestHash);
+    return { seq: first.seq, lotId: first.lotId, replayed: true };
+  }
+  assertGrantable(book, terms);
+  const refusal = gate?.check(request, book.now) ?? null;
+  if (refusal !== null) throw refusal;
+  const { seq, allocations } = grant(book, terms, request);
+  gate?.count(request);
+  const lotId = allocations[0]?.lotId ?? '';
+  known.set(keyOf(request), { seq, lotId, requestHash });
+  recordGrant(book, request, { seq, lotId }, open);
+  return { seq, lotId, replayed: false };
+}
+
+function recordGrant(
+  book: Book,
+  { userId, terms, reason, actorId, action, approval }: GrantRequest,
+  { seq, lotId }: { readonly seq: number; readonly lotId: string },
+  open: OpenBooks,
+): void {
+  if (action === null) return;
+  const { source, amount } = terms;
+  const expiresAt = terms.expiresAt?.toISOString() ?? null;
+  const price = priceOf(terms);
+  const details = { userId, seq, source, amount, expiresAt, ...price, ...approval };
+  recordAction(open, { actorId, action, target: lotId, reason, details, at: book.now });
 }

@@ -2,19 +2,13 @@ import { conflict, notFound } from '../../domain/errors.js';
 import type { LotId, UserId } from '../../domain/ids.js';
 import { revoke, type Book } from '../../domain/ledger/book.js';
 import { assertSameRequest, keys } from '../../domain/ledger/idempotency.js';
-import type { Lot } from '../../domain/ledger/lots.js';
+import type { CreditSource, Lot } from '../../domain/ledger/lots.js';
 import { revokePart } from '../../domain/ledger/revoke-part.js';
 import { changed } from '../audit.sql.js';
-import {
-  loadKeyed,
-  loadLots,
-  openBooks,
-  recordAction,
-  saveBooks,
-  type OpenBooks,
-} from './books.js';
-import { answer, type Settle } from './group-commit.js';
 import { mendBooks, type Mender } from '../repairs/mender.js';
+import { loadKeyed, loadLots, recordAction, type OpenBooks } from './books.js';
+import type { Settle } from './commit/settlement.js';
+import { settling } from './settling.js';
 
 export interface RevokeRequest {
   readonly userId: UserId;
@@ -31,6 +25,11 @@ export interface RevokeRequest {
    */
   readonly orderHash?: Uint8Array;
 }
+
+/** The revocation of a lot that an order for many revokes, with the lot's source for the metrics. */
+export type LotRevokeRequest = RevokeRequest & { readonly source: CreditSource };
+
+export const sourceOfLot = ({ source }: LotRevokeRequest): CreditSource => source;
 
 export interface RevokedPart {
   /** Points. */
@@ -66,38 +65,31 @@ interface Asked {
 /**
  * Revokes lots, or parts of them. Idempotent: a repeated request is answered with the first result.
  * Refusals: NOT_FOUND (no such lot), CONFLICT (expectedRemaining differs, or less is left than the part),
- * IDEMPOTENCY_KEY_REUSED; LOCKED also when there is no such account.
+ * IDEMPOTENCY_KEY_REUSED.
  */
-export const revocationSettler =
-  (mender: Mender): Settle<RevokeRequest, RevokeOutcome> =>
-  async (tx, requests, options) => {
-    const open = await openBooks(
-      tx,
-      requests.map((request) => request.userId),
-      options,
-    );
-    await mendBooks(tx, open, mender);
-    await loadLots(tx, open, requests);
-    const wanted = requests.flatMap(({ userId, lotId, part }) =>
-      (part === undefined ? [keys.revoke(lotId), keys.expire(lotId)] : [part.idempotencyKey]).map(
-        (key) => ({ userId, key }),
-      ),
-    );
-    const known = new Map<string, Booked>(await loadKeyed(tx, wanted));
-    const settlements = requests.map((request) =>
-      answer(open.books.get(request.userId), (book) => {
-        const { userId, part } = request;
-        const bookedUnder = (key: string): Booked | undefined => known.get(`${userId} ${key}`);
-        const asked = { open, book, request, bookedUnder };
-        const outcome = part === undefined ? revokeAll(asked) : revokeSome(asked, part);
-        for (const entry of book.entries)
-          known.set(`${userId} ${entry.idempotencyKey ?? ''}`, entry);
-        return outcome;
-      }),
-    );
-    await saveBooks(tx, open);
-    return settlements;
-  };
+export const revocationSettler = (mender: Mender): Settle<RevokeRequest, RevokeOutcome> =>
+  settling(
+    async (tx, open, requests) => {
+      await mendBooks(tx, open, mender);
+      await loadLots(tx, open, requests);
+      return new Map<string, Booked>(await loadKeyed(tx, requests.flatMap(keysOf)));
+    },
+    (book, request, known, open) => {
+      const { userId, part } = request;
+      const bookedUnder = (key: string): Booked | undefined => known.get(`${userId} ${key}`);
+      const asked = { open, book, request, bookedUnder };
+      const outcome = part === undefined ? revokeAll(asked) : revokeSome(asked, part);
+      for (const entry of book.entries) known.set(`${userId} ${entry.idempotencyKey ?? ''}`, entry);
+      return outcome;
+    },
+  );
+
+/** The keys under which the request may have been booked before. */
+function keysOf({ userId, lotId, part }: RevokeRequest): { userId: UserId; key: string }[] {
+  const wanted =
+    part === undefined ? [keys.revoke(lotId), keys.expire(lotId)] : [part.idempotencyKey];
+  return wanted.map((key) => ({ userId, key }));
+}
 
 function lotOf({ book, request }: Asked): Lot {
   const lot = book.lots.get(request.lotId);

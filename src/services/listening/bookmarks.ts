@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { conflict, notFound } from '../../domain/errors.js';
 import { isId, newId } from '../../domain/ids.js';
 import { transact } from '../../infra/db.js';

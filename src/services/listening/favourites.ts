@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { conflict, unauthenticated } from '../../domain/errors.js';
 import { transact } from '../../infra/db.js';
 import { ledgerKey, splitLedgerKey } from '../credits/credits.js';

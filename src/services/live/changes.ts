@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { readCreditsVersion } from '../credits/credits.sql.js';
 import { ledgerKey } from '../credits/credits.js';
 import { countAgainstLimit } from '../limits.js';

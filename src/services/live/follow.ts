@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { readCreditsVersion } from '../credits/credits.sql.js';
 import { findAudio, versionOf, type AudioView } from '../narrations/audios.js';
 import { countAgainstLimit } from '../limits.js';

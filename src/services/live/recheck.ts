@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../infra/log.js';
 import { logRefusal } from '../limits.js';
-import type { SessionStates } from '../sessions/viewer.js';
+import type { SessionStates } from '../sessions/session-states.js';
 import type { Followers } from './followers.js';
 
 /** How soon this process notices that notices are not received any more. */

@@ -79,4 +79,70 @@ Jeśli to nie Ty, poproś o nowe hasło na stronie logowania: w ten sposób odzy
   },
 };
 
-export const LETTERS = { VERIFY, RESET, PASSWORD_CHANGED } as const;
+const EMAIL_CHANGE_ASKED: InBoth = {
+  en: {
+    subject: 'A new e-mail address was asked for',
+    text: () => `A change of the e-mail address of your account at Talebank was asked for just now. We have mailed a link to the new address. Nothing changes until the link is opened.
+
+If that was not you, change your password now. That ends the change. You can ask for a new password on the sign-in page, too.
+`,
+  },
+  pl: {
+    subject: 'Prośba o zmianę adresu e-mail',
+    text: () => `Otrzymaliśmy prośbę o zmianę adresu e-mail Twojego konta w Talebank. Na nowy adres wysłaliśmy link. Dopóki nie zostanie otwarty, nic się nie zmieni.
+
+Jeśli to nie Ty, zmień teraz hasło: to przerywa zmianę adresu. O nowe hasło możesz też poprosić na stronie logowania.
+`,
+  },
+};
+
+const EMAIL_CHANGE: InBoth = {
+  en: {
+    subject: 'Confirm your new e-mail address',
+    text: (
+      link,
+    ) => `This address is to become the e-mail address of an account at Talebank. Please confirm the change:
+
+${link}
+
+The link works once, within 24 hours. If you did not ask for it, ignore this mail: nothing changes.
+`,
+  },
+  pl: {
+    subject: 'Potwierdź nowy adres e-mail',
+    text: (
+      link,
+    ) => `Ten adres ma zostać adresem e-mail konta w Talebank. Prosimy o potwierdzenie zmiany:
+
+${link}
+
+Link działa jeden raz, przez 24 godziny. Jeśli to nie Twoja prośba, zignoruj tę wiadomość: nic się nie zmieni.
+`,
+  },
+};
+
+const EMAIL_CHANGED: InBoth = {
+  en: {
+    subject: 'Your e-mail address was changed',
+    text: () => `The e-mail address of your account at Talebank was changed just now. You sign in with the new address from now on, and we no longer write to this one.
+
+If that was not you, contact the operator of this site at once.
+`,
+  },
+  pl: {
+    subject: 'Twój adres e-mail został zmieniony',
+    text: () => `Adres e-mail Twojego konta w Talebank został właśnie zmieniony. Od teraz do logowania służy nowy adres, a na ten nie będziemy już pisać.
+
+Jeśli to nie Ty, natychmiast skontaktuj się z operatorem tej strony.
+`,
+  },
+};
+
+export const LETTERS = {
+  VERIFY,
+  RESET,
+  PASSWORD_CHANGED,
+  EMAIL_CHANGE_ASKED,
+  EMAIL_CHANGE,
+  EMAIL_CHANGED,
+} as const;

@@ -1,9 +1,7 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { asLotId, asUserId } from '../../domain/ids.js';
 import { readLedgerClock } from '../ledger/clock.sql.js';
-import { expirationSettler, type ExpireRequest } from '../ledger/expirations.js';
-import { countMoved, settleInBulk } from '../ledger/in-bulk.js';
-import { observe } from '../ledger/observed.js';
+import { countMoved } from '../ledger/commit/bulk.js';
 import { readLapsedLots, type LapsedLot } from './maintenance.sql.js';
 import { walkInLanes, type TaskOutcome } from './task.js';
 
@@ -14,8 +12,6 @@ import { walkInLanes, type TaskOutcome } from './task.js';
  */
 export async function expireCredits(app: App, signal?: AbortSignal): Promise<TaskOutcome> {
   const until = await readLedgerClock(app.db);
-  const observer = observe<ExpireRequest>(app, 'expire');
-  const settle = expirationSettler(app.mender);
   return walkInLanes<LapsedLot>(app, signal, {
     read: (wanted) => readLapsedLots(app.db, { ...wanted, until }),
     settle: async (lots) => {
@@ -23,7 +19,7 @@ export async function expireCredits(app: App, signal?: AbortSignal): Promise<Tas
         userId: asUserId(userId),
         lotId: asLotId(lotId),
       }));
-      const settlements = await settleInBulk(app, settle, observer, requests, { patient: false });
+      const settlements = await app.ledger.expire(requests, { patient: false });
       return countMoved(settlements);
     },
   });

@@ -1,11 +1,9 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { FIRST_ID } from '../../domain/ids.js';
 import { monthOf } from '../../domain/ledger/month.js';
 import { monthlyGrant } from '../ledger/allowances.js';
 import { readLedgerClock } from '../ledger/clock.sql.js';
-import { settleGrants, type GrantRequest } from '../ledger/grants.js';
-import { countMoved, settleInBulk } from '../ledger/in-bulk.js';
-import { observe } from '../ledger/observed.js';
+import { countMoved } from '../ledger/commit/bulk.js';
 import { readMonthlyRecipients, type Recipient } from './maintenance.sql.js';
 import { walkInLanes, type TaskOutcome } from './task.js';
 
@@ -23,7 +21,6 @@ export async function grantMonthlyCredits(app: App, signal?: AbortSignal): Promi
     );
   const month = monthOf(await readLedgerClock(app.db));
   const { period } = month;
-  const observer = observe<GrantRequest>(app, 'monthly-grant', () => 'MONTHLY');
   return walkInLanes<Recipient>(app, signal, {
     read: ({ after, ...page }) =>
       readMonthlyRecipients(app.db, {
@@ -34,9 +31,7 @@ export async function grantMonthlyCredits(app: App, signal?: AbortSignal): Promi
       }),
     settle: async (users) => {
       const requests = users.map((user) => monthlyGrant(app.config.credits, month, user));
-      return countMoved(
-        await settleInBulk(app, settleGrants, observer, requests, { patient: true }),
-      );
+      return countMoved(await app.ledger.grantAllowances(requests, { patient: true }));
     },
   });
 }

@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { notFound } from '../../domain/errors.js';
 import { FIRST_ID } from '../../domain/ids.js';
 import { isCleanText } from '../../domain/text.js';

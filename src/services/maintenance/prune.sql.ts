@@ -18,6 +18,15 @@ export const pruneEmailTokens: Prune = (db, limit) => db.$executeRaw`
     SELECT user_id, hash FROM email_tokens WHERE expires_at < now() ORDER BY expires_at LIMIT ${limit}
     FOR UPDATE SKIP LOCKED)`;
 
+/**
+ * Deletes changes of addresses a week after their links have expired, confirmed or not, because they have the old address.
+ * Index: email_changes_expires_at_idx.
+ */
+export const pruneEmailChanges: Prune = (db, limit) => db.$executeRaw`
+  DELETE FROM email_changes WHERE user_id IN (
+    SELECT user_id FROM email_changes WHERE expires_at < now() - interval '7 days' ORDER BY expires_at LIMIT ${limit}
+    FOR UPDATE SKIP LOCKED) AND expires_at < now() - interval '7 days'`;
+
 /** Deletes expired counters of limits. Reads the whole table, because nearly all of it has expired. */
 export const pruneRateLimits: Prune = (db, limit) => db.$executeRaw`
   DELETE FROM rate_limits WHERE key IN (

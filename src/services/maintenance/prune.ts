@@ -1,8 +1,9 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { pruneGrantingDays } from '../credits/approvals/granting-days.sql.js';
 import { pruneNotices } from '../notices/notices.sql.js';
 import {
   markUnusedTexts,
+  pruneEmailChanges,
   pruneEmailTokens,
   pruneRateLimits,
   pruneReconciliations,
@@ -19,6 +20,7 @@ import { giveWay, type TaskOutcome } from './task.js';
 const BATCHES: readonly (readonly [prune: Prune, rows: number])[] = [
   [pruneSessions, 100],
   [pruneEmailTokens, 1000],
+  [pruneEmailChanges, 1000],
   [pruneRateLimits, 1000],
   [pruneReconciliations, 1000],
   [pruneTexts, 100],

@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { readAbandoned, type AbandonedRow } from '../narrations/making/abandoned.sql.js';
 import { COULD_NOT_BE_MADE, failNarration } from '../narrations/settle-attempt.js';
 import { failAudioQueue } from '../queues.js';

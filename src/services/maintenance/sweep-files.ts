@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { dropLoose, readUnknownFiles } from './files.sql.js';
 import { giveWay, type TaskOutcome } from './task.js';
 

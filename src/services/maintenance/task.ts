@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pLimit from 'p-limit';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { countBusyConnections, type Lane, type Page } from './maintenance.sql.js';
 
 /** The result of a task. */

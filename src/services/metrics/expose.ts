@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { readWaitingAnchors } from '../anchors/waiting.js';
 import { SCHEDULED_QUEUES } from '../queues.js';
 import { FIGURES } from './figures.js';

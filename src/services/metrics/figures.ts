@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { certificatesOf } from '../../infra/connections/certificates.js';
 import { transact } from '../../infra/db.js';
 import { readAnchoredAt } from '../anchors/anchors.sql.js';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 
 /** Metrics that are read together. */
 export interface Figure {

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { fileNameOf } from './file-names.js';
 import type { AudioView } from './audios.js';
 import { packTag, tagOf, type Tagged } from './tagging/tags.js';

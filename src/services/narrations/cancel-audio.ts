@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { conflict, notFound } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
 import type { TransactionView } from '../credits/credits.js';

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { storageKey } from './addresses.js';
 import { FileMissingError, type ByteRange } from '../../infra/storage/storage.js';
 

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { voiceCannotRead } from '../../domain/errors.js';
 import {
   canRead,

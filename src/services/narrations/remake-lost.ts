@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { newId } from '../../domain/ids.js';
 import { transact } from '../../infra/db.js';
 import { findAudio } from './audios.js';

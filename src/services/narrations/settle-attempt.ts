@@ -1,13 +1,10 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { DomainError } from '../../domain/errors.js';
-import { asUserId, type UserId } from '../../domain/ids.js';
-import { transact, type Tx } from '../../infra/db.js';
+import { asUserId } from '../../domain/ids.js';
+import type { Tx } from '../../infra/db.js';
 import type { Delivery } from '../../infra/queue.js';
-import { openBooks, saveBooks } from '../ledger/books.js';
-import { LOCKED, type Settled } from '../ledger/group-commit.js';
-import { observe } from '../ledger/observed.js';
-import { postRefunds, type RefundOutcome, type RefundRequest } from '../ledger/refunds.js';
-import { mendBooks } from '../repairs/mender.js';
+import { observe } from '../ledger/commit/observer.js';
+import type { RefundRequest } from '../ledger/refunds.js';
 import { noticeEnd } from '../notices/notices.sql.js';
 import {
   failAudioQueue,
@@ -85,9 +82,8 @@ export async function endAttempt(
   end: (tx: Tx) => Promise<number | undefined>,
 ): Promise<boolean> {
   const startedAt = performance.now();
-  const refunded = await transact(app.db, (tx) =>
-    endAndRefund(app, tx, asUserId(userId), ending, end),
-  ).catch((error: unknown) => {
+  const request = { userId: asUserId(userId), reason: REFUND_REASONS[ending.status], end };
+  const { result, entries } = await app.ledger.endAttempt(request).catch((error: unknown) => {
     // A refusal by a rule does not count, because a retry would not change it.
     if (!(error instanceof DomainError) || error.code === 'BUSY') {
       app.metrics.refundFailures.inc();
@@ -95,41 +91,21 @@ export async function endAttempt(
     }
     throw error;
   });
-  if (refunded === null) {
+  if (result === null) {
     app.log.info(
       { event: 'narration-settled-before', userId, audioId },
       'narration was settled already',
     );
     return false;
   }
-  const { request, entries, result } = refunded;
-  observe<RefundRequest>(app, 'refund').settled(request, entries, performance.now() - startedAt);
+  const { seq: refundSeq, request: refund } = result;
+  observe<RefundRequest>(app, 'refund').settled(refund, entries, performance.now() - startedAt);
   const wasAskedFor = ending.status === 'CANCELLED';
   app.metrics.narrations.inc({ result: wasAskedFor ? 'cancelled' : 'failed' });
-  const { debitSeq } = request;
-  const ended = { userId, audioId, debitSeq, refundSeq: result.seq };
+  const ended = { userId, audioId, debitSeq: refund.debitSeq, refundSeq };
   const message = 'narration ended without a recording, points given back';
   if (ending.status === 'CANCELLED')
     app.log.info({ event: 'narration-cancelled', ...ended, ...ending }, message);
   else app.log.warn({ event: 'narration-failed', ...ended, ...ending }, message);
   return true;
-}
-
-async function endAndRefund(
-  app: App,
-  tx: Tx,
-  userId: UserId,
-  { status }: Ending,
-  end: (tx: Tx) => Promise<number | undefined>,
-): Promise<(Settled<RefundOutcome> & { readonly request: RefundRequest }) | null> {
-  const open = await openBooks(tx, [userId], { wait: true });
-  const debitSeq = await end(tx);
-  if (debitSeq === undefined) return null;
-  await mendBooks(tx, open, app.mender);
-  const request = { userId, debitSeq, reason: REFUND_REASONS[status], actorId: null };
-  const [outcome] = await postRefunds(tx, open, [request], app.config.credits.refundPolicy);
-  if (outcome === undefined || outcome === LOCKED) throw new Error('The account is gone.');
-  if (outcome instanceof DomainError) throw outcome;
-  await saveBooks(tx, open);
-  return { request, ...outcome };
 }

@@ -6,8 +6,9 @@ import { isSpendable } from '../../domain/ledger/lots.js';
 import type { Tx } from '../../infra/db.js';
 import type { JobQueue, NewJob, QueueDeclaration } from '../../infra/queue.js';
 import type { Origin } from '../../infra/tracing/origin.js';
-import { loadOpenLots, openBooks, saveBooks } from '../ledger/books.js';
-import { answer, LOCKED, type Settle } from '../ledger/group-commit.js';
+import { loadOpenLots } from '../ledger/books.js';
+import { HELD, type Settle } from '../ledger/commit/settlement.js';
+import { settling } from '../ledger/settling.js';
 import type { NarrationJob } from '../queues.js';
 import { mendOpenLots, type Mender } from '../repairs/mender.js';
 import {
@@ -58,37 +59,29 @@ interface Batch {
 
 /**
  * Requests narrations. Debit, audio row and job are one commit. Refusals: INSUFFICIENT_CREDITS, PRICE_CHANGED,
- * IDEMPOTENCY_KEY_REUSED; LOCKED also when there is no such account.
+ * IDEMPOTENCY_KEY_REUSED.
  */
-export const narrationSettler =
-  (
-    queue: JobQueue,
-    declaration: QueueDeclaration<NarrationJob>,
-    mender: Mender,
-  ): Settle<NarrationRequest, NarrationOutcome> =>
-  async (tx, requests, options) => {
-    const open = await openBooks(
-      tx,
-      requests.map((request) => request.userId),
-      options,
-    );
-    const settleable = requests.filter((request) => open.books.has(request.userId));
-    await loadOpenLots(tx, open);
-    await mendOpenLots(tx, open, mender);
-    const batch = await readBatch(tx, settleable, options);
-    const settlements = requests.map((request) =>
-      isHeld(batch, request)
-        ? LOCKED
-        : answer(open.books.get(request.userId), (book) => narrate(book, batch, request)),
-    );
-    await saveBooks(tx, open);
-    const queued = [...batch.queued.values()];
-    if (queued.length > 0 || batch.remembered.length > 0) {
-      await writeNarrations(tx, queued, batch.remembered);
-    }
-    await queue.enqueue(tx, declaration, queued.map(jobOf));
-    return settlements;
-  };
+export const narrationSettler = (
+  queue: JobQueue,
+  declaration: QueueDeclaration<NarrationJob>,
+  mender: Mender,
+): Settle<NarrationRequest, NarrationOutcome> =>
+  settling(
+    async (tx, open, requests, options) => {
+      const settleable = requests.filter((request) => open.books.has(request.userId));
+      await loadOpenLots(tx, open);
+      await mendOpenLots(tx, open, mender);
+      return readBatch(tx, settleable, options);
+    },
+    (book, request, batch) => (isHeld(batch, request) ? HELD : narrate(book, batch, request)),
+    async (tx, batch) => {
+      const queued = [...batch.queued.values()];
+      if (queued.length > 0 || batch.remembered.length > 0) {
+        await writeNarrations(tx, queued, batch.remembered);
+      }
+      await queue.enqueue(tx, declaration, queued.map(jobOf));
+    },
+  );
 
 async function readBatch(
   tx: Tx,

@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { newId } from '../../domain/ids.js';
 import { transact } from '../../infra/db.js';
 import { giveWay, type TaskOutcome } from '../maintenance/task.js';

@@ -7,5 +7,5 @@ export {
   recordingSpan,
   replaceSpan,
   withSpan,
-  type Span,
 } from '../../infra/tracing/tracing.js';
+export type { Span } from '../../infra/tracing/span.js';

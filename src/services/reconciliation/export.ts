@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { notFound } from '../../domain/errors.js';
 import { readAccountSnapshot, readExportedTransactions } from './export.sql.js';
 

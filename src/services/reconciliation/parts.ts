@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { FIRST_ID, idOfHex, LAST_ID } from '../../domain/ids.js';
 import { readAccountLengths, type HistoryRange } from './chain.sql.js';
 

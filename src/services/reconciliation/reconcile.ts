@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { newId } from '../../domain/ids.js';
 import { dropCheckpoints } from '../checkpoints/checkpoints.sql.js';
 import { repairAccounts, type Facts } from '../repairs/repair-accounts.js';

@@ -1,5 +1,5 @@
-import type { App } from '../../app.js';
-import type { UserView } from '../accounts/people.js';
+import type { App } from '../app.js';
+import type { UserView } from '../accounts/people.sql.js';
 import { listHistory, listLots } from '../credits/credits.js';
 import { readBalancesBySource } from '../credits/credits.sql.js';
 import { plainReader } from '../ledger/allowances.js';

@@ -1,6 +1,6 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import type { RepairAccountPayload } from '../queues.js';
-import { READ_REPAIR } from './mender.js';
+import { READ_REPAIR } from './create-mender.js';
 import { repairAccounts } from './repair-accounts.js';
 
 /** Repairs what may be repaired of one account. Without RECONCILE_REPAIR it does nothing. */

@@ -1,7 +1,7 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { DomainError } from '../../domain/errors.js';
 import { transact } from '../../infra/db.js';
-import { lockAccounts } from '../ledger/books.sql.js';
+import { lockAccounts } from '../ledger/accounts.sql.js';
 import { verifyLedger } from '../reconciliation/verify.js';
 import {
   repairLocked,

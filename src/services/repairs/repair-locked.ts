@@ -1,7 +1,7 @@
 import { FIRST_ID } from '../../domain/ids.js';
 import type { Tx } from '../../infra/db.js';
 import { changed, writeAudit } from '../audit.sql.js';
-import type { AccountRow } from '../ledger/books.sql.js';
+import type { AccountRow } from '../ledger/accounts.sql.js';
 import { TRANSACTIONS_AT_ONCE } from '../reconciliation/parts.js';
 import { notePointsChanged, readWrongLots, setRemaining, type WrongLot } from './repairs.sql.js';
 import { findUnsound } from './soundness.js';

@@ -1,11 +1,14 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { FIRST_ID } from '../../domain/ids.js';
-import { foldText } from '../../domain/text.js';
+import { foldText, firstCodePoints } from '../../domain/text.js';
 import type { Db } from '../../infra/db.js';
 import { readUnfolded, writeFolded, type Subject } from './search.sql.js';
 
 /** Bounds the memory of a batch and the duration of its statement. */
 const ROWS_AT_ONCE = 1_000;
+
+/** In Unicode code points. The index has no room for longer keys. */
+const TITLE_KEY_LENGTH_MAX = 200;
 
 type Writer = Pick<Db, '$queryRaw' | '$executeRaw'>;
 
@@ -17,7 +20,11 @@ async function foldBatch(
 ): Promise<string[]> {
   const rows = await readUnfolded(db, subject, wanted);
   if (rows.length === 0) return [];
-  const folded = rows.map((row) => ({ ...row, folded: foldText(row.words) }));
+  const folded = rows.map((row) => ({
+    ...row,
+    folded: foldText(row.words),
+    titleKey: firstCodePoints(foldText(row.title), TITLE_KEY_LENGTH_MAX),
+  }));
   await writeFolded(db, subject, folded);
   return rows.map(({ id }) => id);
 }

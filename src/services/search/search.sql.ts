@@ -1,15 +1,22 @@
 import { gramsOf, patternOf } from '../../domain/text.js';
 import { PLANNED_ANEW, Prisma, type Db, type Reader } from '../../infra/db.js';
 
-/** The searchable tables, and the columns that their search texts are folded from. */
+/**
+ * The searchable tables, and the columns that their search texts are folded from. Stories have a folded title besides,
+ * for their order.
+ */
 const SUBJECTS = {
   stories: {
     table: Prisma.raw('stories'),
     words: Prisma.raw(`concat_ws(E'\\n', title, author, description)`),
+    title: Prisma.raw('title'),
+    titleKey: Prisma.raw(', title_key = f.title_key'),
   },
   users: {
     table: Prisma.raw('users'),
     words: Prisma.raw(`concat_ws(E'\\n', email, display_name)`),
+    title: Prisma.raw(`''`),
+    titleKey: Prisma.empty,
   },
 } as const;
 export type Subject = keyof typeof SUBJECTS;
@@ -36,6 +43,13 @@ export const mentioning = (searchText: Prisma.Sql, words: readonly string[]): Pr
 interface Unfolded {
   readonly id: string;
   readonly words: string;
+  /** Empty for a user. */
+  readonly title: string;
+}
+
+interface Folded extends Unfolded {
+  readonly folded: string;
+  readonly titleKey: string;
 }
 
 /**
@@ -47,13 +61,13 @@ export function readUnfolded(
   subject: Subject,
   wanted: { id: string } | { after: string; limit: number },
 ): Promise<Unfolded[]> {
-  const { table, words } = SUBJECTS[subject];
+  const { table, words, title } = SUBJECTS[subject];
   const which =
     'id' in wanted
       ? Prisma.sql`AND id = ${wanted.id}::uuid`
       : Prisma.sql`AND id > ${wanted.after}::uuid ORDER BY id LIMIT ${wanted.limit}`;
   return db.$queryRaw<Unfolded[]>`
-    SELECT id, ${words} AS words FROM ${table}
+    SELECT id, ${words} AS words, ${title} AS title FROM ${table}
     WHERE search_text IS NULL AND deleted_at IS NULL ${which}`;
 }
 
@@ -65,17 +79,18 @@ export function readUnfolded(
 export function writeFolded(
   db: Pick<Db, '$executeRaw'>,
   subject: Subject,
-  rows: readonly (Unfolded & { readonly folded: string })[],
+  rows: readonly Folded[],
 ): Promise<number> {
-  const { table, words } = SUBJECTS[subject];
+  const { table, words, titleKey } = SUBJECTS[subject];
   return db.$executeRaw`
     WITH free AS MATERIALIZED (
       SELECT id FROM ${table}
       WHERE id = ANY(${rows.map(({ id }) => id)}::uuid[]) AND search_text IS NULL AND deleted_at IS NULL
       ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
     )
-    UPDATE ${table} t SET search_text = f.folded
+    UPDATE ${table} t SET search_text = f.folded${titleKey}
     FROM free, unnest(${rows.map(({ id }) => id)}::uuid[], ${rows.map((row) => row.words)}::text[],
-      ${rows.map(({ folded }) => folded)}::text[]) AS f(id, words, folded)
+      ${rows.map(({ folded }) => folded)}::text[], ${rows.map((row) => row.titleKey)}::text[])
+      AS f(id, words, folded, title_key)
     WHERE t.id = free.id AND f.id = free.id AND ${words} = f.words`;
 }

@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { accountSuspended } from '../../domain/errors.js';
 import { asUserId } from '../../domain/ids.js';
 import { parseOpaqueToken } from '../../infra/tokens.js';

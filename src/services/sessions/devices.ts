@@ -1,10 +1,10 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { notFound } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
 import { transact } from '../../infra/db.js';
 import { changed, writeAudit } from '../audit.sql.js';
 import { ledgerKey, splitLedgerKey } from '../credits/credits.js';
-import { MOST_DEVICES } from './sessions.js';
+import { MOST_DEVICES } from './session-states.js';
 import { endSessions } from './sessions.sql.js';
 import type { Viewer } from './viewer.js';
 

@@ -1,6 +1,6 @@
 import { Prisma, type Reader, type Tx } from '../../infra/db.js';
-import type { UserView } from '../accounts/people.js';
-import type { TokenTransport } from './sessions.js';
+import type { Role } from '../../domain/accounts/role.js';
+import type { TokenTransport } from '../../domain/accounts/token-transport.js';
 
 interface NewSession {
   readonly userId: string;
@@ -125,7 +125,7 @@ export async function readDeviceOfToken(
 }
 
 export interface SessionState {
-  readonly role: UserView['role'];
+  readonly role: Role;
   readonly suspended: boolean;
   /** Milliseconds from the read until the session ends, unless it is used. */
   readonly endsInMs: number;

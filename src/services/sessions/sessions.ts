@@ -1,4 +1,5 @@
-import type { App } from '../../app.js';
+import type { TokenTransport } from '../../domain/accounts/token-transport.js';
+import type { App } from '../app.js';
 import { accountSuspended, refreshTokenInvalid, refreshTokenReused } from '../../domain/errors.js';
 import { newId } from '../../domain/ids.js';
 import { asLine } from '../../domain/text.js';
@@ -19,9 +20,8 @@ import {
   lockSessionOfToken,
   type SessionRow,
 } from './sessions.sql.js';
+import { MOST_DEVICES } from './session-states.js';
 import type { Viewer } from './viewer.js';
-
-export type TokenTransport = 'BODY' | 'COOKIE';
 
 /** A device as it describes itself in its request. */
 export interface Device {
@@ -42,8 +42,6 @@ export interface SignedIn {
   readonly refreshTokenExpiresAt: Date;
 }
 
-/** More than a person needs. It bounds the sessions of scripts that sign in and never sign out. */
-export const MOST_DEVICES = 100;
 /** For this long after its use, the predecessor of a refresh token gets the same successor again. */
 const REUSE_GRACE_MS = 10_000;
 

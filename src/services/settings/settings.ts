@@ -1,8 +1,8 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { PASSWORD_LENGTH_MIN } from '../validation.js';
-import { readLanguages, type LanguageCount } from './settings.sql.js';
+import { readLanguages, readTags, type LanguageCount, type TagCount } from './settings.sql.js';
 
-export type { LanguageCount };
+export type { LanguageCount, TagCount };
 
 /** What a client needs before the user signs in. */
 export interface Settings {
@@ -22,8 +22,9 @@ export const settingsOf = ({ config }: Pick<App, 'config'>): Settings => ({
   purchases: false,
 });
 
-/** The list is returned without pages, so it is bounded. */
+/** The lists are returned without pages, so they are bounded. */
 const LANGUAGES_MAX = 100;
+const TAGS_MAX = 100;
 
 /** The languages of the library, those with most stories first, for each of the keys: there is one library. */
 export async function languagesOfLibrary(
@@ -32,4 +33,13 @@ export async function languagesOfLibrary(
 ): Promise<Map<string, LanguageCount[]>> {
   const languages = await readLanguages(db, LANGUAGES_MAX);
   return new Map(keys.map((key) => [key, languages]));
+}
+
+/** The tags of the library, those with most stories first, as `languagesOfLibrary` has the languages. */
+export async function tagsOfLibrary(
+  { db }: Pick<App, 'db'>,
+  keys: readonly string[],
+): Promise<Map<string, TagCount[]>> {
+  const tags = await readTags(db, TAGS_MAX);
+  return new Map(keys.map((key) => [key, tags]));
 }

@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { readCoverOrigins } from './cover-origins.sql.js';
 
 const GOOD_FOR_MS = 10_000;

@@ -1,7 +1,6 @@
-import type { Window } from '../../domain/paging.js';
-import { Prisma, type Reader, type Tx } from '../../infra/db.js';
+import { PLANNED_ANEW, Prisma, type Reader, type Tx } from '../../infra/db.js';
 import { containing, mentioning, WALKED_ROWS } from '../search/search.sql.js';
-import { byId, keysetOf } from '../keyset.sql.js';
+import { TITLE_KEY, type Reading } from './library-order.sql.js';
 
 /** DRAFT before it is published, and REMOVED after it was deleted. */
 export type StoryState = 'DRAFT' | 'PUBLISHED' | 'REMOVED';
@@ -15,6 +14,16 @@ export interface Story {
   readonly language: string;
   readonly description: string | null;
   readonly coverUrl: string | null;
+  /** As `#rrggbb`, in lower case. */
+  readonly coverColor: string | null;
+  /** Pixels. */
+  readonly coverWidth: number | null;
+  readonly coverHeight: number | null;
+  /** In years. Null where there is no bound. */
+  readonly ageFrom: number | null;
+  readonly ageTo: number | null;
+  /** In lower case, without repetitions. */
+  readonly tags: readonly string[];
   readonly published: boolean;
   /** Whether recordings begin with the title and the author. */
   readonly announced: boolean;
@@ -24,12 +33,16 @@ export interface Story {
   readonly createdAt: Date;
   readonly updatedAt: Date;
   readonly state: StoryState;
+  /** What the order by title compares. */
+  readonly titleKey: string;
 }
 
 export const STORIES = Prisma.sql`
   SELECT s.id, s.slug, s.title, s.author, s.language, s.description, s.cover_url AS "coverUrl", s.published, s.announced,
          s.text_hash AS "textHash", t.character_count AS "characterCount", s.created_at AS "createdAt",
-         s.updated_at AS "updatedAt",
+         s.updated_at AS "updatedAt", s.cover_color AS "coverColor", s.cover_width AS "coverWidth",
+         s.cover_height AS "coverHeight", s.age_from AS "ageFrom", s.age_to AS "ageTo", s.tags,
+         ${TITLE_KEY} AS "titleKey",
          CASE WHEN s.deleted_at IS NOT NULL THEN 'REMOVED' WHEN s.published THEN 'PUBLISHED' ELSE 'DRAFT' END AS state
   FROM stories s JOIN story_texts t ON t.hash = s.text_hash`;
 
@@ -37,31 +50,47 @@ export const STORIES = Prisma.sql`
 export const inLanguage = (tag: string): Prisma.Sql =>
   Prisma.sql`AND (s.language = ${tag} OR starts_with(s.language, ${`${tag}-`}))`;
 
-const inLibrary = (language: string | null): Prisma.Sql =>
-  Prisma.sql`s.published AND s.deleted_at IS NULL ${language === null ? Prisma.empty : inLanguage(language)}`;
+/** Which stories of the library are wanted. */
+export interface Wanted {
+  readonly language: string | null;
+  /** Folded. */
+  readonly words: readonly string[];
+  /** Stories that have all of these. */
+  readonly tags: readonly string[];
+  /** Stories that are for listeners of this age, in years. Stories that state no ages are left out. */
+  readonly age: number | null;
+}
 
-/** A query of the published stories with these folded words. Indexes: those of `readLibrary`. */
-export const libraryQuery = (language: string | null, words: readonly string[]): Prisma.Sql =>
-  Prisma.sql`SELECT FROM stories s WHERE ${inLibrary(language)}
-    ${words.length === 0 ? Prisma.empty : containing(Prisma.sql`s.search_text`, words)}`;
+const forAge = (age: number): Prisma.Sql =>
+  Prisma.sql`AND ${age} BETWEEN coalesce(s.age_from, 0) AND coalesce(s.age_to, 99) AND num_nonnulls(s.age_from, s.age_to) > 0`;
+
+const inLibrary = ({ language, tags, age }: Wanted): Prisma.Sql =>
+  Prisma.sql`s.published AND s.deleted_at IS NULL ${language === null ? Prisma.empty : inLanguage(language)}
+    ${tags.length === 0 ? Prisma.empty : Prisma.sql`AND s.tags @> ${[...tags]}::text[] ${PLANNED_ANEW}`}
+    ${age === null ? Prisma.empty : forAge(age)}`;
+
+/** A query of the published stories that are wanted. Indexes: those of `readLibrary`. */
+export const libraryQuery = (wanted: Wanted): Prisma.Sql =>
+  Prisma.sql`SELECT FROM stories s WHERE ${inLibrary(wanted)}
+    ${wanted.words.length === 0 ? Prisma.empty : containing(Prisma.sql`s.search_text`, wanted.words)}`;
 
 /**
- * Published stories, in the order in which they were added. `words` are folded. Indexes: stories_published;
- * stories_search for words that few stories have.
+ * Published stories in an order of the library. Indexes: that of the order; stories_search for words that few stories
+ * have; stories_published_tags for tags that few stories have.
  */
 export async function readLibrary(
   db: Reader,
-  wanted: { window: Window<string>; language: string | null; words: readonly string[] },
+  { keyset: { within, order, page }, limit }: Reading,
+  wanted: Wanted,
 ): Promise<Story[]> {
-  const { window, language, words } = wanted;
-  const { within, order, page } = keysetOf(window, byId(Prisma.sql`s.id`, 'ascending'));
-  const listed = Prisma.sql`${inLibrary(language)} ${within}`;
+  const { words } = wanted;
+  const listed = Prisma.sql`${inLibrary(wanted)} ${within}`;
   if (words.length === 0) return db.$queryRaw<Story[]>`${STORIES} WHERE ${listed} ${page}`;
   const searchText = Prisma.sql`s.search_text`;
   const first = await db.$queryRaw<Story[]>`${STORIES}
     WHERE s.id IN (SELECT s.id FROM stories s WHERE ${listed} ${order} LIMIT ${WALKED_ROWS})
       ${mentioning(searchText, words)} ${page}`;
-  if (first.length > window.limit) return first;
+  if (first.length > limit) return first;
   return db.$queryRaw<Story[]>`${STORIES}
     WHERE ${listed} ${containing(searchText, words)} ${page}`;
 }

@@ -1,23 +1,16 @@
 import { z } from 'zod';
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { badUserInput, notFound } from '../../domain/errors.js';
 import { isId, newId, type UserId } from '../../domain/ids.js';
-import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../../domain/paging.js';
+import type { Page, PageArguments } from '../../domain/paging.js';
 import { countCodePoints, isCleanText, sha256Hex, slugify } from '../../domain/text.js';
 import { isUniqueViolation, transact, type Tx } from '../../infra/db.js';
 import { changed, writeAudit, type AuditDetails } from '../audit.sql.js';
 import { countRows } from '../counting.sql.js';
 import { changesOf } from './changes.js';
 import { foldBeforeSearch, foldNow } from '../search/fold.js';
-import {
-  language,
-  line,
-  paragraphs,
-  parseRequest,
-  searchWords,
-  text,
-  webAddress,
-} from '../validation.js';
+import { language, parseRequest, searchWords } from '../validation.js';
+import { readingFor, STORY_ORDERS, type StoryOrder } from './library-order.sql.js';
 import {
   keepText,
   libraryQuery,
@@ -28,28 +21,41 @@ import {
   type Story,
   type StoryState,
 } from './stories.sql.js';
+import { age, storyInput, tags, type StoryInput } from './story-input.js';
 
-export type { Story, StoryState };
+export type { Story, StoryInput, StoryOrder, StoryState };
 
-const cursors = cursorsOf('stories', z.uuid());
+export interface StoriesFilter extends PageArguments {
+  readonly language?: string | null;
+  readonly search?: string | null;
+  readonly tags?: readonly string[] | null;
+  readonly age?: number | null;
+  readonly order?: StoryOrder | null;
+}
 
-/** Published stories, in the order in which they were added to the library. */
-export async function listStories(
-  app: App,
-  args: PageArguments & { language?: string | null; search?: string | null },
-): Promise<Page<Story>> {
-  const window = windowOf(args, cursors);
-  const { language: spoken, search: words } = parseRequest(storyListing, args);
-  if (words.length > 0) await foldBeforeSearch(app, 'stories');
-  const rows = await readLibrary(app.db, { window, language: spoken, words });
-  const page = pageOf(rows, window, cursors, (story) => story.id);
-  return { ...page, count: () => countRows(app.db, libraryQuery(spoken, words)) };
+/** Published stories, by default in the order in which they were added to the library. @throws BAD_USER_INPUT */
+export async function listStories(app: App, args: StoriesFilter): Promise<Page<Story>> {
+  const { order, language: spoken, search: words, ...wished } = parseRequest(libraryListing, args);
+  const reading = readingFor(args, order);
+  if (words.length > 0 || order === 'TITLE') await foldBeforeSearch(app, 'stories');
+  const wanted = { language: spoken, words, ...wished };
+  const page = reading.pageOf(await readLibrary(app.db, reading, wanted));
+  return { ...page, count: () => countRows(app.db, libraryQuery(wanted)) };
 }
 
 /** The filter of a list of stories. */
 export const storyListing = z.object({
   language: language.nullish().transform((tag) => tag ?? null),
   search: searchWords,
+});
+
+const libraryListing = storyListing.extend({
+  tags,
+  age: age.nullish().transform((years) => years ?? null),
+  order: z
+    .enum(STORY_ORDERS)
+    .nullish()
+    .transform((order) => order ?? 'LIBRARY'),
 });
 
 /**
@@ -95,46 +101,6 @@ export async function textLengthsByHash(
   });
   return new Map(rows.map(({ hash, characterCount }) => [hash, characterCount]));
 }
-
-export interface StoryInput {
-  readonly slug?: string | null;
-  readonly title: string;
-  readonly author: string;
-  readonly language: string;
-  readonly description?: string | null;
-  readonly content: string;
-  readonly coverUrl?: string | null;
-  readonly published?: boolean | null;
-  readonly announced?: boolean | null;
-}
-
-const storyInput = z.object({
-  slug: z
-    .string()
-    .max(100, 'must be at most 100 characters')
-    .regex(
-      /^[a-z0-9]+(-[a-z0-9]+)*$/,
-      'must be lower-case letters and digits between single hyphens',
-    )
-    .nullish(),
-  title: line(1, 200),
-  author: line(1, 200),
-  language,
-  description: paragraphs(0, 1000)
-    .nullish()
-    .transform((words) => words ?? null),
-  // Bidirectional controls are allowed, because a text in two directions may need them. They are not spoken.
-  content: text(1, 200_000).refine((words) => /\S/u.test(words), 'must not be blank'),
-  coverUrl: webAddress.nullish().transform((address) => address ?? null),
-  published: z
-    .boolean()
-    .nullish()
-    .transform((published) => published ?? false),
-  announced: z
-    .boolean()
-    .nullish()
-    .transform((announced) => announced ?? true),
-});
 
 /**
  * Adds a story to the library. Without a slug, one is made from the title.

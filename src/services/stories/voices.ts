@@ -1,4 +1,4 @@
-import type { App } from '../../app.js';
+import type { App } from '../app.js';
 import { z } from 'zod';
 import { notFound } from '../../domain/errors.js';
 import { isCleanText } from '../../domain/text.js';

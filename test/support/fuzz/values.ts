@@ -123,6 +123,9 @@ const INSTANTS_OF_CURSORS = [
 export const FORGED_CURSORS: readonly string[] = [
   ...[
     'stories',
+    'stories:NEWEST',
+    'stories:TITLE',
+    'stories:LONGEST',
     'users',
     'auditLog',
     'proposals',
@@ -231,6 +234,13 @@ export const SENSIBLE: Readonly<Record<string, readonly Value[]>> = {
   from: [text('2020-01-01T00:00:00Z'), text('2026-01-01T00:00:00+01:00')],
   // Months that have begun, and one that has not.
   month: [text('2020-02'), text('2025-12'), text('2026-01'), text('2199-12')],
+  coverColor: [text('#9a4f0f'), bare('null')],
+  coverWidth: [bare('300')],
+  coverHeight: [bare('400')],
+  ageFrom: [0, 3, 5].map(bare),
+  ageTo: [5, 8, 99].map(bare),
+  age: [0, 6, 99].map(bare),
+  tags: [text('bedtime'), text('Animals')],
   announced: [bare('true'), bare('false')],
   locale: [text('en'), text('pl'), bare('null')],
   favourite: [bare('true'), bare('false')],

@@ -100,14 +100,14 @@ const CLASSES: Readonly<Record<string, Rows>> = {
   RevokeCreditLotPayload: { admin: 'lot replayed transaction' },
   Session: { self: 'createdAt current deviceName expiresAt id ipAddress lastUsedAt userAgent' },
   Settings: {
-    public: 'languages passwordMinLength purchases unitLabel unitSize welcomePoints',
+    public: 'languages passwordMinLength purchases tags unitLabel unitSize welcomePoints',
   },
   SpokenSentence: { self: 'endMs from index startMs to words' },
   SpokenWord: { self: 'from startMs to' },
   Statement: { viewer: 'expiresAt rows url' },
   Story: {
     public:
-      'announced author characterCount content coverUrl createdAt description expectedSeconds id language published requiredCredits slug state title updatedAt favourite',
+      'ageFrom ageTo announced author characterCount content coverColor coverHeight coverUrl coverWidth createdAt description expectedSeconds id language published requiredCredits slug state tags title updatedAt favourite',
     viewer: 'audio currentAudio',
   },
   StoryConnection: { public: 'edges nodes pageInfo totalCount' },
@@ -115,9 +115,10 @@ const CLASSES: Readonly<Record<string, Rows>> = {
   SynthesizeAudioPayload: { viewer: 'audio balance charge' },
   UnfinishedBulkGrant: { admin: 'actorId idempotencyKey placedAt reason recipients' },
   UnfinishedBulkRevocation: { admin: 'actorId idempotencyKey placedAt reason' },
+  TagCount: { public: 'stories tag' },
   User: {
     public: 'displayName id role',
-    self: 'audio createdAt creditHistory creditLots credits email emailVerified locale mailOn monthlyCredits notices sessions suspended',
+    self: 'audio createdAt creditHistory creditLots credits email emailVerified locale mailOn monthlyCredits notices pendingEmail sessions suspended',
   },
   UserConnection: { admin: 'edges nodes pageInfo totalCount' },
   UserEdge: { admin: 'cursor node' },

@@ -154,6 +154,7 @@ const DOCUMENT_MAX = {
 const LIST_LENGTHS: Readonly<Record<string, number>> = {
   sessions: 100,
   languages: 100,
+  tags: 100,
   sentences: 250,
   words: 12,
   series: 400,

@@ -240,7 +240,7 @@ export async function makeWorld(talebank: Talebank): Promise<World> {
   await ask(url, UpdateProfile, { displayName: 'The Librarian' }, admin.token);
   const voiceId = await englishVoice(url);
   const [kept, cancelled, refunded, fresh] = [
-    await newStory(url, admin),
+    await newStory(url, admin, { tags: ['night'], ageFrom: 3 }),
     await newStory(url, admin),
     await newStory(url, admin),
     await newStory(url, admin),
@@ -297,6 +297,11 @@ export async function makeWorld(talebank: Talebank): Promise<World> {
     proposerId: auditor.id,
     deciderId: admin.id,
   });
+  await database.sql(
+    `INSERT INTO email_changes (user_id, old_email, new_email, asked_at, expires_at)
+     SELECT id, email, 'new-' || email, now(), now() + interval '1 year' FROM users WHERE id = ANY($1)`,
+    [LISTENERS.map((name) => people[name]?.id)],
+  );
   // A job that was given up.
   await database.sql(
     `INSERT INTO pgboss.job (name, state, data, output, retry_limit, retry_count, started_on, completed_on)

@@ -38,6 +38,18 @@ export const accountEvents = define({
     when: 'A user has confirmed the e-mail address.',
     action: null,
   },
+  'address-change-asked': {
+    level: 'info',
+    fields: ['userId'],
+    when: 'A user has asked for another e-mail address. Nothing changes until the mailed link is opened.',
+    action: null,
+  },
+  'address-changed': {
+    level: 'info',
+    fields: ['userId'],
+    when: 'A user has opened the link that was mailed to the new e-mail address, and has that address now.',
+    action: null,
+  },
   'password-reset': {
     level: 'info',
     fields: ['userId'],

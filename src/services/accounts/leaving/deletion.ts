@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import { lastAdministrator, wrongPassword } from '../../../domain/errors.js';
 import { newId } from '../../../domain/ids.js';
 import { transact, type User } from '../../../infra/db.js';
@@ -66,6 +66,7 @@ function erasePerson(app: App, { id, passwordHash }: Credentials): Promise<void>
     if (count === 0) throw wrongPassword();
     const sessionsEnded = (await endSessions(tx, { userId: id })).length;
     await tx.emailToken.deleteMany({ where: { userId: id } });
+    await tx.emailChange.deleteMany({ where: { userId: id } });
     const details = { deletedAt: changed(null, at), sessionsEnded };
     const action = 'deleteAccount';
     await writeAudit(tx, [{ actorId: id, action, target: id, reason: null, details, at }]);

@@ -1,4 +1,4 @@
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import { asLotId, asUserId } from '../../../domain/ids.js';
 import { transact } from '../../../infra/db.js';
 import { storageKey } from '../../narrations/addresses.js';

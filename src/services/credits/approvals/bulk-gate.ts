@@ -1,4 +1,4 @@
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import type { DomainError } from '../../../domain/errors.js';
 import type { UserId } from '../../../domain/ids.js';
 import { keys } from '../../../domain/ledger/idempotency.js';

@@ -1,21 +1,13 @@
 import { z } from 'zod';
-import type { App } from '../../../app.js';
-import {
-  badUserInput,
-  conflict,
-  DomainError,
-  forbidden,
-  notFound,
-} from '../../../domain/errors.js';
+import type { App } from '../../app.js';
+import { badUserInput, conflict, forbidden, notFound } from '../../../domain/errors.js';
 import { asUserId, type UserId } from '../../../domain/ids.js';
 import { assertSameRequest, keys } from '../../../domain/ledger/idempotency.js';
-import { afterCommit } from '../../../infra/connections/transaction-steps.js';
 import type { Tx } from '../../../infra/db.js';
 import { isAdministrator } from '../../accounts/administration.js';
 import { lockPeople, type Standing } from '../../accounts/people.sql.js';
 import type { AuditDetails } from '../../audit.sql.js';
-import { settleGrants, type GrantRequest } from '../../ledger/grants.js';
-import { observe, observeAll } from '../../ledger/observed.js';
+import type { GrantRequest } from '../../ledger/grants.js';
 import { writeAllowance } from '../allowance.js';
 import {
   findBulkGrant,
@@ -106,16 +98,8 @@ const carryOutGrant: CarryOut = async (app, tx, approved) => {
     action: 'grantCredits',
     approval,
   };
-  const startedAt = performance.now();
-  const settlements = await settleGrants(tx, [request], { wait: true });
-  const [settlement] = settlements;
-  if (settlement instanceof DomainError) throw settlement;
-  if (settlement === undefined || typeof settlement === 'symbol') throw notFound('user');
+  await app.ledger.grantApproved(tx, request);
   await lockBoth(tx, approved);
-  afterCommit(tx, () => {
-    const observer = observe<GrantRequest>(app, 'grant', ({ terms }) => terms.source);
-    observeAll(observer, [request], settlements, performance.now() - startedAt);
-  });
 };
 
 const carryOutBulkGrant: CarryOut = async (app, tx, approved) => {

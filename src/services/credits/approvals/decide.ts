@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import { conflict, forbidden, notFound, type DomainError } from '../../../domain/errors.js';
 import { isId, type UserId } from '../../../domain/ids.js';
 import { afterCommit } from '../../../infra/connections/transaction-steps.js';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import { notFound } from '../../../domain/errors.js';
 import { isId } from '../../../domain/ids.js';
 import {

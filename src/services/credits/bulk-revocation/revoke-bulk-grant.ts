@@ -1,12 +1,9 @@
 import { z } from 'zod';
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import { busy, DomainError } from '../../../domain/errors.js';
 import { asLotId, asUserId, FIRST_ID, type UserId } from '../../../domain/ids.js';
 import { hashRequest, keys } from '../../../domain/ledger/idempotency.js';
-import type { CreditSource } from '../../../domain/ledger/lots.js';
-import { settleInBulk } from '../../ledger/in-bulk.js';
-import { observe } from '../../ledger/observed.js';
-import { revocationSettler, type RevokeRequest } from '../../ledger/revocations.js';
+import type { LotRevokeRequest } from '../../ledger/revocations.js';
 import type { FinishOrderPayload } from '../../queues.js';
 import { idempotencyKey, line, parseRequest } from '../../validation.js';
 import { readGrantedLots, readLotSums, type GrantedLotRow } from './bulk-revocation.sql.js';
@@ -99,13 +96,11 @@ async function runBulkRevocation(
   return result;
 }
 
-type LotRequest = RevokeRequest & { readonly source: CreditSource };
-
 const revocationOf = (
   { actorId, reason }: BulkRevocation,
   { userId, lotId, source }: GrantedLotRow,
   orderHash: Uint8Array,
-): LotRequest => ({
+): LotRevokeRequest => ({
   userId: asUserId(userId),
   lotId: asLotId(lotId),
   source,
@@ -118,17 +113,10 @@ const revocationOf = (
 /** @returns why a lot could not be revoked; null when all were revoked */
 async function revokeLots(
   app: App,
-  requests: readonly LotRequest[],
+  requests: readonly LotRevokeRequest[],
   options: { readonly patient: boolean },
 ): Promise<DomainError | null> {
-  const observer = observe<LotRequest>(app, 'bulk-revoke', ({ source }) => source);
-  const settlements = await settleInBulk(
-    app,
-    revocationSettler(app.mender),
-    observer,
-    requests,
-    options,
-  );
+  const settlements = await app.ledger.revokeMany(requests, options);
   const refused = settlements.find((settlement) => settlement instanceof DomainError);
   if (refused instanceof DomainError) return refused;
   return settlements.some((settlement) => typeof settlement === 'symbol') ? busy() : null;

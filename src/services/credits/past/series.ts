@@ -1,4 +1,4 @@
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import { badUserInput } from '../../../domain/errors.js';
 import type { TransactionView } from '../credits.sql.js';
 import { readBalancesAt, readLastTransactions, type BalancePoint } from './series.sql.js';

@@ -1,4 +1,4 @@
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import { conflict, notFound } from '../../../domain/errors.js';
 import { isId, newId } from '../../../domain/ids.js';
 import { transact } from '../../../infra/db.js';

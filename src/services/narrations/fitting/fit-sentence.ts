@@ -1,4 +1,4 @@
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import { newId } from '../../../domain/ids.js';
 import { sha256Hex } from '../../../domain/text.js';
 import { decodeCompressed } from '../../../infra/speech/samples/compressed.js';

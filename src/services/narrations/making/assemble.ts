@@ -1,5 +1,5 @@
 import { pMapIterable } from 'p-map';
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import { toWebVtt, type Cue } from '../../../domain/captions.js';
 import { withWords } from '../../../domain/timing/captioned-words.js';
 import { chaptersOf } from '../../../domain/timing/chapters.js';

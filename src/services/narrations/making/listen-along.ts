@@ -1,4 +1,4 @@
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import { isId } from '../../../domain/ids.js';
 import type { Boundary } from '../../../domain/sentences.js';
 import { pauseBefore } from '../../../domain/sound/pauses.js';

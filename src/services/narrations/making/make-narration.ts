@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import { countCodePoints } from '../../../domain/text.js';
 import { primaryLanguage } from '../../../domain/timing/reading-speed.js';
 import { packed } from '../../../domain/timing/timeline.js';

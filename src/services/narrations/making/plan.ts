@@ -1,10 +1,10 @@
-import type { App } from '../../../app.js';
+import type { Config } from '../../../config.js';
 import { splitSentences, type Boundary } from '../../../domain/sentences.js';
 import { announce, type Announcement } from '../../../domain/segmentation/announcement.js';
 import type { Draft } from '../../../domain/spoken/draft.js';
 import { spokenOf, withSpoken } from '../../../domain/spoken/spoken.js';
 import { sha256Hex } from '../../../domain/text.js';
-import { SpeechError } from '../../../infra/speech/provider.js';
+import { SpeechError, type SpeechProvider } from '../../../infra/speech/provider.js';
 
 /** The text of a narration, and how it is spoken. */
 export interface Script {
@@ -46,9 +46,15 @@ export interface PlannedSentence {
  */
 const FORMAT = 2;
 
+/** What of this process determines the sound. */
+interface Synthesis {
+  readonly config: Pick<Config, 'synthesis'>;
+  readonly speech: Pick<SpeechProvider, 'name' | 'settings'>;
+}
+
 /** Provider, voice and settings. Together with the words, they determine the sound. */
 export const soundOf = (
-  app: App,
+  app: Synthesis,
   { provider, providerVoice, language }: Pick<Script, 'provider' | 'providerVoice' | 'language'>,
 ): readonly unknown[] => [
   provider,
@@ -60,7 +66,7 @@ export const soundOf = (
 ];
 
 /** The hash that identifies a recording. @throws SpeechError when the voice belongs to another provider */
-export function renditionHashOf(app: App, script: Omit<Script, 'content'>): string {
+export function renditionHashOf(app: Synthesis, script: Omit<Script, 'content'>): string {
   if (script.provider !== app.speech.name)
     throw new SpeechError(`The voice was one of ${script.provider}.`, {
       permanent: true,
@@ -73,7 +79,7 @@ export function renditionHashOf(app: App, script: Omit<Script, 'content'>): stri
 }
 
 /** The sentences in reading order. They are generated one at a time, because a text may be long. */
-export function* planSentences(app: App, script: Script): Generator<PlannedSentence> {
+export function* planSentences(app: Synthesis, script: Script): Generator<PlannedSentence> {
   const { content, language, announcement = null } = script;
   const sound = soundOf(app, script);
   // The hash is of what is spoken, so that a sentence whose stored text differs only in markup is spoken once.

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pMap from 'p-map';
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import { newId } from '../../../domain/ids.js';
 import { SpeechError, type SpeechErrorKind } from '../../../infra/speech/provider.js';
 import type { PlannedSentence, Script } from './plan.js';

@@ -1,6 +1,6 @@
 import { buffer } from 'node:stream/consumers';
 import pMap from 'p-map';
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import { measureMp3 } from '../../../domain/mp3.js';
 import { firstKept } from '../../../domain/sound/levels.js';
 import { MP3_DELAY_SAMPLES } from '../../../domain/sound/pauses.js';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import { newId } from '../../../domain/ids.js';
 import { measureMp3 } from '../../../domain/mp3.js';
 import { spokenOf } from '../../../domain/spoken/spoken.js';

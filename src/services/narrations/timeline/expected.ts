@@ -1,4 +1,4 @@
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import { isCleanText } from '../../../domain/text.js';
 import {
   expectedSeconds,

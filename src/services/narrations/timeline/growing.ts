@@ -1,47 +1,17 @@
 import { setImmediate } from 'node:timers/promises';
-import { LRUCache } from 'lru-cache';
-import pLimit, { type LimitFunction } from 'p-limit';
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import {
   addSentence,
   beginning,
   msAt,
-  type Position,
   type TimedSentence,
 } from '../../../domain/timing/timeline.js';
 import { timedSentence } from '../../../domain/timing/words.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
-import { planSentences, renditionHashOf, type PlannedSentence } from '../making/plan.js';
+import { planSentences, renditionHashOf } from '../making/plan.js';
 import { readPlaces, type SentencePlace } from '../making/sentences.sql.js';
 import { readTexts, type NarratedRow } from './timeline.sql.js';
-
-/** The sentences of a recording that is being made, as far as they are known to be spoken. */
-interface Growing {
-  /** UTF-16 units of the text. */
-  readonly textLength: number;
-  readonly plan: Iterator<PlannedSentence>;
-  /** Planned, and not known to be spoken. */
-  waiting: PlannedSentence[];
-  /** Without a gap, from the first one. */
-  readonly sentences: TimedSentence[];
-  /** Null before the first sentence. */
-  position: Position | null;
-}
-
-/** What a process remembers of recordings that are being made, so that each question plans only what is new. */
-export interface Timelines {
-  readonly known: LRUCache<string, Growing>;
-  /** One at a time, so that planning takes little from other requests. */
-  readonly turn: LimitFunction;
-}
-
-const REMEMBERED_MAX = 20;
-const REMEMBERED_MS = 10 * 60_000;
-
-export const createTimelines = (): Timelines => ({
-  known: new LRUCache({ max: REMEMBERED_MAX, ttl: REMEMBERED_MS, updateAgeOnGet: true }),
-  turn: pLimit(1),
-});
+import type { Growing } from './timelines.js';
 
 /** A narration, and how many of its sentences are wanted, from the first one. */
 export interface WantedGrowth {

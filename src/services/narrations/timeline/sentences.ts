@@ -1,4 +1,4 @@
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import { badUserInput } from '../../../domain/errors.js';
 import { unpacked, type TimedSentence } from '../../../domain/timing/timeline.js';
 import type { AudioView } from '../audios.js';

@@ -1,4 +1,4 @@
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
 import { SYNTHESIS_SECONDS } from '../../queues.js';
 import { failureCodeOf, type AudioFailureCode } from '../making/failure-code.js';

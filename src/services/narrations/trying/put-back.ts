@@ -1,4 +1,4 @@
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import { newId } from '../../../domain/ids.js';
 import { transact, type Tx } from '../../../infra/db.js';
 import type { Delivery } from '../../../infra/queue.js';

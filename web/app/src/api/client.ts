@@ -1,16 +1,25 @@
 import { Client, fetchExchange, subscriptionExchange, type Operation } from '@urql/core';
 import { authExchange } from '@urql/exchange-auth';
-import { offlineExchange } from '@urql/exchange-graphcache';
+import { cacheExchange, offlineExchange } from '@urql/exchange-graphcache';
 import { makeDefaultStorage } from '@urql/exchange-graphcache/default-storage';
 import { keys, resolvers } from './cache.js';
 import { fetchWithClock } from './clock.js';
 import { followShared } from './live.js';
 import { accessToken, end, needsRefresh, onLeave, refresh, session } from './session.js';
 
+/** Null where the browser forbids its database. Then nothing is shown without a connection, and the rest works. */
+function openStorage(idbName: string): ReturnType<typeof makeDefaultStorage> | null {
+  try {
+    return makeDefaultStorage({ idbName, maxAge: 30 });
+  } catch {
+    return null;
+  }
+}
+
 /** A client for one person, or for a visitor. What it has read is kept, and shown without a connection. */
 export function createTalebankClient(personId: string | null): Client {
-  const storage = makeDefaultStorage({ idbName: `talebank.${personId ?? 'public'}`, maxAge: 30 });
-  onLeave(() => storage.clear());
+  const storage = openStorage(`talebank.${personId ?? 'public'}`);
+  if (storage !== null) onLeave(() => storage.clear());
   return new Client({
     url: '/graphql',
     preferGetMethod: false,
@@ -18,12 +27,14 @@ export function createTalebankClient(personId: string | null): Client {
     requestPolicy: 'cache-and-network',
     fetch: fetchWithClock,
     exchanges: [
-      offlineExchange({
-        keys,
-        resolvers,
-        storage,
-        isOfflineError: (error) => error?.networkError != null,
-      }),
+      storage === null
+        ? cacheExchange({ keys, resolvers })
+        : offlineExchange({
+            keys,
+            resolvers,
+            storage,
+            isOfflineError: (error) => error?.networkError != null,
+          }),
       authExchange((utilities) => {
         const authorize = (operation: Operation): Operation => {
           const token = accessToken();

@@ -6,7 +6,8 @@ import { createStore, useStore } from '../api/store.js';
 import type { PlayerAudioQuery } from '../gql/graphql.js';
 import type { Position } from './logic/position.js';
 import type { Sentence } from './logic/timeline.js';
-import { usePlayer, type Track } from './state.js';
+import type { Track } from './machine/state.js';
+import { usePlayer } from './state.js';
 import { AudioSentences, PlayerAudio } from './queries.js';
 
 export type OpenAudio = NonNullable<PlayerAudioQuery['audio']>;

@@ -1,13 +1,17 @@
 import { stringifyDocument, type Client } from '@urql/core';
 import { isDue, type Position } from './logic/position.js';
+import type { ReportReason } from './machine/events.js';
 import { ReportListening } from './queries.js';
 
 const last = new Map<string, Position>();
 
-type Why = 'playing' | 'stopped' | 'leaving';
-
 /** Tells the server how far a recording was heard, so that every device of the listener knows. */
-export function reportListening(client: Client, audioId: string, now: Position, why: Why): void {
+export function reportListening(
+  client: Client,
+  audioId: string,
+  now: Position,
+  why: ReportReason,
+): void {
   if (!isDue(last.get(audioId) ?? null, now, why)) return;
   last.set(audioId, now);
   const { positionMs, finished, rate, at } = now;

@@ -1,8 +1,9 @@
-import type { App } from '../../app.js';
-import { DomainError, type ErrorCode } from '../../domain/errors.js';
-import type { BookedEntry } from '../../domain/ledger/book.js';
-import type { CreditSource } from '../../domain/ledger/lots.js';
-import type { Observer, Settlement } from './group-commit.js';
+import { DomainError, type ErrorCode } from '../../../domain/errors.js';
+import type { BookedEntry } from '../../../domain/ledger/book.js';
+import type { CreditSource } from '../../../domain/ledger/lots.js';
+import type { Logger } from '../../../infra/log.js';
+import type { Metrics } from '../../../infra/metrics.js';
+import type { Settlement } from './settlement.js';
 
 export type LedgerCommand =
   | 'sign-up'
@@ -15,7 +16,19 @@ export type LedgerCommand =
   | 'revoke'
   | 'bulk-revoke';
 
-type Facts = Pick<App, 'log' | 'metrics'>;
+/** The source that a request names, for the metrics; `any` when it names none. */
+export type SourceOf<Request> = (request: Request) => CreditSource | 'any';
+
+interface Facts {
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+/** Is told of every command after it has been committed or refused. */
+export interface Observer<Request> {
+  settled(request: Request, entries: readonly BookedEntry[], durationMs: number): void;
+  refused(request: Request, error: DomainError, durationMs: number): void;
+}
 
 /** Only these codes are failures. All others are refusals by a rule. */
 const WENT_WRONG: ReadonlySet<ErrorCode> = new Set(['BUSY', 'INTERNAL']);
@@ -27,7 +40,7 @@ const WENT_WRONG: ReadonlySet<ErrorCode> = new Set(['BUSY', 'INTERNAL']);
 export function observe<Request extends { readonly userId: string }>(
   { log, metrics }: Facts,
   command: LedgerCommand,
-  sourceOf: (request: Request) => CreditSource | 'any' = () => 'any',
+  sourceOf: SourceOf<Request> = () => 'any',
 ): Observer<Request> {
   return {
     settled: (request, entries, durationMs) => {

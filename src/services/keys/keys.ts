@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { conflict } from '../domain/errors.js';
-import { transact, type Db, type Tx } from '../infra/db.js';
-import type { Logger } from '../infra/log.js';
+import { conflict } from '../../domain/errors.js';
+import { transact, type Db, type Tx } from '../../infra/db.js';
+import type { Logger } from '../../infra/log.js';
 import {
   makeSigningKey,
   nameOfKey,
   openKeyRing,
   type KeyRing,
   type StoredKey,
-} from '../infra/tokens.js';
-import { writeAudit } from './audit.sql.js';
+} from '../../infra/tokens.js';
+import { writeAudit } from '../audit.sql.js';
 import { insertKey, insertSecret, lockKeys, readKeys, retireKey, type KeyRow } from './keys.sql.js';
 
 /** The key that signs and the next one, which is published before it is used. */

@@ -2,59 +2,30 @@ import { join } from 'node:path';
 import type { Config } from './config.js';
 import { createDb, type Db } from './infra/db.js';
 import type { Logger } from './infra/log.js';
-import { createSmtpMailer, openMailbox, type Mailbox, type Mailer } from './infra/mail.js';
-import { createMetrics, type Metrics } from './infra/metrics.js';
+import { createSmtpMailer, openMailbox } from './infra/mail.js';
+import { createMetrics } from './infra/metrics.js';
 import { createNotices } from './infra/notices.js';
-import { openQueue, type JobQueue, type QueueDeclaration } from './infra/queue.js';
+import { openQueue } from './infra/queue.js';
 import { createConnectionCheck } from './infra/connections/check.js';
 import type { MeasuredPool } from './infra/connections/measured-pool.js';
-import { watchPools, type WatchedPools } from './infra/connections/watched-pools.js';
-import { createRateLimiter, LIMITER_CONNECTIONS, type RateLimiter } from './infra/rate-limiter.js';
-import { createMp3Encoder, type Mp3Encoder } from './infra/speech/mp3-encoder.js';
+import { watchPools } from './infra/connections/watched-pools.js';
+import { createRateLimiter, LIMITER_CONNECTIONS } from './infra/rate-limiter.js';
+import { createMp3Encoder } from './infra/speech/mp3-encoder.js';
 import { openSpeech } from './infra/speech/open.js';
-import type { SpeechProvider } from './infra/speech/provider.js';
 import { measureStorage } from './infra/storage/measured.js';
 import { openStorage } from './infra/storage/open.js';
-import type { Storage } from './infra/storage/storage.js';
-import type { KeyRing } from './infra/tokens.js';
 import { traceSpeech, traceStorage } from './infra/tracing/calls.js';
-import { openAnchorKeys, type AnchorKeys } from './services/anchors/keys.js';
-import { loadSecret, openKeys } from './services/keys.js';
-import { createFollowers, LIVE_CHANNEL, type Followers } from './services/live/followers.js';
+import { openAnchorKeys } from './services/anchors/keys.js';
+import type { App } from './services/app.js';
+import { loadSecret, openKeys } from './services/keys/keys.js';
+import { createFollowers, LIVE_CHANNEL } from './services/live/followers.js';
 import { startRechecking } from './services/live/recheck.js';
 import { startTelling } from './services/live/tell.js';
-import {
-  createSessionStates,
-  STANDING_CHANNEL,
-  type SessionStates,
-} from './services/sessions/viewer.js';
-import { grantingReader, type PointsReader } from './services/ledger/allowances.js';
-import { grantGateOf } from './services/credits/approvals/grant-gate.js';
-import {
-  grantSettler,
-  settleGrants,
-  type GrantOutcome,
-  type GrantRequest,
-} from './services/ledger/grants.js';
-import { groupCommit, waitingRooms, type Command } from './services/ledger/group-commit.js';
-import { observe } from './services/ledger/observed.js';
-import {
-  refundSettler,
-  type RefundOutcome,
-  type RefundRequest,
-} from './services/ledger/refunds.js';
-import {
-  revocationSettler,
-  type RevokeOutcome,
-  type RevokeRequest,
-} from './services/ledger/revocations.js';
-import {
-  narrationSettler,
-  type NarrationOutcome,
-  type NarrationRequest,
-} from './services/narrations/settle-narrations.js';
-import { createTimelines, type Timelines } from './services/narrations/timeline/growing.js';
-import { createMender, type Mender } from './services/repairs/mender.js';
+import { createSessionStates, STANDING_CHANNEL } from './services/sessions/session-states.js';
+import { grantingReader } from './services/ledger/allowances.js';
+import { openLedger } from './services/ledger/commands.js';
+import { createTimelines } from './services/narrations/timeline/timelines.js';
+import { createMender } from './services/repairs/create-mender.js';
 import {
   eraseAccountQueue,
   eraseRecordingQueue,
@@ -65,53 +36,7 @@ import {
   SCHEDULED_QUEUES,
   sendMailQueue,
   synthesizeAudioQueue,
-  type NarrationJob,
 } from './services/queues.js';
-
-/** The dependencies of the services, wired by hand once for each process. */
-export interface App {
-  readonly config: Config;
-  readonly log: Logger;
-  readonly metrics: Metrics;
-  /** The pools of connections, whose figures are metrics. */
-  readonly pools: WatchedPools;
-  readonly db: Db;
-  /** Checks that the database accepts a new connection. @throws when it does not */
-  readonly checkConnecting: () => Promise<void>;
-  readonly queue: JobQueue;
-  readonly synthesizeAudio: QueueDeclaration<NarrationJob>;
-  readonly storage: Storage;
-  readonly rateLimiter: RateLimiter;
-  /** Null in production without SMTP_URL. */
-  readonly mailer: Mailer | null;
-  /** The mailbox of development. Null when mail is not kept there. */
-  readonly mailbox: Mailbox | null;
-  readonly speech: SpeechProvider;
-  readonly encoder: Mp3Encoder;
-  readonly keys: KeyRing;
-  readonly anchorKeys: AnchorKeys;
-  /** A cache of the states of sessions, which notices of changes clear. */
-  readonly sessionStates: SessionStates;
-  /** The open subscriptions of this process, which wait for changes. */
-  readonly followers: Followers;
-  /** What is known of recordings that are being made. */
-  readonly timelines: Timelines;
-  /** Signs the addresses of recordings. */
-  readonly urlSecret: Uint8Array;
-  /** The address where clients reach the API, which is known once it listens. */
-  readonly publicUrl: () => string;
-  /** The ledger's commands. Requests that arrive at the same time are committed together. */
-  readonly ledger: {
-    readonly grant: Command<GrantRequest, GrantOutcome>;
-    readonly refund: Command<RefundRequest, RefundOutcome>;
-    readonly revoke: Command<RevokeRequest, RevokeOutcome>;
-    readonly narrate: Command<NarrationRequest, NarrationOutcome>;
-  };
-  /** Reports and repairs sums of the ledger that its history contradicts. */
-  readonly mender: Mender;
-  /** Reads the points of users, after granting the monthly allowances that are due. */
-  readonly points: PointsReader;
-}
 
 export interface OpenApp extends App {
   /** Waits at most `timeoutMs` for running jobs, and closes every connection. */
@@ -173,7 +98,7 @@ export async function openApp(options: {
     mailbox,
     urlSecret: await loadSecret(db, 'url-signing'),
     publicUrl: options.publicUrl,
-    ...openLedger({ config, db, queue, synthesizeAudio }, facts),
+    ...openPoints({ config, db, queue, synthesizeAudio }, facts),
     close: async (timeoutMs) => {
       followers.close();
       await queue.close(timeoutMs);
@@ -253,37 +178,16 @@ function openHearing(
   return { sessionStates, followers, close };
 }
 
-/** The ledger's commands. Each gathers its own requests into group commits. */
-function openLedger(
+/** Opens the ledger, and what reads and repairs the points besides its commands. */
+function openPoints(
   { config, db, queue, synthesizeAudio }: Pick<App, 'config' | 'db' | 'queue' | 'synthesizeAudio'>,
   facts: Pick<App, 'log' | 'metrics'>,
 ): Pick<App, 'ledger' | 'points' | 'mender'> {
-  const doors = { db, ...waitingRooms(config.databasePoolSize) };
-  const allow = groupCommit(
-    doors,
-    settleGrants,
-    observe<GrantRequest>(facts, 'monthly-grant', () => 'MONTHLY'),
-  );
+  const { credits, databasePoolSize: connections } = config;
   const mender = createMender({ ...facts, queue }, config.reconcileRepair);
-  const ledger: App['ledger'] = {
-    grant: groupCommit(
-      doors,
-      grantSettler(grantGateOf(config.credits.approvalAbove)),
-      observe<GrantRequest>(facts, 'grant', ({ terms }) => terms.source),
-    ),
-    refund: groupCommit(
-      doors,
-      refundSettler(config.credits.refundPolicy, mender),
-      observe<RefundRequest>(facts, 'refund'),
-    ),
-    revoke: groupCommit(doors, revocationSettler(mender), observe<RevokeRequest>(facts, 'revoke')),
-    narrate: groupCommit(
-      doors,
-      narrationSettler(queue, synthesizeAudio, mender),
-      observe<NarrationRequest>(facts, 'debit'),
-    ),
-  };
-  return { ledger, mender, points: grantingReader(db, config.credits, allow) };
+  const ports = { ...facts, db, connections, credits, mender, queue, synthesizeAudio };
+  const ledger = openLedger(ports);
+  return { ledger, mender, points: grantingReader(db, credits, ledger.grantAllowance) };
 }
 
 /** Opens the SMTP mailer, or outside production a mailbox on this machine. */

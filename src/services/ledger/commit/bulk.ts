@@ -1,22 +1,17 @@
-import type { App } from '../../app.js';
-import { DomainError } from '../../domain/errors.js';
-import {
-  LOCKED,
-  settleBatch,
-  type Observer,
-  type Settle,
-  type Settlement,
-} from './group-commit.js';
-import { observeAll } from './observed.js';
+import { DomainError } from '../../../domain/errors.js';
+import type { Db } from '../../../infra/db.js';
+import type { Logger } from '../../../infra/log.js';
+import { observeAll, type Observer } from './observer.js';
+import { HELD, settleBatch, type Settle, type Settlement } from './settlement.js';
 
 /**
  * Settles the requests of a background task without waiting for locks: in one transaction. Requests whose
- * rows another transaction holds are LOCKED. With `patient`, each of them is then settled by itself and waits, until one
- * is BUSY; the rest stay LOCKED. A request that cannot be settled gets its error, and does not affect the others.
+ * rows another transaction holds are HELD. With `patient`, each of them is then settled by itself and waits, until one
+ * is BUSY; the rest stay HELD. A request that cannot be settled gets its error, and does not affect the others.
  * @throws BUSY when the database cannot be reached
  */
 export async function settleInBulk<Request extends { readonly userId: string }, Result>(
-  app: App,
+  { db, log }: { readonly db: Db; readonly log: Logger },
   settle: Settle<Request, Result>,
   observer: Observer<Request>,
   requests: readonly Request[],
@@ -25,25 +20,25 @@ export async function settleInBulk<Request extends { readonly userId: string }, 
   if (requests.length === 0) return [];
   const startedAt = performance.now();
   const onSplit = (error: unknown): void => {
-    app.log.warn(
+    log.warn(
       { event: 'ledger-batch-split', err: error, requests: requests.length },
       'a batch is split',
     );
   };
-  const together = await settleBatch(app.db, settle, requests, { wait: false, onSplit });
+  const together = await settleBatch(db, settle, requests, { wait: false, onSplit });
   const unreachable = together.find(isBusy);
   const settlements: Settlement<Result>[] = [];
   let patient = options.patient && unreachable === undefined;
   for (const [index, request] of requests.entries()) {
-    let settlement = together[index] ?? LOCKED;
-    if (settlement === LOCKED && patient)
-      [settlement = LOCKED] = await settleBatch(app.db, settle, [request], { wait: true });
+    let settlement = together[index] ?? HELD;
+    if (settlement === HELD && patient)
+      [settlement = HELD] = await settleBatch(db, settle, [request], { wait: true });
     // After the first BUSY it waits for no other, because the task would take too long if many rows are held.
     if (isBusy(settlement)) patient = false;
     settlements.push(settlement);
   }
   // Requests that were committed before the connection was lost are reported. The caller tries the rest again.
-  const told = unreachable === undefined ? settlements : settlements.map(lockedIfBusy);
+  const told = unreachable === undefined ? settlements : settlements.map(heldIfBusy);
   observeAll(observer, requests, told, performance.now() - startedAt);
   if (unreachable !== undefined) throw unreachable;
   return settlements;
@@ -51,8 +46,8 @@ export async function settleInBulk<Request extends { readonly userId: string }, 
 
 const isBusy = <Result>(settlement: Settlement<Result>): settlement is DomainError =>
   settlement instanceof DomainError && settlement.code === 'BUSY';
-const lockedIfBusy = <Result>(settlement: Settlement<Result>): Settlement<Result> =>
-  isBusy(settlement) ? LOCKED : settlement;
+const heldIfBusy = <Result>(settlement: Settlement<Result>): Settlement<Result> =>
+  isBusy(settlement) ? HELD : settlement;
 
 /** The number of requests that moved points. */
 export const countMoved = (settlements: readonly Settlement<unknown>[]): number =>

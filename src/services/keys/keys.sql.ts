@@ -1,5 +1,5 @@
-import type { Db, Reader, Tx } from '../infra/db.js';
-import type { StoredKey } from '../infra/tokens.js';
+import type { Db, Reader, Tx } from '../../infra/db.js';
+import type { StoredKey } from '../../infra/tokens.js';
 
 export interface KeyRow extends StoredKey {
   readonly createdAt: Date;

@@ -1,0 +1,2 @@
+/** The purpose of a mailed token. */
+export type EmailPurpose = 'VERIFY' | 'RESET' | 'CHANGE';
