@@ -38,7 +38,9 @@ export async function bareSpeed(text: string): Promise<number> {
 }
 
 async function work(): Promise<void> {
-  const { default: load } = (await import('@echogarden/espeak-ng-emscripten')) as unknown as {
+  // A variable, because the package has no types.
+  const name = '@echogarden/espeak-ng-emscripten';
+  const { default: load } = (await import(name as string)) as {
     default: () => Promise<{ eSpeakNGWorker: new () => Engine }>;
   };
   const { createMp3Encoder } = await import('wasm-media-encoders');

@@ -312,8 +312,8 @@ describe('a recording begins with a tag', () => {
     const vtt = await (await fetch(audio.captionsUrl ?? '')).text();
     const startOf = (words: string): number => {
       const [, h, m, s] =
-        new RegExp(`(\\d\\d):(\\d\\d):([\\d.]+) --> \\S+\\n.*${words}`).exec(
-          vtt.replaceAll(/<[^>]*>/gu, ''),
+        new RegExp(`(\\d\\d):(\\d\\d):([\\d.]+) --> \\S+\\n.*${words}`, 'm').exec(
+          vtt.replaceAll(/<[^<>]*>/gu, ''),
         ) ?? [];
       return Math.round((Number(h) * 3600 + Number(m) * 60 + Number(s)) * 1000) / 1000;
     };

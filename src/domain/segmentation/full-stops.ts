@@ -55,7 +55,7 @@ function isCountedBefore(before: string, { counted }: Language): boolean {
 function endsAbbreviation(word: string, after: string, language: Language): boolean | null {
   const name = word.replace(/^['’.-]/u, '').toLowerCase();
   // `Tom's.` is a word, and `l'av.` an abbreviation behind an article.
-  const last = /['’](?:s|t|d|m|ll|re|ve)$/u.test(name)
+  const last = /['’](?:[stdm]|ll|re|ve)$/u.test(name)
     ? name
     : (name.split(/[-'’]/u).at(-1) ?? name);
   const isOf = (words: ReadonlySet<string>): boolean => words.has(name) || words.has(last);

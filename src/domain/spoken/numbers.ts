@@ -17,7 +17,7 @@ export function withoutGroups(draft: Draft, { point }: Words): Draft {
   return rewrite(
     draft,
     draft.text.matchAll(
-      /(?<![\d.,'’]|\d[ \u00a0\u2009\u202f])\d{1,3}(?:[.,'’ \u00a0\u2009\u202f]\d{3}){1,4}(?![\d'’]|[.,]\d{4}|[ \u00a0\u2009\u202f]\d)/gu,
+      /(?<![\d.,'’])(?<!\d[ \u00a0\u2009\u202f])\d{1,3}(?:[.,'’ \u00a0\u2009\u202f]\d{3}){1,4}(?![\d'’]|[.,]\d{4}|[ \u00a0\u2009\u202f]\d)/gu,
     ),
     ({ 0: number }) => {
       const separators = new Set(number.replace(/\d/gu, ''));

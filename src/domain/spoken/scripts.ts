@@ -111,7 +111,7 @@ const NO_LANGUAGE = new Set(['mul', 'und', 'zxx', 'mis']);
 
 function comparedCode(tag: string): string {
   try {
-    const { language }: { language?: string } = new Intl.Locale(tag);
+    const language = new Intl.Locale(tag).language as string | undefined;
     if (language === undefined || NO_LANGUAGE.has(language)) return '';
     return READ_ALIKE[language] ?? language;
   } catch {

@@ -83,9 +83,7 @@ function ordinal(value: number, suffix: string, { after }: Around): string | nul
   const gender = suffix.endsWith('ª') ? 'feminine' : 'masculine';
   const word = toOrdinal(value, { gender });
   // Before a noun, the masculine is shorter.
-  return gender === 'masculine' &&
-    /^\p{Ll}/u.test(after) &&
-    !/^(?:de|del|y|en|a|o|que)$/u.test(after)
+  return gender === 'masculine' && /^\p{Ll}/u.test(after) && !/^(?:[yao]|del?|en|que)$/u.test(after)
     ? word.replace(/(prim|terc)ero$/u, '$1er')
     : word;
 }

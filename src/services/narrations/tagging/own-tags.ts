@@ -1,6 +1,6 @@
 import { buffer } from 'node:stream/consumers';
 import { LRUCache } from 'lru-cache';
-import type { App } from '../../../app.js';
+import type { App } from '../../app.js';
 import type { StoredFile } from '../../../infra/storage/storage.js';
 import { openFile } from '../files.js';
 import { HEADER_BYTES, joinTags, tagLengthOf } from './joined.js';
