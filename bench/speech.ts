@@ -1,5 +1,6 @@
 import { administrator, ask, grant, loadOfMachine, newListener, startProduct } from './product.ts';
-import { englishVoice, narrate, newStory, synthesize, type Narrated } from './stories.ts';
+import { bareSpeed, PROCESSES } from './bare-speech.ts';
+import { englishVoice, narrate, newStory, synthesize, textOf, type Narrated } from './stories.ts';
 import type { Person, Product } from './product.ts';
 import { print } from './support.ts';
 import { answersUntil, describe, startBareServer, withPeak, type Memory } from './watch.ts';
@@ -25,15 +26,25 @@ export async function benchSpeech(): Promise<void> {
     const admin = await administrator(product);
     await grant(product.url, admin, admin, 1_000_000);
     const speech = { product, admin, voiceId: await englishVoice(product.url) };
-    await benchSoon(speech);
-    await benchFirstSound(speech);
+    const soon = await benchSoon(speech);
+    const first = await benchFirstSound(speech);
+    const bare = await benchBare();
     const few = await benchLong(speech, [LONG]);
+    print(
+      `    against eSpeak NG and LAME alone          × ${(few.speed / bare).toFixed(2)}, with pauses and loudness`,
+    );
     await benchLong(speech, [LONG, LONG]);
     const many = await benchLong(speech, [LONGEST]);
     print('  memory while speaking 200,000 characters, against 20,000');
-    compare('all processes, shared pages once', few, many, 'pssMb');
-    compare('all but Postgres', few, many, 'pssOfNodeMb');
-    compare('the process with the API', few, many, 'ownMb');
+    compare('all processes, shared pages once', few.peak, many.peak, 'pssMb');
+    compare('all but Postgres', few.peak, many.peak, 'pssOfNodeMb');
+    compare('the process with the API', few.peak, many.peak, 'ownMb');
+    tellRequired([
+      ['seconds to READY, 1,000 characters', soon.made, 3, 'at most'],
+      ['seconds to the first sound', first, 1, 'at most'],
+      ['seconds to READY, an existing recording', soon.shared, 0.2, 'at most'],
+      ['times as fast as listening', [few.speed], 80, 'at least'],
+    ]);
     print(`  load of the machine after                   ${await loadOfMachine()}`);
   } finally {
     await product.stop();
@@ -43,7 +54,13 @@ export async function benchSpeech(): Promise<void> {
 const list = (values: readonly number[]): string =>
   values.map((value) => value.toFixed(value < 1 ? 3 : 2)).join(', ');
 
-async function benchSoon({ product: { url }, admin, voiceId }: Speech): Promise<void> {
+/** Seconds from asking to READY, of recordings that are made and of those that exist. */
+interface Soon {
+  readonly made: readonly number[];
+  readonly shared: readonly number[];
+}
+
+async function benchSoon({ product: { url }, admin, voiceId }: Speech): Promise<Soon> {
   await narrate(url, admin, { storyId: await newStory(url, admin, SHORT), voiceId });
   const other = await newListener(url);
   await grant(url, admin, other, 1_000);
@@ -60,10 +77,44 @@ async function benchSoon({ product: { url }, admin, voiceId }: Speech): Promise<
   print(
     `  the same for the next who asks              ${list(shared)} s  (a query: ${list(query)} s)`,
   );
+  return { made, shared };
+}
+
+/** The speed of the engine and the encoder alone, in the same run, because machines differ. */
+async function benchBare(): Promise<number> {
+  const speed = await bareSpeed(textOf(LONG));
+  print(
+    `  eSpeak NG and LAME alone, ${String(PROCESSES)} processes       × ${speed.toFixed(0)} of listening`,
+  );
+  return speed;
+}
+
+type Required = readonly [
+  what: string,
+  values: readonly number[],
+  bound: number,
+  side: 'at most' | 'at least',
+];
+
+/** What is required of two cores that are otherwise idle. The worst value counts. */
+function tellRequired(required: readonly Required[]): void {
+  print('  required on two idle cores');
+  for (const [what, values, bound, side] of required) {
+    const worst = side === 'at most' ? Math.max(...values) : Math.min(...values);
+    const isMet = side === 'at most' ? worst <= bound : worst >= bound;
+    const share = (worst / bound).toFixed(2);
+    print(
+      `    ${what.padEnd(42)}${worst.toFixed(2)}, ${side} ${String(bound)}: × ${share}, ${isMet ? 'met' : 'NOT met'}`,
+    );
+  }
 }
 
 /** How long after asking the first bytes of the recording come, while the rest is still being spoken. */
-async function benchFirstSound({ product: { url }, admin, voiceId }: Speech): Promise<void> {
+async function benchFirstSound({
+  product: { url },
+  admin,
+  voiceId,
+}: Speech): Promise<readonly number[]> {
   const waits: number[] = [];
   for (let time = 0; time < 3; time += 1) {
     const storyId = await newStory(url, admin, LONG);
@@ -78,10 +129,14 @@ async function benchFirstSound({ product: { url }, admin, voiceId }: Speech): Pr
     await narrate(url, admin, { storyId, voiceId });
   }
   print(`  first sound of 20,000 characters            ${list(waits)} s`);
+  return waits;
 }
 
 /** Speaks stories of these lengths at once, and asks the API meanwhile whether it is alive. */
-async function benchLong(speech: Speech, lengths: readonly number[]): Promise<Memory> {
+async function benchLong(
+  speech: Speech,
+  lengths: readonly number[],
+): Promise<{ readonly peak: Memory; readonly speed: number }> {
   const { product, admin, voiceId } = speech;
   const { url, pid } = product;
   const stories: string[] = [];
@@ -96,7 +151,7 @@ async function benchLong(speech: Speech, lengths: readonly number[]): Promise<Me
     return { answers, narrated: await speaking };
   });
   bare.stop();
-  tell(lengths, result.narrated);
+  const speed = tell(lengths, result.narrated);
   const { stallMs, waitedMs, computedMs, heapMb, externalMb } = await product.observe();
   const [ours = describe([]), theirs = describe([])] = result.answers;
   print(
@@ -108,16 +163,18 @@ async function benchLong(speech: Speech, lengths: readonly number[]): Promise<Me
   print(
     `    memory at most                            ${mb(peak.rssMb)} (${mb(peak.pssMb)} with shared pages counted once, ${mb(peak.ownMb)} the API), ${mb(heapMb + externalMb)} of objects afterwards`,
   );
-  return peak;
+  return { peak, speed };
 }
 
-function tell(lengths: readonly number[], narrated: readonly Narrated[]): void {
+/** @returns how many times faster than listening */
+function tell(lengths: readonly number[], narrated: readonly Narrated[]): number {
   const seconds = Math.max(...narrated.map((one) => one.seconds));
   const speechSeconds = narrated.reduce((total, one) => total + one.speechSeconds, 0);
   const what = lengths.map((length) => length.toLocaleString('en')).join(' and ');
   print(
     `  speaking ${`${what} characters`.padEnd(34)} × ${(speechSeconds / seconds).toFixed(0)} of listening (${speechSeconds.toFixed(0)} s in ${seconds.toFixed(1)} s)`,
   );
+  return speechSeconds / seconds;
 }
 
 const ms = (value: number): string => `${value.toFixed(value < 10 ? 1 : 0)} ms`;

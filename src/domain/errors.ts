@@ -71,6 +71,7 @@ export const priceChanged = (required: number): DomainError =>
 /** @param able voices that can read the story, the best first */
 export const voiceCannotRead = (
   voice: string,
+  unread: 'language' | 'script',
   able: readonly { readonly id: string; readonly name: string }[],
 ): DomainError => {
   const advice =
@@ -79,7 +80,7 @@ export const voiceCannotRead = (
       : `Choose another voice: ${able.map(({ name }) => name).join(', ')}.`;
   return new DomainError(
     'VOICE_CANNOT_READ',
-    `The voice ${voice} cannot read this story, because the story is in another script. ${advice}`,
+    `The voice ${voice} cannot read this story, because the story is in another ${unread}. ${advice}`,
     { voices: able.map(({ id }) => id) },
   );
 };

@@ -14,6 +14,8 @@ export interface Sentence {
   readonly end: number;
   /** What separates it from the next sentence. */
   readonly boundary: Boundary;
+  /** Whether it is a heading, or a part of one. */
+  readonly isHeading: boolean;
 }
 
 /**
@@ -44,6 +46,7 @@ function* sentencesOf(text: string, block: Block, language: string): Generator<S
     start: block.start + folded.sourceOf(piece.start),
     end: block.start + folded.sourceOf(piece.end - 1) + 1,
     boundary: piece.boundary,
+    isHeading: block.isHeading,
   });
   for (const piece of joined(folded.text, piecesOf(folded.text, language))) {
     if (last !== null) yield whole(last);

@@ -8,6 +8,7 @@ import { fileNameOf, inlineDisposition } from '../services/narrations/file-names
 import { FILES_PATH, isSigned, STREAMS_PATH } from '../services/narrations/addresses.js';
 import { contentTypeOf, openFile } from '../services/narrations/files.js';
 import { SAMPLES_PATH } from '../services/narrations/samples/samples.js';
+import { putInFront, type Body } from '../services/narrations/tags/own-tags.js';
 import { tagIn } from '../services/narrations/tags/tags.js';
 
 const params = z.object({ key: z.string().regex(/^[0-9a-f]{64}\.(mp3|vtt)$/) });
@@ -86,7 +87,7 @@ export function serveFiles(server: FastifyInstance, app: App): void {
 interface FileToSend {
   readonly key: string;
   readonly name: string | undefined;
-  /** What is sent before the file, as a part of it. */
+  /** A tag that is sent before the file, as a part of it. */
   readonly head: Uint8Array | null;
   readonly cacheControl: string;
 }
@@ -102,12 +103,14 @@ export async function sendFile(
   app: App,
   request: FastifyRequest,
   reply: FastifyReply,
-  { key, name, head, cacheControl }: FileToSend,
+  { key, name, head: tag, cacheControl }: FileToSend,
 ): Promise<FastifyReply> {
   const file = await app.storage.stat(key);
-  if (file === null) return gone(reply);
+  const body = file === null ? null : await putInFront(app, tag, { key, ...file });
+  if (file === null || body === null) return gone(reply);
   const { modifiedAt } = file;
-  const lengthBytes = (head?.length ?? 0) + file.lengthBytes;
+  const { head, skipBytes } = body;
+  const lengthBytes = (head?.length ?? 0) + file.lengthBytes - skipBytes;
   // A strong ETag, because the key is a hash of everything that determines the bytes.
   const etag = `"${key.slice(0, 32)}-${lengthBytes.toString(36)}${versionOf(head)}"`;
   const about = {
@@ -132,7 +135,7 @@ export async function sendFile(
   const bytes =
     request.method === 'HEAD'
       ? Readable.from([])
-      : await openBehind(app, key, { head, start, end });
+      : await openBehind(app, key, { head, skipBytes, start, end });
   if (bytes === null) return gone(reply);
   void reply.headers({ ...about, 'content-length': end - start + 1 });
   if (range !== null) {
@@ -156,12 +159,15 @@ const versionOf = (head: Uint8Array | null): string =>
 async function openBehind(
   app: App,
   key: string,
-  { head, start, end }: { head: Uint8Array | null; start: number; end: number },
+  { head, skipBytes, start, end }: Body & { readonly start: number; readonly end: number },
 ): Promise<Readable | null> {
   if (head === null) return openFile(app, key, { start, end });
   const before = head.length;
   const first = head.subarray(start, end + 1);
-  const range = { start: Math.max(0, start - before), end: Math.max(0, end - before) };
+  const range = {
+    start: skipBytes + Math.max(0, start - before),
+    end: skipBytes + Math.max(0, end - before),
+  };
   const rest = await openFile(app, key, range);
   if (rest === null || first.length === 0) return rest;
   const both = behind(first, { isAll: end < before });

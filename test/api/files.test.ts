@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { decode } from 'fast-png';
 import { parseBuffer } from 'music-metadata';
 import {
   administrator,
@@ -268,6 +269,9 @@ describe('a recording begins with a tag', () => {
       comment: [{ language: 'eng', text: 'Spoken by a synthetic voice.' }],
     });
     expect(format.tagTypes).toEqual(['ID3v2.3']);
+    const [picture] = common.picture ?? [];
+    expect([picture?.format, picture?.type]).toEqual(['image/png', 'Cover (front)']);
+    expect(decode(picture?.data ?? new Uint8Array())).toMatchObject({ width: 300, height: 300 });
     expect(format.duration).toBeCloseTo(readMp3(bytes).durationSeconds, 1);
   });
 
@@ -286,6 +290,72 @@ describe('a recording begins with a tag', () => {
       language: 'eng',
       comment: 'Spoken by a synthetic voice.',
     });
+  });
+
+  test('and has its chapters, at the times of their headings', async () => {
+    const content =
+      '# The *Pond*\n\nA frog sat in it.\n\nChapter I\n\nThe Moon\n\nIt rose. It shone.\n\n* * *\n\nAll slept.\n\nChapter II. Żaba\n\nIt sang.';
+    const story = await newStory(url, admin, {
+      title: 'Three',
+      author: 'Ada',
+      content,
+      announced: true,
+    });
+    const { audioId } = await narrate(url, listener, story.id, await englishVoice(url));
+    const audio = await waitForAudio(url, listener, audioId);
+    const bytes = new Uint8Array(await bytesOf(await fetch(audio.url ?? '')));
+    expect(bytes.length).toBe(audio.byteSize);
+    const { common, format } = await parseBuffer(bytes, { mimeType: 'audio/mpeg' });
+    expect([common.title, common.artist, common.language]).toEqual(['Three', 'Ada', 'eng']);
+    const { durationSeconds } = readMp3(bytes);
+    expect(format.duration).toBeCloseTo(durationSeconds, 1);
+    const vtt = await (await fetch(audio.captionsUrl ?? '')).text();
+    const startOf = (words: string): number => {
+      const [, h, m, s] =
+        new RegExp(`(\\d\\d):(\\d\\d):([\\d.]+) --> \\S+\\n.*${words}`, 'm').exec(
+          vtt.replaceAll(/<[^<>]*>/gu, ''),
+        ) ?? [];
+      return Math.round((Number(h) * 3600 + Number(m) * 60 + Number(s)) * 1000) / 1000;
+    };
+    const starts = [startOf('Pond'), startOf('Chapter I$'), startOf('Chapter II')];
+    expect(format.chapters?.map(({ title, start, end }) => [title, start, end])).toEqual([
+      ['The Pond', starts[0], starts[1]],
+      ['Chapter I – The Moon', starts[1], starts[2]],
+      ['Chapter II. Żaba', starts[2], expect.closeTo(durationSeconds, 2)],
+    ]);
+
+    const end = tagLength(bytes);
+    for (const [first, last] of [
+      [end - 200, end - 1],
+      [end - 1, end],
+      [end, end + 50],
+      [20, bytes.length - 1],
+    ] as const) {
+      const headers = { range: `bytes=${String(first)}-${String(last)}` };
+      const part = await fetch(audio.url ?? '', { headers });
+      expect(await bytesOf(part)).toEqual(bytes.slice(first, last + 1));
+    }
+    const untagged = new URL(audio.url ?? '');
+    untagged.searchParams.delete('tag');
+    // As of an address of an earlier release: the tag with the chapters, and the same sound.
+    const older = new Uint8Array(await bytesOf(await fetch(untagged)));
+    expect(older.slice(tagLength(older))).toEqual(bytes.slice(end));
+    expect((await parseBuffer(older, { mimeType: 'audio/mpeg' })).format.chapters).toHaveLength(3);
+
+    const probe = spawnSync('ffprobe', ['-v', 'error', '-of', 'json', '-show_chapters', '-'], {
+      input: bytes,
+      encoding: 'utf8',
+    });
+    if (probe.error !== undefined) return;
+    const { chapters } = JSON.parse(probe.stdout) as {
+      chapters: { start_time: string; tags: { title: string } }[];
+    };
+    expect(probe.stderr).toBe('');
+    expect(chapters.map((one) => [one.tags.title, Number(one.start_time)])).toEqual([
+      ['The Pond', starts[0]],
+      ['Chapter I – The Moon', starts[1]],
+      ['Chapter II. Żaba', starts[2]],
+    ]);
   });
 
   test('of its own story, before the same sound', async () => {

@@ -116,6 +116,31 @@ test('a worker that is killed costs a narration no try', async () => {
   expect(await rowOf(asked.audioId)).toMatchObject({ tries: 0, deaths: 0 });
 });
 
+test('a recording that is being deleted costs a narration of the same text no try', async () => {
+  const first = await ordered();
+  const worker = await talebank.join({ ROLE: 'worker', ...speaking() });
+  expect(await waitForAudio(url, first.person, first.audioId)).toMatchObject({ status: 'READY' });
+  const mark = (since: string): Promise<unknown> =>
+    talebank.database.sql(
+      `UPDATE renditions SET erasing_since = ${since}, erasing_by = $2
+       WHERE hash = (SELECT rendition_hash FROM audios WHERE id = $1)`,
+      [first.audioId, first.person.id],
+    );
+  await mark('clock_timestamp()');
+  const other = await newListener(url);
+  const { audioId } = await narrate(url, other, first.storyId, VOICE);
+  const claims = async (): Promise<unknown> =>
+    (await talebank.database.sql('SELECT claim FROM audios WHERE id = $1', [audioId]))[0]?.[
+      'claim'
+    ];
+  await until('it was put back and claimed again', async () => Number(await claims()) >= 2);
+  await mark('NULL');
+  const audio = await waitForAudio(url, other, audioId);
+  await worker.stop();
+  expect(audio).toMatchObject({ status: 'READY', creditsCharged: 1 });
+  expect(await rowOf(audioId)).toMatchObject({ tries: 0, deaths: 0 });
+});
+
 test('a text that ends one worker after the other fails after so many, with the points back', async () => {
   const asked = await ordered();
   provider.behave(({ text }) => (text === asked.last ? 'hang before headers' : 'good'));

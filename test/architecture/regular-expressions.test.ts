@@ -86,6 +86,7 @@ const TEXT: Readonly<Record<string, readonly [text: string, charactersMax: numbe
   'src/domain/spoken/words.ts': ['at most 40 characters of a sentence', 40],
   'src/domain/text.ts': ['title, author and description of a story, decomposed', 30_000],
   'src/domain/timing/alignment.ts': ['a sentence in words', 2_000],
+  'src/domain/timing/chapters.ts': ['a heading, which may be a whole paragraph', 400_000],
   'src/domain/timing/words.ts': ['a written word', 400],
   'src/http/downloads/exports.ts': ['Accept-Encoding', HEADERS],
   'src/http/downloads/samples.ts': ['a path, a query string, If-None-Match', HEADERS],

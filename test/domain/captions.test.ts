@@ -1,7 +1,11 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { toWebVtt } from '../../src/domain/captions.js';
 import { cuesOf } from '../../src/domain/segmentation/cues.js';
+import type { Boundary } from '../../src/domain/sentences.js';
+import { CHAPTERS_MAX, chaptersOf } from '../../src/domain/timing/chapters.js';
+
+type Heard = Parameters<typeof chaptersOf>[0][number];
 
 test('each sentence has a numbered cue with its times', () => {
   const cues = [
@@ -126,4 +130,59 @@ test('a cue ends behind a clause, and its lines are about as long', () => {
   expect(toWebVtt([{ startMs: 0, endMs: 1, text: ['one & a half', 'two'] }])).toContain(
     '\none &amp; a half\ntwo\n',
   );
+});
+
+describe('chapters', () => {
+  const heading = (source: string, startMs: number, boundary: Boundary = 'heading'): Heard => ({
+    source,
+    startMs,
+    boundary,
+    isHeading: true,
+  });
+  const said = (startMs: number): Heard => ({
+    source: 'It rained.',
+    startMs,
+    boundary: 'paragraph',
+    isHeading: false,
+  });
+
+  test('begin at headings, and each ends where the next one begins', () => {
+    expect(
+      chaptersOf(
+        [said(0), heading('## The *Pond*', 900), said(1500), heading('Żaba', 2000, 'scene')],
+        3000,
+      ),
+    ).toEqual([
+      { title: 'The Pond', startMs: 900, endMs: 2000 },
+      { title: 'Żaba', startMs: 2000, endMs: 3000 },
+    ]);
+    expect(chaptersOf([said(0), said(10)], 20)).toEqual([]);
+  });
+
+  test('have the parts of a heading, and the number of a chapter, in one title', () => {
+    const parts = [heading('Who is it?', 0, 'sentence'), heading('A fox.', 700), said(1000)];
+    expect(chaptersOf(parts, 2000)).toEqual([
+      { title: 'Who is it? A fox.', startMs: 0, endMs: 2000 },
+    ]);
+    const numbered = [
+      heading('IV.', 0),
+      heading('The Pond', 500),
+      heading('The Frog', 900),
+      said(990),
+    ];
+    expect(chaptersOf(numbered, 2000).map(({ title }) => title)).toEqual([
+      'IV. – The Pond',
+      'The Frog',
+    ]);
+    const apart = [heading('Chapter 1', 0), said(500), heading('The Pond', 900)];
+    expect(chaptersOf(apart, 2000).map(({ title }) => title)).toEqual(['Chapter 1', 'The Pond']);
+  });
+
+  test('are as many as a table of contents can count, with short titles', () => {
+    const many = Array.from({ length: 400 }, (_, at) => heading('ą'.repeat(300), at * 10));
+    const found = chaptersOf(many, 9_000);
+    expect(found).toHaveLength(CHAPTERS_MAX);
+    expect(found.at(-1)).toMatchObject({ startMs: 2540, endMs: 9_000 });
+    expect(found[0]?.title).toBe(`${'ą'.repeat(119)}…`);
+  });
 });

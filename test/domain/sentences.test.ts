@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { cuesOf } from '../../src/domain/segmentation/cues.js';
 import { splitSentences } from '../../src/domain/sentences.js';
+import { withSpoken } from '../../src/domain/spoken/spoken.js';
 import { expectBelow, ownProcessorTimeOf } from '../support/measure.js';
 
 const textsOf = (text: string, language = 'en'): string[] =>
@@ -173,6 +175,28 @@ describe('boundaries', () => {
     },
   );
 
+  test('headings and paragraphs of HTML, and emphasised headings, are found in one line, too', () => {
+    expect(
+      boundariesOf(
+        '<h1>The Storm</h1><p class="a">It rained. It blew.</p><p>Then sun.<br/>Then moon.</p>',
+      ),
+    ).toEqual([
+      ['<h1>The Storm</h1>', 'heading'],
+      ['<p class="a">It rained.', 'sentence'],
+      ['It blew.</p>', 'paragraph'],
+      ['<p>Then sun.<br/>', 'line'],
+      ['Then moon.</p>', 'paragraph'],
+    ]);
+    expect(boundariesOf('**The Storm**\n\nIt rained.').map(([, boundary]) => boundary)).toEqual([
+      'heading',
+      'paragraph',
+    ]);
+    expect(boundariesOf('**It rained.**\n\nIt blew.').map(([, boundary]) => boundary)).toEqual([
+      'paragraph',
+      'paragraph',
+    ]);
+  });
+
   test('a new line in verse is a boundary, and one in wrapped prose is a space', () => {
     expect(
       boundariesOf('The owl flies low,\nThe moon is new.\nThe fox below\nHas work to do.'),
@@ -338,3 +362,32 @@ test.each([
   };
   await expectBelow(1000, () => ownProcessorTimeOf(split));
 });
+
+/** A book of all cases of a language, with the marks of Markdown and HTML, headings, verse and scene breaks in between. */
+function bookOf(cases: readonly string[], language: string): string {
+  const lines = cases.map((line) => line.replace(/¦ ?/gu, ''));
+  const chapter = (number: number): string =>
+    [
+      `# ${String(number)}. **${lines[0] ?? ''}**`,
+      ...lines.map((line, at) => (at % 7 === 0 ? `<p>${line}</p>` : line)),
+      '* * *',
+      lines.slice(0, 4).join('\n'),
+      `***\n\n<br>\n\n[${lines[1] ?? ''}](https://example.com/${language}?a=1)\n\n&nbsp;`,
+      lines.join(' '),
+    ].join('\n\n');
+  return Array.from({ length: 3 }, (_, index) => chapter(index + 1)).join('\n\n---\n\n');
+}
+
+test.each(TABLE)(
+  '$language: every letter and digit of a book is in its captions, in order',
+  ({ language, cases }) => {
+    const book = bookOf(cases, language);
+    const shown = [...withSpoken(splitSentences(book, language), language)].flatMap(({ text }) =>
+      cuesOf({ text, startMs: 0, endMs: text.length * 70 }, language).map((cue) =>
+        typeof cue.text === 'string' ? cue.text : cue.text.join(' '),
+      ),
+    );
+    expect(book.length).toBeGreaterThan(300);
+    expect(lettersOf(shown.join(' '))).toBe(lettersOf(book));
+  },
+);

@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { splitSentences } from '../../src/domain/sentences.js';
 import { storedRangeOf } from '../../src/domain/spoken/draft.js';
-import { canRead, countLetters } from '../../src/domain/spoken/scripts.js';
+import { canRead, countLetters, speaksLanguage } from '../../src/domain/spoken/scripts.js';
 import { spokenOf, withSpoken } from '../../src/domain/spoken/spoken.js';
 import { SPOKEN } from '../support/spoken.js';
 
@@ -160,4 +160,23 @@ test.each([
   [['not a tag'], 'ᚠᚢᚦᚨᚱᚲ', true],
 ])('a voice of %j reads %s: %s', (languages, text, expected) => {
   expect(canRead(languages, countLetters(text))).toBe(expected);
+});
+
+test.each([
+  [['en'], 'en-GB', true],
+  [['en-US', 'pl'], 'pl', true],
+  [['en'], 'de', false],
+  [['pt-BR'], 'pt-PT', true],
+  [['nb'], 'no', true],
+  [['no'], 'nn', true],
+  [['hr'], 'sr-Latn', true],
+  [['cmn'], 'zh', true],
+  [['ja-Hrkt'], 'ja', true],
+  [['yue'], 'zh', false],
+  [[], 'de', true],
+  [['mul'], 'de', true],
+  [['en'], 'und', true],
+  [['en'], 'deutsch sprache', true],
+])('a voice of %j speaks %s: %s', (languages, language, expected) => {
+  expect(speaksLanguage(languages, language)).toBe(expected);
 });

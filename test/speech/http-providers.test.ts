@@ -564,6 +564,45 @@ describe('voices of the account', () => {
   });
 });
 
+test('a server without times of characters is asked for the speech alone, from then on', async () => {
+  const server = await startSpeechServer({ kind: 'elevenlabs' });
+  const asked = { text: TEXT, voice: 'Anna1', language: 'en' };
+  try {
+    server.behave(({ path }, response) => {
+      if (path.includes('/with-timestamps')) {
+        response.writeHead(404, { 'content-type': 'application/json' });
+        response.end('{"detail":"Not Found"}');
+      } else {
+        response.writeHead(200, { 'content-type': 'audio/pcm' });
+        response.end(Buffer.alloc(24_000, 7));
+      }
+      return undefined;
+    });
+    const { provider } = open('elevenlabs', server.url);
+    for (const _ of [1, 2]) {
+      const { pcm, sampleRateHz, words = [] } = await provider.speak(asked, never);
+      expect([pcm.length, sampleRateHz, words]).toEqual([12_000, 24_000, []]);
+    }
+    expect(server.requests.map(({ path }) => path.split('/').at(-1)?.split('?')[0])).toEqual([
+      'with-timestamps',
+      'Anna1',
+      'Anna1',
+    ]);
+
+    // An unknown voice is unknown on both paths.
+    server.behave(answerWith(404, {}, '{"detail":"Not Found"}'));
+    await expect(open('elevenlabs', server.url).provider.speak(asked, never)).rejects.toMatchObject(
+      {
+        permanent: true,
+        kind: 'unknown-voice',
+        status: 404,
+      },
+    );
+  } finally {
+    await server.close();
+  }
+});
+
 test('a server that wants no key is sent none, and its own sample rate is kept', async () => {
   const server = await startSpeechServer({ kind: 'openai' });
   try {

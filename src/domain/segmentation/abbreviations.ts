@@ -38,7 +38,7 @@ const WORDS: Readonly<Record<string, Words>> = {
   pl: {
     titles:
       'ks gen prof dr mgr inż płk ppłk por kpt mjr sierż kpr plut chor hr św ul al pl os woj pow gm im red hab bp abp kard br np m.in tj tzn tzw zob ok ds dyr lek med wyd przeł oprac tłum sz szan śp m.st j.w wg ww adm dh ob',
-    perhaps: 'tys mln mld zł gr r w n.e p.n.e',
+    perhaps: 'tys mln mld r w n.e p.n.e',
     counted: 'godz s str nr t rozdz rys tab poz ust art par',
     ends: 'itd itp etc',
     starters:
@@ -49,7 +49,7 @@ const WORDS: Readonly<Record<string, Words>> = {
       'hr fr frl dr prof med phil jur ing dipl mag z.b d.h bzw ca vgl sog evtl ggf inkl exkl zzgl abzgl geb gest verh hrsg hg fa gebr joh seb lt gen hptm maj chr ev kath röm griech lat engl frz dt em',
     perhaps: 'st mio mrd jh jhd std min sek u.a o.ä v.chr n.chr jr sr',
     counted:
-      'nr bd abb kap s abs art aufl str tel jan feb mär apr jun jul aug sep sept okt nov dez fig taf p nrn',
+      'nr bd abb tab kap s abs art aufl str tel jan feb mär apr jun jul aug sep sept okt nov dez fig taf p nrn',
     ends: 'usw usf etc',
     starters:
       'der die das ein eine einen er sie es wir ihr ich du man dann da und aber doch denn so als wenn wie was wer wo warum nun jetzt plötzlich schließlich später am im in an auf bei nach vor mit von zu für seine ihre sein unser mein dies diese dieser dieses niemand nichts alle kein keine nur auch dort hier heute morgen gestern bald endlich vielleicht ja nein jeder man ist war hat',
@@ -83,7 +83,7 @@ const WORDS: Readonly<Record<string, Words>> = {
   },
   pt: {
     titles:
-      'sr sra srs sras srta dr dra drs prof profa sta sto ex exmo exma ilmo ilma exa exas ex.ª eng arq av trav pç pça pe fr gen cel ten maj cap alm gov dep des p.ex cf ca',
+      'sr sra srs sras srta dr dra drs prof profa sta sto ex exmo exma ilmo ilma exa exas ex.ª eng arq av apto trav pç pça pe fr gen cel ten maj cap alm gov dep des p.ex cf ca',
     perhaps: 'cia a.c d.c s.a jr ltda',
     counted: 'núm n no p pp pág págs fig vol art t séc',
     ends: 'etc',

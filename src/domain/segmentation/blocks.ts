@@ -13,6 +13,7 @@ export interface Block {
   readonly end: number;
   /** What separates it from the next block. */
   readonly boundary: Boundary;
+  readonly isHeading: boolean;
 }
 
 type Line = Pick<Block, 'start' | 'end'> & { readonly text: string };
@@ -28,7 +29,7 @@ export function* blocksOf(story: string): Generator<Block> {
   let last: Block | null = null;
   for (const group of groupsOf(story)) {
     if (group === 'scene') {
-      if (last !== null) last = { start: last.start, end: last.end, boundary: 'scene' };
+      if (last !== null) last = bounded(last, 'scene');
       continue;
     }
     for (const block of blocksOfGroup(group)) {
@@ -39,15 +40,22 @@ export function* blocksOf(story: string): Generator<Block> {
   if (last !== null) yield last;
 }
 
-const NEW_LINE = /\r\n|[\n\r\v\f\u0085\u2028\u2029]/gu;
+const bounded = (block: Block, boundary: Boundary): Block => ({ ...block, boundary });
+
+/** Also the ends of paragraphs and lines in HTML, which may stand in one line of the text. */
+const NEW_LINE =
+  /\r\n|[\n\r\v\f\u0085\u2028\u2029]|(?<=<\/(?:p|h[1-6]|div|blockquote)>)(?=[ \t]*\S)|(?<=<br ?\/?>)(?=[ \t]*\S)/giu;
+const END_OF_PARAGRAPH = /<\/[a-z0-9]+>$/iu;
 
 function* linesOf(story: string): Generator<Line> {
   let start = 0;
   for (const { index, 0: mark } of story.matchAll(NEW_LINE)) {
     yield { start, end: index, text: trimmed(story.slice(start, index)) };
     start = index + mark.length;
-    // This mark separates paragraphs, as a blank line does.
-    if (mark === '\u2029') yield { start, end: start, text: '' };
+    // These separate paragraphs, as a blank line does.
+    const isParagraph =
+      mark === '\u2029' || (mark === '' && END_OF_PARAGRAPH.test(story.slice(index - 13, index)));
+    if (isParagraph) yield { start, end: start, text: '' };
   }
   yield { start, end: story.length, text: trimmed(story.slice(start)) };
 }
@@ -93,8 +101,9 @@ function* blocksOfGroup(group: readonly Line[]): Generator<Block> {
   const [first] = lines;
   if (first === undefined) return;
   if (lines.length === 1) {
-    const heading = underlined || isHeading(first.text);
-    yield { start: first.start, end: first.end, boundary: heading ? 'heading' : 'paragraph' };
+    const { start, end, text } = first;
+    const heading = underlined || isHeading(text);
+    yield { start, end, boundary: heading ? 'heading' : 'paragraph', isHeading: heading };
     return;
   }
   yield* blocksOfLines(lines);
@@ -114,7 +123,7 @@ function* blocksOfLines(lines: readonly Line[]): Generator<Block> {
     const goesOn = next !== undefined && !heading && !MARKDOWN_HEADING.test(next.text);
     const boundary = goesOn ? between(index) : after;
     if (boundary === null) continue;
-    yield { start, end: line.end, boundary };
+    yield { start, end: line.end, boundary, isHeading: heading };
     start = next?.start ?? line.end;
     underHeading = heading;
   }
@@ -162,9 +171,15 @@ const CHAPTER =
   /^(?:chapter|book|part|act|scene|canto|volume|rozdział|księga|część|akt|tom|kapitel|buch|teil|szene|band|chapitre|livre|partie|acte|capítulo|libro|parte|acto|capitolo|atto|livro|ato|hoofdstuk|boek|deel|bedrijf|kapitola|kniha|část|dějství|bok|del|розділ|книга|частина|глава|часть|том|κεφάλαιο|μέρος|βιβλίο|अध्याय|الفصل|บทที่)(?=[\s\d])/iu;
 const CHAPTER_OF_HAN = /^第[\p{Script=Han}\p{Nd}]{1,6}[章回部卷節节話话幕]/u;
 
+const HTML_HEADING = /^<h([1-6])(?:\s[^<>]*)?>.*<\/h\1>$/iu;
+/** A line that is emphasised as a whole. */
+const EMPHASISED = /^(\*\*\*|___|\*\*|__|[*_])(?![\s*_])(.+)(?<![\s*_])\1$/u;
+
 function isHeading(line: string): boolean {
-  if (MARKDOWN_HEADING.test(line) || isChapter(line)) return true;
-  return looksLikeTitle(line) || isInCapitals(line);
+  if (MARKDOWN_HEADING.test(line) || HTML_HEADING.test(line)) return true;
+  const isShort = line.length <= TITLE_LENGTH_MAX + 6;
+  const words = (isShort ? EMPHASISED.exec(line)?.[2] : undefined) ?? line;
+  return isChapter(words) || looksLikeTitle(words) || isInCapitals(words);
 }
 
 const isChapter = (line: string): boolean =>

@@ -153,6 +153,8 @@ function goesOn(after: string, cluster: string): boolean {
 
 /** How a report of speech begins in languages where no small letter shows it. */
 const REPORTS: Readonly<Record<string, RegExp>> = {
+  // A name or `I`, and a verb of speech: `"Where?" Mrs. Green asked.`
+  en: /^(?:I|(?:(?:Mr|Mrs|Ms|Dr)\.? |(?:Miss|Uncle|Aunt|Captain|King|Queen|Sir|Lady|Lord|The|Old|Little|Professor) )?\p{Lu}[\p{L}'’-]{1,20}(?: \p{Lu}[\p{L}'’-]{1,20})?) (?:said|asked|cried|shouted|called|answered|replied|whispered|exclaimed|yelled|muttered|murmured|begged|wondered|demanded|laughed|sighed|sobbed|added|told|repeated|growled|gasped|screamed|inquired|enquired|says|asks|cries|replies)\b/u,
   ja: /^(?:って|なんて|と(?!ても|ころ|きに|きど|もだ|もに|なり|にかく|つぜん|うとう|りあえず))/u,
   zh: /^\p{Script=Han}{0,6}(?:[说說问問喊嚷答]|叫道|(?<!知)道(?![了的路]))/u,
   ko: /^(?:이?라고|하고|하며|하면서|고)/u,
@@ -161,7 +163,8 @@ const REPORTS: Readonly<Record<string, RegExp>> = {
 
 /** Whether words that someone says end here, and the sentence goes on with who says them. */
 function isReported({ code }: Paragraph, cluster: string, after: string): boolean {
-  const isQuoted = /[」』”"’»]$/u.test(cluster);
+  // In English, a full stop ends what is said, and a comma stands before who says it.
+  const isQuoted = /[」』”"’»]$/u.test(cluster) && !(code === 'en' && cluster.startsWith('.'));
   return isQuoted && Object.hasOwn(REPORTS, code) && (REPORTS[code]?.test(after) ?? false);
 }
 

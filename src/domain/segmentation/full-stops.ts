@@ -35,16 +35,29 @@ export function endsSentence({ before, after, language }: FullStop): boolean {
   if (word === '') return true;
   if (ITEM.test(before) || PART_NUMBER.test(before) || NOTE_TO_READERS.test(before)) return false;
   const begins = beginsSentence(after, language);
+  // `Bd. 3.` and `godz. 10.` count, so the number is no ordinal.
+  if (/^\p{N}+$/u.test(word) && isCountedBefore(before, language)) return true;
   if (/^\p{N}+$/u.test(word))
     return word.length > 3 || (language.ordinals ? begins : !/^\p{N}/u.test(after));
-  if (ROMAN.test(word) && word.length > 1) return begins || !language.ordinals;
+  // `MM.` is also an abbreviation in French.
+  const isRoman = ROMAN.test(word) && word.length > 1 && !language.titles.has(word.toLowerCase());
+  if (isRoman) return begins || !language.ordinals;
   return endsAbbreviation(word, after, language) ?? begins;
+}
+
+/** Whether the number at the end of a text is one of something that is counted: `Nr. 5`. */
+function isCountedBefore(before: string, { counted }: Language): boolean {
+  const [, word = ''] = /(?:^|[^\p{L}\p{N}])(\p{L}{1,5})\. \p{N}{1,3}$/u.exec(before) ?? [];
+  return word.length > 1 && counted.has(word.toLowerCase());
 }
 
 /** @returns null when that depends on whether the next word begins sentences */
 function endsAbbreviation(word: string, after: string, language: Language): boolean | null {
   const name = word.replace(/^['’.-]/u, '').toLowerCase();
-  const last = name.split(/[-'’]/u).at(-1) ?? name;
+  // `Tom's.` is a word, and `l'av.` an abbreviation behind an article.
+  const last = /['’](?:[stdm]|ll|re|ve)$/u.test(name)
+    ? name
+    : (name.split(/[-'’]/u).at(-1) ?? name);
   const isOf = (words: ReadonlySet<string>): boolean => words.has(name) || words.has(last);
   if (isOf(language.ends)) return !NAME_OF_TIME.test(after);
   const cutShort =

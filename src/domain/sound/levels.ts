@@ -96,7 +96,10 @@ const RELEASE_SECONDS = 0.06;
 function limit(samples: Float32Array, sampleRateHz: number): void {
   const most = 10 ** (PEAK_DBFS_MAX / 20);
   if (peakOf(samples) <= most) return;
-  const gains = Float32Array.from(samples, (sample) => Math.min(1, most / Math.abs(sample)));
+  // A loop, because `Float32Array.from` with a function takes ten times as long.
+  const gains = new Float32Array(samples.length);
+  for (let at = 0; at < samples.length; at += 1)
+    gains[at] = Math.min(1, most / Math.abs(samples[at] ?? 0));
   const attack = 1 / (ATTACK_SECONDS * sampleRateHz);
   const release = 1 / (RELEASE_SECONDS * sampleRateHz);
   for (let at = gains.length - 2; at >= 0; at -= 1)

@@ -6,9 +6,10 @@ import { isCapitalised, wordAfter, wordBefore, type Around, type Words } from '.
  * ends the sentence stays.
  */
 export function withoutAbbreviations(draft: Draft, words: Words): Draft {
+  const whole = withWholeEnds(draft, words);
   const pointed = rewrite(
-    draft,
-    draft.text.matchAll(
+    whole,
+    whole.text.matchAll(
       /(?<![\p{L}\p{N}.])\p{L}{1,8}(?:\.[-\u2010]?[ \u00a0\u202f]?(?:[àa]-)?\p{L}{1,5}){0,3}\.(?:º|ª|er|os|as)?/gu,
     ),
     (found) => longest(found, words),
@@ -19,6 +20,14 @@ export function withoutAbbreviations(draft: Draft, words: Words): Draft {
     (found) => expansionOf(found[0], found, words),
   );
 }
+
+/** `Hauptstr. 5`. A full stop that also ends the sentence stays. */
+const withWholeEnds = (draft: Draft, { endings = {} }: Words): Draft =>
+  rewrite(draft, draft.text.matchAll(/(?<=\p{Ll}{3})str\./gu), ({ 0: end, index, input }) => {
+    const full = Object.hasOwn(endings, end) ? endings[end] : undefined;
+    if (full === undefined) return null;
+    return full + (endsSentence(input, index + end.length) ? '.' : '');
+  });
 
 /** The longest beginning of what was found that is an abbreviation: `e.g. Mr.` is two. */
 function longest(found: RegExpExecArray, words: Words): string | null {

@@ -4,7 +4,7 @@ import type { Words } from './words.js';
 
 /** Abbreviations that stay as they are, although they have vowels: engines know or spell them. */
 const KEPT = new Set(
-  'AA AC AGD AIDS AM AOK BA BBC BIP CEO CIA CIO DIY EDF EKG EU EUA FAQ FBI GUS IBM ID IEEE II III IMF IMO INS IOU IQ IRA ISBN ISIS ISO IT IV IX KPO LA MA MEP MIT NASA NATO NBA OPEC NRA OAS OIOM OK ONU ONZ ORF OVNI PKO PM PIN RAF RAI RIP RTV SEO SMS SOS SPA SPD TIR TV UAE UBS UE UEFA UFO UK UNESCO UNICEF UN UNO USA US USSR UV VI VII VIII VIP XI XII XIII XIV XIX XV XVI XVII XVIII XX XXI ZSRR ZUS'.split(
+  'AA AC AGD AIDS AM AOK BA BBC BIP CEO CIA CIO DIY EDF EKG EU EUA FAQ FBI GUS IBM ID IEEE II III IMF IMO INS IOU IQ IRA ISBN ISIS ISO IT IV IX KPO LA MA MEP MIT NASA NATO NBA OPEC NRA OAS OIOM OK ONU ONZ ORF OVNI PKO PM PIN RAF RAI RIP RTV SEO SMS SOS SPA SPD TIR TV UAE UBS UE UEFA UFO UK UNESCO UNICEF UN UNO USA US USSR UV VI VII VIII VIP XI XII XIII XIV XIX XV XVI XVII XVIII XX XXI WW WWI WWII ZSRR ZUS'.split(
     ' ',
   ),
 );
@@ -37,7 +37,7 @@ export function withoutCapitals(draft: Draft, words: Words | null): Draft {
 
 function isWord(word: string, words: Words | null, isAllCapitals: boolean): boolean {
   const bare = word.replace(/['’]/gu, '');
-  if (/^[IVX]{2,}$/u.test(word) && valueOf(word) !== null) return false;
+  if (/^(?:[IVX]{2,}|[IVXLCDM]{4,})$/u.test(word) && valueOf(word) !== null) return false;
   if (!/\p{Script=Latin}/u.test(word)) return isAllCapitals || bare.length > SHORTEST_WORD;
   const isShortWord = words?.shortWords.has(bare) === true;
   if (KEPT.has(word)) return isAllCapitals && isShortWord;

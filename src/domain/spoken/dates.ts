@@ -88,12 +88,18 @@ export const spokenTimes = (draft: Draft, words: Words): Draft =>
   rewrite(
     draft,
     draft.text.matchAll(
-      /(?<![\p{L}\d.,:/])([01]?\d|2[0-4])(?::(\d{2})|(\.)(\d{2})(?=[ \u00a0](?:Uhr|[ap]\.?m))|[ \u00a0]?h[ \u00a0]?(\d{2}))(?:[ \u00a0](?:Uhr|h|hs|o[’']clock))?(?![\p{L}\d:/%]|[.,]\d)/gu,
+      /(?<![\p{L}\d.,:/])([01]?\d|2[0-4])(?::(\d{2})|(\.)(\d{2})(?:(?=[ \u00a0](?:Uhr|[ap]\.?m))|(?<=(?:godz\.|godzini[ea]|godziny|kl\.)[ \u00a0]\d{1,2}\.\d{2}))|[ \u00a0]?h[ \u00a0]?(\d{2}))(?:[ \u00a0](?:Uhr|h|hs|o[’']clock))?(?:(?=[ap]\.?m(?!\p{L}))|(?![\p{L}\d:/%]|[.,]\d))/gu,
     ),
     (found) => {
       const minutes = Number(found[2] ?? found[4] ?? found[5]);
       if (minutes > 59) return null;
-      return words.clock({ hours: Number(found[1]), minutes }, aroundOf(found));
+      const half = /^[ap]\.?m/u.exec(found.input.slice(found.index + found[0].length))?.[0] ?? '';
+      const around = aroundOf(found);
+      const time = { hours: Number(found[1]), minutes };
+      // `2:30pm` is written without a space.
+      return half === ''
+        ? words.clock(time, around)
+        : `${words.clock(time, { ...around, after: half })} `;
     },
   );
 

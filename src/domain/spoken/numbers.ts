@@ -1,5 +1,13 @@
 import { rewrite, type Draft } from './draft.js';
-import { aroundOf, formOf, type Currency, type Gender, type Noun, type Words } from './words.js';
+import {
+  aroundOf,
+  formOf,
+  isName,
+  type Currency,
+  type Gender,
+  type Noun,
+  type Words,
+} from './words.js';
 
 /** Larger numbers are left to the engine. */
 const SPOKEN_DIGITS_MAX = 12;
@@ -9,7 +17,7 @@ export function withoutGroups(draft: Draft, { point }: Words): Draft {
   return rewrite(
     draft,
     draft.text.matchAll(
-      /(?<![\d.,'’])\d{1,3}(?:[.,'’ \u00a0\u2009\u202f]\d{3}){1,4}(?![\d'’]|[.,]\d{4})/gu,
+      /(?<![\d.,'’])(?<!\d[ \u00a0\u2009\u202f])\d{1,3}(?:[.,'’ \u00a0\u2009\u202f]\d{3}){1,4}(?![\d'’]|[.,]\d{4}|[ \u00a0\u2009\u202f]\d)/gu,
     ),
     ({ 0: number }) => {
       const separators = new Set(number.replace(/\d/gu, ''));
@@ -51,7 +59,9 @@ export const spokenUnits = (draft: Draft, words: Words): Draft =>
       /(?<![\p{L}\d.,:/])([-−]?)(\d{1,12}(?:[.,]\d{1,6})?)([ \u00a0\u202f]?)(\p{L}{1,5}[²³]?(?:\/\p{L}{1,2})?|°(?:[ \u00a0]?[CF])?)(?![\p{L}\p{N}])(?:\.(?= \p{Ll}))?/gu,
     ),
     (found) => {
-      const [, sign = '', number = '', , unit = ''] = found;
+      const [, sign = '', number = '', space = '', unit = ''] = found;
+      // Without a space, it is a plural: 1990s.
+      if (unit === 's' && space === '') return null;
       const noun = lookUp(words.units, unit.replace(/\s/gu, ''));
       const spoken = noun === undefined ? null : quantity(number, noun, words);
       if (spoken === null) return null;
@@ -66,10 +76,11 @@ export function spokenMoney(draft: Draft, words: Words): Draft {
   const before = rewrite(
     draft,
     draft.text.matchAll(
-      /(?<![\p{L}\d])((?:US|CA|AU)?\$|[€£¥₽₴₹])[ \u00a0\u202f]?(\d{1,12}(?:[.,]\d{1,6})?)(?:[ \u00a0\u202f-](\p{L}{3,12}\.?))?(?![\d\p{L}])/gu,
+      /(?<![\p{L}\d])((?:US|CA|AU)?\$|[€£¥₽₴₹])[ \u00a0\u202f]?(\d{1,12}(?:[.,]\d{1,6})?)(?:[ \u00a0\u202f-](\p{L}{3,12}\.?)|[ \u00a0\u202f]?([kKmMBT]|mn|bn|tn))?(?![\d\p{L}])/gu,
     ),
     (found) => {
-      const [all, sign = '', number = '', scale = ''] = found;
+      const [all, sign = '', number = '', scale = '', letter] = found;
+      if (letter !== undefined) return shortScale({ number, letter }, sign, words);
       const tail = scale === '' ? '' : all.slice(all.length - scale.length - 1);
       return money({ number, scale, tail }, sign, words);
     },
@@ -77,13 +88,27 @@ export function spokenMoney(draft: Draft, words: Words): Draft {
   return rewrite(
     before,
     before.text.matchAll(
-      /(?<![\p{L}\d.,])(\d{1,12}(?:[.,]\d{1,6})?)[ \u00a0\u202f]?(?:(\p{L}{3,12}\.?)[ \u00a0\u202f])?([$€£¥₽₴₹]|zł|gr|EUR|USD|PLN|GBP|CHF)(?![\d\p{L}])/gu,
+      /(?<![\p{L}\d.,])(\d{1,12}(?:[.,]\d{1,6})?)[ \u00a0\u202f]?(?:(\p{L}{3,12}\.?)[ \u00a0\u202f]|([kKM])(?=[$€£]))?([$€£¥₽₴₹]|zł|gr|EUR|USD|PLN|GBP|CHF)(?![\d\p{L}])/gu,
     ),
-    ({ 1: number = '', 2: scale = '', 3: sign = '' }) =>
-      scale !== '' && lookUp(words.scales, scale.toLowerCase()) === undefined
+    ({ 1: number = '', 2: scale = '', 3: letter, 4: sign = '' }) => {
+      if (letter !== undefined) return shortScale({ number, letter }, sign, words);
+      return scale !== '' && lookUp(words.scales, scale.toLowerCase()) === undefined
         ? null
-        : money({ number, scale, tail: '' }, sign, words),
+        : money({ number, scale, tail: '' }, sign, words);
+    },
   );
+}
+
+const POWERS: Readonly<Record<string, number>> = { k: 1, m: 2, mn: 2, b: 3, bn: 3, t: 4, tn: 4 };
+
+/** `£1.5m` and `3 M€`. Null where the language has no word for it. */
+function shortScale(
+  { number, letter }: { number: string; letter: string },
+  sign: string,
+  words: Words,
+): string | null {
+  const scale = words.powers[(POWERS[letter.toLowerCase()] ?? 0) - 1];
+  return scale === undefined ? null : money({ number, scale, tail: '' }, sign, words);
 }
 
 function money(
@@ -122,6 +147,21 @@ function amountOf(number: string, currency: Currency, words: Words): string | nu
     .join(' ');
 }
 
+/** Numbers with an abbreviated scale and without a currency, such as `2 tys.`, `1,5 mln` and `3 Mio.` */
+export const spokenScales = (draft: Draft, words: Words): Draft =>
+  rewrite(
+    draft,
+    draft.text.matchAll(
+      /(?<![\p{L}\d.,:/])(\d{1,12}(?:[.,]\d{1,6})?)[ \u00a0\u202f](tys\.|ml[nd]\b\.?|M(?:io|rd)\.)/gu,
+    ),
+    ({ 0: all, 1: number = '', 2: scale = '', index, input }) => {
+      const noun = lookUp(words.scales, scale.toLowerCase());
+      const spoken = noun === undefined ? null : quantity(number, noun, words);
+      const isEnd = scale.endsWith('.') && index + all.length === input.length;
+      return spoken === null ? null : `${spoken}${isEnd ? '.' : ''}`;
+    },
+  );
+
 /** Fractions, as `3/4`, `½` and `2½`. */
 export function spokenFractions(draft: Draft, words: Words): Draft {
   const plain = rewrite(
@@ -129,7 +169,11 @@ export function spokenFractions(draft: Draft, words: Words): Draft {
     draft.text.matchAll(
       /(?<![\p{L}\d.,/])(?:(\d{1,6})([ \u00a0]))?(\d{1,2})[/\u2044](\d{1,2})(?![\d/.,]\d|[\d\p{L}/])/gu,
     ),
-    ({ 1: whole, 2: space = '', 3: numerator = '', 4: denominator = '' }) => {
+    (found) => {
+      const { 1: whole, 2: space = '', 3: numerator = '', 4: denominator = '' } = found;
+      // `ul. Polna 3/5` is an address.
+      const { before, earlier } = aroundOf(found);
+      if (isName(before) && earlier !== '') return null;
       const [upper, lower] = [Number(numerator), Number(denominator)];
       if (whole !== undefined && upper < lower) return words.mixed(Number(whole), upper, lower);
       const fraction = words.fraction(upper, lower);

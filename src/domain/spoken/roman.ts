@@ -45,13 +45,23 @@ function lettersOf(value: number): string {
 /** Roman numerals where a number is meant: after names and words such as chapter, or in the signs of Unicode. */
 export function spokenNumerals(draft: Draft, words: Words): Draft {
   if (!/[IVXLCDM\u2160-\u2188]/u.test(draft.text)) return draft;
+  const whole =
+    words.tag === 'en'
+      ? rewrite(
+          draft,
+          draft.text.matchAll(/(?<![\p{L}\p{N}])WW(?=I{1,2}(?![\p{L}\p{N}]))/gu),
+          () => 'World War ',
+        )
+      : draft;
   return rewrite(
-    draft,
-    draft.text.matchAll(
-      /(?<![\p{L}\p{N}])([IVXLCDM]{1,9}|[\u2160-\u217f]{1,9})(\.|ers?|ème|res?|[eºª])?(?![\p{L}\p{N}])/gu,
+    whole,
+    whole.text.matchAll(
+      /(?<![\p{L}\p{N}])([IVXLCDM]{1,9}|[\u2160-\u217f]{1,9})(\.|ers?|ème|res?|[eºª]|ᵉʳ|ʳᵉ|[ᵉᵐ]+)?(?![\p{L}\p{N}])/gu,
     ),
     (found) => {
-      const [, written = '', suffix = ''] = found;
+      const [, written = '', sign = ''] = found;
+      // Letters above the line are letters: XIXᵉ.
+      const suffix = /[ᵉʳᵐ]/u.test(sign) ? sign.normalize('NFKC') : sign;
       const letters = written.normalize('NFKC').toUpperCase();
       const value = valueOf(letters);
       if (value === null) return null;

@@ -86,3 +86,35 @@ function likelyScriptOf(language: string): string {
     return '';
   }
 }
+
+/** Languages whose speakers read each other's texts aloud, by the code under which they are compared. */
+const READ_ALIKE: Readonly<Record<string, string>> = {
+  ...{ nb: 'no', nn: 'no', hr: 'sr', bs: 'sr', cnr: 'sr', sh: 'sr', ms: 'id' },
+};
+
+/**
+ * Whether one of a voice's languages is that of a story, in any region. A voice of which no language is known, and a
+ * story of none, are no reason for a refusal.
+ * @param languages BCP 47, of the voice
+ * @param language BCP 47, of the story
+ */
+export function speaksLanguage(languages: readonly string[], language: string): boolean {
+  const wanted = comparedCode(language);
+  const spoken = languages.map(comparedCode);
+  return (
+    wanted === '' || spoken.length === 0 || spoken.some((code) => code === '' || code === wanted)
+  );
+}
+
+/** Codes that name no language: several, and unknown ones. */
+const NO_LANGUAGE = new Set(['mul', 'und', 'zxx', 'mis']);
+
+function comparedCode(tag: string): string {
+  try {
+    const language = new Intl.Locale(tag).language as string | undefined;
+    if (language === undefined || NO_LANGUAGE.has(language)) return '';
+    return READ_ALIKE[language] ?? language;
+  } catch {
+    return '';
+  }
+}

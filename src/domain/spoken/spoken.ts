@@ -12,6 +12,7 @@ import {
   spokenMoney,
   spokenOrdinals,
   spokenRanges,
+  spokenScales,
   spokenUnits,
   withoutGroups,
 } from './numbers.js';
@@ -55,6 +56,7 @@ const STEPS: readonly ((draft: Draft, words: Words) => Draft)[] = [
   withoutGroups,
   spokenFractions,
   spokenMoney,
+  spokenScales,
   spokenUnits,
   spokenOrdinals,
   spokenYears,

@@ -72,6 +72,8 @@ export interface Words {
   readonly namesMinor: boolean;
   /** Words such as million, and what stands between them and a unit. */
   readonly scales: Readonly<Record<string, Noun & { readonly joint: string }>>;
+  /** The keys of `scales` for a thousand, a million and so on, which `k`, `m` and `bn` stand for behind an amount. */
+  readonly powers: readonly string[];
   /** The number of a month by its name or abbreviation, in lower case. */
   readonly months: Readonly<Record<string, number>>;
   clock(time: Clock, around: Around): string;
@@ -88,6 +90,8 @@ export interface Words {
   ordinal(value: number, suffix: string, around: Around): string | null;
   /** By the abbreviation as it is written with its points and without spaces. */
   readonly abbreviations: Readonly<Record<string, Expansion>>;
+  /** Ends of words that are cut short, such as `str.` of a street, by how they are written. */
+  readonly endings?: Readonly<Record<string, string>>;
   /** Short words that may be written in capitals, in upper case. */
   readonly shortWords: ReadonlySet<string>;
 }

@@ -54,7 +54,7 @@ export class AudioResolver {
 
   @Mutation(() => SynthesizeAudioPayload, {
     description:
-      'Requests the narration of a story. The debit and the job are committed together. A narration that is READY or in progress is returned without a charge. INSUFFICIENT_CREDITS when you have too few points. PRICE_CHANGED when the price is above `maxCredits`. VOICE_CANNOT_READ when the story is in a script that the voice does not read; `extensions.voices` has the ids of voices that do. FORBIDDEN for auditors.',
+      'Requests the narration of a story. The debit and the job are committed together. A narration that is READY or in progress is returned without a charge. INSUFFICIENT_CREDITS when you have too few points. PRICE_CHANGED when the price is above `maxCredits`. VOICE_CANNOT_READ when the story is in a language or a script that the voice does not read; `extensions.voices` has the ids of voices that do. FORBIDDEN for auditors.',
   })
   synthesizeAudio(
     @Ctx() context: Context,

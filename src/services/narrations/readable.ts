@@ -1,7 +1,12 @@
 import { LRUCache } from 'lru-cache';
 import type { App } from '../app.js';
 import { voiceCannotRead } from '../../domain/errors.js';
-import { canRead, countLetters, type LetterCounts } from '../../domain/spoken/scripts.js';
+import {
+  canRead,
+  countLetters,
+  speaksLanguage,
+  type LetterCounts,
+} from '../../domain/spoken/scripts.js';
 import type { Story } from '../stories/stories.js';
 import { contentsByHash } from '../stories/texts.js';
 import { listVoices, type Voice } from '../stories/voices.js';
@@ -13,7 +18,7 @@ const counted = new LRUCache<string, LetterCounts>({ max: 1_000 });
 const NAMED_MAX = 10;
 
 /**
- * Checks that a voice can read a story, before points are spent on it.
+ * Checks that a voice can read a story, its language and its script, before points are spent on it.
  * @throws VOICE_CANNOT_READ, with the voices that can
  */
 export async function checkReadable(
@@ -22,14 +27,15 @@ export async function checkReadable(
   voice: Pick<Voice, 'name' | 'languages'>,
 ): Promise<void> {
   const letters = await lettersOf(app, story.textHash);
-  if (canRead(voice.languages, letters)) return;
-  const able = (await listVoices(app, {})).filter(({ languages }) => canRead(languages, letters));
-  const [code = ''] = story.language.split('-');
-  const speaks = ({ languages }: Voice): boolean =>
-    languages.some((tag) => tag === code || tag.startsWith(`${code}-`));
-  // Voices of the story's own language come first.
-  const named = [...able.filter(speaks), ...able.filter((one) => !speaks(one))].slice(0, NAMED_MAX);
-  throw voiceCannotRead(voice.name, named);
+  const reads = ({ languages }: Pick<Voice, 'languages'>): boolean =>
+    speaksLanguage(languages, story.language) && canRead(languages, letters);
+  if (reads(voice)) return;
+  const able = (await listVoices(app, {})).filter(reads).slice(0, NAMED_MAX);
+  throw voiceCannotRead(
+    voice.name,
+    canRead(voice.languages, letters) ? 'language' : 'script',
+    able,
+  );
 }
 
 async function lettersOf(app: App, textHash: string): Promise<LetterCounts> {

@@ -1,4 +1,4 @@
-import { toCardinal, toOrdinal } from 'n2words/es-ES';
+import { toCardinal as toWords, toOrdinal } from 'n2words/es-ES';
 import {
   isName,
   type Around,
@@ -26,6 +26,14 @@ const MONTHS = monthTable([
   'diciembre',
 ]);
 const MONTH_NAMES = Object.keys(MONTHS).filter((name) => name !== 'setiembre');
+
+/** The library lacks the accents of some numbers. */
+const toCardinal = (value: number, options?: { gender: 'masculine' | 'feminine' }): string =>
+  toWords(value, options)
+    .replace(/dieciseis$/u, 'dieciséis')
+    .replace(/veintidos$/u, 'veintidós')
+    .replace(/veintitres$/u, 'veintitrés')
+    .replace(/veintiseis$/u, 'veintiséis');
 
 /** Before a noun, `uno` is `un` or `una`. */
 function cardinal(value: number, gender: Gender): string {
@@ -75,7 +83,7 @@ function ordinal(value: number, suffix: string, { after }: Around): string | nul
   const gender = suffix.endsWith('ª') ? 'feminine' : 'masculine';
   const word = toOrdinal(value, { gender });
   // Before a noun, the masculine is shorter.
-  return gender === 'masculine' && /^\p{Ll}/u.test(after)
+  return gender === 'masculine' && /^\p{Ll}/u.test(after) && !/^(?:[yao]|del?|en|que)$/u.test(after)
     ? word.replace(/(prim|terc)ero$/u, '$1er')
     : word;
 }
@@ -98,9 +106,11 @@ const SINGLE_RULERS = new Set(
 function roman(
   value: number,
   { letters, isSign }: Numeral,
-  { before, after }: Around,
+  { earlier, before, after }: Around,
 ): string | null {
   const small = before.toLowerCase();
+  // `siglos XV y XVI`
+  if (small === 'y' && /^[IVX]{2,}$/u.test(earlier)) return toCardinal(value);
   if (/^siglos?$/u.test(small)) return toCardinal(value);
   if (COUNTING.has(small))
     return value <= ORDINAL_MAX && /^(?:parte|acto|escena|guerra|canto|mundial)$/u.test(small)
@@ -149,7 +159,7 @@ export const spanish: Words = {
     ...{ 'm²': masculine('metro cuadrado', 'metros cuadrados') },
     ...{ 'km²': masculine('kilómetro cuadrado', 'kilómetros cuadrados') },
     ...{ 'm³': masculine('metro cúbico', 'metros cúbicos'), ha: feminine('hectárea') },
-    ...{ h: feminine('hora'), min: masculine('minuto') },
+    ...{ h: feminine('hora'), min: masculine('minuto'), s: masculine('segundo') },
     '°C': masculine('grado Celsius', 'grados Celsius'),
     '°F': masculine('grado Fahrenheit', 'grados Fahrenheit'),
     '°': masculine('grado'),
@@ -165,6 +175,7 @@ export const spanish: Words = {
   scales: {
     ...{ mil: { ...noun('m', 'mil', 'mil'), joint: '' }, millón: million, millones: million },
   },
+  powers: ['mil', 'millones'],
   months: MONTHS,
   clock,
   date,
@@ -194,6 +205,8 @@ export const spanish: Words = {
     'pág.': 'página',
     'págs.': 'páginas',
     'p.': beforeNumber('página'),
+    's.': before(/^[IVX]{2}/u)('siglo'),
+    'ss.': before(/^[IVX]{2}/u)('siglos'),
     'cap.': beforeNumber('capítulo'),
     'vol.': beforeNumber('volumen'),
     'a.C.': 'antes de Cristo',
@@ -208,6 +221,9 @@ export const spanish: Words = {
     'tel.': 'teléfono',
     'cf.': 'confróntese',
     'gral.': 'general',
+    'prof.': 'profesor',
+    'profa.': 'profesora',
+    'd.ª': beforeName('doña'),
   },
   shortWords: new Set(
     'AL CON DE DEL DÍA DOS EL ELLA EN ERA ES ESA ESE ESO FIN FUE HA HAN HAY LA LAS LE LES LO LOS MÁS ME MI MIS MUY NI NO NOS O OÍR OJO PAZ POR QUE QUÉ QUIÉN REY SE SER SI SÍ SIN SOL SON SU SUS TAN TE TU TÚ UN UNA UNO VER VEZ VOZ Y YA YO'.split(

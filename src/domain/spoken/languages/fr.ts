@@ -76,6 +76,8 @@ const SINGLE_RULERS = new Set(
 
 function roman(value: number, { letters, suffix, isSign }: Numeral, around: Around): string | null {
   const { before, after } = around;
+  // `Le`, `De`, `Ce` and `Me` are words.
+  if (/^[LDCM]$/u.test(letters) && suffix === 'e') return null;
   if (suffix !== '' && suffix !== '.') return ordinal(value, suffix.replace(/s$/u, ''));
   if (/^siècles?$/u.test(after)) return value === 1 ? 'premier' : toOrdinal(value);
   const isCounted = COUNTING.has(before.toLowerCase());
@@ -128,7 +130,7 @@ export const french: Words = {
     ...{ 'm²': masculine('mètre carré', 'mètres carrés') },
     ...{ 'km²': masculine('kilomètre carré', 'kilomètres carrés') },
     ...{ 'm³': masculine('mètre cube', 'mètres cubes'), ha: masculine('hectare') },
-    ...{ h: feminine('heure'), min: feminine('minute') },
+    ...{ h: feminine('heure'), min: feminine('minute'), s: feminine('seconde') },
     '°C': masculine('degré Celsius', 'degrés Celsius'),
     '°F': masculine('degré Fahrenheit', 'degrés Fahrenheit'),
     '°': masculine('degré'),
@@ -145,6 +147,7 @@ export const french: Words = {
     ...{ mille: { ...noun('m', 'mille', 'mille'), joint: '' }, million, millions: million },
     ...{ milliard, milliards: milliard },
   },
+  powers: ['mille', 'millions', 'milliards'],
   months: MONTHS,
   clock,
   date,
@@ -155,12 +158,17 @@ export const french: Words = {
   roman,
   ordinal,
   abbreviations: {
-    'm.': ({ after }) => (isCapitalised(after) || /^l[ea]$/u.test(after) ? 'monsieur' : null),
+    'm.': ({ after }) =>
+      isCapitalised(after) || /^(?:l[ea]|et)$/u.test(after) ? 'monsieur' : null,
     'mm.': beforeName('messieurs'),
     mme: 'madame',
     mmes: 'mesdames',
     mlle: 'mademoiselle',
     mlles: 'mesdemoiselles',
+    'mme.': 'madame',
+    'mlle.': 'mademoiselle',
+    cie: 'compagnie',
+    'bd.': beforeName('boulevard'),
     dr: beforeName('docteur'),
     'dr.': beforeName('docteur'),
     mgr: 'monseigneur',
@@ -171,7 +179,7 @@ export const french: Words = {
     'c.-à-d.': "c'est-à-dire",
     'cf.': 'confer',
     'etc.': 'et cetera',
-    'env.': beforeNumber('environ'),
+    'env.': 'environ',
     'n°': 'numéro',
     no: beforeNumber('numéro'),
     'p.': beforeNumber('page'),

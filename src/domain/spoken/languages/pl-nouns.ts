@@ -63,6 +63,7 @@ export const UNITS: Words['units'] = {
   ha: noun('m', 'hektar', 'hektary', 'hektarów', 'hektara'),
   h: noun('f', 'godzina', 'godziny', 'godzin', 'godziny'),
   godz: noun('f', 'godzina', 'godziny', 'godzin', 'godziny'),
+  s: noun('f', 'sekunda', 'sekundy', 'sekund', 'sekundy'),
   min: noun('f', 'minuta', 'minuty', 'minut', 'minuty'),
   ...{ '°C': degree(' Celsjusza'), '°F': degree(' Fahrenheita'), '°': degree('') },
 };

@@ -45,8 +45,9 @@ function date({ day, month, year }: CalendarDate, { after }: Around): string {
 /** Words before an hour in the locative or genitive. */
 const OBLIQUE_HOUR = new Set('o po od do około koło przed godzinie godziny'.split(' '));
 
-function clock({ hours, minutes }: Clock, { before }: Around): string {
-  const grammar = OBLIQUE_HOUR.has(before.toLowerCase()) ? 'genitive' : 'nominative';
+function clock({ hours, minutes }: Clock, { earlier, before }: Around): string {
+  const preposition = before === 'godz.' ? earlier : before;
+  const grammar = OBLIQUE_HOUR.has(preposition.toLowerCase()) ? 'genitive' : 'nominative';
   const hour =
     hours === 0 ? (grammar === 'genitive' ? 'zerowej' : 'zero') : ordinalOf(hours, grammar, 'f');
   if (minutes === 0) return hour;
@@ -56,13 +57,14 @@ function clock({ hours, minutes }: Clock, { before }: Around): string {
 const LOCATIVE = new Set('w we po o na przy'.split(' '));
 
 /** Years before `r.` and `roku`, and after `w roku`. */
-function year(value: number, { before, after }: Around): string | null {
+function year(value: number, { earlier, before, after }: Around): string | null {
   const small = before.toLowerCase();
   if (after === 'r.' || after === 'r' || after === 'roku')
     return ordinalOf(value, LOCATIVE.has(small) ? 'locative' : 'genitive', 'm');
   if (after === 'rok') return ordinalOf(value, 'nominative', 'm');
   if (small === 'rok') return ordinalOf(value, 'nominative', 'm');
-  return small === 'roku' ? ordinalOf(value, 'genitive', 'm') : null;
+  if (small !== 'roku') return null;
+  return ordinalOf(value, LOCATIVE.has(earlier.toLowerCase()) ? 'locative' : 'genitive', 'm');
 }
 
 const fraction = (numerator: number, denominator: number): string | null => {
@@ -172,6 +174,7 @@ export const polish: Words = {
   moneyJoint: '',
   namesMinor: true,
   scales: SCALES,
+  powers: ['tys.', 'mln', 'mld'],
   months: MONTHS,
   clock,
   date,
@@ -212,7 +215,16 @@ export const polish: Words = {
     'rozdz.': 'rozdział',
     'godz.': ({ before }) => (/^o$/iu.test(before) ? 'godzinie' : 'godzina'),
     'tel.': 'telefon',
-    'ok.': beforeNumber('około'),
+    'ok.': 'około',
+    'art.': beforeNumber('artykuł'),
+    'hr.': ({ after }) => (isCapitalised(after) ? 'hrabia' : null),
+    'proc.': 'procent',
+    'ust.': beforeNumber('ustęp'),
+    pkt: beforeNumber('punkt'),
+    'poz.': beforeNumber('pozycja'),
+    'rys.': beforeNumber('rysunek'),
+    'tab.': beforeNumber('tabela'),
+    't.': beforeNumber('tom'),
     'p.n.e.': 'przed naszą erą',
     'n.e.': 'naszej ery',
     'im.': ({ after }) => (isCapitalised(after) ? 'imienia' : null),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { SPEAKABLE, withoutMarkup } from '../../../domain/speakable.js';
+import { mostSecondsOf, SPEAKABLE, withoutMarkup } from '../../../domain/speakable.js';
 import { wordTimes, type Mark } from '../../../domain/timing/alignment.js';
 import type { BareProvider } from '../guard.js';
 import {
@@ -10,7 +10,8 @@ import {
   type SpeechRequest,
   type SpokenSentence,
 } from '../provider.js';
-import { checkLength, exchange, mostBytesFor } from './http-speech.js';
+import { readSpeech } from './answers.js';
+import { checkContentType, checkLength, exchange, mostBytesFor } from './http-speech.js';
 import { samplesOf } from './wav.js';
 
 export interface ElevenLabsOptions {
@@ -25,12 +26,15 @@ export interface ElevenLabsOptions {
 const SAMPLE_RATE_HZ = 24_000;
 
 /**
- * ElevenLabs, with the voices of the account. Speech is asked for with the times of its characters, at the same price.
+ * ElevenLabs, with the voices of the account. Speech is asked for with the times of its characters, at the same price. A
+ * compatible server that has no such path is asked for the speech alone.
  * @see https://elevenlabs.io/docs/api-reference/text-to-speech/convert-with-timestamps
  */
 export function createElevenLabsProvider(options: ElevenLabsOptions): BareProvider {
   const { baseUrl, model, timeoutMs } = options;
   const headers = { 'xi-api-key': options.key };
+
+  let hasTimes = true;
 
   async function speak(request: SpeechRequest, signal: AbortSignal): Promise<SpokenSentence> {
     const text = withoutMarkup(request.text, request.language);
@@ -39,6 +43,18 @@ export function createElevenLabsProvider(options: ElevenLabsOptions): BareProvid
     }
     if (signal.aborted) throw stopped();
     // From here on the signal is ignored, because a request that was sent is paid for and its answer is kept.
+    if (!hasTimes) return speakWithoutTimes(request.voice, text);
+    try {
+      return await speakWithTimes(request, text);
+    } catch (error) {
+      if (!lacksTimes(error)) throw error;
+      const speech = await speakWithoutTimes(request.voice, text);
+      hasTimes = false;
+      return speech;
+    }
+  }
+
+  async function speakWithTimes(request: SpeechRequest, text: string): Promise<SpokenSentence> {
     const answer = await exchange({
       url: `${baseUrl}/v1/text-to-speech/${encodeURIComponent(request.voice)}/with-timestamps?output_format=pcm_${String(SAMPLE_RATE_HZ)}`,
       headers,
@@ -46,10 +62,27 @@ export function createElevenLabsProvider(options: ElevenLabsOptions): BareProvid
       timeoutMs,
       mostBytes: Math.ceil((mostBytesFor(text) * 4) / 3) + text.length * CHARACTER_BYTES_MAX,
     });
-    const { samples, marks, read } = readSpeech(answer.bytes, text);
+    const { samples, marks, read } = readTimedSpeech(answer.bytes, text);
     const speech = { pcm: samplesOf(samples), sampleRateHz: SAMPLE_RATE_HZ };
     const words = wordTimes(request.text, read, marks, request.language);
     return { ...checkLength(speech, text), words };
+  }
+
+  async function speakWithoutTimes(voice: string, text: string): Promise<SpokenSentence> {
+    const answer = await exchange({
+      url: `${baseUrl}/v1/text-to-speech/${encodeURIComponent(voice)}?output_format=pcm_${String(SAMPLE_RATE_HZ)}`,
+      headers,
+      body: { text, model_id: model },
+      timeoutMs,
+      mostBytes: mostBytesFor(text),
+    });
+    checkContentType(answer);
+    const speech = await readSpeech(answer, {
+      mostSeconds: mostSecondsOf(text),
+      rawRateHz: SAMPLE_RATE_HZ,
+      isRaw: true,
+    });
+    return checkLength(speech, text);
   }
 
   return {
@@ -60,6 +93,13 @@ export function createElevenLabsProvider(options: ElevenLabsOptions): BareProvid
     close: () => Promise.resolve(),
   };
 }
+
+/** Whether a server has no path for speech with times. A refusal with a code of its own is about something else. */
+const lacksTimes = (error: unknown): boolean =>
+  error instanceof SpeechError &&
+  (error.status === 404 || error.status === 405 || error.status === 501) &&
+  error.cause instanceof Error &&
+  error.cause.message === String(error.status);
 
 /** What the answer has for each character, in JSON: the character and two times, and the same after normalisation. */
 const CHARACTER_BYTES_MAX = 400;
@@ -87,7 +127,7 @@ interface ReadSpeech {
 }
 
 /** @throws SpeechError, not permanent, for what is not an answer with samples */
-function readSpeech(bytes: Uint8Array, text: string): ReadSpeech {
+function readTimedSpeech(bytes: Uint8Array, text: string): ReadSpeech {
   if (bytes.length === 0)
     throw new SpeechError('The answer is empty.', { permanent: false, kind: 'silent' });
   const parsed = spokenAnswer.safeParse(jsonOf(bytes));

@@ -4,9 +4,11 @@ import { SYNTHESIS_SECONDS } from '../../queues.js';
 import { failureCodeOf, type AudioFailureCode } from '../synthesis/failure-code.js';
 import { failNarration } from '../settle-attempt.js';
 import {
+  BeingErased,
   claimOf,
   ClaimLost,
   handOver,
+  putBackErased,
   putBackFailed,
   putBackWaiting,
   type HeldJob,
@@ -45,6 +47,10 @@ async function settle(app: App, held: BegunJob, error: unknown): Promise<void> {
   }
   // The abort handler has queued the narration already.
   if (isStopping(held)) throw error;
+  if (error instanceof BeingErased) {
+    await unlessLost(app, held, putBackErased(app, held));
+    return;
+  }
   const restMs = restMsOf(app.speech, error);
   if (restMs !== null) {
     await unlessLost(app, held, wait(app, held, { restMs, error }));

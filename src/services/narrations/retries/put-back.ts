@@ -5,10 +5,13 @@ import type { Delivery } from '../../../infra/queue.js';
 import { failAudioQueue, type FailingCause, type NarrationJob } from '../../queues.js';
 import type { Claim, ClaimRow } from '../synthesis/claims.sql.js';
 import type { AudioFailureCode } from '../synthesis/failure-code.js';
-import { writeFailedTry, writeGivenUp, writeWaiting } from './tries.sql.js';
+import { writeFailedTry, writeGivenUp, writeQueued, writeWaiting } from './tries.sql.js';
 
 /** Another delivery has claimed the attempt, or it was settled. This delivery must not write any more. */
 export class ClaimLost extends Error {}
+
+/** The recording that would be made is being deleted, which takes a moment. */
+export class BeingErased extends Error {}
 
 /** A delivery that holds the claim of its attempt. */
 export interface HeldJob {
@@ -36,6 +39,12 @@ export function putBackFailed(app: App, held: HeldJob, code: AudioFailureCode): 
 /** Puts a narration back until the speech provider is asked again. No try is counted. @throws ClaimLost */
 export const putBackWaiting = (app: App, held: HeldJob, startAfterMs: number): Promise<void> =>
   putBack(app, held, startAfterMs / 1000, (tx, jobId) => writeWaiting(tx, claimOf(held), jobId));
+
+const ERASED_WITHIN_MS = 2_000;
+
+/** Puts a narration back until a recording is deleted, which is no fault of its text. No try is counted. @throws ClaimLost */
+export const putBackErased = (app: App, held: HeldJob): Promise<void> =>
+  putBack(app, held, ERASED_WITHIN_MS / 1000, (tx, jobId) => writeQueued(tx, claimOf(held), jobId));
 
 /**
  * What is written, the end of this job and the next job are one commit, so that the narration always has exactly one

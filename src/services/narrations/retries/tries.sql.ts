@@ -19,6 +19,14 @@ export async function writeFailedTry(tx: Tx, claim: Claim, failed: FailedTry): P
   return written === 1;
 }
 
+/** Queues the narration without a failed try. @returns whether the claim was valid. Index: audios_pkey. */
+export async function writeQueued(tx: Tx, claim: Claim, jobId: string): Promise<boolean> {
+  const written = await tx.$executeRaw`
+    UPDATE audios SET status = 'QUEUED', job_id = ${jobId}::uuid, updated_at = ledger_now()
+    WHERE ${heldBy(claim)}`;
+  return written === 1;
+}
+
 /**
  * Queues the narration until the speech provider is asked again. Uses the machine's clock instead of the ledger's, because
  * the wait is about processes. @returns whether the claim was valid. Index: audios_pkey.

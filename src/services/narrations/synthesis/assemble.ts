@@ -2,6 +2,7 @@ import { pMapIterable } from 'p-map';
 import type { App } from '../../app.js';
 import { toWebVtt, type Cue } from '../../../domain/captions.js';
 import { withWords } from '../../../domain/timing/captioned-words.js';
+import { chaptersOf } from '../../../domain/timing/chapters.js';
 import { cuesOf } from '../../../domain/segmentation/cues.js';
 import { pauseBefore } from '../../../domain/sound/pauses.js';
 import {
@@ -13,6 +14,7 @@ import {
 import { shownWords, timedSentence } from '../../../domain/timing/words.js';
 import { storeWhole, type FileWriter } from '../../../infra/storage/storage.js';
 import { storageKey } from '../addresses.js';
+import { tagOfChapters } from '../tags/tags.js';
 import { fitSentence } from '../resampling/fit-sentence.js';
 import type { PlannedSentence } from './plan.js';
 import { forgetMisplaced, readPlaces, type SentencePlace } from './sentences.sql.js';
@@ -30,8 +32,9 @@ export interface Assembled {
 type PlacedSentence = PlannedSentence & { readonly place: SentencePlace };
 
 /**
- * Concatenates spoken sentences to the MP3, with the pauses between them, and writes their captions. This works because every sentence
- * is whole MP3 frames that depend on no others. Holds a few sentences in memory, for a text of any length.
+ * Concatenates spoken sentences to the MP3, behind a tag with its chapters and with the pauses between them, and writes
+ * their captions. This works because every sentence is whole MP3 frames that depend on no others. Holds a few sentences
+ * in memory, for a text of any length.
  * @throws when a sentence is missing, so that it is tried again
  */
 export async function assemble(
@@ -45,7 +48,9 @@ export async function assemble(
   const key = storageKey(hash, 'mp3');
   const file = await app.storage.openWriter(key);
   try {
-    const parts = await writeAll(app, file, placed, key);
+    const tag = tagOfChapters(chaptersOf(timed, durationMs));
+    if (tag.length > 0) await file.write(tag);
+    const parts = await writeAll(app, file, placed, { key, offsetBytes: tag.length });
     await storeWhole(
       app.storage,
       storageKey(hash, 'vtt'),
@@ -112,10 +117,10 @@ async function writeAll(
   app: App,
   file: FileWriter,
   sentences: readonly PlacedSentence[],
-  key: string,
+  { key, offsetBytes: startBytes }: { key: string; offsetBytes: number },
 ): Promise<Assembled['parts']> {
   const parts = new Map<string, SentencePlace>();
-  let offsetBytes = 0;
+  let offsetBytes = startBytes;
   let last: PlacedSentence | null = null;
   const read = async (sentence: PlacedSentence): Promise<[PlacedSentence, Uint8Array]> => [
     sentence,

@@ -1,5 +1,6 @@
 import { Prisma, type Tx } from '../../../infra/db.js';
 import type { Script } from './plan.js';
+import { ANNOUNCEMENT } from './script.sql.js';
 
 export interface ClaimRow extends Script {
   readonly claim: number;
@@ -46,7 +47,7 @@ export async function claimNarration(tx: Tx, job: DeliveredAttempt): Promise<Cla
       AND t.hash = a.text_hash AND v.id = a.voice_id AND s.id = a.story_id
     RETURNING a.claim, a.tries, a.deaths, a.voice_id AS "voiceId", a.text_hash AS "textHash", t.content, s.language,
               v.provider, v.provider_voice AS "providerVoice",
-              CASE WHEN s.announced THEN json_build_object('title', s.title, 'author', s.author) END AS "announcement",
+              ${ANNOUNCEMENT} AS "announcement",
               j.requested_at AS "requestedAt",
               (extract(epoch FROM clock_timestamp() - j.requested_at) * 1000)::float8 AS "requestedMsAgo",
               (extract(epoch FROM clock_timestamp() - a.waiting_since) * 1000)::float8 AS "waitedMs"`;

@@ -10,7 +10,7 @@ import type { NarrationJob } from '../../queues.js';
 import { isStored } from '../files.js';
 import { noticeEnd } from '../../notices/notices.sql.js';
 import { failIfDeadly, giveUp, layDownWhenStopping } from '../retries/give-up.js';
-import { ClaimLost } from '../retries/put-back.js';
+import { BeingErased, ClaimLost } from '../retries/put-back.js';
 import { writeTimeline, type NewTimeline } from '../timeline/timeline.sql.js';
 import { assemble, type Assembled } from './assemble.js';
 import {
@@ -85,7 +85,9 @@ async function findRendition(app: App, hash: string, claim: Claim): Promise<Rend
     // The transaction is rolled back, because the process that erases the rendition must not count this narration as a
     // user of it.
     if (held?.erasing === true)
-      throw new Error('This recording is being erased; it is made anew later.');
+      throw held.overdue
+        ? new Error('This recording has been in the course of deletion for too long.')
+        : new BeingErased('This recording is being erased; it is made anew later.');
     return held;
   });
   if (rendition === undefined) return null;

@@ -36,6 +36,8 @@ export interface PlannedSentence {
   readonly hash: string;
   /** What separates it from the next sentence. It determines the pause, and is no part of the hash. */
   readonly boundary: Boundary;
+  /** Whether it is a heading of the text, or a part of one. */
+  readonly isHeading: boolean;
 }
 
 /**
@@ -96,13 +98,13 @@ export function* planSentences(app: Synthesis, script: Script): Generator<Planne
         language,
       )) {
         const spoken = spokenOf(text, language);
-        const nowhere = { start: 0, end: 0, lead: 0, source: '' };
+        const nowhere = { start: 0, end: 0, lead: 0, source: '', isHeading: false };
         yield { ...nowhere, text, boundary, spoken, hash: hashOf(spoken), isAnnouncement: true };
       }
     isFirst = false;
-    const { text, start, end, lead, spoken, boundary } = sentence;
+    const { text, start, end, lead, spoken, boundary, isHeading } = sentence;
     const source = content.slice(start, end);
-    const hash = hashOf(spoken);
-    yield { text, start, end, lead, source, boundary, spoken, hash, isAnnouncement: false };
+    const own = { text, start, end, lead, source, boundary, isHeading, spoken };
+    yield { ...own, hash: hashOf(spoken), isAnnouncement: false };
   }
 }

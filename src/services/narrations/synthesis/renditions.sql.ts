@@ -4,6 +4,8 @@ import { heldBy, type Claim, type FinishedRendition } from './claims.sql.js';
 /** A recording, which may be in the course of deletion. */
 interface HeldRendition extends FinishedRendition {
   readonly erasing: boolean;
+  /** Whether the deletion began so long ago that its job may have failed. */
+  readonly overdue: boolean;
 }
 
 /**
@@ -22,7 +24,8 @@ export async function holdRendition(
   if (written === 0) return 'lost';
   const [rendition] = await tx.$queryRaw<HeldRendition[]>`
     SELECT hash, duration_ms AS "durationMs", length_bytes AS "lengthBytes",
-           erasing_since IS NOT NULL AS erasing
+           erasing_since IS NOT NULL AS erasing,
+           coalesce(erasing_since < clock_timestamp() - ${ERASING_MINUTES} * interval '1 minute', false) AS overdue
     FROM renditions WHERE hash = ${hash} FOR SHARE`;
   return rendition;
 }

@@ -2,6 +2,8 @@ import { iso6392 } from 'iso-639-2';
 import { LRUCache } from 'lru-cache';
 import NodeID3 from 'node-id3';
 import { z } from 'zod';
+import type { Chapter } from '../../../domain/timing/chapters.js';
+import { drawnCover } from './cover.js';
 
 /** What players show of a recording. */
 export interface Tagged {
@@ -30,9 +32,43 @@ export function tagOf(about: Tagged): Buffer {
     artist: plain(about.author),
     language: languageOf(about.language),
     comment: SYNTHETIC,
+    image: {
+      mime: 'image/png',
+      type: { id: FRONT_COVER },
+      description: '',
+      imageBuffer: Buffer.from(drawnCover(about.title)),
+    },
   });
   made.set(key, tag);
   return tag;
+}
+
+/** The kind of a picture in a tag (ID3v2.3, 4.15). */
+const FRONT_COVER = 3;
+
+const CONTENTS = 'contents';
+
+/**
+ * The chapters of a recording as an ID3v2 tag, with a table of contents. It is the beginning of the stored file, because
+ * stories with equal texts have the same chapters at the same times. A recording without headings has none.
+ */
+export function tagOfChapters(chapters: readonly Chapter[]): Uint8Array {
+  if (chapters.length === 0) return new Uint8Array();
+  const named = chapters.map((chapter, index) => ({
+    ...chapter,
+    id: `chapter ${String(index + 1)}`,
+  }));
+  return NodeID3.create({
+    tableOfContents: [
+      { elementID: CONTENTS, isOrdered: true, elements: named.map(({ id }) => id), tags: {} },
+    ],
+    chapter: named.map(({ id, title, startMs, endMs }) => ({
+      elementID: id,
+      startTimeMs: startMs,
+      endTimeMs: endMs,
+      tags: { title: plain(title) },
+    })),
+  });
 }
 
 /** NUL ends a text in a tag, and UTF-16 without its other half is no text. */

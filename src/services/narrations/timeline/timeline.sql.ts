@@ -1,6 +1,7 @@
 import type { PackedSentence } from '../../../domain/timing/timeline.js';
 import type { Reader, Tx } from '../../../infra/db.js';
 import type { Script } from '../synthesis/plan.js';
+import { ANNOUNCEMENT } from '../synthesis/script.sql.js';
 
 /** The times of a recording, and what is needed to learn from them how fast a voice reads. */
 export interface NewTimeline {
@@ -60,7 +61,7 @@ export const readNarrated = (db: Reader, audioIds: readonly string[]): Promise<N
   db.$queryRaw<NarratedRow[]>`
     SELECT a.id AS "audioId", a.text_hash AS "textHash", a.voice_id AS "voiceId", s.language, v.provider,
            v.provider_voice AS "providerVoice", t.character_count AS "characterCount",
-           CASE WHEN s.announced THEN json_build_object('title', s.title, 'author', s.author) END AS "announcement"
+           ${ANNOUNCEMENT} AS "announcement"
     FROM audios a
     JOIN story_texts t ON t.hash = a.text_hash JOIN voices v ON v.id = a.voice_id
     JOIN stories s ON s.id = a.story_id
