@@ -40,7 +40,7 @@ export async function bareSpeed(text: string): Promise<number> {
 async function work(): Promise<void> {
   // A variable, because the package has no types.
   const name = '@echogarden/espeak-ng-emscripten';
-  const { default: load } = (await import(name as string)) as {
+  const { default: load } = (await import(name)) as {
     default: () => Promise<{ eSpeakNGWorker: new () => Engine }>;
   };
   const { createMp3Encoder } = await import('wasm-media-encoders');

@@ -92,7 +92,7 @@ const titlesOf = async (variables: Parameters<typeof ask<never, object>>[2]): Pr
 const refusalOf = async (input: object): Promise<string> => {
   const story = { title: 'Refused', ...UNTAGGED, ...input };
   const { errors } = await execute(url, CreateStory, { input: story }, { token: admin.token });
-  return errors?.[0]?.message ?? 'accepted';
+  return errors[0]?.message ?? 'accepted';
 };
 
 describe('the orders of the library', () => {
@@ -179,7 +179,7 @@ describe('the orders of the library', () => {
 
   test('a search has the order that is asked for', async () => {
     expect(await titlesOf({ search: 'ceval', order: 'TITLE' })).toEqual(
-      ORDERS.TITLE.filter((title) => /evalo/.test(title)),
+      ORDERS.TITLE.filter((title) => title.includes('evalo')),
     );
     expect(await titlesOf({ search: 'lun', order: 'LONGEST' })).toEqual(['Luno', 'luno']);
   });
@@ -194,7 +194,7 @@ describe('the orders of the library', () => {
     for (const order of orders)
       for (const [made, after] of cursors) {
         const { errors } = await execute(url, Library, { language: OWN, order, first: 1, after });
-        expect(errors?.[0]?.extensions.code).toBe(order === made ? undefined : 'BAD_USER_INPUT');
+        expect(errors[0]?.extensions.code).toBe(order === made ? undefined : 'BAD_USER_INPUT');
       }
   });
 
@@ -278,7 +278,7 @@ describe('ages and tags', () => {
     expect(await listed({ age: 99 })).toEqual(['From eight']);
     for (const age of [-1, 100]) {
       const { errors } = await execute(url, Library, { age });
-      expect(errors?.[0]?.extensions.code).toBe('BAD_USER_INPUT');
+      expect(errors[0]?.extensions.code).toBe('BAD_USER_INPUT');
     }
   });
 
@@ -289,7 +289,7 @@ describe('ages and tags', () => {
     expect(await listed({ tags: ['nigh'] })).toEqual([]);
     expect(await listed({ tags: [] })).toHaveLength(4);
     const { errors } = await execute(url, Library, { tags: [''] });
-    expect(errors?.[0]?.extensions.code).toBe('BAD_USER_INPUT');
+    expect(errors[0]?.extensions.code).toBe('BAD_USER_INPUT');
   });
 
   test('the settings count the tags of published stories', async () => {

@@ -10,7 +10,7 @@ import {
   type Numeral,
   type Words,
 } from '../words.js';
-import { before, centuryYear, digitsOf, monthTable, noun } from './shared.js';
+import { before, centuryYear, digitsOf, monthTable, noun, wordSet } from './shared.js';
 
 const MONTHS = monthTable([
   'januar jan jänner',
@@ -38,22 +38,16 @@ function cardinal(value: number, gender: Gender): string {
 const plain = (value: number): string => toCardinal(value);
 
 /** Words after which an ordinal ends in -en. */
-const OBLIQUE = new Set(
-  'am vom zum im beim dem des den seit ab bis zur einem einen eines dieses diesem diesen jedem jeden meinem meinen seinem seinen ihrem ihren unserem'.split(
-    ' ',
-  ),
+const OBLIQUE = wordSet(
+  'am vom zum im beim dem des den seit ab bis zur einem einen eines dieses diesem diesen jedem jeden meinem meinen seinem seinen ihrem ihren unserem',
 );
 /** Words after which an ordinal ends in -e. */
-const DEFINITE = new Set('der die das dieser diese dieses jeder jede jedes eine'.split(' '));
-const NEUTER = new Set(
-  'kapitel buch mal jahrhundert haus jahr kind bild tor stockwerk semester quartal gebot'.split(
-    ' ',
-  ),
+const DEFINITE = wordSet('der die das dieser diese dieses jeder jede jedes eine');
+const NEUTER = wordSet(
+  'kapitel buch mal jahrhundert haus jahr kind bild tor stockwerk semester quartal gebot',
 );
-const FEMININE = new Set(
-  'klasse stunde woche etage reihe seite auflage frau person szene liga republik minute runde'.split(
-    ' ',
-  ),
+const FEMININE = wordSet(
+  'klasse stunde woche etage reihe seite auflage frau person szene liga republik minute runde',
 );
 
 /** An ordinal in agreement with what stands around it: erster, erste, erstes, ersten. */
@@ -80,10 +74,8 @@ function date({ day, month, year }: CalendarDate, around: Around): string {
 const clock = ({ hours, minutes }: Clock): string =>
   `${cardinal(hours, 'n')} Uhr${minutes === 0 ? '' : ` ${toCardinal(minutes)}`}`;
 
-const BEFORE_YEAR = new Set(
-  'jahr jahre jahres jahren seit um von bis vor nach ab anno sommer winter herbst frühling frühjahr anfang mitte ende januar februar märz april mai juni juli august september oktober november dezember'.split(
-    ' ',
-  ),
+const BEFORE_YEAR = wordSet(
+  'jahr jahre jahres jahren seit um von bis vor nach ab anno sommer winter herbst frühling frühjahr anfang mitte ende januar februar märz april mai juni juli august september oktober november dezember',
 );
 
 const year = (value: number, { before, after }: Around): string | null =>
@@ -98,15 +90,13 @@ const fraction = (numerator: number, denominator: number): string | null => {
   return `${cardinal(numerator, 'n')} ${name.charAt(0).toUpperCase()}${name.slice(1)}`;
 };
 
-const COUNTING = new Set(
-  'kapitel teil band buch akt szene abschnitt anhang gesang klasse typ phase stufe weltkrieg artikel nummer abbildung tafel'.split(
-    ' ',
-  ),
+const COUNTING = wordSet(
+  'kapitel teil band buch akt szene abschnitt anhang gesang klasse typ phase stufe weltkrieg artikel nummer abbildung tafel',
 );
 const WOMEN =
   /^(?:Elisabeth|Katharina|Maria|Margarethe|Margrethe|Christina|Isabella|Johanna|Anna|Wilhelmina|Viktoria)s?$/u;
 /** Words before a name in the dative. */
-const DATIVE = new Set('unter von mit bei zu nach seit aus'.split(' '));
+const DATIVE = wordSet('unter von mit bei zu nach seit aus');
 
 function roman(value: number, { letters, suffix, isSign }: Numeral, around: Around): string | null {
   const { before, after } = around;
@@ -246,9 +236,7 @@ export const german: Words = {
     'min.': ({ before }) => (/\d$/u.test(before) ? 'Minuten' : null),
   },
   endings: { 'str.': 'straße' },
-  shortWords: new Set(
-    'AB ALS AM AN AUF AUS BEI BIN BIS DA DAS DEM DEN DER DES DIE DU EIN ER ES FÜR HAT ICH IHR IM IN IST JA MAN MIT NEIN NIE NUN NUR OB ODER OH SEI SIE SO TAG UM UND UNS VON VOR WAR WAS WER WIE WIR WO ZU ZUM ZUR'.split(
-      ' ',
-    ),
+  shortWords: wordSet(
+    'AB ALS AM AN AUF AUS BEI BIN BIS DA DAS DEM DEN DER DES DIE DU EIN ER ES FÜR HAT ICH IHR IM IN IST JA MAN MIT NEIN NIE NUN NUR OB ODER OH SEI SIE SO TAG UM UND UNS VON VOR WAR WAS WER WIE WIR WO ZU ZUM ZUR',
   ),
 };

@@ -8,7 +8,7 @@ import {
   type Noun,
   type Words,
 } from '../words.js';
-import { before, beforeName, centuryYear, digitsOf, monthTable, noun } from './shared.js';
+import { before, beforeName, centuryYear, digitsOf, monthTable, noun, wordSet } from './shared.js';
 import { roman } from './en-roman.js';
 
 const MONTHS = monthTable([
@@ -69,10 +69,8 @@ const decade = (value: number): string =>
   value % 100 === 0 ? `${yearInWords(value)}s` : yearInWords(value).replace(/y$/u, 'ies');
 
 /** Words after or before which four digits are a year. */
-const BEFORE_YEAR = new Set(
-  'in since by of from until till before after during year around circa about spring summer autumn fall winter early late mid anno january february march april may june july august september october november december'.split(
-    ' ',
-  ),
+const BEFORE_YEAR = wordSet(
+  'in since by of from until till before after during year around circa about spring summer autumn fall winter early late mid anno january february march april may june july august september october november december',
 );
 
 /** Words that are counted, so that the digits before them are no year. */
@@ -220,10 +218,8 @@ export const english: Words = {
     'lbs.': afterNumber('pounds'),
     'oz.': afterNumber('ounces'),
   },
-  shortWords: new Set(
-    'A I AN AND ALL AM ANY ARE AS AT BE BIG BUT BY CAN DID DO END FOR GET GO GOD HAD HAS HE HER HIM HIS HOW IF IN IS IT ITS LET MAN MAY ME MY NEW NO NOT NOW OF OFF OH OLD ON ONE OR OUR OUT OWN PUT RUN SAY SEE SET SHE SIR SO STOP THE TO TOO TWO UP WAS WAY WE WHO WHY YES YET YOU'.split(
-      ' ',
-    ),
+  shortWords: wordSet(
+    'A I AN AND ALL AM ANY ARE AS AT BE BIG BUT BY CAN DID DO END FOR GET GO GOD HAD HAS HE HER HIM HIS HOW IF IN IS IT ITS LET MAN MAY ME MY NEW NO NOT NOW OF OFF OH OLD ON ONE OR OUR OUT OWN PUT RUN SAY SEE SET SHE SIR SO STOP THE TO TOO TWO UP WAS WAY WE WHO WHY YES YET YOU',
   ),
 };
 

@@ -9,7 +9,7 @@ import {
   type Numeral,
   type Words,
 } from '../words.js';
-import { before, beforeName, decimalsOf, monthTable, noun } from './shared.js';
+import { before, beforeName, decimalsOf, monthTable, noun, wordSet } from './shared.js';
 
 const MONTHS = monthTable([
   'enero',
@@ -88,19 +88,13 @@ function ordinal(value: number, suffix: string, { after }: Around): string | nul
     : word;
 }
 
-const COUNTING = new Set(
-  'capítulo parte tomo libro volumen acto escena sección anexo canto artículo fase clase tipo nivel episodio temporada figura tabla siglo siglos mundial guerra'.split(
-    ' ',
-  ),
+const COUNTING = wordSet(
+  'capítulo parte tomo libro volumen acto escena sección anexo canto artículo fase clase tipo nivel episodio temporada figura tabla siglo siglos mundial guerra',
 );
-const FEMININE_COUNTING = new Set(
-  'parte escena sección fase clase temporada figura tabla guerra'.split(' '),
-);
+const FEMININE_COUNTING = wordSet('parte escena sección fase clase temporada figura tabla guerra');
 const QUEENS = /^(?:Isabel|Catalina|María|Margarita|Cristina|Juana|Ana|Victoria)$/u;
-const SINGLE_RULERS = new Set(
-  'Isabel Carlos Felipe Fernando Alfonso Luis Enrique Juan Pablo Pedro Jaime Sancho Pío Francisco Napoleón Guillermo Jorge Eduardo Nicolás Alejandro Catalina María Ricardo Ramiro García León Federico Leopoldo Maximiliano'.split(
-    ' ',
-  ),
+const SINGLE_RULERS = wordSet(
+  'Isabel Carlos Felipe Fernando Alfonso Luis Enrique Juan Pablo Pedro Jaime Sancho Pío Francisco Napoleón Guillermo Jorge Eduardo Nicolás Alejandro Catalina María Ricardo Ramiro García León Federico Leopoldo Maximiliano',
 );
 
 function roman(
@@ -225,9 +219,7 @@ export const spanish: Words = {
     'profa.': 'profesora',
     'd.ª': beforeName('doña'),
   },
-  shortWords: new Set(
-    'AL CON DE DEL DÍA DOS EL ELLA EN ERA ES ESA ESE ESO FIN FUE HA HAN HAY LA LAS LE LES LO LOS MÁS ME MI MIS MUY NI NO NOS O OÍR OJO PAZ POR QUE QUÉ QUIÉN REY SE SER SI SÍ SIN SOL SON SU SUS TAN TE TU TÚ UN UNA UNO VER VEZ VOZ Y YA YO'.split(
-      ' ',
-    ),
+  shortWords: wordSet(
+    'AL CON DE DEL DÍA DOS EL ELLA EN ERA ES ESA ESE ESO FIN FUE HA HAN HAY LA LAS LE LES LO LOS MÁS ME MI MIS MUY NI NO NOS O OÍR OJO PAZ POR QUE QUÉ QUIÉN REY SE SER SI SÍ SIN SOL SON SU SUS TAN TE TU TÚ UN UNA UNO VER VEZ VOZ Y YA YO',
   ),
 };

@@ -10,7 +10,7 @@ import {
   type Numeral,
   type Words,
 } from '../words.js';
-import { before, beforeName, decimalsOf, monthTable, noun } from './shared.js';
+import { before, beforeName, decimalsOf, monthTable, noun, wordSet } from './shared.js';
 
 const MONTHS = monthTable([
   'janvier janv',
@@ -63,15 +63,11 @@ function ordinal(value: number, suffix: string): string | null {
   return suffix === 'e' || suffix === 'ème' ? toOrdinal(value) : null;
 }
 
-const COUNTING = new Set(
-  'chapitre partie tome livre volume acte scène section annexe chant article phase classe type niveau épisode saison figure tableau planche titre guerre'.split(
-    ' ',
-  ),
+const COUNTING = wordSet(
+  'chapitre partie tome livre volume acte scène section annexe chant article phase classe type niveau épisode saison figure tableau planche titre guerre',
 );
-const SINGLE_RULERS = new Set(
-  'François Charles Louis Henri Napoléon Philippe Élisabeth Elisabeth Catherine Georges Guillaume Jacques Édouard Pierre Nicolas Alexandre Paul Pie Jean Léon Léopold Albert Frédéric Ferdinand Alphonse Clovis Robert'.split(
-    ' ',
-  ),
+const SINGLE_RULERS = wordSet(
+  'François Charles Louis Henri Napoléon Philippe Élisabeth Elisabeth Catherine Georges Guillaume Jacques Édouard Pierre Nicolas Alexandre Paul Pie Jean Léon Léopold Albert Frédéric Ferdinand Alphonse Clovis Robert',
 );
 
 function roman(value: number, { letters, suffix, isSign }: Numeral, around: Around): string | null {
@@ -195,9 +191,7 @@ export const french: Words = {
     'j.-c.': 'Jésus-Christ',
     's.v.p.': "s'il vous plaît",
   },
-  shortWords: new Set(
-    'AU AUX BON CAR CE CES DE DES DU ELLE EN ET EST EUX FIN IL ILS JE LA LE LES LUI MA MAIS MAL MES MOI MON NE NI NON NOS NUL ON OR OU OUI PAR PAS PEU QUE QUI ROI SA SE SES SI SON SUR TA TE TES TOI TON TOUT TU UN UNE VA VOS'.split(
-      ' ',
-    ),
+  shortWords: wordSet(
+    'AU AUX BON CAR CE CES DE DES DU ELLE EN ET EST EUX FIN IL ILS JE LA LE LES LUI MA MAIS MAL MES MOI MON NE NI NON NOS NUL ON OR OU OUI PAR PAS PEU QUE QUI ROI SA SE SES SI SON SUR TA TE TES TOI TON TOUT TU UN UNE VA VOS',
   ),
 };

@@ -11,7 +11,7 @@ import {
 } from '../words.js';
 import { formsOf, ordinalOf, type Case } from './pl-ordinals.js';
 import { CURRENCIES, SCALES, UNITS } from './pl-nouns.js';
-import { before, decimalsOf, monthTable } from './shared.js';
+import { before, decimalsOf, monthTable, wordSet, own } from './shared.js';
 
 const MONTHS = monthTable([
   'stycznia',
@@ -43,7 +43,7 @@ function date({ day, month, year }: CalendarDate, { after }: Around): string {
 }
 
 /** Words before an hour in the locative or genitive. */
-const OBLIQUE_HOUR = new Set('o po od do około koło przed godzinie godziny'.split(' '));
+const OBLIQUE_HOUR = wordSet('o po od do około koło przed godzinie godziny');
 
 function clock({ hours, minutes }: Clock, { earlier, before }: Around): string {
   const preposition = before === 'godz.' ? earlier : before;
@@ -54,7 +54,7 @@ function clock({ hours, minutes }: Clock, { earlier, before }: Around): string {
   return `${hour} ${minutes < 10 ? 'zero ' : ''}${cardinal(minutes, 'f')}`;
 }
 
-const LOCATIVE = new Set('w we po o na przy'.split(' '));
+const LOCATIVE = wordSet('w we po o na przy');
 
 /** Years before `r.` and `roku`, and after `w roku`. */
 function year(value: number, { earlier, before, after }: Around): string | null {
@@ -93,9 +93,6 @@ const OBLIQUE: Readonly<Record<string, readonly [Case, Gender]>> = {
   ...{ miejsca: ['genitive', 'n'], miejscu: ['locative', 'n'], księgi: ['genitive', 'f'] },
   ...{ piętra: ['genitive', 'n'], piętrze: ['locative', 'n'], rozbioru: ['genitive', 'm'] },
 };
-
-const own = <Value>(table: Readonly<Record<string, Value>>, key: string): Value | undefined =>
-  Object.hasOwn(table, key) ? table[key] : undefined;
 
 /** An ordinal in agreement with a noun of the tables. Null for other nouns. */
 function agreeing(value: number, noun: string, before: string): string | null {
@@ -138,7 +135,7 @@ function roman(value: number, { letters, isSign }: Numeral, around: Around): str
     : ofRuler(value, before);
 }
 
-const NO_NAMES = new Set('Ale Oto Pod Nad Przed Gdy Jak Dla Bez Jest Był Była'.split(' '));
+const NO_NAMES = wordSet('Ale Oto Pod Nad Przed Gdy Jak Dla Bez Jest Był Była');
 
 /** `2. piętro`, only before the words of the tables, because a full stop mostly ends a sentence. */
 const ordinal = (value: number, suffix: string, { before, after }: Around): string | null =>
@@ -246,9 +243,7 @@ export const polish: Words = {
     'ur.': 'urodzony',
     'zm.': 'zmarły',
   },
-  shortWords: new Set(
-    'A ALE BO BY BYŁ CI CO CZY DLA DO DZIŚ GDY I ICH IM JA JAK JEJ JEST JUŻ KTO LUB MA MAM MI MNIE MOC MÓJ MY NA NAD NAM NAS NIC NIE NO O OD ON ONA ONI OTO PAN PO POD PRZY RAZ SAM SIĘ SĄ TA TAK TAM TE TEN TO TU TY TYM U W WAM WAS WE WY Z ZA ZE ŻE'.split(
-      ' ',
-    ),
+  shortWords: wordSet(
+    'A ALE BO BY BYŁ CI CO CZY DLA DO DZIŚ GDY I ICH IM JA JAK JEJ JEST JUŻ KTO LUB MA MAM MI MNIE MOC MÓJ MY NA NAD NAM NAS NIC NIE NO O OD ON ONA ONI OTO PAN PO POD PRZY RAZ SAM SIĘ SĄ TA TAK TAM TE TEN TO TU TY TYM U W WAM WAS WE WY Z ZA ZE ŻE',
   ),
 };

@@ -1,5 +1,14 @@
 import { isCapitalised, type Around, type Gender, type Noun } from '../words.js';
 
+/** The words of a list that is separated by spaces. */
+export const wordSet = (list: string): ReadonlySet<string> => new Set(list.split(' '));
+
+/** A value of a table by a key that may be any text, such as `constructor`. */
+export const own = <Value>(
+  table: Readonly<Record<string, Value>>,
+  key: string,
+): Value | undefined => (Object.hasOwn(table, key) ? table[key] : undefined);
+
 export const noun = (gender: Gender, one: string, other: string): Noun => ({ gender, one, other });
 
 /** A noun of a language with forms for few and many, and one for fractions. */
