@@ -122,7 +122,9 @@ test('an address that another account has gets no link, and the answer does not 
   expect(await change(person, other.email)).toEqual({ changeEmail: true });
   await mailTo(url, person.email, ASKED);
   await mailed(person);
-  expect((await subjectsTo(other.email)).filter((subject) => subject.startsWith("Confirm your new"))).toEqual([]);
+  expect(
+    (await subjectsTo(other.email)).filter((subject) => subject.startsWith('Confirm your new')),
+  ).toEqual([]);
   const pending = { email: person.email, emailVerified: false, pendingEmail: other.email };
   expect(await addressOf(person)).toEqual(pending);
   expect(await addressOf(other)).toMatchObject({ email: other.email, pendingEmail: null });
@@ -206,7 +208,11 @@ test('the password and the address are checked, and a refused request mails noth
     expect(await refusal(address)).toBe('BAD_USER_INPUT');
   await mailed(person);
   expect(await subjectsTo(newEmail)).toEqual([]);
-  expect((await subjectsTo(person.email)).filter((subject) => subject.startsWith("A new e-mail address"))).toEqual([]);
+  expect(
+    (await subjectsTo(person.email)).filter((subject) =>
+      subject.startsWith('A new e-mail address'),
+    ),
+  ).toEqual([]);
   expect(await codeOf(execute(url, ChangeEmail, { newEmail, password: PASSWORD }))).toBe(
     'UNAUTHENTICATED',
   );

@@ -94,7 +94,9 @@ const fields = z.object({
 /** The fields of a story as a client gives them. Fields that were left out get their defaults. */
 export const storyInput = fields.superRefine((story, context) => {
   const { ageFrom, ageTo, coverUrl, coverColor, coverWidth, coverHeight } = story;
-  const refuse = (field: keyof typeof story, message: string): void => { context.addIssue({ code: 'custom', path: [field], message }); };
+  const refuse = (field: keyof typeof story, message: string): void => {
+    context.addIssue({ code: 'custom', path: [field], message });
+  };
   if (ageFrom !== null && ageTo !== null && ageFrom > ageTo)
     refuse('ageTo', 'must not be less than ageFrom');
   if ((coverWidth === null) !== (coverHeight === null))
