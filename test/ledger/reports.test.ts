@@ -97,6 +97,9 @@ test('points of grace lots have a column of their own, and the identity holds fr
   const expiresAt = talebank.database.ledgerTime(3 * DAY_MS);
   const monthly = { amount: 350, source: 'MONTHLY' as const, expiresAt };
   await grant(app, user, monthly);
+  // It lapses at the very end of a period of the series, and belongs to that period.
+  const midnight = Math.ceil(talebank.database.ledgerTime(DAY_MS).getTime() / DAY_MS) * DAY_MS;
+  await grant(app, user, { amount: 9, source: 'FREE', expiresAt: new Date(midnight) });
   const revoked = await grant(app, other, { amount: 7, source: 'MONTHLY', expiresAt });
   const spent = await debit(app, user, 2);
   const lost = await debit(app, other, 4);
@@ -123,6 +126,7 @@ test('points of grace lots have a column of their own, and the identity holds fr
       await expectIdentity(from, to);
       await expectLiability(from, to);
     }
+  await expectSeries(instants[1] ?? '', instants.at(-1) ?? '');
 });
 
 test('what is owed is what the lots hold that can be spent, by the month in which they lapse', async () => {
@@ -184,6 +188,29 @@ async function expectLiability(from: string, to: string): Promise<void> {
       closing,
     })),
   );
+}
+
+/** A series by day has the figures of its single reports, which are read in another way. */
+async function expectSeries(from: string, to: string): Promise<void> {
+  const FIELDS = `from to outstanding runOff { day points }
+    rows { source granted grace debited refunded expired revoked outstanding }`;
+  const read = async (field: string): Promise<unknown> => {
+    const { data, errors } = await send<{ found: unknown }>(
+      talebank.url,
+      `{ found: ${field} { ${FIELDS} } }`,
+      {},
+      { token },
+    );
+    expect(errors).toEqual([]);
+    return data?.found;
+  };
+  const series = (await read(`creditSeries(from: "${from}", to: "${to}", bucket: DAY)`)) as {
+    from: string;
+    to: string;
+  }[];
+  expect(series.length).toBeGreaterThan(10);
+  for (const found of series)
+    expect(found).toEqual(await read(`creditReport(from: "${found.from}", to: "${found.to}")`));
 }
 
 /** For each source, what was owed at the beginning and the flows come to what is owed at the end. */

@@ -13,6 +13,12 @@ export interface HeldRow {
   readonly points: number;
 }
 
+/** What is read for the report of one period. */
+export interface ReportRows {
+  readonly flows: readonly FlowRow[];
+  readonly held: readonly HeldRow[];
+}
+
 /**
  * The flows after `from` and up to `to`, and the points that could be spent at `to`, from one snapshot. Lapsed points
  * count at their expiry, whether or not the sweep has booked it. Points that a refund gave back to a lapsed lot expire
@@ -20,11 +26,7 @@ export interface HeldRow {
  * minus what has moved since. No locks. Scans the lots, and the transactions since `from`. Index:
  * credit_transactions_period.
  */
-export async function readReport(
-  db: Db,
-  from: Date,
-  to: Date,
-): Promise<{ flows: readonly FlowRow[]; held: readonly HeldRow[] }> {
+export async function readReport(db: Db, from: Date, to: Date): Promise<ReportRows> {
   const [row] = await readAtLarge(
     db,
     (tx) => tx.$queryRaw<{ flows: FlowRow[] | null; held: HeldRow[] | null }[]>`

@@ -1,7 +1,7 @@
 import type { App } from '../app.js';
 import { requirePeriod } from '../validation.js';
 import { inReportTurn } from './past/report-turns.js';
-import { readReport, type FlowRow, type HeldRow } from './report.sql.js';
+import { readReport, type FlowRow, type HeldRow, type ReportRows } from './report.sql.js';
 
 export type { FlowRow };
 
@@ -24,7 +24,11 @@ const pointsOf = (rows: readonly HeldRow[]): number =>
  */
 export async function creditReport(app: App, from: Date, to: Date): Promise<CreditReport> {
   requirePeriod({ from, to });
-  const { flows, held } = await inReportTurn(() => readReport(app.db, from, to));
+  return reportOf(from, to, await inReportTurn(() => readReport(app.db, from, to)));
+}
+
+/** The report of what was read for a period. */
+export function reportOf(from: Date, to: Date, { flows, held }: ReportRows): CreditReport {
   const days = [...new Set(held.map(({ day }) => day))].sort(neverLast);
   return {
     from,

@@ -78,16 +78,19 @@ export interface FlowRow {
   readonly revoked: number;
 }
 
+/** The columns of a FlowRow besides the source: the sums of the rows of a group, which have a `flow` and `points`. */
+export const FLOW_SUMS = Prisma.sql`
+  coalesce(sum(points) FILTER (WHERE flow = 'GRANT'), 0) AS granted,
+  coalesce(sum(points) FILTER (WHERE flow = 'GRACE'), 0) AS grace,
+  coalesce(sum(points) FILTER (WHERE flow = 'DEBIT'), 0) AS debited,
+  coalesce(sum(points) FILTER (WHERE flow = 'REFUND'), 0) AS refunded,
+  coalesce(sum(points) FILTER (WHERE flow = 'EXPIRY'), 0) AS expired,
+  coalesce(sum(points) FILTER (WHERE flow = 'REVOCATION'), 0) AS revoked`;
+
 /** The sums of `moved` as `flows`: a FlowRow for each source, in the order of the enum. */
 export const FLOWS_BY_SOURCE = Prisma.sql`
   flows AS (
-    SELECT s.source,
-      coalesce(sum(points) FILTER (WHERE flow = 'GRANT'), 0) AS granted,
-      coalesce(sum(points) FILTER (WHERE flow = 'GRACE'), 0) AS grace,
-      coalesce(sum(points) FILTER (WHERE flow = 'DEBIT'), 0) AS debited,
-      coalesce(sum(points) FILTER (WHERE flow = 'REFUND'), 0) AS refunded,
-      coalesce(sum(points) FILTER (WHERE flow = 'EXPIRY'), 0) AS expired,
-      coalesce(sum(points) FILTER (WHERE flow = 'REVOCATION'), 0) AS revoked
+    SELECT s.source, ${FLOW_SUMS}
     FROM unnest(enum_range(NULL::credit_source)) AS s(source)
     LEFT JOIN (SELECT source, flow, sum(points) AS points FROM moved GROUP BY source, flow) m USING (source)
     GROUP BY s.source ORDER BY s.source
