@@ -13,14 +13,18 @@ const KEPT_HOURS = 24;
 /** Within this time a second request gets the first archive, which bounds the work and the files of one user. */
 const SHARED_MINUTES = 60;
 
-/** The archive that was asked for last, if that was not long ago. Index: data_exports_pkey. */
+/**
+ * The archive that was asked for last, if that was not long ago. After the clock was set back, one that was asked for in the
+ * future is not taken for a recent one. Index: data_exports_pkey.
+ */
 export async function readRecentExport(
   db: Reader,
   userId: string,
 ): Promise<DataExport | undefined> {
   const [found] = await db.$queryRaw<DataExport[]>`
     SELECT id, rows, expires_at AS "expiresAt" FROM data_exports
-    WHERE user_id = ${userId}::uuid AND asked_at > now() - ${SHARED_MINUTES} * interval '1 minute'
+    WHERE user_id = ${userId}::uuid
+      AND asked_at BETWEEN now() - ${SHARED_MINUTES} * interval '1 minute' AND now() + ${SHARED_MINUTES} * interval '1 minute'
     ORDER BY id DESC LIMIT 1`;
   return found;
 }
