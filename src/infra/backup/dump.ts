@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import { createClient } from '../connections/session.js';
+import { MIGRATION_LOCK } from '../migrations.js';
 import { syncFolder } from '../storage/private-files.js';
 import { readSequences, readTables, type TableShape } from './catalogue.sql.js';
 import { writeCompressed } from './hashed-files.js';
@@ -29,6 +30,8 @@ export async function dumpDatabase(databaseUrl: string, folder: string): Promise
   });
   await client.connect();
   try {
+    // Until the tables are locked, because a table that a migration rewrites then would be empty for an older snapshot.
+    await client.query('SELECT pg_advisory_lock_shared($1)', [MIGRATION_LOCK]);
     // Everything is read from the snapshot of the first statement.
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     const part = await readDatabase(client, folder);
@@ -48,6 +51,7 @@ async function readDatabase(client: pg.Client, folder: string): Promise<Database
   if (about === undefined) throw new Error('The database has no clock.');
   const shapes = await readTables(client);
   await client.query(`LOCK TABLE ${shapes.map(nameIn(client)).join(', ')} IN ACCESS SHARE MODE`);
+  await client.query('SELECT pg_advisory_unlock_shared($1)', [MIGRATION_LOCK]);
   const { rows: migrations } = await client.query<{ name: string; checksum: string }>(
     `SELECT migration_name AS name, checksum FROM public._prisma_migrations
      WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL ORDER BY migration_name`,
