@@ -29,7 +29,8 @@ export function gatherWhileBusy<Request, Answer>(
       batchScheduleFn: (dispatch) => {
         last = last.then(() => {
           dispatch();
-          return running;
+          // A batch that is rejected must not stop the next ones.
+          return running.catch(() => undefined);
         });
       },
     },
