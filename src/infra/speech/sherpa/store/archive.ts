@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -131,7 +132,7 @@ async function writeEntry(entry: Entry, folder: string): Promise<void> {
       `it has a ${String(type)} (${shown(name)}), and may have files and folders only`,
     );
   if (path === null || path.split('/').some((part) => part.startsWith('.'))) {
-    for await (const chunk of entry) void chunk;
+    await once(entry.resume(), 'close');
     return;
   }
   const place = join(folder, path);
