@@ -4,6 +4,7 @@ import { ask, execute } from '../support/client.js';
 import { until } from '../support/faults.js';
 import {
   AddBookmark,
+  ChangePassword,
   DeleteAccount,
   ExportMyData,
   ReportListening,
@@ -170,6 +171,22 @@ test('only the address that was signed gives the archive, and only until it expi
     [person.id],
   );
   expect((await fetch(address)).status).toBe(404);
+});
+
+test('a new password ends the address of an archive, and the next request gets another archive', async () => {
+  const person = await newListener(url);
+  const { url: address } = await begin(person);
+  await download(address);
+  const passwords = { currentPassword: PASSWORD, newPassword: 'quite another one' };
+  const { changePassword } = await ask(url, ChangePassword, passwords, person.token);
+  expect((await fetch(address)).status).toBe(404);
+  const { exportMyData } = await ask(
+    url,
+    ExportMyData,
+    { password: passwords.newPassword },
+    changePassword.accessToken,
+  );
+  expect((await download(exportMyData.url)).profile['id']).toBe(person.id);
 });
 
 test('the password is needed', async () => {

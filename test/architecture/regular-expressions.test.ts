@@ -97,7 +97,7 @@ const TEXT: Readonly<Record<string, readonly [text: string, charactersMax: numbe
   'src/http/streams.ts': ['a path', HEADERS],
   'src/http/web/navigation.ts': ['a path, the Accept header', HEADERS],
   'src/http/web/web-app.ts': ['the path of a file of the web app', 'ours'],
-  'src/infra/backup/manifest.ts': ['a checksum in the manifest of a backup', 1_000],
+  'src/infra/backup/manifest.ts': ['a checksum or a type in the manifest of a backup', 1_000],
   'src/infra/backup/recordings.ts': ['the name of a file in a backup', 1_000],
   'src/infra/connections/address.ts': ['DATABASE_URL', 'ours'],
   'src/infra/connections/database-errors.ts': ['an error of the database', 'ours'],

@@ -222,6 +222,7 @@ interface Resource {
   readonly spec?: {
     readonly replicas?: number;
     readonly selector?: Names | { readonly matchLabels: Names };
+    readonly podSelector?: { readonly matchLabels: Names };
     readonly template?: PodTemplate;
     readonly ports?: readonly { readonly targetPort: string }[];
   };
@@ -304,6 +305,12 @@ test('the selectors of Kubernetes select the pods that there are', () => {
     expect([kind, labels.includes(JSON.stringify(wanted))]).toEqual([kind, true]);
   }
   expect(ofKind('Service')[0]?.spec?.ports?.[0]?.targetPort).toBe('http');
+});
+
+test('every port of the pods is closed to other namespaces than those that Kubernetes names', () => {
+  const bounded = ofKind('NetworkPolicy').map(({ spec }) => spec?.podSelector?.matchLabels);
+  for (const { spec } of ofKind('Deployment'))
+    expect(bounded).toContainEqual(spec?.template?.metadata.labels);
 });
 
 // ------------------------------------------------------------------ systemd

@@ -1,7 +1,18 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { access, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import {
+  access,
+  chmod,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -215,6 +226,18 @@ test('a backup is never overwritten, and a folder with other files is not used',
   expect([refused.code, refused.said]).toEqual([1, expect.stringContaining('is not empty')]);
 });
 
+test('a folder that other users can write to is not used, and one that they can read is closed', async () => {
+  const open = path();
+  await mkdir(open);
+  await chmod(open, 0o777);
+  const refused = await backUp(open);
+  expect([refused.code, refused.said]).toEqual([1, expect.stringContaining('can write to it')]);
+  expect(await readdir(open)).toEqual([]);
+  await chmod(open, 0o755);
+  expect((await backUp(open)).code).toBe(0);
+  expect((await stat(open)).mode & 0o777).toBe(0o700);
+});
+
 /** A copy of the backup, in which something was changed. @returns what a restore of it says */
 async function restoreChanged(
   change: (copy: string) => Promise<unknown>,
@@ -251,6 +274,14 @@ test('a damaged backup is found before anything is written', async () => {
     (copy) => writeFile(join(copy, 'recordings.jsonl'), ''),
     (copy) => rm(join(copy, 'manifest.json')),
     (copy) => writeFile(join(copy, 'manifest.json'), '{"format":2}'),
+    // A type becomes a part of a statement.
+    async (copy) => {
+      const file = join(copy, 'manifest.json');
+      const text = await readFile(file, 'utf8');
+      const forged = text.replace(/("type": ")jsonb"/, '$1jsonb); DROP SCHEMA public CASCADE; --"');
+      expect(forged).not.toBe(text);
+      await writeFile(file, forged);
+    },
   ];
   for (const change of changes) {
     const { code, said, target } = await restoreChanged(change);

@@ -276,7 +276,7 @@ test('kinds of models are recognised by their files, and their voices by the met
       'pl_PL-gosia-medium.onnx': emptyModel({ comment: 'piper', n_speakers: 2, voice: 'pl' }),
       'pl_PL-gosia-medium.onnx.json': JSON.stringify({
         language: { code: 'pl_PL' },
-        speaker_id_map: { Ola: 0, Jan: 1 },
+        speaker_id_map: { ['\u001b\u202eOla']: 0, Jan: 1 },
       }),
     },
     'vits-melo-tts-zh_en': {

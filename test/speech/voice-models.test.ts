@@ -143,6 +143,21 @@ test('archives that are damaged, too large, or contradict themselves are refused
   }
 });
 
+test('a long header is refused before it is in memory, and a large file that is left out is not', async () => {
+  const limits = { ...LIMITS, bytesMax: 100_000_000 };
+  const content = Buffer.alloc(40_000_000);
+  const harmful = await tarOf([{ name: 'a', content }]);
+  const header = harmful.subarray(0, 512);
+  // The type of a header of pax, and the sum of the bytes of the header with blanks in the place of the sum.
+  header.write('x', 156);
+  header.fill(' ', 148, 156);
+  const sum = header.reduce((total, byte) => total + byte, 0);
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+  await expect(unpack(gzipSync(harmful), limits)).rejects.toThrow(/^it has a header that is too/);
+  const harmless = await tarOf([{ name: '.a', content }, { name: 'b' }]);
+  expect(await unpack(gzipSync(harmless), limits)).toEqual(['b']);
+});
+
 test('the command adds a model, tries it, states its language and removes it', async () => {
   const data = join(folder, 'data');
   const models = join(data, 'voices');

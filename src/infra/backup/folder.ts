@@ -2,7 +2,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tryLockFile, type FileLock } from '../postgres/lock.js';
 import { StartError } from '../start-error.js';
-import { makePrivateFolder, syncFolder } from '../storage/private-files.js';
+import { makePrivateFolder, requirePrivate, syncFolder } from '../storage/private-files.js';
 
 /** Locked while a backup is being made. What a killed one leaves behind is recognised by it. */
 const UNFINISHED = 'unfinished';
@@ -18,10 +18,12 @@ export interface BackupFolder {
 
 /**
  * Takes a new or empty folder, or one in which a backup was interrupted.
- * @throws StartError when it holds anything else, or another process makes a backup there
+ * @throws StartError when it holds anything else, other users can write to it, or another process makes a backup there
  */
 export async function takeBackupFolder(path: string): Promise<BackupFolder> {
   await makePrivateFolder(path);
+  // Another user who can write to it could exchange what is in the backup.
+  await requirePrivate(path, { kind: 'folder', variable: 'FOLDER' });
   const names = await readdir(path);
   if (names.length > 0 && !names.includes(UNFINISHED))
     throw new StartError(

@@ -10,10 +10,19 @@ const count = z.int().min(0);
 /** Names become paths and identifiers, so nothing else is accepted. */
 const name = z.string().regex(/^[a-z_][a-z0-9_]{0,62}$/);
 
+/**
+ * As `format_type` writes it, for example `timestamp(3) with time zone`, `pgboss.job_state` or `text[]`. Types become a
+ * part of a statement, so that only digits are accepted between brackets, and no sign that ends a column.
+ */
+const type = z
+  .string()
+  .max(200)
+  .regex(/^["\w. ]+(?:\(\d+(?:,\d+)?\)[\w ]*)?(?:\[\])?$/);
+
 const table = z.strictObject({
   schema: z.enum(['public', 'pgboss']),
   name,
-  columns: z.array(z.strictObject({ name, type: z.string() })).min(1),
+  columns: z.array(z.strictObject({ name, type })).min(1),
   rows: count,
   /** Of the compressed file. */
   lengthBytes: count,

@@ -11,6 +11,7 @@ import type { Viewer } from '../sessions/viewer.js';
 import { parseRequest, password } from '../validation.js';
 import { withPassword } from './credentials.js';
 import { dropPendingChange } from './email-change/email-change.js';
+import { expireExports } from './export/data-export.sql.js';
 import { enqueueMail } from './mails.js';
 
 const change = z.object({
@@ -48,6 +49,7 @@ export async function changePassword(
       // Links that were mailed before belong to the old password.
       await tx.emailToken.deleteMany({ where: { userId: id, purpose: 'RESET' } });
       await dropPendingChange(tx, id);
+      await expireExports(tx, id);
       await enqueueMail(app, tx, { userId: id, mail: 'PASSWORD_CHANGED' });
       await writeAudit(tx, [
         { actorId: id, action: 'changePassword', target: id, reason: null, details, at },

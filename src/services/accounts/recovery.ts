@@ -10,6 +10,7 @@ import { countAgainstLimit } from '../limits.js';
 import { email, parseRequest, password } from '../validation.js';
 import { findEmailToken, useEmailToken } from './email-tokens.js';
 import { dropPendingChange } from './email-change/email-change.js';
+import { expireExports } from './export/data-export.sql.js';
 import { enqueueMail } from './mails.js';
 import { lockPerson } from './people.sql.js';
 
@@ -63,6 +64,7 @@ export async function resetPassword(
     if (!(await lockPerson(tx, id))) throw tokenInvalid();
     await useEmailToken(tx, token, 'RESET');
     await dropPendingChange(tx, id);
+    await expireExports(tx, id);
     const at = new Date();
     await tx.user.update({ where: { id }, data: { passwordHash, passwordChangedAt: at } });
     await tx.user.updateMany({

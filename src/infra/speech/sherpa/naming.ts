@@ -1,5 +1,5 @@
 import { iso6392 } from 'iso-639-2';
-import { canonicalTag } from '../../../domain/text.js';
+import { canonicalTag, firstCodePoints } from '../../../domain/text.js';
 import { KOKORO_LANGUAGES } from '../http/openai-voices.js';
 
 const LANGUAGES_MAX = 40;
@@ -125,3 +125,13 @@ export function capitalised(name: string): string {
     .slice(0, NAME_MAX);
   return shown.charAt(0).toUpperCase() + shown.slice(1);
 }
+
+/** Text of a file of a model, without anything that cannot be shown or that changes what a terminal shows. */
+export const showable = (text: string): string =>
+  firstCodePoints(
+    text
+      .normalize('NFC')
+      .replace(/\p{C}+/gu, ' ')
+      .trim(),
+    NAME_MAX,
+  );

@@ -1,7 +1,13 @@
 import type { ProviderVoice } from '../provider.js';
 import { UnusableModel } from './kinds.js';
 import type { ModelKind } from './messages.js';
-import { capitalised, kittenSpeaker, kokoroSpeaker, type SpeakerNaming } from './naming.js';
+import {
+  capitalised,
+  kittenSpeaker,
+  kokoroSpeaker,
+  showable,
+  type SpeakerNaming,
+} from './naming.js';
 
 /** A voice of a model. */
 export interface ModelSpeaker extends ProviderVoice {
@@ -113,7 +119,8 @@ function namingOf(
     if (naming !== null) return naming;
   }
   if (kind === 'kitten' && id !== undefined) return kittenSpeaker(id);
-  const which = count === 1 ? '' : `, ${id ?? `speaker ${String(number + 1)}`}`;
+  const told = showable(id ?? '');
+  const which = count === 1 ? '' : `, ${told === '' ? `speaker ${String(number + 1)}` : told}`;
   return { name: `${name}${which}`, gender: null, languages: null };
 }
 

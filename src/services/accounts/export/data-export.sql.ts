@@ -14,8 +14,8 @@ const KEPT_HOURS = 24;
 const SHARED_MINUTES = 60;
 
 /**
- * The archive that was asked for last, if that was not long ago. After the clock was set back, one that was asked for in the
- * future is not taken for a recent one. Index: data_exports_pkey.
+ * The archive that was asked for last, if that was not long ago and it has not expired. After the clock was set back, one
+ * that was asked for in the future is not taken for a recent one. Index: data_exports_pkey.
  */
 export async function readRecentExport(
   db: Reader,
@@ -25,6 +25,7 @@ export async function readRecentExport(
     SELECT id, rows, expires_at AS "expiresAt" FROM data_exports
     WHERE user_id = ${userId}::uuid
       AND asked_at BETWEEN now() - ${SHARED_MINUTES} * interval '1 minute' AND now() + ${SHARED_MINUTES} * interval '1 minute'
+      AND expires_at > now()
     ORDER BY id DESC LIMIT 1`;
   return found;
 }
@@ -53,6 +54,14 @@ export async function insertExport(
   if (made === undefined) throw new Error('Only a user who exists has data.');
   return made;
 }
+
+/**
+ * Ends a user's archives, because who asked for them may have known the old password. The sweep removes their files.
+ * Index: data_exports_pkey.
+ */
+export const expireExports = (tx: Tx, userId: string): Promise<number> =>
+  tx.$executeRaw`
+    UPDATE data_exports SET expires_at = now() WHERE user_id = ${userId}::uuid AND expires_at > now()`;
 
 /** Marks an archive as complete. @returns 0 when the user has left or the archive has expired. Index: data_exports_pkey. */
 export const finishExport = (

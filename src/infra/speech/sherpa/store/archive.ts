@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -20,6 +21,11 @@ export interface ArchiveLimits {
 /** The largest models that the engine's project publishes have about a gigabyte, and some hundred files. */
 export const ARCHIVE_LIMITS: ArchiveLimits = { bytesMax: 8 * 1024 ** 3, entriesMax: 20_000 };
 
+/**
+ * What may be unpacked between two files. The reader of archives keeps long headers in memory as a whole, and a harmful
+ * one has gigabytes. A part of it is what the decompressor has read ahead.
+ */
+const HEADERS_BYTES_MAX = 16 * 1024 ** 2;
 const DEPTH_MAX = 12;
 const NAME_BYTES_MAX = 200;
 /** The beginnings of files. */
@@ -39,13 +45,14 @@ export async function unpackArchive(
   limits: ArchiveLimits = ARCHIVE_LIMITS,
 ): Promise<void> {
   const tar = extract();
-  const reading = readEntries(tar, folder, limits);
+  const between: Between = { isInside: false, bytes: 0 };
+  const reading = readEntries(tar, folder, { ...limits, between });
   // Awaited below; until then it may fail first.
   reading.catch(() => undefined);
   const feeding = pipeline(
     createReadStream(path),
     await decompressorOf(path),
-    bounded(limits.bytesMax),
+    bounded(limits.bytesMax, between),
     tar,
   );
   const [fed, read] = await Promise.allSettled([feeding, reading]);
@@ -78,25 +85,41 @@ async function decompressorOf(path: string): Promise<Duplex> {
   }
 }
 
+/** How much was unpacked since the last file. */
+interface Between {
+  isInside: boolean;
+  bytes: number;
+}
+
 /** Counts what is unpacked, because a small archive can have very much. */
-function bounded(bytesMax: number): Transform {
+function bounded(bytesMax: number, between: Between): Transform {
   let bytes = 0;
   return new Transform({
     transform: (chunk: Buffer, _, done) => {
       bytes += chunk.length;
+      if (!between.isInside) between.bytes += chunk.length;
       if (bytes > bytesMax) done(new RefusedArchive(`it has more than ${String(bytesMax)} bytes`));
+      else if (between.bytes > HEADERS_BYTES_MAX)
+        done(new RefusedArchive('it has a header that is too long'));
       else done(null, chunk);
     },
   });
 }
 
-async function readEntries(tar: Extract, folder: string, limits: ArchiveLimits): Promise<void> {
+async function readEntries(
+  tar: Extract,
+  folder: string,
+  { between, ...limits }: ArchiveLimits & { readonly between: Between },
+): Promise<void> {
   let entries = 0;
   for await (const entry of tar) {
     entries += 1;
+    between.isInside = true;
     if (entries > limits.entriesMax)
       throw new RefusedArchive(`it has more than ${String(limits.entriesMax)} files`);
     await writeEntry(entry, folder);
+    between.isInside = false;
+    between.bytes = 0;
   }
   if (entries === 0) throw new RefusedArchive('it is no tar archive, or it is empty');
 }
@@ -109,7 +132,7 @@ async function writeEntry(entry: Entry, folder: string): Promise<void> {
       `it has a ${String(type)} (${shown(name)}), and may have files and folders only`,
     );
   if (path === null || path.split('/').some((part) => part.startsWith('.'))) {
-    entry.resume();
+    await once(entry.resume(), 'close');
     return;
   }
   const place = join(folder, path);
