@@ -1,7 +1,7 @@
 /**
- * `npm run backup -- FOLDER [--without-recordings] [--anchor FILE] [--key FILE]`: writes the database, with its keys, and
- * the recordings into a new folder while the server runs, and then verifies the ledger. Ends with 1 when the ledger is
- * not sound or differs from the anchor; the backup is whole all the same.
+ * `npm run backup -- FOLDER [--without-recordings] [--anchor FILE] [--key FILE]`: writes the database, with its keys,
+ * and the recordings into a new folder while the server runs, and then verifies the ledger. Ends with 1 when the ledger
+ * is not sound or differs from the anchor; the backup is complete even then.
  */
 import '../environment.js';
 import { resolve } from 'node:path';
@@ -20,7 +20,7 @@ import { print, proveDatabase } from './proof.js';
 
 const USAGE = `Usage:
   npm run backup -- FOLDER [--without-recordings] [--anchor FILE] [--key FILE]
-FOLDER is a new one. The ledger is compared with the anchor in FILE, or with the newest one in ANCHOR_DIR.`;
+FOLDER must be new or empty. The ledger is compared with the anchor in FILE, or with the newest one in ANCHOR_DIR.`;
 
 interface Options {
   readonly folder: string;

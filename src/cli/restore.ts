@@ -68,7 +68,7 @@ async function checkBackup(options: Options): Promise<Backup> {
   const backup = await readManifest(folder);
   if (options.digest !== undefined && options.digest !== backup.digest)
     throw new StartError(
-      `The backup is not the expected one: its manifest has the SHA-256 ${backup.digest}.`,
+      `The manifest must have the SHA-256 ${options.digest}, but has ${backup.digest}: name the folder of the right backup.`,
     );
   const { tables, recordings, at, release } = backup.manifest;
   for (const table of tables) await requireUnchanged(tableFileOf(folder, table), table);
@@ -90,7 +90,7 @@ async function requireKnownMigrations({ migrations, release }: Manifest): Promis
     );
 }
 
-/** Says which keys the operator must bring, because the backup cannot have them. */
+/** Says which keys the operator must provide, because the backup does not contain them. */
 function printMissingKeys({ environmentKeys }: Manifest, config: Config): void {
   const tokens = config.tokens.keys?.map(({ kid }) => kid) ?? [];
   const anchors = config.anchors.keys?.map(({ x }) => x) ?? [];

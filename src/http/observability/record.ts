@@ -6,18 +6,18 @@ import {
   type Span,
 } from '../../services/observability/current-work.js';
 
-/** What the answer to an operation is counted as. */
+/** The outcome under which the answer to an operation is counted. */
 export interface Outcome {
   readonly operation: string;
   readonly type: string;
   readonly code: ErrorCode | 'OK';
 }
 
-/** What is remembered of a request until it ends. While it is answered, it is the current work. */
+/** The state of a request until it ends. It is the current work while the request is being answered. */
 export interface RequestRecord extends CurrentWork {
   readonly requestId: string;
   readonly span: Span | null;
-  /** When its body had been received, on the clock of `performance`. Null for what is no operation. */
+  /** When its body had been received, on the clock of `performance`. Null for a request that is not an operation. */
   receivedAtMs: number | null;
   /** Null until it is known. */
   outcome: Outcome | null;

@@ -81,8 +81,8 @@ async function loadTable(
 }
 
 /**
- * The version of pg-boss may be another one than that of the backup. So the rows go through a table with the columns of
- * the backup, and the columns that both have are kept. Columns that are new have their defaults.
+ * The version of pg-boss may differ from that of the backup. So the rows go through a table with the columns of the
+ * backup, and the columns that both have are kept. Columns that are new have their defaults.
  */
 async function loadQueueTable(
   client: pg.Client,

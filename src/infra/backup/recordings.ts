@@ -13,7 +13,7 @@ import { RECORDINGS_LIST, recordingsOf, type Manifest } from './manifest.js';
 
 type Recordings = NonNullable<Manifest['recordings']>;
 
-/** Files at once. A bucket answers slowly, and a disk is not helped by more. */
+/** Files at once. More help with a bucket, which answers slowly, and do not help with a disk. */
 const AT_ONCE = 4;
 
 const entry = z.strictObject({
@@ -38,7 +38,7 @@ export async function saveRecordings(storage: Storage, folder: string): Promise<
       storage.list(),
       async ({ key, lengthBytes }) => {
         const saved = await save(storage, copies, { key, lengthBytes });
-        // It was deleted since it was listed.
+        // It was deleted after it was listed.
         if (saved === null) sum.missing += 1;
         else {
           await file.appendFile(`${JSON.stringify({ key, ...saved } satisfies Entry)}\n`);

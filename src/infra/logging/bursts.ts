@@ -1,7 +1,7 @@
-/** What comes first in each window is written at once. The rest is collected, and written together at its end. */
+/** This many are written at once in each window. The rest are collected, and written together at its end. */
 const AT_ONCE = 5;
 const WINDOW_MS = 100;
-/** So many are written without waiting for the end of the window. */
+/** When this many are collected, they are written before the window ends. */
 const COLLECTED_MAX = 64;
 
 export interface Bursts<Item> {

@@ -1,4 +1,4 @@
-/** So many samples are counted together at the latest. */
+/** The samples are counted when there are this many. */
 const SAMPLES_MAX = 64;
 
 /** Samples that are noted when they happen, and counted before the next answer with metrics. */

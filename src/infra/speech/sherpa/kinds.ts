@@ -50,7 +50,7 @@ export async function recogniseModel(
   return vits(files, main);
 }
 
-/** The file in ONNX whose name begins so; the one that is not quantised, where there are several. */
+/** The ONNX file whose name begins with `stem`. If there are several, the one that is not quantised. */
 function find({ names }: ModelFiles, stem: string): string | undefined {
   const found = [...names].filter((name) => name.startsWith(stem) && name.endsWith('.onnx')).sort();
   return found.find((name) => name === `${stem}.onnx`) ?? found[0];

@@ -36,10 +36,10 @@ export interface SherpaOptions {
 }
 
 const PACKAGE = 'sherpa-onnx-node';
-/** The engine's version, and ours of what it is given to read. */
+/** The version of the engine, and the version of how texts are prepared for it. */
 const SETTINGS = 'sherpa-onnx 1.13.8, text 1';
 
-/** The engine ends the process with this code when it cannot use a model. Windows has it without a sign. */
+/** The engine ends the process with this code when it cannot use a model. On Windows the code is unsigned. */
 const REFUSED_CODES: ReadonlySet<number | null> = new Set([255, 0xffff_ffff]);
 /** How long a narration waits when the files of its model were changed. */
 const AFTER_CHANGE_MS = 10_000;
@@ -191,8 +191,8 @@ const loadedFiles = ({ path, parts, rules, speakers }: Model): string[] => [
 ];
 
 /**
- * A model that was changed under a running server would be stored as the old one. Its narrations wait until the
- * processes are started again, and read the models anew.
+ * The speech of a model that was changed while the server runs would be stored as that of the old model. So its
+ * narrations wait until the processes are restarted and read the models again.
  */
 async function requireUnchanged({ model, files, looks }: Voice): Promise<void> {
   if (looks === (await looksOf(files))) return;

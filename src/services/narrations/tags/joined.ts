@@ -1,6 +1,6 @@
 /** The header of an ID3v2 tag: its mark, version, flags, and the length of what follows (ID3v2.3, 3.1). */
 export const HEADER_BYTES = 10;
-/** Seven bits of each byte of the length count, so that it has no eight set bits in a row, as a frame's header has. */
+/** Only seven bits of each byte of the length count, so that it never looks like the header of an MP3 frame. */
 const LENGTH_BITS = 7;
 
 /**

@@ -34,7 +34,7 @@ export async function putInFront(
   return own === null ? null : { head: joinTags(tag, own), skipBytes: own.length };
 }
 
-/** The tags of files that were served lately, by key, length and time, because a file may be remade. */
+/** The tags of recently served files, by key, length and time, because a file may be remade. */
 const remembered = new LRUCache<string, Uint8Array>({
   max: 5_000,
   maxSize: REMEMBERED_BYTES_MAX,

@@ -22,7 +22,7 @@ export const ARCHIVE_LIMITS: ArchiveLimits = { bytesMax: 8 * 1024 ** 3, entriesM
 
 const DEPTH_MAX = 12;
 const NAME_BYTES_MAX = 200;
-/** The beginnings of files. */
+/** The first bytes of files of each format. */
 const BZIP2 = Buffer.from('BZh');
 const GZIP = Buffer.from([0x1f, 0x8b]);
 const ZIP = Buffer.from('PK');
@@ -40,7 +40,7 @@ export async function unpackArchive(
 ): Promise<void> {
   const tar = extract();
   const reading = readEntries(tar, folder, limits);
-  // Awaited below; until then it may fail first.
+  // It is awaited below. If it fails earlier, the failure must not be reported as unhandled.
   reading.catch(() => undefined);
   const feeding = pipeline(
     createReadStream(path),
@@ -78,7 +78,7 @@ async function decompressorOf(path: string): Promise<Duplex> {
   }
 }
 
-/** Counts what is unpacked, because a small archive can have very much. */
+/** Limits the size of what is unpacked, because a small archive can expand to a very large one. */
 function bounded(bytesMax: number): Transform {
   let bytes = 0;
   return new Transform({
