@@ -151,7 +151,7 @@ function draw(time: number): void {
   frame = requestAnimationFrame(draw);
 }
 
-// Pages that are not shown draw nothing, but sound goes on there: this event comes in any case.
+// A hidden page draws no frames, but its sound continues, and this event still arrives.
 audio.addEventListener('timeupdate', () => {
   if (audio.paused || audio.readyState === 0) return;
   const now = performance.now();

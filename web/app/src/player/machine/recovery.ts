@@ -30,7 +30,7 @@ export function renewed(
   load(turn, track.url, 'recording', ms);
 }
 
-/** A connection that is back may be all that was missing. */
+/** The lost connection may have been the only cause, so playing is tried again. */
 export function tryAnew(turn: Turn): void {
   if (!turn.machine.shown.failed) return;
   change(turn, { recoveries: 0 });

@@ -3,7 +3,7 @@ import { pause, setSleep } from './listener.js';
 import { recover } from './recovery.js';
 import { change, report, show, start, type Turn } from './turn.js';
 
-/** After this time of sound the recoveries are counted anew. */
+/** After this much sound, the count of recoveries starts again from zero. */
 export const RECOVERED_MS = 10_000;
 
 /** The element knows how long the sound is, so that it can go to a place. A stream has no known length: null. */
