@@ -74,7 +74,8 @@ async function writeRecordings(config: Config, folder: string): Promise<Manifest
     const recordings = await saveRecordings(storage, folder);
     const { files, lengthBytes, missing } = recordings;
     print(`Recordings: ${counted(files, 'file', 'files')} with ${String(lengthBytes)} bytes.`);
-    if (missing > 0) print(`${counted(missing, 'file was', 'files were')} deleted meanwhile.`);
+    if (missing > 0)
+      print(`${counted(missing, 'file was', 'files were')} deleted during the backup.`);
     return recordings;
   } finally {
     await storage.close();
@@ -93,7 +94,7 @@ async function backUp(databaseUrl: string, config: Config): Promise<number> {
     if (folder.isResumed) print('An interrupted backup is made again. Its recordings are kept.');
     const digest = await writeBackup(databaseUrl, config, options);
     await folder.finish();
-    print(`The backup in ${options.folder} is whole. Its SHA-256 is ${digest}.`);
+    print(`The backup in ${options.folder} is complete. Its SHA-256 is ${digest}.`);
   } finally {
     folder.release();
   }

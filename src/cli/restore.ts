@@ -1,8 +1,8 @@
 /**
- * `npm run restore -- FOLDER [--digest SHA-256] [--without-recordings] [--anchor FILE] [--key FILE]`: checks a backup, and
- * writes it into an empty database and the storage of the recordings. A backup of an earlier release is migrated. Then it
- * verifies the ledger, and ends with 1 when it is not sound or differs from the anchor. A restore that was interrupted
- * goes on when the same command is run again.
+ * `npm run restore -- FOLDER [--digest SHA-256] [--without-recordings] [--anchor FILE] [--key FILE]`: checks a backup,
+ * and writes it into an empty database and the storage of the recordings. A backup of an earlier release is migrated.
+ * Then it verifies the ledger, and ends with 1 when it is not sound or differs from the anchor. A restore that was
+ * interrupted continues when the same command is run again.
  */
 import '../environment.js';
 import { resolve } from 'node:path';

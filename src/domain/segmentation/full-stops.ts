@@ -54,7 +54,7 @@ function isCountedBefore(before: string, { counted }: Language): boolean {
 /** @returns null when that depends on whether the next word begins sentences */
 function endsAbbreviation(word: string, after: string, language: Language): boolean | null {
   const name = word.replace(/^['’.-]/u, '').toLowerCase();
-  // `Tom's.` is a word, and `l'av.` an abbreviation behind an article.
+  // `Tom's.` is a word, and `l'av.` an abbreviation after an article.
   const last = /['’](?:[stdm]|ll|re|ve)$/u.test(name)
     ? name
     : (name.split(/[-'’]/u).at(-1) ?? name);

@@ -27,7 +27,7 @@ const TITLE_LENGTH_MAX = 120;
 
 /**
  * The chapters of a recording, one for each heading. The text before the first heading belongs to no chapter. The
- * number of a chapter and the heading directly behind it are one title, because a chapter with the number alone would
+ * number of a chapter and the heading directly after it are one title, because a chapter with the number alone would
  * last a second.
  */
 export function chaptersOf(sentences: readonly Heard[], durationMs: number): Chapter[] {

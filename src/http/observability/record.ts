@@ -26,7 +26,7 @@ export interface RequestRecord extends CurrentWork {
 const RECORD = Symbol('record of the request');
 type Recorded = FastifyRequest & { [RECORD]: RequestRecord | null };
 
-/** Gives the requests of a server a place for their record, which is faster to reach than a map. */
+/** Reserves a property for the record of each request, because it is faster than a map. */
 export function keepRecords(server: FastifyInstance): void {
   server.decorateRequest(RECORD, null);
 }
@@ -36,7 +36,7 @@ export function beginRecord(request: FastifyRequest, span: Span | null): void {
   (request as Recorded)[RECORD] = { requestId, span, receivedAtMs: null, outcome: null };
 }
 
-/** @returns null for a request that passed no hook, because its address is malformed */
+/** @returns null for a request that no hook has seen, because its address is malformed */
 export const recordOf = (request: FastifyRequest): RequestRecord | null =>
   (request as Recorded)[RECORD];
 

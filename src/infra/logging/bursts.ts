@@ -12,8 +12,8 @@ export interface Bursts<Item> {
 
 /**
  * Writes items in their order, and those of a burst together, because one that is made and written alone takes several
- * times as long. While a burst goes on, nothing is written at once. A process that logs little writes each item at
- * once. One that is killed loses at most the items of one window.
+ * times as long. During a burst, nothing is written at once. A process that logs little writes each item at once. One
+ * that is killed loses at most the items of one window.
  */
 export function inBursts<Item>(write: (items: readonly Item[]) => void): Bursts<Item> {
   let collected: Item[] = [];

@@ -16,7 +16,7 @@ const NAME_READ_MAX = 1000;
 const TAG_MAX = 35;
 const PAGE_TOKEN_MAX = 2000;
 
-/** The first entries of a list: those behind them are not looked at, because a page may hold millions. */
+/** The first entries of a list: the rest are ignored, because a page may hold millions. */
 const firstOf = <Entry extends z.ZodType>(
   entry: Entry,
   most: number,

@@ -11,7 +11,7 @@ export interface ModelFiles {
   readonly folders: ReadonlySet<string>;
 }
 
-/** What the engine is told to load: names in the folder of the model. */
+/** The files that the engine loads: names in the folder of the model. */
 export interface ModelParts {
   readonly kind: ModelKind;
   /** The file that has the metadata. */

@@ -11,7 +11,7 @@ export interface EngineConfig {
   readonly threads: number;
 }
 
-/** What the speaking process is asked. All questions to one process have the same `config`. */
+/** A request to the speaking process. All requests to one process have the same `config`. */
 export interface SherpaQuestion {
   readonly config: EngineConfig;
   readonly text: string;

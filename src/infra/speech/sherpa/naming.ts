@@ -23,7 +23,7 @@ export interface LanguageSources {
   readonly piper: string | null;
 }
 
-/** The languages of a model as BCP 47 tags, from the first source that tells them. [] when none does. */
+/** The languages of a model as BCP 47 tags, from the first source that states them. [] when none does. */
 export function languagesOfModel({ folder, metadata, piper }: LanguageSources): readonly string[] {
   const sources = [
     () => tagsIn([piper ?? '']),

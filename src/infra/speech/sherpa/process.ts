@@ -72,8 +72,8 @@ function toPcm({ samples }: Wave): Int16Array<ArrayBuffer> {
 }
 
 /**
- * The engine blocks this thread, because its asynchronous calls never return when a model fails while it speaks. The
- * synchronous ones end the process then.
+ * The engine blocks this thread, because only its synchronous calls are used. When a model fails while it speaks, they
+ * end the process, but the asynchronous ones never return.
  */
 function speak(question: SherpaQuestion): SherpaAnswer {
   const loaded = loadEngine();
@@ -92,7 +92,7 @@ function speak(question: SherpaQuestion): SherpaAnswer {
   try {
     wave = model.generate({
       text,
-      // A buffer outside of V8's heap cannot be sent.
+      // A buffer outside V8's heap cannot be sent.
       enableExternalBuffer: false,
       generationConfig: { sid, speed, silenceScale: 1, extra, ...reference },
     });

@@ -69,7 +69,7 @@ const FAILURES: Readonly<Record<SherpaFailure, Failed>> = {
 const failed = ({ why, kind, permanent }: Failed): SpeechError =>
   new SpeechError(why, { kind, permanent });
 
-/** A voice as it was when the models were read. */
+/** A voice, with the state of its model when the models were read. */
 interface Voice {
   readonly model: Model;
   readonly speaker: ModelSpeaker;
@@ -115,7 +115,7 @@ export function createSherpaProvider(
     // A process that has loaded the model before it was changed is not asked again.
     const use = JSON.stringify([voice.model.checksum, question.config]);
     const answer = await pool.ask(question, signal, use);
-    // Looked at again, because the engine may have loaded the model after the change.
+    // It is checked again, because the engine may have loaded the model after the change.
     await requireUnchanged(voice);
     if ('failure' in answer) throw failed(FAILURES[answer.failure]);
     return { pcm: answer.pcm, sampleRateHz: answer.sampleRateHz };

@@ -25,7 +25,7 @@ export interface SpeakerSources {
   readonly languages: readonly string[];
   /** Paths of the recordings in the folder. */
   readonly recordings: readonly string[];
-  /** Names of speakers that are told beside the model. */
+  /** Names of speakers from a file beside the model. */
   readonly namesByNumber: ReadonlyMap<number, string>;
 }
 

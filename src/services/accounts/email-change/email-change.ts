@@ -51,7 +51,7 @@ export async function changeEmail(
 
 /**
  * Gives a user the address that a token was mailed to. This also confirms the address. Links that were mailed to the
- * old address end. The devices stay signed in, because the change was asked for with the password.
+ * old address end. The devices stay signed in, because the change was requested with the password.
  * @throws TOKEN_INVALID; EMAIL_TAKEN when another account now has the address
  */
 export async function confirmChange(app: App, token: OpaqueToken): Promise<void> {

@@ -22,7 +22,7 @@ export function tagLengthOf(header: Uint8Array): number {
  */
 export function joinTags(tag: Uint8Array, other: Uint8Array): Uint8Array {
   if (other.length === 0) return tag;
-  // Zeros behind the last frame are padding.
+  // Zeros after the last frame are padding.
   const joined = Buffer.alloc(tag.length + other.length);
   joined.set(tag);
   joined.set(other.subarray(HEADER_BYTES), tag.length);

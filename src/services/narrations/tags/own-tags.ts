@@ -12,7 +12,7 @@ const NONE = new Uint8Array();
 
 type TaggedFile = StoredFile & { readonly key: string };
 
-/** What is sent: a head, and the file behind its first bytes. */
+/** The parts of the answer: a head, and the rest of the file after the bytes that the head contains. */
 export interface Body {
   readonly head: Uint8Array | null;
   /** The bytes of the file that are in the head. */

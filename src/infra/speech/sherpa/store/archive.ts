@@ -130,7 +130,7 @@ async function writeEntry(entry: Entry, folder: string): Promise<void> {
   }
 }
 
-/** Something else of the same name was unpacked before. */
+/** Something with the same name was already unpacked. */
 const contradicted =
   (name: string) =>
   (error: unknown): never => {
@@ -160,5 +160,5 @@ function safePath(name: string): string | null {
   return parts.join('/');
 }
 
-/** Without characters that could change what a terminal shows. */
+/** Removes characters that could change what a terminal shows. */
 const shown = (name: string): string => JSON.stringify(name.slice(0, 100).replace(/\p{C}/gu, '?'));

@@ -20,14 +20,14 @@ export interface ModelOrder {
   readonly limits?: ArchiveLimits;
 }
 
-/** A folder that begins so is not finished, and is no model. */
+/** A folder with this prefix is not finished, and is not offered. */
 const UNFINISHED = '.incoming-';
 /** An older one was left behind by a process that has ended. */
 const LEFT_BEHIND_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Adds a model to the folder of models. It is unpacked beside the others, examined there, and gets its name when
- * everything is well, so that a server never reads a part of it.
+ * Adds a model to the folder of models. It is unpacked beside the others, examined there, and gets its name when all
+ * checks have passed, so that a server never reads an incomplete one.
  * @param examine is given the folder that has the model's folder, and throws when the model cannot be used
  * @returns the model, and the SHA-256 of the archive
  * @throws RefusedArchive, UnusableModel
