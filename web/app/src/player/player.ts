@@ -52,7 +52,7 @@ export const player = {
   },
   setRate: (rate: number): void => tell({ type: 'rate', rate }),
   setSleep: (sleep: Sleep | null): void => tell({ type: 'sleep', sleep }),
-  /** Answers the question where to go on. */
+  /** Answers the question of where to continue. */
   choosePlace: (there: boolean): void => tell({ type: 'choose', there }),
   setSentences: (sentences: readonly Sentence[]): void => tell({ type: 'sentences', sentences }),
   /** Takes what the server says of the open narration. */

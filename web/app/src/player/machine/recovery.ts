@@ -4,7 +4,7 @@ import { change, load, show, type Turn } from './turn.js';
 /** How many new addresses are requested in a row when an address does not work. */
 export const RECOVERIES_MAX = 3;
 
-/** Goes on from the same place with a new address, because addresses expire while a listener pauses. */
+/** Continues from the same place with a new address, because addresses expire while a listener pauses. */
 export function recover(turn: Turn): void {
   const { track, recoveries, wantsToPlay } = turn.machine;
   if (track === null) return;
