@@ -249,7 +249,10 @@ test('a damaged backup is found before anything is written', async () => {
   ];
   for (const change of changes) {
     const { code, said, target } = await restoreChanged(change);
-    expect([code, said]).toEqual([1, expect.stringMatching(/damaged|no whole backup|not that of/)]);
+    expect([code, said]).toEqual([
+      1,
+      expect.stringMatching(/damaged|no complete backup|not that of/),
+    ]);
     expect(await tablesIn(target)).toEqual([]);
   }
 });
@@ -337,7 +340,7 @@ test('a backup that is killed cannot be restored, and is made again in the same 
   }
   const empty = await emptyDatabase();
   const refused = await restore(target, empty.url);
-  expect([refused.code, refused.said]).toEqual([1, expect.stringContaining('no whole backup')]);
+  expect([refused.code, refused.said]).toEqual([1, expect.stringContaining('no complete backup')]);
   // A file that was copied in part is copied again.
   const key = await firstRecording(backup);
   const half = join(target, 'recordings', key.slice(key.lastIndexOf('/') + 1).slice(0, 2));
