@@ -7,8 +7,11 @@ import { list, wholeNumber, withoutLastSlashes } from './value-types.js';
 /** The hosted server's voices; the older models have the first nine. */
 const OLDER_VOICES = ['alloy', 'ash', 'coral', 'echo', 'fable', 'nova', 'onyx', 'sage', 'shimmer'];
 const NEWER_VOICES = [...OLDER_VOICES, 'ballad', 'verse', 'marin', 'cedar'];
-/** Some of the many that the hosted models read. */
-const LANGUAGES = ['en', 'pl', 'de', 'fr', 'es', 'it', 'pt', 'nl', 'cs', 'sv', 'uk', 'ja', 'zh'];
+/** The languages of the hosted models. @see https://platform.openai.com/docs/guides/text-to-speech */
+const LANGUAGES =
+  'en pl de fr es it pt nl cs sv uk ja zh af ar hy az be bs bg ca hr da et fi gl el he hi hu is id kn kk ko lv lt mk ms mr mi ne no fa ro ru sr sk sl sw fil ta th tr ur vi cy'.split(
+    ' ',
+  );
 
 /** An address to which paths are added. It must not hold credentials, because the API key is a variable of its own. */
 const baseUrl = z

@@ -37,6 +37,7 @@ let folder: string;
 let backup: string;
 let anchors: string;
 let finished: Ended;
+let sequences: object[];
 const empties: TestDatabase[] = [];
 let made = 0;
 
@@ -100,6 +101,11 @@ async function filesIn(root: string): Promise<Record<string, string>> {
   return found;
 }
 
+const sequencesOf = ({ sql }: Pick<TestDatabase, 'sql'>): Promise<object[]> =>
+  sql('SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = $1 ORDER BY 1', [
+    'public',
+  ]);
+
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'talebank-backups-'));
   anchors = join(folder, 'anchors');
@@ -129,6 +135,8 @@ beforeAll(async () => {
     `INSERT INTO pgboss.job (name, data) VALUES ('send-mail', '{"userId": "a waiting job\\t\\n\\\\"}')`,
   );
   finished = await backUp(backup);
+  // At once, because other tests of this file may count one on.
+  sequences = await sequencesOf(talebank.database);
 });
 afterAll(async () => {
   await app.close(1000);
@@ -152,10 +160,7 @@ test('a restore has every row, every recording and the ends of the sequences, an
   const recordings = await filesIn(join(talebank.dataDir, 'audio'));
   expect(Object.keys(recordings).length).toBeGreaterThan(1);
   expect(await filesIn(join(dataDir, 'audio'))).toEqual(recordings);
-  const sequences = 'SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = $1';
-  expect(await target.sql(sequences, ['public'])).toEqual(
-    await talebank.database.sql(sequences, ['public']),
-  );
+  expect(await sequencesOf(target)).toEqual(sequences);
   const rules = `
     SELECT conrelid::regclass::text AS place, conname AS name, pg_get_constraintdef(oid) AS text, convalidated::text AS state
     FROM pg_constraint WHERE connamespace = 'public'::regnamespace

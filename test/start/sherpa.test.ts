@@ -16,13 +16,15 @@ import {
   type Person,
 } from '../support/people.js';
 import { decodeMp3 } from '../support/sound.js';
-import { startTalebank, type Talebank } from '../support/talebank.js';
+import { startTalebank, type Talebank, type ServerProcess } from '../support/talebank.js';
 import { filesOf, putFiles, putModel } from '../support/voice-models/models.js';
 
 const { readConfig } = await compiled<typeof ConfigModule>('config.js');
 
 let dataDir: string;
 let talebank: Talebank;
+/** It is restarted by a test. */
+let server: ServerProcess;
 let admin: Person;
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'talebank-natural-'));
@@ -38,7 +40,8 @@ beforeAll(async () => {
     SYNTHESIS_RETRY_DELAY_SECONDS: '0',
     INITIAL_CREDITS: '1000',
   });
-  admin = await administrator(talebank.url);
+  server = talebank.server;
+  admin = await administrator(server.url);
 });
 afterAll(async () => {
   await talebank.close();
@@ -69,7 +72,7 @@ test('the configuration has the folder of models, and limits', () => {
 });
 
 test('voices of models are offered, narrate, and are refused for what they cannot read', async () => {
-  const { url, server } = talebank;
+  const { url } = server;
   const listener = await newListener(url);
   const { voices } = await ask(url, Voices, { language: 'en' });
   expect(voices.map(({ id }) => id)).toEqual([
@@ -119,7 +122,7 @@ test('voices of models are offered, narrate, and are refused for what they canno
 });
 
 test('a narration with a model that the engine refuses fails at once and is refunded', async () => {
-  const { url } = talebank;
+  const { url } = server;
   const listener = await newListener(url);
   const story = await newStory(url, admin, { content: 'A wolf came by.' });
   const { audioId } = await narrate(url, listener, story.id, 'sherpa-refused');
@@ -133,7 +136,7 @@ test('a narration with a model that the engine refuses fails at once and is refu
 });
 
 test('a changed model is noticed: narrations wait for the restart, and are spoken again', async () => {
-  const { url, server } = talebank;
+  const { url } = server;
   const listener = await newListener(url);
   const story = await newStory(url, admin, { content: 'Ten bears dance.' });
   const before = await narrate(url, listener, story.id, 'sherpa-changing');
@@ -149,13 +152,13 @@ test('a changed model is noticed: narrations wait for the restart, and are spoke
   });
 
   await server.stop();
-  const restarted = await talebank.join();
-  const now = await waitForAudio(restarted.url, listener, waiting.audioId);
+  server = await talebank.join();
+  const now = await waitForAudio(server.url, listener, waiting.audioId);
   expect(now.status).toBe('READY');
   // Another listener of the first story gets a recording of the new model, and not the old one.
-  const later = await newListener(restarted.url);
-  const anew = await narrate(restarted.url, later, story.id, 'sherpa-changing');
-  const heard = await waitForAudio(restarted.url, later, anew.audioId);
+  const later = await newListener(server.url);
+  const anew = await narrate(server.url, later, story.id, 'sherpa-changing');
+  const heard = await waitForAudio(server.url, later, anew.audioId);
   expect(heard.status).toBe('READY');
   expect((heard.durationSeconds ?? 0) / (old.durationSeconds ?? 1)).toBeGreaterThan(1.5);
 });

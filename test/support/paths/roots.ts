@@ -249,6 +249,13 @@ function mutations(world: World): Root[] {
     root('Mutation.updateProfile', 'viewer', signedIn('value'), {}, short),
     root('Mutation.updateSettings', 'viewer', signedIn('value'), { locale: 'en' }, { hopsMax: 1 }),
     root(
+      'Mutation.exportMyData',
+      'viewer',
+      signedIn('value'),
+      (viewer) => ({ password: credentialsOf(world, viewer).password }),
+      { hopsMax: 1 },
+    ),
+    root(
       'Mutation.synthesizeAudio',
       'viewer',
       signedIn('value', { auditor: 'FORBIDDEN' }),

@@ -89,7 +89,10 @@ function readPage(bytes: Uint8Array): z.infer<typeof page> {
 }
 
 /** What the multilingual models read, for voices of which nothing else is known. */
-const LANGUAGES = ['en', 'pl', 'de', 'fr', 'es', 'it', 'pt', 'nl', 'cs', 'sv', 'uk', 'ja', 'zh'];
+const LANGUAGES =
+  'en pl de fr es it pt nl cs sv uk ja zh ar bg da el fi fil hi hr id ko ms ro ru sk ta tr'.split(
+    ' ',
+  );
 const MOST_NAME = 100;
 
 function voiceOf({
