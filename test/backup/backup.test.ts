@@ -146,7 +146,7 @@ afterAll(async () => {
 });
 
 test('a restore has every row, every recording and the ends of the sequences, and a sound ledger', async () => {
-  expect(finished.said).toMatch(/is whole\. Its SHA-256 is [0-9a-f]{64}/);
+  expect(finished.said).toMatch(/is complete\. Its SHA-256 is [0-9a-f]{64}/);
   expect([finished.code, finished.said]).toEqual([0, expect.stringContaining('are as they were')]);
   const target = await emptyDatabase();
   const dataDir = path();
@@ -439,7 +439,7 @@ test('the backup of an earlier release is migrated by the restore', async () => 
     DATABASE_URL: old.url,
     DATA_DIR: path(),
   });
-  expect(made.said).toContain('is whole');
+  expect(made.said).toContain('is complete');
   const target = await emptyDatabase();
   const ended = await restore(source, target.url, { options: [] });
   expect(ended.said).toContain(', 20261130230000_logged_sequence');
