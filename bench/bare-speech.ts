@@ -23,7 +23,7 @@ export async function bareSpeed(text: string): Promise<number> {
   const workers = Array.from({ length: PROCESSES }, () =>
     fork(fileURLToPath(import.meta.url), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }),
   );
-  // They have loaded the engine, as the product's processes have after the first narration.
+  // The processes have loaded the engine, as the product's processes have after the first narration.
   await Promise.all(workers.map((worker) => once(worker, 'message')));
   const startedAt = performance.now();
   const spoken = await Promise.all(

@@ -48,8 +48,9 @@ const LOOK_MS = 250;
 const MS_IN_A_TICK = 10;
 
 /**
- * Adds up the processor time of the backends of this database from now on, also of those that end meanwhile. On a machine
- * that has other work, it says more than the speed. Only for a Postgres on the same Linux machine.
+ * Adds up the processor time of the backends of this database from now on, including those that end during the
+ * measurement. On a machine that has other work, it says more than the speed. Only for a Postgres on the same Linux
+ * machine.
  * @returns a function that ends it; its result is in milliseconds, or null where /proc does not show the backends
  */
 async function watchBackends(app: OpenApp): Promise<() => Promise<number | null>> {

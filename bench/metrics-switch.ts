@@ -45,7 +45,7 @@ const exported = createRequire(import.meta.url)('pino') as { pino: typeof Pino.p
 const { pino } = exported;
 const noted = (...given: Parameters<typeof pino>): object => {
   const logger = pino(...given);
-  // Its level stays, because pino makes new functions at each change of it, so that a turn would begin with cold code.
+  // The level does not change, because pino makes new functions at each change, so a turn would begin with cold code.
   for (const name of ['error', 'warn', 'info']) switchable(logger, name);
   return logger;
 };

@@ -54,7 +54,7 @@ export async function benchSpeech(): Promise<void> {
 const list = (values: readonly number[]): string =>
   values.map((value) => value.toFixed(value < 1 ? 3 : 2)).join(', ');
 
-/** Seconds from asking to READY, of recordings that are made and of those that exist. */
+/** Seconds from the request to READY, for new recordings and for existing ones. */
 interface Soon {
   readonly made: readonly number[];
   readonly shared: readonly number[];
@@ -96,7 +96,7 @@ type Required = readonly [
   side: 'at most' | 'at least',
 ];
 
-/** What is required of two cores that are otherwise idle. The worst value counts. */
+/** The required figures on two cores that are otherwise idle. The worst value counts. */
 function tellRequired(required: readonly Required[]): void {
   print('  required on two idle cores');
   for (const [what, values, bound, side] of required) {

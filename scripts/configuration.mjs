@@ -74,21 +74,25 @@ function defaultOf(schema, { name, value, isDefault }) {
     return isSecretVariable(name) ? 'not set (secret)' : 'not set';
   }
   if (!isDeepStrictEqual(schema.parse(undefined), schema.parse(value)))
-    throw new Error(`.env.example has ${name}=${value}, which is not its default.`);
+    throw new Error(
+      `.env.example has ${name}=${value}, which is not the default: correct one of them.`,
+    );
   return value === '' ? 'empty' : `\`${value}\``;
 }
 
 const described = readExample(await readFile(EXAMPLE, 'utf8'));
 const names = described.map(({ name }) => name);
 for (const name of Object.keys(variables.shape))
-  if (!names.includes(name)) throw new Error(`.env.example lacks ${name}.`);
+  if (!names.includes(name)) throw new Error(`.env.example lacks ${name}: add it with a comment.`);
 
 const parts = [INTRODUCTION];
 let section = '';
 for (const entry of described) {
   const schema = variables.shape[entry.name];
   if (schema === undefined)
-    throw new Error(`.env.example has ${entry.name}, which is no variable.`);
+    throw new Error(
+      `.env.example has ${entry.name}, which is not a variable of the server: remove it.`,
+    );
   if (entry.section !== section) {
     section = entry.section;
     parts.push(

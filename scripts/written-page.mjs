@@ -14,7 +14,7 @@ export async function keepPage(name, text, command) {
   if (!process.argv.includes('--check')) return writeFile(path, wanted);
   const page = await readFile(path, 'utf8').catch(() => '');
   if (page === wanted) return;
-  process.stderr.write(`docs/${name} is not what the code says: run \`npm run ${command}\`.\n`);
+  process.stderr.write(`docs/${name} is out of date: run \`npm run ${command}\`.\n`);
   process.exit(1);
 }
 

@@ -21,7 +21,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const { fetch } = globalThis;
 const NODES = 3;
-/** The least that Patroni allows: so many seconds after its last sign of life a leader is replaced. */
+/** Patroni replaces a leader this many seconds after its last sign of life. 20 is the minimum. */
 const TTL_SECONDS = 20;
 const PASSWORD = 'of-the-harness';
 
@@ -34,7 +34,7 @@ async function freePort() {
   return port;
 }
 
-/** Waits until something is so. @throws when it is not within the time */
+/** Waits until a condition holds. @throws when it does not hold in time */
 export async function until(what, isSo, timeoutMs = 180_000) {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
@@ -42,7 +42,7 @@ export async function until(what, isSo, timeoutMs = 180_000) {
       .then(isSo)
       .catch(() => false);
     if (found) return found;
-    if (Date.now() > deadline) throw new Error(`It never came about that ${what}.`);
+    if (Date.now() > deadline) throw new Error(`Timed out while waiting until ${what}.`);
     await sleep(100);
   }
 }
@@ -164,7 +164,7 @@ export async function startCluster({ synchronous }) {
   const startNode = (node) => {
     const path = join(folder, `${node.name}.yml`);
     const configuration = configurationOf({ node, etcdPort, folder, programs, synchronous });
-    // JSON is YAML.
+    // JSON is also YAML.
     writeFileSync(path, JSON.stringify(configuration));
     node.patroni = run(node.name, '/usr/bin/patroni', [path]);
   };
@@ -186,7 +186,10 @@ export async function startCluster({ synchronous }) {
     const answer = await fetch(`http://127.0.0.1:${node.restPort}/primary`).catch(() => null);
     return answer?.ok ? node : null;
   };
-  /** Every node runs and follows, and, where commits wait, one of them is waited for. */
+  /**
+   * Waits until every node runs and follows the leader and, if replication is synchronous, one is the synchronous
+   * standby.
+   */
   const isWhole = async () => {
     const all = await members();
     const follows = ({ role, state }) => role !== 'leader' && /running|streaming/.test(state);
@@ -212,8 +215,8 @@ export async function startCluster({ synchronous }) {
     urlOf: (database) => `postgresql://talebank@127.0.0.1:${port}/${database}`,
     whole: () => until('the cluster is whole', isWhole),
     /**
-     * Ends the primary without a word, after its standbys have got nothing for a while, as when its network and then its
-     * machine fail. @returns the node, and the time until another one was primary
+     * Kills the primary after its standbys have received nothing for a while, as if first its network and then its
+     * machine had failed. @returns the node, and the time until another one was primary
      */
     async failOver(cutMs) {
       const victim = await until('there is a leader', leader);

@@ -25,7 +25,7 @@ const { values } = parseArgs({
 });
 const TIMES = Number(values.times);
 const CLIENTS = 8;
-/** How long the standbys get nothing before the primary is killed. */
+/** How long the standbys receive nothing before the primary is killed. */
 const CUT_MS = 1_000;
 const ADMIN = { email: 'admin@example.com', password: 'administrator' };
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -69,7 +69,7 @@ async function send(url, text, variables, token) {
   return response.json();
 }
 
-/** What was acknowledged, and how the others were answered. */
+/** The acknowledged operations, and the error codes of the others. */
 const told = { debits: [], grants: [], codes: new Map(), longestMs: 0 };
 
 /** Repeats an operation until it succeeds, as clients do while it is BUSY. */
@@ -129,7 +129,7 @@ async function work(client, { urls, admin, person, voiceId, state }) {
   }
 }
 
-/** @returns how many acknowledged debits and grants are not there */
+/** @returns how many acknowledged debits and grants are missing */
 async function missing(url) {
   const { rows } = await query(
     url,

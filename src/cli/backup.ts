@@ -1,7 +1,7 @@
 /**
- * `npm run backup -- FOLDER [--without-recordings] [--anchor FILE] [--key FILE]`: writes the database, with its keys, and
- * the recordings into a new folder while the server runs, and then verifies the ledger. Ends with 1 when the ledger is
- * not sound or differs from the anchor; the backup is whole all the same.
+ * `npm run backup -- FOLDER [--without-recordings] [--anchor FILE] [--key FILE]`: writes the database, with its keys,
+ * and the recordings into a new folder while the server runs, and then verifies the ledger. Ends with 1 when the ledger
+ * is not sound or differs from the anchor; the backup is complete even then.
  */
 import '../environment.js';
 import { resolve } from 'node:path';
@@ -20,7 +20,7 @@ import { print, proveDatabase } from './proof.js';
 
 const USAGE = `Usage:
   npm run backup -- FOLDER [--without-recordings] [--anchor FILE] [--key FILE]
-FOLDER is a new one. The ledger is compared with the anchor in FILE, or with the newest one in ANCHOR_DIR.`;
+FOLDER must be new or empty. The ledger is compared with the anchor in FILE, or with the newest one in ANCHOR_DIR.`;
 
 interface Options {
   readonly folder: string;
@@ -74,7 +74,8 @@ async function writeRecordings(config: Config, folder: string): Promise<Manifest
     const recordings = await saveRecordings(storage, folder);
     const { files, lengthBytes, missing } = recordings;
     print(`Recordings: ${counted(files, 'file', 'files')} with ${String(lengthBytes)} bytes.`);
-    if (missing > 0) print(`${counted(missing, 'file was', 'files were')} deleted meanwhile.`);
+    if (missing > 0)
+      print(`${counted(missing, 'file was', 'files were')} deleted during the backup.`);
     return recordings;
   } finally {
     await storage.close();
@@ -93,7 +94,7 @@ async function backUp(databaseUrl: string, config: Config): Promise<number> {
     if (folder.isResumed) print('An interrupted backup is made again. Its recordings are kept.');
     const digest = await writeBackup(databaseUrl, config, options);
     await folder.finish();
-    print(`The backup in ${options.folder} is whole. Its SHA-256 is ${digest}.`);
+    print(`The backup in ${options.folder} is complete. Its SHA-256 is ${digest}.`);
   } finally {
     folder.release();
   }

@@ -40,7 +40,7 @@ export interface AnchorOptions {
   readonly key: string | undefined;
 }
 
-/** The keys that are trusted: those of a file that was kept outside of the database, or those of the database. */
+/** The keys that are trusted: those of a file that was kept outside the database, or those of the database. */
 export async function keysOf(
   facts: Facts,
   path: string | undefined,

@@ -1,8 +1,8 @@
 /**
- * `npm run restore -- FOLDER [--digest SHA-256] [--without-recordings] [--anchor FILE] [--key FILE]`: checks a backup, and
- * writes it into an empty database and the storage of the recordings. A backup of an earlier release is migrated. Then it
- * verifies the ledger, and ends with 1 when it is not sound or differs from the anchor. A restore that was interrupted
- * goes on when the same command is run again.
+ * `npm run restore -- FOLDER [--digest SHA-256] [--without-recordings] [--anchor FILE] [--key FILE]`: checks a backup,
+ * and writes it into an empty database and the storage of the recordings. A backup of an earlier release is migrated.
+ * Then it verifies the ledger, and ends with 1 when it is not sound or differs from the anchor. A restore that was
+ * interrupted continues when the same command is run again.
  */
 import '../environment.js';
 import { resolve } from 'node:path';
@@ -68,7 +68,7 @@ async function checkBackup(options: Options): Promise<Backup> {
   const backup = await readManifest(folder);
   if (options.digest !== undefined && options.digest !== backup.digest)
     throw new StartError(
-      `The backup is not the expected one: its manifest has the SHA-256 ${backup.digest}.`,
+      `The manifest must have the SHA-256 ${options.digest}, but has ${backup.digest}: name the folder of the right backup.`,
     );
   const { tables, recordings, at, release } = backup.manifest;
   for (const table of tables) await requireUnchanged(tableFileOf(folder, table), table);
@@ -90,7 +90,7 @@ async function requireKnownMigrations({ migrations, release }: Manifest): Promis
     );
 }
 
-/** Says which keys the operator must bring, because the backup cannot have them. */
+/** Says which keys the operator must provide, because the backup does not contain them. */
 function printMissingKeys({ environmentKeys }: Manifest, config: Config): void {
   const tokens = config.tokens.keys?.map(({ kid }) => kid) ?? [];
   const anchors = config.anchors.keys?.map(({ x }) => x) ?? [];

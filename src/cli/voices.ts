@@ -57,12 +57,12 @@ type Settings = Omit<SherpaOptions, 'folder' | 'concurrency' | 'modelsKept'>;
 function settingsOf(config: ReturnType<typeof readConfig>): Settings {
   const read =
     config.speech.provider === 'sherpa' ? config : readConfig({ SPEECH_PROVIDER: 'sherpa' });
-  if (read.speech.provider !== 'sherpa') throw new Error('These are no settings of sherpa.');
+  if (read.speech.provider !== 'sherpa') throw new Error('SPEECH_PROVIDER must be sherpa here.');
   const { threads, speed, memoryBytes, timeoutMs } = read.speech;
   return { threads, speed, memoryBytes, timeoutMs };
 }
 
-/** Does something with the voices of a folder. What the engine says about a model is shown. */
+/** Calls a function with the voices of a folder. The messages of the engine are shown. */
 async function withVoices<Result>(
   folder: string,
   settings: Settings,
@@ -126,9 +126,7 @@ async function list(voices: string): Promise<number> {
 function languagesOf(text: string): readonly string[] {
   const tags = text.split(',').map((tag) => tag.trim());
   if (tags.some((tag) => canonicalTag(tag) !== tag))
-    throw new StartError(
-      `${text} must be languages as BCP 47 writes them, for example en,pl,pt-BR.`,
-    );
+    throw new StartError(`${text} must be BCP 47 language tags, for example en,pl,pt-BR.`);
   return tags;
 }
 
@@ -192,7 +190,7 @@ function readOptions(): { positionals: string[]; values: Options } {
   }
 }
 
-/** Says in one line what an operator can do about. */
+/** Turns an error that the operator can act on into one line. */
 const refusal = (error: unknown): unknown => {
   if (error instanceof RefusedArchive) return new StartError(`Refused, because ${error.message}.`);
   if (error instanceof UnusableModel)

@@ -42,10 +42,10 @@ function nextRandom(): Buffer {
 export const asUserId = (id: string): UserId => id as UserId;
 export const asLotId = (id: string): LotId => id as LotId;
 
-/** The key of a row, of all its key columns, in a Map, a Set or a loader. It is in memory only. */
+/** A key for a Map, a Set or a loader, made of all key columns of a row. It is never stored. */
 export type RowKey = Branded<'RowKey'>;
 
-/** No column of the database has this character, so that the columns of a key cannot run together. */
+/** No column of the database contains this character, so different columns never make the same key. */
 const BETWEEN_COLUMNS = '\0';
 
 /** The key of these columns. Null and the empty text are the same column. */

@@ -75,7 +75,7 @@ const LETTERS_WITHOUT_MARKS: Readonly<Record<string, string>> = {
   ı: 'i',
 };
 
-/** The beginning of a text, of at most so many Unicode code points. */
+/** The beginning of a text, of at most `most` Unicode code points. */
 export const firstCodePoints = (text: string, most: number): string =>
   text.length <= most ? text : Array.from(text).slice(0, most).join('');
 

@@ -48,7 +48,7 @@ export function escapeEvent(value: unknown, key = ''): unknown {
   );
 }
 
-/** More causes than this are not looked at. */
+/** At most this many causes are examined. */
 const CAUSES_MAX = 10;
 
 /** The stack of an error whose messages, and those of its causes, are on one line each. */

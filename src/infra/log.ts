@@ -116,7 +116,7 @@ function eventsTo(
   return events;
 }
 
-/** As much as one write takes. */
+/** The most characters of one write. */
 const CHARACTERS_MAX = 16_384;
 
 /** Puts lines together for one write. */

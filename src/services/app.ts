@@ -19,7 +19,7 @@ import type { NarrationJob } from './queues.js';
 import type { Mender } from './repairs/mender.js';
 import type { SessionStates } from './sessions/session-states.js';
 
-/** The dependencies of the services, which `src/open-app.ts` wires by hand once for each process. */
+/** The dependencies of the services. `src/open-app.ts` wires them by hand, once for each process. */
 export interface App {
   readonly config: Config;
   readonly log: Logger;

@@ -85,7 +85,7 @@ export const speechVariables = {
   OPENAI_TTS_LANGUAGES: list
     .refine(
       (tags) => tags.length > 0 && tags.every(isTag),
-      'languages as BCP 47 writes them, for example en,pl,pt-BR',
+      'BCP 47 language tags, for example en,pl,pt-BR',
     )
     .default(LANGUAGES),
   SHERPA_THREADS: wholeNumber(1, 64).default(1),

@@ -96,7 +96,7 @@ test('a story in a script that the voice does not read is refused with the voice
   await talebank.database.sql("UPDATE voices SET languages = '{uk}' WHERE id = 'espeak-uk'");
 });
 
-test('a story in a language that the voice does not speak is refused, although it reads the script', async () => {
+test('a story in a language that the voice does not speak is refused, even if it reads the script', async () => {
   const listener = await newListener(url);
   const story = await newStory(url, admin, { content: 'Der Mond ging auf.', language: 'de-AT' });
   const asked = { storyId: story.id, voiceId };

@@ -46,7 +46,7 @@ interface Archive {
 const begin = async (person: Person): Promise<{ url: string; expiresAt: string; rows: number }> =>
   (await ask(url, ExportMyData, { password: PASSWORD }, person.token)).exportMyData;
 
-/** Asks as a client should: again after 202. */
+/** Requests the address as a client should: again after 202. */
 async function download(address: string): Promise<Archive> {
   let answer = await fetch(address);
   await until('the archive is made', async () => {
@@ -155,7 +155,7 @@ test('a client that takes no compressed answers gets the plain text', async () =
   expect((JSON.parse(text) as Archive).profile['id']).toBe(person.id);
 });
 
-test('only the address that was signed gives the archive, and only until it expires', async () => {
+test('only the signed address returns the archive, and only until it expires', async () => {
   const [person, other] = [await newListener(url), await newListener(url)];
   const { url: address } = await begin(person);
   await download(address);

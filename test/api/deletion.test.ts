@@ -36,9 +36,11 @@ import {
 import { startSpeechServer } from '../support/speech-server.js';
 import { startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
 
-/** How often people leave at the same moment, and how often an erasure is killed. DELETION_ROUNDS=8 in .ci/run. */
+/**
+ * How often two users are deleted at the same moment, and how often an erasure is killed. DELETION_ROUNDS=8 in .ci/run.
+ */
 const ROUNDS = Number(process.env['DELETION_ROUNDS'] ?? 4);
-/** Of a round, so that the rounds spread over as much time however many there are. */
+/** The delay of a round, so that all rounds take the same time in total, whatever their number. */
 const within = (mostMs: number, round: number): number => (mostMs * round) / (ROUNDS - 1);
 
 let talebank: Talebank;
@@ -178,7 +180,7 @@ describe('with a second worker', () => {
   });
   afterAll(() => other.stop());
 
-  test('two who leave at once with the same recording leave nothing behind', async () => {
+  test('two users with the same recording who are deleted at the same time leave no data', async () => {
     const before = await files();
     const rounds = await Promise.all(
       Array.from({ length: ROUNDS }, async (_, round) => {
@@ -199,7 +201,7 @@ describe('with a second worker', () => {
     expect(await files()).toEqual(before);
   });
 
-  test('whoever asks for a recording while it is erased gets one that plays', async () => {
+  test('a user who requests a recording while it is being deleted gets one that plays', async () => {
     const rounds = await Promise.all(
       Array.from({ length: ROUNDS }, async (_, round) => {
         const [leaver, stayer] = await Promise.all([newListener(url), newListener(url)]);

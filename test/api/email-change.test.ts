@@ -35,7 +35,7 @@ const SetLocale = graphql(`
 `);
 
 const LINK = /^Confirm your new/;
-const ASKED = /^A new e-mail address/;
+const ASKED = /^A change of your e-mail address/;
 const CHANGED = /^Your e-mail address was changed/;
 
 let talebank: Talebank;
@@ -60,7 +60,7 @@ const addressOf = async ({ token }: Person): Promise<unknown> =>
 const change = (person: Person, newEmail: string, password = PASSWORD): Promise<unknown> =>
   ask(url, ChangeEmail, { newEmail, password }, person.token);
 
-/** Waits until the mails to this user were dealt with. */
+/** Waits until the mails to this user have been sent or dropped. */
 const mailed = ({ id }: Person): Promise<void> =>
   until('all is mailed', async () => {
     const left = await talebank.database.sql(
@@ -117,7 +117,7 @@ const resetLinkOf = async (email: string): Promise<string> => {
   return (await mailTo(url, email, /^Choose a new/)).token;
 };
 
-test('an address that another account has gets no link, and the answer does not tell', async () => {
+test('an address of another account gets no link, and the answer does not reveal it', async () => {
   const [person, other] = [await newListener(url), await newListener(url)];
   expect(await change(person, other.email)).toEqual({ changeEmail: true });
   await mailTo(url, person.email, ASKED);
@@ -140,7 +140,7 @@ test('an address that is taken before its link is opened stays with the other ac
   expect(await addressOf(person)).toMatchObject({ email: person.email, emailVerified: false });
 });
 
-test('a second request ends the first, whose link gives neither address', async () => {
+test('a second request cancels the first, whose link then sets neither address', async () => {
   const person = await newListener(url);
   const [first, second] = [newAddress(), newAddress()];
   await change(person, first);
@@ -153,7 +153,7 @@ test('a second request ends the first, whose link gives neither address', async 
   expect(await addressOf(person)).toMatchObject({ email: second });
 });
 
-test('a link is bound to its address, although the mail of an earlier request was late', async () => {
+test('a link is bound to its address, even if the mail of an earlier request is late', async () => {
   const person = await newListener(url);
   const [first, second] = [newAddress(), newAddress()];
   await change(person, first);
@@ -167,7 +167,7 @@ test('a link is bound to its address, although the mail of an earlier request wa
   expect(await addressOf(person)).toMatchObject({ email: person.email });
 });
 
-test('a new password ends a change that waits', async () => {
+test('a new password cancels a pending change', async () => {
   const person = await newListener(url);
   const newEmail = newAddress();
   await change(person, newEmail);
@@ -210,7 +210,7 @@ test('the password and the address are checked, and a refused request mails noth
   expect(await subjectsTo(newEmail)).toEqual([]);
   expect(
     (await subjectsTo(person.email)).filter((subject) =>
-      subject.startsWith('A new e-mail address'),
+      subject.startsWith('A change of your e-mail address'),
     ),
   ).toEqual([]);
   expect(await codeOf(execute(url, ChangeEmail, { newEmail, password: PASSWORD }))).toBe(

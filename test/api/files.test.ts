@@ -292,7 +292,7 @@ describe('a recording begins with a tag', () => {
     });
   });
 
-  test('and has its chapters, at the times of their headings', async () => {
+  test('and has its chapters at the times of their headings', async () => {
     const content =
       '# The *Pond*\n\nA frog sat in it.\n\nChapter I\n\nThe Moon\n\nIt rose. It shone.\n\n* * *\n\nAll slept.\n\nChapter II. Żaba\n\nIt sang.';
     const story = await newStory(url, admin, {
@@ -337,7 +337,7 @@ describe('a recording begins with a tag', () => {
     }
     const untagged = new URL(audio.url ?? '');
     untagged.searchParams.delete('tag');
-    // As of an address of an earlier release: the tag with the chapters, and the same sound.
+    // An address of an earlier release: it returns the tag with the chapters, and the same sound.
     const older = new Uint8Array(await bytesOf(await fetch(untagged)));
     expect(older.slice(tagLength(older))).toEqual(bytes.slice(end));
     expect((await parseBuffer(older, { mimeType: 'audio/mpeg' })).format.chapters).toHaveLength(3);

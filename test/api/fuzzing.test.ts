@@ -239,7 +239,7 @@ test(
       expect(missing.length > MISSING_MAX ? missing : []).toEqual([]);
     }
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
-    // What the server knows bounds the series, and not what was asked.
+    // The number of series depends on the names that the server knows, and not on the requests.
     expect((await scrape(url)).size).toBeLessThan(SERIES_MAX);
     expect(failuresInLog()).toEqual([]);
   },

@@ -96,7 +96,7 @@ const refusalOf = async (input: object): Promise<string> => {
 };
 
 describe('the orders of the library', () => {
-  // Titles that a comparison of bytes, of one locale or of the author's name would order otherwise.
+  // Titles whose order would differ by bytes, by a locale or by the author's name.
   const LENGTHS: readonly (readonly [title: string, length: number])[] = [
     ['zebro', 30],
     ['Ĉevalo', 10],
@@ -177,7 +177,7 @@ describe('the orders of the library', () => {
     },
   );
 
-  test('a search has the order that is asked for', async () => {
+  test('a search returns the requested order', async () => {
     expect(await titlesOf({ search: 'ceval', order: 'TITLE' })).toEqual(
       ORDERS.TITLE.filter((title) => title.includes('evalo')),
     );
@@ -198,7 +198,7 @@ describe('the orders of the library', () => {
       }
   });
 
-  test('a title and a text that another program has written have their places', async () => {
+  test('a title and a text that another program has written are in the right order', async () => {
     const [id = ''] = ids;
     const before = await talebank.database.sql<{ title: string; text_hash: string }>(
       'SELECT title, text_hash FROM stories WHERE id = $1',
@@ -304,7 +304,7 @@ describe('ages and tags', () => {
     expect(counts).toEqual([...counts].sort((first, second) => second - first));
   });
 
-  test('what an editor gives is stored in one spelling, and what is left out is cleared', async () => {
+  test('the fields of an editor are stored in one spelling, and omitted fields are cleared', async () => {
     const input = {
       ...UNTAGGED,
       language: 'ie',
@@ -347,7 +347,7 @@ describe('ages and tags', () => {
     });
   });
 
-  test('values out of bounds are refused', async () => {
+  test('values out of range are refused', async () => {
     const cover = { coverUrl: 'https://example.com/moon.png' };
     expect(await refusalOf({ ageFrom: -1 })).toMatch(/ageFrom.*must be 0 to 99/);
     expect(await refusalOf({ ageTo: 100 })).toMatch(/ageTo.*must be 0 to 99/);

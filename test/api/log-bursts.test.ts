@@ -114,7 +114,7 @@ test('while a burst goes on, nothing is written at once; after a pause, again', 
   for (let n = 0; n < 6; n += 1) bursts.add('burst');
   bursts.add('last of the first window');
   await until('the first window has ended', () => written('last of the first window'));
-  // In the same turn of the event loop as the end of that window, or soon after it.
+  // Written in the same turn of the event loop as the end of that window, or soon after it.
   const before = writes.length;
   for (let n = 0; n < 6; n += 1) bursts.add('goes on');
   expect(writes.length).toBe(before);

@@ -368,7 +368,7 @@ test('a lost line to the database costs no change: what was missed is told when 
 test('whoever takes nothing is dropped, and holds nobody up', async () => {
   const person = await newListener(url);
   const userId = asUserId(person.id);
-  // Points that lapse at many instants, asked for many times over, make events that fill what lies on the way. Long
+  // Points that lapse at many instants, queried many times over, make events that fill all buffers on the way. Long
   // names make them large with few values, because each value takes the server time.
   const app = await openTestApp(talebank.database);
   await Promise.all(

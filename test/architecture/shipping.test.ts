@@ -9,7 +9,7 @@ import { parse, parseAllDocuments } from 'yaml';
 import type * as Variables from '../../src/variables.js';
 import { compiled } from '../support/compiled.js';
 
-/** What ships: the image, Compose, Kubernetes and systemd agree with the server and with each other. */
+/** The image, Compose, Kubernetes and systemd agree with the server and with each other. */
 const API_PORT = 4000;
 const METRICS_PORT = 9464;
 const USER = 10_001;
@@ -46,7 +46,7 @@ test('the image sets variables that exist, at the ports that it exposes', () => 
   expect(variables.safeParse(imageEnvironment).success).toBe(true);
 });
 
-test('the image runs as another user than root, who owns only the data, and says whether it is alive', () => {
+test('the image runs as a user other than root, who owns only the data, and has a health check', () => {
   expect(restOf('USER')).toEqual([`${String(USER)}:${String(USER)}`]);
   expect(restOf('COPY').join()).not.toContain('--chown');
   expect(dockerfile).toContain('/healthz');
@@ -54,7 +54,7 @@ test('the image runs as another user than root, who owns only the data, and says
   expect(restOf('CMD')).toEqual(['["node", "dist/main.js"]']);
 });
 
-test('the image has only packages that run, and what it copies is there', () => {
+test('the image has only packages that are needed at run time, and the files that it copies exist', () => {
   expect(dockerfile).toMatch(/^RUN npm ci --omit=dev --ignore-scripts/m);
   expect(restOf('COPY').filter((rest) => rest.startsWith('--from=packages'))).toEqual([
     '--from=packages /opt/talebank/node_modules node_modules',
@@ -136,7 +136,7 @@ test('Compose starts two API processes and two workers, with variables that exis
   }
 });
 
-test('Compose runs our image read-only, without rights, and gives it the time to stop', () => {
+test('Compose runs the image read-only and unprivileged, and gives it enough time to stop', () => {
   for (const [, service] of ours)
     expect(service).toMatchObject({
       read_only: true,
@@ -147,14 +147,14 @@ test('Compose runs our image read-only, without rights, and gives it the time to
     });
 });
 
-test('Compose trusts the network of the proxy, which only the proxy and the API are in', () => {
+test('Compose trusts the network of the proxy, which contains only the proxy and the API', () => {
   const subnet = compose.networks['front']?.ipam?.config[0]?.subnet;
   expect(compose.services['api']?.environment?.['TRUST_PROXY']).toBe(subnet);
   const inFront = services.filter(([, { networks }]) => networks.includes('front'));
   expect(inFront.map(([name]) => name).sort()).toEqual(['api', 'proxy']);
 });
 
-test('what Compose names is there: services, volumes, networks and files', () => {
+test('the services, volumes, networks and files that Compose names exist', () => {
   for (const [, service] of services) {
     for (const [other, { condition }] of Object.entries(service.depends_on ?? {})) {
       expect(Object.keys(compose.services)).toContain(other);
@@ -283,7 +283,7 @@ test('Kubernetes runs two processes of each role, at the ports and with the prob
   }
 });
 
-test('Kubernetes runs the image as the user that it has, read-only and without rights', () => {
+test('Kubernetes runs the image as its own user, read-only and unprivileged', () => {
   expect(templates.length).toBe(3);
   for (const { spec } of templates) {
     expect(spec.securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: USER });
@@ -296,7 +296,7 @@ test('Kubernetes runs the image as the user that it has, read-only and without r
   }
 });
 
-test('the selectors of Kubernetes select the pods that there are', () => {
+test('the selectors of Kubernetes select existing pods', () => {
   const labels = templates.map(({ metadata }) => JSON.stringify(metadata.labels));
   for (const { kind, spec } of resources) {
     const selector = spec?.selector;

@@ -41,7 +41,7 @@ import { command, refusal, type Ended } from '../support/starting.js';
 import { ADMIN, startServer, startTalebank, type Talebank } from '../support/talebank.js';
 import { earlierDatabase } from '../support/upgraded.js';
 
-/** An installation with movements, recordings, a waiting job and an anchor, and what becomes of its backups. */
+/** Backups of an installation with movements, recordings, a waiting job and an anchor. */
 let talebank: Talebank;
 let app: OpenApp;
 let folder: string;
@@ -54,7 +54,7 @@ let made = 0;
 
 const path = (): string => join(folder, `made-${String((made += 1))}`);
 
-/** The address of a database that is there and has nothing in it. */
+/** The address of an existing, empty database. */
 async function emptyDatabase(): Promise<TestDatabase> {
   const database = await createDatabase({ locale: '' });
   empties.push(database);
@@ -81,7 +81,7 @@ const restore = (
 
 const digestOf = ({ said }: Ended): string => /SHA-256 is ([0-9a-f]{64})/.exec(said)?.[1] ?? '';
 
-/** Every row of every logged table, in an order of its own. */
+/** Every row of every logged table, in a fixed order. */
 async function rowsOf({ sql }: Pick<TestDatabase, 'sql'>): Promise<Record<string, string>> {
   const tables = await sql<{ name: string }>(
     `SELECT format('%I.%I', n.nspname, c.relname) AS name
@@ -157,7 +157,7 @@ afterAll(async () => {
 });
 
 test('a restore has every row, every recording and the ends of the sequences, and a sound ledger', async () => {
-  expect(finished.said).toMatch(/is whole\. Its SHA-256 is [0-9a-f]{64}/);
+  expect(finished.said).toMatch(/is complete\. Its SHA-256 is [0-9a-f]{64}/);
   expect([finished.code, finished.said]).toEqual([0, expect.stringContaining('are as they were')]);
   const target = await emptyDatabase();
   const dataDir = path();
@@ -238,7 +238,7 @@ test('a folder that other users can write to is not used, and one that they can 
   expect((await stat(open)).mode & 0o777).toBe(0o700);
 });
 
-/** A copy of the backup, in which something was changed. @returns what a restore of it says */
+/** Changes a copy of the backup. @returns the output of a restore of it */
 async function restoreChanged(
   change: (copy: string) => Promise<unknown>,
   options: string[] = [],
@@ -285,7 +285,10 @@ test('a damaged backup is found before anything is written', async () => {
   ];
   for (const change of changes) {
     const { code, said, target } = await restoreChanged(change);
-    expect([code, said]).toEqual([1, expect.stringMatching(/damaged|no whole backup|not that of/)]);
+    expect([code, said]).toEqual([
+      1,
+      expect.stringMatching(/damaged|no complete backup|not that of/),
+    ]);
     expect(await tablesIn(target)).toEqual([]);
   }
 });
@@ -312,7 +315,10 @@ test('a forged backup with a matching manifest is found by its digest, or by the
   const change = (copy: string): Promise<void> =>
     forge(copy, 'credit_transactions', /\t40\t/, '\t41\t');
   const known = await restoreChanged(change, ['--digest', digestOf(finished)]);
-  expect([known.code, known.said]).toEqual([1, expect.stringContaining('not the expected one')]);
+  expect([known.code, known.said]).toEqual([
+    1,
+    expect.stringContaining('The manifest must have the SHA-256'),
+  ]);
   expect(await tablesIn(known.target)).toEqual([]);
   const unknown = await restoreChanged(change);
   expect([unknown.code, unknown.said]).toEqual([1, expect.stringContaining('FAIL')]);
@@ -334,7 +340,7 @@ async function kill(child: ChildProcess): Promise<void> {
   await ended;
 }
 
-/** Keeps a table locked, so that a command stops where it needs it. */
+/** Locks a table, so that a command stops where it needs the table. */
 async function holdTable(url: string, name: string): Promise<() => Promise<void>> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -351,7 +357,7 @@ const waitsForLock = async ({ sql }: Pick<TestDatabase, 'sql'>, of: string): Pro
     )
   ).length > 0;
 
-test('a backup that is killed is no backup, and is made again in the same folder', async () => {
+test('a backup that is killed cannot be restored, and is made again in the same folder', async () => {
   const target = path();
   const release = await holdTable(talebank.database.url, 'credit_lots');
   const child = begin('backup', [target], {
@@ -370,8 +376,8 @@ test('a backup that is killed is no backup, and is made again in the same folder
   }
   const empty = await emptyDatabase();
   const refused = await restore(target, empty.url);
-  expect([refused.code, refused.said]).toEqual([1, expect.stringContaining('no whole backup')]);
-  // What was half copied is copied again.
+  expect([refused.code, refused.said]).toEqual([1, expect.stringContaining('no complete backup')]);
+  // A file that was copied in part is copied again.
   const key = await firstRecording(backup);
   const half = join(target, 'recordings', key.slice(key.lastIndexOf('/') + 1).slice(0, 2));
   await mkdir(half, { recursive: true });
@@ -411,7 +417,7 @@ test('a restore that is killed between two migrations keeps servers out, and goe
   expect(await rowsOf(target)).toEqual(await rowsOf(talebank.database));
 });
 
-/** Puts the note of a restore into a database, as the command does. */
+/** Writes the note of a restore into a database, as the command does. */
 const note = ({ sql }: Pick<TestDatabase, 'sql'>, stage: string): Promise<unknown> =>
   sql(
     `CREATE SCHEMA talebank_restore;
@@ -464,7 +470,7 @@ test('the backup of an earlier release is migrated by the restore', async () => 
     DATABASE_URL: old.url,
     DATA_DIR: path(),
   });
-  expect(made.said).toContain('is whole');
+  expect(made.said).toContain('is complete');
   const target = await emptyDatabase();
   const ended = await restore(source, target.url, { options: [] });
   expect(ended.said).toContain(', 20261130230000_logged_sequence');
@@ -478,7 +484,7 @@ test('the backup of an earlier release is migrated by the restore', async () => 
   expect(await schemaDrift(target.url, files)).toBe('');
 });
 
-test('no sequence is unlogged, because a standby that is promoted could not use it', async () => {
+test('no sequence is unlogged, because a promoted standby could not use it', async () => {
   const { database } = talebank;
   const unlogged = await database.sql(
     `SELECT relname FROM pg_class WHERE relkind = 'S' AND relpersistence = 'u'`,
@@ -504,8 +510,8 @@ test('a backup of a newer release is refused', async () => {
   expect(await tablesIn(target)).toEqual([]);
 });
 
-test('a backup that is older than the newest anchor is told from it', async () => {
-  // An installation of its own, which has moved on since the backup.
+test('a backup that is older than the newest anchor is recognised', async () => {
+  // A separate installation, which has changed since the backup.
   const later = await emptyDatabase();
   const [dataDir, laterAnchors] = [path(), path()];
   expect((await restore(backup, later.url, { dataDir })).code).toBe(0);

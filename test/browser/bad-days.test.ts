@@ -1,4 +1,4 @@
-/** Slow networks, wrong clocks, full storage, long and right-to-left texts: the app on days that are not good. */
+/** The app with slow networks, wrong clocks, full storage, and long and right-to-left texts. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import type { Page } from 'playwright-core';
@@ -39,7 +39,7 @@ const marked = (page: Page): Promise<void> =>
   page.locator('[data-sentence][aria-current=true]').waitFor();
 const isReady = (page: Page): Promise<void> => page.getByText(/^Ready to hear/).waitFor();
 
-/** Replaces the clock of the page by one that is wrong by this time. */
+/** Replaces the clock of the page by one that is wrong by this many milliseconds. */
 const wrongClock = (wrongMs: number): string => `{
   const Right = Date;
   globalThis.Date = class extends Right {
@@ -94,7 +94,7 @@ test('a storage that is forbidden or full: the story is narrated, heard and foll
   expect(complaints).toEqual([]);
 });
 
-test('three seconds of latency: a press is answered at once, and pressing again is not charged again', async () => {
+test('three seconds of latency: a press is shown at once, and a second press is not charged again', async () => {
   const { page, context, complaints } = await app.listenAt(`/stories/${SHORT}`);
   let answers = 0;
   await context.route('**/graphql', async (route) => {
@@ -134,9 +134,9 @@ test('a server that stops while it narrates: the page says so, and goes on when 
   }
 });
 
-test('events that are missed: a narration that was ready meanwhile is shown all the same', async () => {
+test('missed events: a narration that became ready in the meantime is still shown', async () => {
   const { page, context, complaints } = await app.listenAt(`/stories/${SHORT}`);
-  // The stream answers, and tells nothing.
+  // The stream answers, and sends no event.
   await context.route('**/graphql/stream', () => undefined);
   await page.reload();
   await press(page, 'Narrate');
@@ -172,7 +172,7 @@ test('a story of 200,000 characters: it opens, scrolls and ends', async () => {
   expect(complaints).toEqual([]);
 });
 
-test('a right-to-left text runs from right to left, beside an interface that does not', async () => {
+test('a right-to-left text runs from right to left in an interface from left to right', async () => {
   const content =
     'פעם אחת גר ירח קטן בתוך באר. כל לילה הוא עלה עם הדלי, הביט סביב, וירד שוב לישון.\n\nבבוקר איש לא ידע.';
   await createStory({ title: 'הירח שבבאר', content, language: 'he', slug: 'moon' });
@@ -188,7 +188,7 @@ test('a right-to-left text runs from right to left, beside an interface that doe
   expect(complaints).toEqual([]);
 });
 
-test('zoom of 400 %, text of 200 % and forced colours: nothing is cut, covered or pushed sideways', async () => {
+test('zoom of 400 %, text of 200 % and forced colours: nothing is cut off, covered or outside the window', async () => {
   const { page, complaints } = await app.listenAt(`/stories/${SHORT}`);
   await press(page, 'Narrate');
   await isReady(page);
@@ -250,7 +250,7 @@ test('a story that is edited or withdrawn: what was narrated stays with its text
   expect(complaints).toEqual([]);
 });
 
-test('a processor that is four times slower: how soon presses are seen', async () => {
+test('a processor that is four times slower: the delay until a press is shown', async () => {
   const { page, context, complaints } = await app.listenAt(`/stories/${SHORT}`);
   await page.evaluate(`globalThis.delays = [];
     new PerformanceObserver((list) => { for (const { interactionId, duration } of list.getEntries())

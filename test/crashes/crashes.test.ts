@@ -38,14 +38,14 @@ const POSTGRES_EVERY = 4;
 const HOUR_MS = 3_600_000;
 const ARMED = new URL('armed.mjs', import.meta.url).href;
 const BUNDLE_ARMED = fileURLToPath(new URL('bundle-armed.mjs', import.meta.url));
-/** Here, because the bundle finds its packages in the folders above it. */
+/** The bundle is here, because it finds its packages in the folders above it. */
 const CACHE = fileURLToPath(new URL('../../node_modules/.cache', import.meta.url));
 
 let postgres: CrashablePostgres;
 let database: ReturnType<typeof operate>;
 let provider: SpeechServer;
 let dataDir: string;
-/** Of the server with the points in it. */
+/** The bundle of the server with the points in it. */
 let bundle: string;
 let app: OpenApp;
 let api: ServerProcess;

@@ -14,7 +14,7 @@ import { startTalebank, type Talebank } from '../support/talebank.js';
 
 const DAY_MS = 86_400_000;
 const USERS = 3_000;
-/** Of a grant to many: three batches. */
+/** The rows of a bulk grant: three batches. */
 const RECIPIENTS = 1_100;
 
 let talebank: Talebank;

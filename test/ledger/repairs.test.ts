@@ -589,7 +589,7 @@ async function repairMany(many: TestDatabase, filler: OpenApp): Promise<void> {
         new Promise<{ code: number; stdout: string }>((resolve) => {
           execFile(
             process.execPath,
-            // A little more than an idle command needs.
+            // The limit is a little more than an idle command needs.
             [...V8_FLAGS, '--max-old-space-size=96', LEDGER, 'reconcile', '--full'],
             { env: environment, maxBuffer: 64 * 1024 * 1024 },
             (error, stdout) => {

@@ -355,7 +355,7 @@ const LOSSES: readonly Cause[] = [
   },
 ];
 
-/** A worker that repairs the ledger, and has a disk of its own, in a namespace that goes with it. */
+/** A worker that repairs the ledger, and has its own disk, in a mount namespace that ends with it. */
 function joinOnSmallDisk(): Promise<ServerProcess> {
   const mount = 'mount -t tmpfs -o size=4m tmpfs "$0" && exec "$@"';
   const user = process.getuid?.() === 0 ? [] : ['--map-root-user'];
@@ -392,7 +392,7 @@ const REPLACED: readonly Cause[] = [
   },
 ];
 
-/** These take minutes until they fire, because what they are about is read once a minute. They begin first. */
+/** These begin first, because they take minutes to fire: their metrics are read once a minute. */
 const SLOW: readonly Cause[] = [
   {
     alerts: ['KeyOld'],

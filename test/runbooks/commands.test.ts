@@ -473,7 +473,7 @@ test('Prometheus can read every expression of the pages and of the dashboards', 
   const folder = await mkdtemp(join(tmpdir(), 'talebank-promql-'));
   const file = join(folder, 'rules.json');
   const rules = expressions.map((expr, index) => ({ record: `expression_${String(index)}`, expr }));
-  // JSON is YAML.
+  // JSON is also YAML.
   await writeFile(file, JSON.stringify({ groups: [{ name: 'expressions', rules }] }));
   const { stdout } = await promisify(execFile)('promtool', ['check', 'rules', file]);
   expect(stdout).toContain(`${String(rules.length)} rules found`);

@@ -564,7 +564,7 @@ describe('voices of the account', () => {
   });
 });
 
-test('a server without times of characters is asked for the speech alone, from then on', async () => {
+test('a server without character times is asked for the speech alone from then on', async () => {
   const server = await startSpeechServer({ kind: 'elevenlabs' });
   const asked = { text: TEXT, voice: 'Anna1', language: 'en' };
   try {

@@ -128,7 +128,7 @@ test('the speed is that of the setting, and part of what determines the sound', 
   ]);
 });
 
-test('models that cannot be used are refused for good, in words, and take no other voice with them', async () => {
+test('unusable models are refused permanently with a reason, and other voices are not affected', async () => {
   const noRate = filesOf({ metadata: { sample_rate: null } });
   const provider = await open({
     good: filesOf(),
@@ -147,12 +147,12 @@ test('models that cannot be used are refused for good, in words, and take no oth
   const refusals = warnings.filter(({ event }) => event === 'voice-model-refused');
   expect(refusals.map(({ model, reason }) => [model, reason])).toEqual([
     ['empty', 'there is no file that ends with .onnx'],
-    ['half-a-model', 'model.onnx cannot be used: it is not whole'],
+    ['half-a-model', 'model.onnx cannot be used: it is incomplete'],
     [
       'languageless',
       'its language is not known: state it with npm run voices -- language, for example en',
     ],
-    ['no-model', 'model.onnx cannot be used: it is no model in ONNX'],
+    ['no-model', 'model.onnx cannot be used: it is not an ONNX model'],
     ['no-tokens', 'the file tokens.txt is missing'],
   ]);
   for (const voice of ['bad-metadata', 'bad-tokens'])
@@ -172,7 +172,7 @@ test('models that cannot be used are refused for good, in words, and take no oth
   expect((await hear(provider, 'good')).pcm.length).toBe(2400);
 });
 
-test('a process that hangs is ended, and replaced', async () => {
+test('a process that hangs is ended and replaced', async () => {
   const models = { good: filesOf(), hanging: filesOf({ turns: 1e12 }) };
   const provider = await open(models, { timeoutMs: 3_000 });
   await expect(hear(provider, 'hanging')).rejects.toMatchObject({
@@ -208,7 +208,7 @@ test('a process that dies, fails while it speaks or takes too much memory is rep
   expect((await hear(provider, 'good')).pcm.length).toBe(2400);
 });
 
-test('a model that was changed under the server is noticed, and not spoken as the old one', async () => {
+test('a model that was changed while the server runs is noticed, and is not spoken as the old one', async () => {
   const voices = await mkdtemp(join(folder, 'voices-'));
   await putModel(voices, 'tones', {});
   const provider = await open({}, { folder: voices });

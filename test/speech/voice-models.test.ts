@@ -117,7 +117,7 @@ test.each(HARMFUL)('an archive with %s is refused', async (_, part, why) => {
   await expect(refused).rejects.toBeInstanceOf(RefusedArchive);
 });
 
-test('archives that are damaged, too large, or contradict themselves are refused', async () => {
+test('archives that are damaged, too large or inconsistent are refused', async () => {
   const tar = await tarOf(partsOf('a'));
   const bomb = gzipSync(await tarOf([{ name: 'a', content: Buffer.alloc(2_000_000) }]));
   expect(bomb.length).toBeLessThan(10_000);
@@ -171,7 +171,7 @@ test('the command adds a model, tries it, states its language and removes it', a
   const wrong = await voices(data, ['add', archive, '--sha256', '0'.repeat(64)]);
   expect(wrong).toEqual({
     code: 1,
-    output: `Refused, because its SHA-256 is ${sha256}, and not the one that was given.\n`,
+    output: `Refused, because its SHA-256 is ${sha256}, which is not the one that was given: download it again, or check --sha256.\n`,
   });
   expect(await readdir(models)).toEqual([]);
   // What a process that was killed has left behind.
@@ -232,7 +232,7 @@ test('a model that does not speak is not added, and nothing of it stays', async 
   expect(await readdir(join(data, 'voices'))).toEqual([]);
 });
 
-test('a model is downloaded over https only, also where redirects lead', async () => {
+test('a model is downloaded over https only, also after redirects', async () => {
   const data = join(folder, 'data-of-downloads');
   const flat = gzipSync(
     await tarOf(Object.entries(filesOf()).map(([name, content]) => ({ name, content }))),
@@ -266,9 +266,9 @@ test('a model is downloaded over https only, also where redirects lead', async (
     const add = (address: string, more = trusted): Promise<Ran> =>
       voices(data, ['add', address, '--language', 'en', '--name', 'flat'], more);
     const cases: readonly (readonly [string, RegExp])[] = [
-      [`${base}/down?secret=1`, /http:\/\/localhost:\d+ is no address that begins with https/],
-      ['http://localhost:1/a', /is no address that begins with https/],
-      ['file:///etc/passwd', /is no address that begins with https/],
+      [`${base}/down?secret=1`, /http:\/\/localhost:\d+ is not an address that begins with https/],
+      ['http://localhost:1/a', /is not an address that begins with https/],
+      ['file:///etc/passwd', /is not an address that begins with https/],
       [`${base}/round`, /redirected too often/],
       [`${base}/missing?secret=1`, /has answered with 404/],
       [`${base}/short`, /the connection has ended before the end of the file/],

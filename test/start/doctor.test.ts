@@ -207,7 +207,7 @@ describe('what is wrong is told, with the rest', () => {
       DATA_DIR: await mkdtemp(join(tmpdir(), 'models-')),
     };
     const none = await examine(natural);
-    expect(none.of('speech')).toMatch(/^fail: there is no model in .*voices that can be used$/);
+    expect(none.of('speech')).toMatch(/^fail: there is no usable model in .*voices$/);
     await putModel(join(natural.DATA_DIR, 'voices'), 'tones');
     expect((await examine(natural)).of('speech')).toBe('ok: sherpa has spoken a word; models: 1');
     await rm(natural.DATA_DIR, { recursive: true });

@@ -48,7 +48,7 @@ afterAll(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
-/** How many sentences were spoken so far, and are not of a recording. */
+/** The number of sentences that were spoken so far and belong to no recording. */
 const spokenSince = async (before: number): Promise<number> => {
   const [row] = await talebank.database.sql<{ count: number }>(
     'SELECT count(*)::int AS count FROM spoken_sentences',
@@ -83,7 +83,7 @@ test('voices of models are offered, narrate, and are refused for what they canno
   ]);
   const refusals = server.logs().filter(({ event }) => event === 'voice-model-refused');
   expect(refusals).toMatchObject([
-    { model: 'damaged', reason: 'model.onnx cannot be used: it is no model in ONNX' },
+    { model: 'damaged', reason: 'model.onnx cannot be used: it is not an ONNX model' },
   ]);
 
   const content = 'One fox came. Two hares ran. One fox came.';
@@ -114,14 +114,14 @@ test('voices of models are offered, narrate, and are refused for what they canno
   const { errors } = await execute(url, Narrate, { input }, { token: listener.token });
   expect(errors[0]?.extensions.code).toBe('VOICE_CANNOT_READ');
 
-  // Nothing of the engine is in the server's own process.
+  // The engine is not loaded in the server's own process.
   const maps = await readFile(`/proc/${String(server.child.pid)}/maps`, 'utf8');
   expect(maps.split('\n').filter((line) => /libonnxruntime|sherpa-onnx\.node/.test(line))).toEqual(
     [],
   );
 });
 
-test('a model that the engine refuses fails the narration at once, and gives the points back', async () => {
+test('a narration with a model that the engine refuses fails at once and is refunded', async () => {
   const { url } = server;
   const listener = await newListener(url);
   const story = await newStory(url, admin, { content: 'A wolf came by.' });
@@ -130,12 +130,12 @@ test('a model that the engine refuses fails the narration at once, and gives the
   expect(failed.status).toBe('FAILED');
   expect(failed.failureReason).toContain('voice');
   expect(failed.transactions.map(({ type }) => type).sort()).toEqual(['DEBIT', 'REFUND']);
-  // The other models go on.
+  // The other models still work.
   const other = await narrate(url, listener, story.id, 'sherpa-bells:0');
   expect(await waitForAudio(url, listener, other.audioId)).toMatchObject({ status: 'READY' });
 });
 
-test('a changed model is noticed: narrations wait for the restart, and are spoken anew', async () => {
+test('a changed model is noticed: narrations wait for the restart, and are spoken again', async () => {
   const { url } = server;
   const listener = await newListener(url);
   const story = await newStory(url, admin, { content: 'Ten bears dance.' });
@@ -155,7 +155,7 @@ test('a changed model is noticed: narrations wait for the restart, and are spoke
   server = await talebank.join();
   const now = await waitForAudio(server.url, listener, waiting.audioId);
   expect(now.status).toBe('READY');
-  // Another listener of the first story gets what the new model says, and not the old recording.
+  // Another listener of the first story gets a recording of the new model, and not the old one.
   const later = await newListener(server.url);
   const anew = await narrate(server.url, later, story.id, 'sherpa-changing');
   const heard = await waitForAudio(server.url, later, anew.audioId);

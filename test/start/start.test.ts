@@ -313,7 +313,7 @@ const WRONG: readonly (readonly [environment: Environment, line: string])[] = [
   ],
   [
     { OPENAI_TTS_LANGUAGES: 'en,polish_' },
-    'OPENAI_TTS_LANGUAGES is "en,polish_", but must be languages as BCP 47 writes them, for example en,pl,pt-BR.',
+    'OPENAI_TTS_LANGUAGES is "en,polish_", but must be BCP 47 language tags, for example en,pl,pt-BR.',
   ],
   [{ SPEECH_CONCURRENCY: '0' }, 'SPEECH_CONCURRENCY is "0", but must be 1 to 64.'],
   [{ SEED: 'perhaps' }, 'SEED is "perhaps", but must be true, false, yes, no.'],

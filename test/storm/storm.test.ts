@@ -42,7 +42,7 @@ const STORIES = 12;
 /** The favourites that an account may set. One listener sets more. */
 const MARKS_ALLOWED = 40;
 const REPLACED_EVERY_MS = 2_500;
-/** One in so many is asked to stop, and the others are killed. */
+/** One process in this many is asked to stop, and the others are killed. */
 const STOP_EVERY = 4;
 const NO_LIMIT = '1000000/60';
 
@@ -98,7 +98,7 @@ const pick = <Item>(items: readonly Item[]): Item => {
   return item;
 };
 
-/** What clients were told, which must be so at the end. */
+/** The acknowledged changes, which must all be present at the end. */
 const told = {
   grants: new Map<string, string>(),
   narrations: new Map<string, { readonly audioId: string; readonly person: Person }>(),
@@ -167,7 +167,7 @@ async function revoke(end: number): Promise<void> {
   }
 }
 
-/** A grant through one process reaches who follows the points at another one. The stream may end with its process. */
+/** A grant through one process reaches a subscriber at another one. The stream may end with its process. */
 async function cross(person: Person, end: number): Promise<void> {
   while (Date.now() < end) {
     const [here, there] = herd.urls();
@@ -231,7 +231,7 @@ test(
         const { data } = await herd.ask(AudioById, { id: audioId }, person.token);
         return ['READY', 'CANCELLED'].includes(data?.audio?.status ?? '');
       });
-    // What was answered is so, once.
+    // Every acknowledged change took effect exactly once.
     const lots = await database.sql<{ key: string; id: string; times: number }>(
       `SELECT t.idempotency_key AS key, min(a.lot_id::text) AS id, count(*)::int AS times
        FROM credit_transactions t JOIN credit_allocations a USING (user_id, seq)
@@ -260,7 +260,7 @@ test(
     expect(slots.filter(({ times }) => times > 1)).toEqual([]);
 
     await herd.stop();
-    // No lock, no session, no job in hand and no lease.
+    // No lock, no session, no active job and no lease is left.
     expect(
       await database.sql(
         `SELECT application_name FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'talebank%'`,
@@ -293,6 +293,6 @@ function report(minutes: number): void {
       `${String(herd.kills)} kills, ${String(herd.stops)} stops (the longest took ${most(herd.stopMs)}), ` +
       `${String(herd.startMs.length)} starts of an API process (the longest took ${most(herd.startMs)}), ` +
       `${String(told.revoked)} revocations, ${String(told.crossed)} updates across processes, ` +
-      `${String(minutes)} minutes with one run of the minutely task each.\n`,
+      `${String(minutes)} minutes with one run each of the task that is due every minute.\n`,
   );
 }

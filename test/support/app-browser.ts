@@ -31,7 +31,7 @@ export interface Visitor {
 interface VisitOptions {
   readonly locale?: string;
   readonly serviceWorkers?: 'allow' | 'block';
-  /** Runs in each page before the app, so that it can spoil what the app finds there. */
+  /** Runs in each page before the app, so that it can break the features that the app needs. */
   readonly script?: string;
 }
 
@@ -116,7 +116,7 @@ export async function show(page: Page, name: string): Promise<void> {
 /** A window of 1,280 by 1,024 pixels at a zoom of 400 %. */
 const ZOOMED = { width: 320, height: 256 };
 
-/** Shows a page to somebody who needs large letters or colours of their own, and expects everything to fit. */
+/** Shows a page with large letters or forced colours, and expects everything to fit. */
 export async function showLarge(page: Page, name: string): Promise<void> {
   await page.setViewportSize(ZOOMED);
   expect([name, '400 %', await isTooWide(page)]).toEqual([name, '400 %', false]);

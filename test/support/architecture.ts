@@ -27,7 +27,7 @@ const PASSED_DOWN = ['config'];
 
 const layerOf = (path: string): string => (path.includes('/') ? (path.split('/')[0] ?? '') : 'top');
 
-/** Every import of a file, wherever it stands: declarations, `import()` of values, and `import()` in a type. */
+/** Every import of a file, in any place: declarations, `import()` of values, and `import()` in a type. */
 function importsOf({ path, text }: Source): Import[] {
   const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
   const found: Import[] = [];
@@ -83,7 +83,7 @@ export function wrongArrows(sources: readonly Source[]): string[] {
   });
 }
 
-/** Files that import each other in a circle, be it for types alone. */
+/** Files that import each other in a cycle, type imports included. */
 export function cycles(sources: readonly Source[]): string[] {
   const graph = new Map(
     sources.map((source) => [

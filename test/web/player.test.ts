@@ -87,13 +87,13 @@ describe('opening', () => {
     expect(machine.shown).toMatchObject({ playing: false, waiting: false, seekable: true });
   });
 
-  test('the place that this device has kept is where the recording goes on, at its speed', () => {
+  test('the recording continues at the place and the speed that this device has stored', () => {
     const { machine, effects } = run([open(true), update(recorded, place(20_000, 5)), LOADED]);
     expect(effects).toContainEqual({ do: 'goTo', ms: 20_000 });
     expect(machine.shown.rate).toBe(1.25);
   });
 
-  test('the listener chooses when another device is later and elsewhere', () => {
+  test('the listener chooses when another device has a later and different place', () => {
     const track = { ...recorded, listening: place(40_000, 9) };
     const asking = [open(true), update(track, place(5000, 1)), LOADED];
     const asked = run(asking);
@@ -106,14 +106,14 @@ describe('opening', () => {
     expect(did(stay)).toEqual(['start']);
   });
 
-  test('a place that is asked for wins over every known place, and asks nothing', () => {
+  test('a requested place has precedence over every known place, and no question is shown', () => {
     const track = { ...recorded, listening: place(40_000, 9) };
     const { machine, effects } = run([open(true, 7000), update(track, place(5000, 1)), LOADED]);
     expect(machine.shown.elsewhere).toBeNull();
     expect(effects).toContainEqual({ do: 'goTo', ms: 7000 });
   });
 
-  test('a place that is chosen while the recording is loading is where it begins', () => {
+  test('a recording begins at the place that is chosen while it loads', () => {
     const events: PlayerEvent[] = [open(true), update(recorded), { type: 'seek', ms: 30_000 }];
     expect(run([...events, LOADED]).effects).toContainEqual({ do: 'goTo', ms: 30_000 });
   });
@@ -168,12 +168,12 @@ describe('from the stream to the recording', () => {
     expect(effects).toEqual([{ do: 'swapAfter', delayMs: SWAP_DELAY_MAX_MS }]);
   });
 
-  test('a listener who pauses hears no change, so that it happens at once', () => {
+  test('while the listener pauses, the change happens at once, because it is not heard', () => {
     const { effects } = run([...streaming, { type: 'pause' }, update(recorded)], 1000);
     expect(effects).toEqual([{ do: 'swapAfter', delayMs: 0 }]);
   });
 
-  test('a place that was chosen in the stream is where the recording begins', () => {
+  test('the recording begins at the place that was chosen in the stream', () => {
     const events: PlayerEvent[] = [...streaming, { type: 'seek', ms: 50_000 }, update(recorded)];
     expect(run(events, 1000).effects).toEqual([{ do: 'swapAfter', delayMs: 0 }]);
     const { effects } = run([...events, { type: 'swap' }], 1000);
@@ -204,7 +204,7 @@ describe('when an address does not work', () => {
     expect(effects).toEqual([{ do: 'load', address: URL, ms: 9000 }]);
   });
 
-  test('it fails after so many in a row, and a press on Play begins anew', () => {
+  test('it fails after the maximum in a row, and a press on Play starts again', () => {
     const once = [BROKEN, renewed(recorded)];
     const often = Array.from({ length: RECOVERIES_MAX }, () => once).flat();
     const { machine } = run([...playing, ...often, BROKEN]);
@@ -213,7 +213,7 @@ describe('when an address does not work', () => {
     expect(did(run([...playing, ...often, BROKEN, { type: 'online' }]).effects)).toEqual(['renew']);
   });
 
-  test('sound for some time makes the count begin again', () => {
+  test('the count starts again after some time of sound', () => {
     const once = [BROKEN, renewed(recorded), LOADED, SOUNDS];
     const heard: PlayerEvent = { type: 'heard', ms: RECOVERED_MS + 1 };
     const often = Array.from({ length: RECOVERIES_MAX * 3 }, () => [...once, heard]).flat();
@@ -246,13 +246,13 @@ describe('the timer', () => {
     expect(machine.wantsToPlay).toBe(false);
   });
 
-  test('one that waits for the end of the story is over there', () => {
+  test('one that waits for the end of the story ends there', () => {
     const events: PlayerEvent[] = [{ type: 'sleep', sleep: sleepAtEnd }, { type: 'ended' }];
     expect(run([...playing, ...events]).machine.shown.sleep).toBeNull();
   });
 });
 
-test('whatever happens, sound begins only when it is wanted, and addresses are renewed a bounded number of times', () => {
+test('in any order of events, sound begins only when it is wanted, and addresses are renewed a bounded number of times', () => {
   const events = fc.oneof(
     fc.constantFrom<PlayerEvent>(
       open(true),

@@ -80,8 +80,8 @@ async function speakWithModels(provider: SpeechProvider, folder: string): Promis
   const [voice] = await provider.listVoices();
   if (voice === undefined)
     return fail(
-      `there is no model in ${folder} that can be used`,
-      'Add one: npm run voices -- add. docs/voices.md has a choice.',
+      `there is no usable model in ${folder}`,
+      'Add one: npm run voices -- add. docs/voices.md lists some.',
     );
   const request = { text: 'A, E, I.', voice: voice.id, language: voice.languages[0] ?? 'en' };
   try {

@@ -105,7 +105,7 @@ export interface RefundableDebit {
 
 /**
  * Refunds the outstanding part of a debit, closes the points that came back to lots which cannot be spent any more, and
- * grants new lots for points that lapsed meanwhile. A closed account keeps none of the refunded points.
+ * grants new lots for points that have lapsed since the debit. A closed account keeps none of the refunded points.
  * @returns the REFUND; null when nothing was outstanding
  */
 export function refund(

@@ -42,7 +42,7 @@ export function* blocksOf(story: string): Generator<Block> {
 
 const bounded = (block: Block, boundary: Boundary): Block => ({ ...block, boundary });
 
-/** Also the ends of paragraphs and lines in HTML, which may stand in one line of the text. */
+/** Also the ends of paragraphs and lines in HTML, which may be in one line of the text. */
 const NEW_LINE =
   /\r\n|[\n\r\v\f\u0085\u2028\u2029]|(?<=<\/(?:p|h[1-6]|div|blockquote)>)(?=[ \t]*\S)|(?<=<br ?\/?>)(?=[ \t]*\S)/giu;
 const END_OF_PARAGRAPH = /<\/[a-z0-9]+>$/iu;

@@ -163,7 +163,7 @@ const REPORTS: Readonly<Record<string, RegExp>> = {
 
 /** Whether words that someone says end here, and the sentence goes on with who says them. */
 function isReported({ code }: Paragraph, cluster: string, after: string): boolean {
-  // In English, a full stop ends what is said, and a comma stands before who says it.
+  // In English, a full stop ends the speech, and a comma comes before the speaker.
   const isQuoted = /[」』”"’»]$/u.test(cluster) && !(code === 'en' && cluster.startsWith('.'));
   return isQuoted && Object.hasOwn(REPORTS, code) && (REPORTS[code]?.test(after) ?? false);
 }

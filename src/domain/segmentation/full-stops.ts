@@ -35,7 +35,7 @@ export function endsSentence({ before, after, language }: FullStop): boolean {
   if (word === '') return true;
   if (ITEM.test(before) || PART_NUMBER.test(before) || NOTE_TO_READERS.test(before)) return false;
   const begins = beginsSentence(after, language);
-  // `Bd. 3.` and `godz. 10.` count, so the number is no ordinal.
+  // The numbers of `Bd. 3.` and `godz. 10.` are not ordinals.
   if (/^\p{N}+$/u.test(word) && isCountedBefore(before, language)) return true;
   if (/^\p{N}+$/u.test(word))
     return word.length > 3 || (language.ordinals ? begins : !/^\p{N}/u.test(after));
@@ -45,7 +45,7 @@ export function endsSentence({ before, after, language }: FullStop): boolean {
   return endsAbbreviation(word, after, language) ?? begins;
 }
 
-/** Whether the number at the end of a text is one of something that is counted: `Nr. 5`. */
+/** Whether a text ends with a number that counts something, as in `Nr. 5`. */
 function isCountedBefore(before: string, { counted }: Language): boolean {
   const [, word = ''] = /(?:^|[^\p{L}\p{N}])(\p{L}{1,5})\. \p{N}{1,3}$/u.exec(before) ?? [];
   return word.length > 1 && counted.has(word.toLowerCase());
@@ -54,7 +54,7 @@ function isCountedBefore(before: string, { counted }: Language): boolean {
 /** @returns null when that depends on whether the next word begins sentences */
 function endsAbbreviation(word: string, after: string, language: Language): boolean | null {
   const name = word.replace(/^['’.-]/u, '').toLowerCase();
-  // `Tom's.` is a word, and `l'av.` an abbreviation behind an article.
+  // `Tom's.` is a word, and `l'av.` an abbreviation after an article.
   const last = /['’](?:[stdm]|ll|re|ve)$/u.test(name)
     ? name
     : (name.split(/[-'’]/u).at(-1) ?? name);

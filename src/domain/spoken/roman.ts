@@ -60,7 +60,7 @@ export function spokenNumerals(draft: Draft, words: Words): Draft {
     ),
     (found) => {
       const [, written = '', sign = ''] = found;
-      // Letters above the line are letters: XIXᵉ.
+      // Superscript letters count as letters: XIXᵉ.
       const suffix = /[ᵉʳᵐ]/u.test(sign) ? sign.normalize('NFKC') : sign;
       const letters = written.normalize('NFKC').toUpperCase();
       const value = valueOf(letters);

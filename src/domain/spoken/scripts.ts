@@ -93,8 +93,8 @@ const READ_ALIKE: Readonly<Record<string, string>> = {
 };
 
 /**
- * Whether one of a voice's languages is that of a story, in any region. A voice of which no language is known, and a
- * story of none, are no reason for a refusal.
+ * Whether one of a voice's languages is that of a story, in any region. Also true when the languages of the voice are
+ * not known, or the story has no language.
  * @param languages BCP 47, of the voice
  * @param language BCP 47, of the story
  */
@@ -106,7 +106,7 @@ export function speaksLanguage(languages: readonly string[], language: string): 
   );
 }
 
-/** Codes that name no language: several, and unknown ones. */
+/** Codes that do not name one language: several, undetermined, none, or without a code. */
 const NO_LANGUAGE = new Set(['mul', 'und', 'zxx', 'mis']);
 
 function comparedCode(tag: string): string {

@@ -72,7 +72,7 @@ export interface Words {
   readonly namesMinor: boolean;
   /** Words such as million, and what stands between them and a unit. */
   readonly scales: Readonly<Record<string, Noun & { readonly joint: string }>>;
-  /** The keys of `scales` for a thousand, a million and so on, which `k`, `m` and `bn` stand for behind an amount. */
+  /** The keys of `scales` for a thousand, a million and so on, which `k`, `m` and `bn` stand for after an amount. */
   readonly powers: readonly string[];
   /** The number of a month by its name or abbreviation, in lower case. */
   readonly months: Readonly<Record<string, number>>;

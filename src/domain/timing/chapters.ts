@@ -10,7 +10,7 @@ export interface Chapter {
   readonly endMs: number;
 }
 
-/** A sentence of a recording, as far as its chapters depend on it. */
+/** The properties of a sentence that the chapters of a recording depend on. */
 interface Heard {
   /** As it is stored. */
   readonly source: string;
@@ -26,8 +26,9 @@ export const CHAPTERS_MAX = 255;
 const TITLE_LENGTH_MAX = 120;
 
 /**
- * The chapters of a recording, one for each heading. What is before the first heading is in none. The number of a
- * chapter and the heading directly behind it are one title, because a chapter of a second would only say the number.
+ * The chapters of a recording, one for each heading. The text before the first heading belongs to no chapter. The
+ * number of a chapter and the heading directly after it are one title, because a chapter with the number alone would
+ * last a second.
  */
 export function chaptersOf(sentences: readonly Heard[], durationMs: number): Chapter[] {
   const found: { title: string; startMs: number }[] = [];

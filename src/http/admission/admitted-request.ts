@@ -113,7 +113,7 @@ export function noteCost(request: FastifyRequest, cost: number): void {
   if (own !== undefined) own.cost = cost;
 }
 
-/** Releases the body of a request that goes on without it. */
+/** Releases the body of a request that no longer needs it. */
 export function releaseBody(request: FastifyRequest): void {
   const own = admittedRequestOf(request);
   if (own !== undefined) releaseBodyOf(own);

@@ -33,7 +33,7 @@ const outcomeOf = (
   code: codeOf(errors),
 });
 
-/** Keeps what the answer to the current request is counted as. */
+/** Stores the outcome under which the answer to the current request is counted. */
 export function noteAnswer(
   operation: OperationDefinitionNode | null | undefined,
   errors: FormattedErrors,

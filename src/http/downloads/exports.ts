@@ -46,7 +46,7 @@ export function serveExports(server: FastifyInstance, app: App): void {
       return reply
         .code(202)
         .header('retry-after', RETRY_SECONDS)
-        .send({ message: 'The archive is being made. Ask again at this address.' });
+        .send({ message: 'The archive is being made. Request this address again later.' });
     const key = exportFileKey(userId, id);
     const stored = await app.storage.stat(key);
     if (stored === null) return gone(reply);
@@ -71,4 +71,6 @@ export function serveExports(server: FastifyInstance, app: App): void {
 }
 
 const gone = (reply: FastifyReply): FastifyReply =>
-  reply.code(404).send({ error: 'This archive is gone.' });
+  reply
+    .code(404)
+    .send({ error: 'This archive no longer exists. Request a new one with exportMyData.' });

@@ -47,8 +47,8 @@ type Answer = GraphQLRequestContextWillSendResponse<Context>;
 type SingleAnswer = Extract<Answer['response']['body'], { kind: 'single' }>;
 
 /**
- * Bounds an answer, gives it its status and its headers, and keeps what it is counted as. One plugin, because each one
- * costs every request.
+ * Bounds an answer, sets its status and headers, and stores the outcome under which it is counted. It is one plugin,
+ * because each plugin costs time in every request.
  */
 export const finishedAnswers = (app: App): ApolloServerPlugin<Context> => {
   const listener = {

@@ -6,18 +6,18 @@ import {
   type Span,
 } from '../../services/observability/current-work.js';
 
-/** What the answer to an operation is counted as. */
+/** The outcome under which the answer to an operation is counted. */
 export interface Outcome {
   readonly operation: string;
   readonly type: string;
   readonly code: ErrorCode | 'OK';
 }
 
-/** What is remembered of a request until it ends. While it is answered, it is the current work. */
+/** The state of a request until it ends. It is the current work while the request is being answered. */
 export interface RequestRecord extends CurrentWork {
   readonly requestId: string;
   readonly span: Span | null;
-  /** When its body had been received, on the clock of `performance`. Null for what is no operation. */
+  /** When its body had been received, on the clock of `performance`. Null for a request that is not an operation. */
   receivedAtMs: number | null;
   /** Null until it is known. */
   outcome: Outcome | null;
@@ -26,7 +26,7 @@ export interface RequestRecord extends CurrentWork {
 const RECORD = Symbol('record of the request');
 type Recorded = FastifyRequest & { [RECORD]: RequestRecord | null };
 
-/** Gives the requests of a server a place for their record, which is faster to reach than a map. */
+/** Reserves a property for the record of each request, because it is faster than a map. */
 export function keepRecords(server: FastifyInstance): void {
   server.decorateRequest(RECORD, null);
 }
@@ -36,7 +36,7 @@ export function beginRecord(request: FastifyRequest, span: Span | null): void {
   (request as Recorded)[RECORD] = { requestId, span, receivedAtMs: null, outcome: null };
 }
 
-/** @returns null for a request that passed no hook, because its address is malformed */
+/** @returns null for a request that no hook has seen, because its address is malformed */
 export const recordOf = (request: FastifyRequest): RequestRecord | null =>
   (request as Recorded)[RECORD];
 

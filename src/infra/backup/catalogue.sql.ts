@@ -10,9 +10,9 @@ export type TableShape = Pick<TableFile, 'schema' | 'name' | 'columns'>;
 const QUEUE_TABLES = ['queue', 'schedule', 'subscription', 'job', 'job_dependency'];
 
 /**
- * The tables whose rows are backed up, with the columns that can be written. A partitioned table stands for its
- * partitions. The history of migrations is left out, because the migrations themselves write it, and so are unlogged
- * tables, because a crash of the database empties them too.
+ * The tables whose rows are backed up, with the columns that can be written. A partitioned table is listed instead of
+ * its partitions. The history of migrations is left out, because the migrations themselves write it, and so are
+ * unlogged tables, because a crash of the database empties them too.
  */
 export async function readTables(client: pg.ClientBase): Promise<TableShape[]> {
   const { rows } = await client.query<TableShape>(
@@ -64,7 +64,10 @@ export async function readForeignKeys(client: pg.ClientBase): Promise<Suspended[
   return rows;
 }
 
-/** The triggers of the schema public. Rows of a backup are written as they were, and are not news to any process. */
+/**
+ * The triggers of the schema public. They are disabled, because rows of a backup are written unchanged and processes
+ * need no notices of them.
+ */
 export async function readTriggers(client: pg.ClientBase): Promise<Suspended[]> {
   const { rows } = await client.query<Suspended>(
     `SELECT format('ALTER TABLE public.%I DISABLE TRIGGER %I', c.relname, t.tgname) AS suspend,

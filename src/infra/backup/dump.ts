@@ -17,7 +17,8 @@ export type DatabasePart = Pick<
 >;
 
 /**
- * Writes every table to a file, all as they were at one instant. Other processes go on meanwhile; only a migration waits.
+ * Writes every table to a file, all as they were at one instant. Other processes continue to work; only a migration
+ * waits.
  * @param folder of the backup
  */
 export async function dumpDatabase(databaseUrl: string, folder: string): Promise<DatabasePart> {

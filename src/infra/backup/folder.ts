@@ -4,7 +4,7 @@ import { tryLockFile, type FileLock } from '../postgres/lock.js';
 import { StartError } from '../start-error.js';
 import { makePrivateFolder, requirePrivate, syncFolder } from '../storage/private-files.js';
 
-/** Locked while a backup is being made. What a killed one leaves behind is recognised by it. */
+/** This file is locked while a backup is being made. If it exists and is not locked, the backup was interrupted. */
 const UNFINISHED = 'unfinished';
 
 /** A folder in which a backup is being made. */
@@ -32,7 +32,8 @@ export async function takeBackupFolder(path: string): Promise<BackupFolder> {
         : `${path} is not empty, but a backup needs a folder of its own: name a new one.`,
     );
   const lock = lockIn(path);
-  if (lock === null) throw new StartError(`Another process makes a backup in ${path}.`);
+  if (lock === null)
+    throw new StartError(`Another process is making a backup in ${path}: wait until it has ended.`);
   return {
     isResumed: names.includes(UNFINISHED),
     finish: async () => {

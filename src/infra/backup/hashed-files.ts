@@ -7,7 +7,7 @@ import { createGunzip, createGzip } from 'node:zlib';
 import { StartError } from '../start-error.js';
 import { openPrivateFile } from '../storage/private-files.js';
 
-/** Fast, because the processor limits a dump before the disk does. */
+/** A fast level, because the processor limits a dump before the disk does. */
 const GZIP_LEVEL = 3;
 
 export interface Hashed {

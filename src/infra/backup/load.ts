@@ -9,7 +9,7 @@ import { tableFileOf, type Manifest, type TableFile } from './manifest.js';
 
 /**
  * Writes the rows of a backup into a database that has been migrated as far as the backup's was. All of it is one
- * transaction, which also notes that it is done, so that an interrupted load leaves no row behind.
+ * transaction, which also records that the load is done, so that an interrupted load leaves no rows.
  * @throws StartError when the tables are not those of the backup
  */
 export async function loadDatabase(
@@ -81,8 +81,8 @@ async function loadTable(
 }
 
 /**
- * The version of pg-boss may be another one than that of the backup. So the rows go through a table with the columns of
- * the backup, and the columns that both have are kept. Columns that are new have their defaults.
+ * The version of pg-boss may differ from that of the backup. So the rows go through a table with the columns of the
+ * backup, and the columns that both have are kept. Columns that are new have their defaults.
  */
 async function loadQueueTable(
   client: pg.Client,

@@ -74,13 +74,13 @@ export async function writeManifest(folder: string, content: Manifest): Promise<
   return digestOf(text);
 }
 
-/** @throws StartError when there is no whole backup in the folder */
+/** @throws StartError when there is no complete backup in the folder */
 export async function readManifest(
   folder: string,
 ): Promise<{ readonly manifest: Manifest; readonly digest: string }> {
   const text = await readFile(manifestOf(folder), 'utf8').catch((error: unknown) => {
     throw new StartError(
-      `${folder} has no whole backup, because its ${FILE} cannot be read: ${(error as Error).message}`,
+      `${folder} has no complete backup, because its ${FILE} cannot be read: ${(error as Error).message}`,
     );
   });
   const parsed = manifest.safeParse(asJson(text));

@@ -13,7 +13,7 @@ import { RECORDINGS_LIST, recordingsOf, type Manifest } from './manifest.js';
 
 type Recordings = NonNullable<Manifest['recordings']>;
 
-/** Files at once. A bucket answers slowly, and a disk is not helped by more. */
+/** Files at once. More help with a bucket, which answers slowly, and do not help with a disk. */
 const AT_ONCE = 4;
 
 const entry = z.strictObject({
@@ -24,8 +24,8 @@ const entry = z.strictObject({
 type Entry = z.infer<typeof entry>;
 
 /**
- * Copies every recording and sentence into a backup, and lists them with their hashes. A file never changes under its
- * key, so one that an interrupted backup has copied already is not copied again.
+ * Copies every recording and sentence into a backup, and lists them with their hashes. The file of a key never changes,
+ * so a file that an interrupted backup has already copied is not copied again.
  */
 export async function saveRecordings(storage: Storage, folder: string): Promise<Recordings> {
   const copies = await openLocalStorage(recordingsOf(folder));
@@ -38,7 +38,7 @@ export async function saveRecordings(storage: Storage, folder: string): Promise<
       storage.list(),
       async ({ key, lengthBytes }) => {
         const saved = await save(storage, copies, { key, lengthBytes });
-        // It was deleted since it was listed.
+        // It was deleted after it was listed.
         if (saved === null) sum.missing += 1;
         else {
           await file.appendFile(`${JSON.stringify({ key, ...saved } satisfies Entry)}\n`);
@@ -106,7 +106,7 @@ export async function requireRecordings(folder: string, recordings: Recordings):
 }
 
 /**
- * Puts the files of a backup into the storage. A file of the same length that is there already stays.
+ * Puts the files of a backup into the storage. An existing file of the same length is kept.
  * @returns how many were written, and how many were there
  */
 export async function loadRecordings(

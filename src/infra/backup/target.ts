@@ -3,7 +3,7 @@ import { reachDatabase } from '../connections/reach.js';
 import { MIGRATION_LOCK } from '../migrations.js';
 import { StartError } from '../start-error.js';
 
-/** Any number will do that no other lock has. One restore at a time has it. */
+/** An arbitrary number that no other lock has. One restore at a time holds the lock. */
 const RESTORE_LOCK = 7_246_002;
 
 /** How far a restore came before it was interrupted. */

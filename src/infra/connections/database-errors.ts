@@ -68,7 +68,7 @@ export function answerOf(error: unknown): Answer {
   return UNREACHABLE_MESSAGES.test(message) ? 'BUSY' : 'INTERNAL';
 }
 
-/** More causes than this are not looked at. */
+/** At most this many causes are examined. */
 const CAUSES_MAX = 5;
 
 /**

@@ -1,7 +1,7 @@
-/** What comes first in each window is written at once. The rest is collected, and written together at its end. */
+/** This many are written at once in each window. The rest are collected, and written together at its end. */
 const AT_ONCE = 5;
 const WINDOW_MS = 100;
-/** So many are written without waiting for the end of the window. */
+/** When this many are collected, they are written before the window ends. */
 const COLLECTED_MAX = 64;
 
 export interface Bursts<Item> {
@@ -12,8 +12,8 @@ export interface Bursts<Item> {
 
 /**
  * Writes items in their order, and those of a burst together, because one that is made and written alone takes several
- * times as long. While a burst goes on, nothing is written at once. A process that logs little writes each item at
- * once. One that is killed loses at most the items of one window.
+ * times as long. During a burst, nothing is written at once. A process that logs little writes each item at once. One
+ * that is killed loses at most the items of one window.
  */
 export function inBursts<Item>(write: (items: readonly Item[]) => void): Bursts<Item> {
   let collected: Item[] = [];

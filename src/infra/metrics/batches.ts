@@ -1,17 +1,17 @@
-/** So many samples are counted together at the latest. */
+/** The samples are counted when there are this many. */
 const SAMPLES_MAX = 64;
 
-/** Samples that are noted when they happen, and counted before the next answer with metrics. */
+/** Samples that are recorded when they happen, and counted before the next answer with metrics. */
 export interface Batches {
-  /** @returns notes a sample, which `count` counts later */
+  /** @returns a function that records a sample, which `count` counts later */
   readonly of: <Sample>(count: (sample: Sample) => void) => (sample: Sample) => void;
-  /** Counts everything that was noted. */
+  /** Counts all recorded samples. */
   readonly count: () => void;
 }
 
 /**
- * Counts samples many at a time. A single sample among other work takes about ten times as long, because its code and
- * data have left the processor's caches meanwhile.
+ * Counts samples in batches. A single sample among other work takes about ten times as long, because its code and data
+ * have left the processor's caches.
  */
 export function createBatches(): Batches {
   const all: (() => void)[] = [];

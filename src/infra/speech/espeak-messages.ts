@@ -28,7 +28,7 @@ export type EspeakFailure = 'UNKNOWN_VOICE' | 'TOO_LONG' | 'SILENT' | 'TOO_LARGE
 
 /** What it answers. */
 export type EspeakAnswer = {
-  /** It has grown too large, and wants to be asked nothing more. */
+  /** The process has grown too large and must be replaced. */
   readonly retiring?: boolean;
 } & (
   | {

@@ -4,9 +4,9 @@
  */
 import type { EspeakAnswer, EspeakFailure, EspeakMark, EspeakQuestion } from './espeak-messages.js';
 
-// The server has ended, perhaps by a signal, so that this process must end too.
+// The server has ended, perhaps by a signal, so this process must end too.
 process.on('disconnect', () => process.exit(0));
-// The terminal's Ctrl-C is for the server, which ends us when its own work is done.
+// Ctrl-C in a terminal is meant for the server, which ends this process when its own work is done.
 process.on('SIGINT', () => undefined);
 
 interface Engine {

@@ -19,7 +19,7 @@ import {
   type SpokenSentence,
 } from './provider.js';
 
-/** The engine's version, and ours of what it is given to read. */
+/** The version of the engine, and the version of how texts are prepared for it. */
 const SETTINGS = 'espeak-ng 0.3.5, text 3';
 const SAMPLE_RATE_HZ = 22_050;
 

@@ -9,7 +9,7 @@ import { SPEECH_ERROR_KINDS, type SpeechProvider } from './provider.js';
 import { createSherpaProvider } from './sherpa/sherpa.js';
 
 /**
- * The provider that the configuration picks, with its guard. Nothing is asked of it yet.
+ * The provider that the configuration selects, with its guard. It gets no request yet.
  * @throws StartError where it is not installed
  */
 export const openSpeech = (

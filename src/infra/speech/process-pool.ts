@@ -7,25 +7,25 @@ import { SpeechError, stopped } from './provider.js';
 export interface ProcessPool<Question, Answer> {
   /**
    * @param use what the process is used for. A process that has answered is only asked again for the same use.
-   * @throws SpeechError, passing: the process died, took too long, or the signal was aborted
+   * @throws SpeechError, not permanent: the process ended, took too long, or the signal was aborted
    */
   ask(question: Question, signal: AbortSignal, use?: string): Promise<Answer>;
   close(): void;
 }
 
 interface PoolOptions {
-  /** A compiled file that answers messages by messages, one for one. */
+  /** A compiled file that answers each message with one message. */
   readonly script: string;
   /** How many answer at the same time. */
   readonly size: number;
-  /** How many there are at most, with those that wait for a question. `size` without it. */
+  /** The most processes, including idle ones. `size` by default. */
   readonly kept?: number;
   readonly timeoutMs: number;
   readonly heapMegabytes: number;
   readonly log: Logger;
-  /** Whether what they write about themselves is shown, which may have the text. */
+  /** Whether what they write to stderr is shown. It may contain the text. */
   readonly showsErrors?: boolean;
-  /** What the exit code of a process that ended while it was asked says. Null when it says nothing. */
+  /** The error for the exit code of a process that ended during a request. Null when the code has no meaning. */
   readonly whyEnded?: (code: number | null) => SpeechError | null;
 }
 
@@ -40,7 +40,7 @@ export function createProcessPool<Question extends object, Answer>(
 ): ProcessPool<Question, Answer> {
   const { kept = options.size } = options;
   const turn = pLimit(options.size);
-  /** The one that was asked last is the last. */
+  /** In the order of their last request. */
   const idle: Idle[] = [];
   const all = new Set<ChildProcess>();
   let closed = false;
@@ -66,7 +66,9 @@ export function createProcessPool<Question extends object, Answer>(
     return child;
   }
 
-  /** A warm process for this use, or a new one. The one that has waited longest ends if there would be too many. */
+  /**
+   * A warm process for this use, or a new one. If there would be too many, the one that has been idle longest is ended.
+   */
   function take(use: string): ChildProcess {
     const at = idle.findLastIndex((waiting) => waiting.use === use);
     const [warm] = at === -1 ? [] : idle.splice(at, 1);

@@ -110,7 +110,7 @@ export interface AnchorPlace {
   /** For the log. */
   readonly name: string;
   /**
-   * Keeps a copy of a file under its name, whole or not at all. One that is there stays as it is.
+   * Stores a copy of a file under its name, completely or not at all. An existing one is not replaced.
    * @throws when it is not kept
    */
   keep(fileName: string, path: string): Promise<void>;

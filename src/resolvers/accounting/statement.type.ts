@@ -52,7 +52,7 @@ export class StatementFileType implements StatementFile {
 
   @Field(() => Int, {
     description:
-      'The number of transactions in a statement. At most 10,000 are counted: 10,001 means that there are more. For an archive of your data, the number of records when it was asked for.',
+      'The number of transactions in a statement. At most 10,000 are counted: 10,001 means that there are more. For an archive of your data, the number of records at the time of the request.',
   })
   rows!: number;
 }

@@ -62,7 +62,7 @@ export class AccountResolver {
 
   @Mutation(() => Boolean, {
     description:
-      'Confirms an e-mail address with the token from a mailed link. The link of `changeEmail` also makes the new address that of the account. Returns true. TOKEN_INVALID when the token is invalid, used or expired. EMAIL_TAKEN when another account has the new address by now.',
+      'Confirms an e-mail address with the token from a mailed link. The link of `changeEmail` also makes the new address that of the account. Returns true. TOKEN_INVALID when the token is invalid, used or expired. EMAIL_TAKEN when another account now has the new address.',
   })
   async verifyEmail(
     @Ctx() { app }: Context,
@@ -87,7 +87,7 @@ export class AccountResolver {
 
   @Mutation(() => Boolean, {
     description:
-      'Mails a link to a new e-mail address, and a notice to your present one. Nothing changes until the link is opened: `/verify?token=…`, which is single-use and expires after 24 hours. Your devices stay signed in. A second request replaces the first, and a change of the password ends it. Returns true whether or not another account has the address, because the answer must not reveal accounts; then no link is mailed. INVALID_CREDENTIALS when the password is wrong.',
+      'Mails a link to a new e-mail address, and a notice to your present one. Nothing changes until the link is opened: `/verify?token=…`, which is single-use and expires after 24 hours. Your devices stay signed in. A second request replaces the first, and a change of the password cancels it. Returns true even if another account has the address, because the answer must not reveal accounts. In that case no link is mailed. INVALID_CREDENTIALS when the password is wrong.',
   })
   async changeEmail(
     @Ctx() context: Context,

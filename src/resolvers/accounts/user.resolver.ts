@@ -124,7 +124,7 @@ export class UserResolver {
   @FieldResolver(() => String, {
     nullable: true,
     description:
-      'The new e-mail address that waits for its mailed link to be opened. Null when there is none.',
+      'The new e-mail address, until the link that was mailed to it is opened. Null when no change is pending.',
   })
   async pendingEmail(
     @Root() { id }: UserView,

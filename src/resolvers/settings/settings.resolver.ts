@@ -57,14 +57,15 @@ export class SettingsResolver {
 
   @FieldResolver(() => [LanguageCountType], {
     description:
-      'The languages of the published stories, those with most stories first. At most 100.',
+      'The languages of the published stories, those with the most stories first. At most 100.',
   })
   languages(@Ctx() { loaders }: Context): Promise<LanguageCount[]> {
     return must(loaders.languages.load('library'));
   }
 
   @FieldResolver(() => [TagCountType], {
-    description: 'The tags of the published stories, those with most stories first. At most 100.',
+    description:
+      'The tags of the published stories, those with the most stories first. At most 100.',
   })
   tags(@Ctx() { loaders }: Context): Promise<TagCount[]> {
     return must(loaders.tags.load('library'));

@@ -34,7 +34,8 @@ export class StoriesArgs extends PageArgs {
   @Field(() => StoryOrderEnum, {
     nullable: true,
     defaultValue: StoryOrderEnum.LIBRARY,
-    description: 'The order of the stories. A cursor belongs to the order that it was made in.',
+    description:
+      'The order of the stories. A cursor is valid only in the order that it was made in.',
   })
   order?: StoryOrder | null;
 }
@@ -94,21 +95,21 @@ export class StoryInputType implements StoryInput {
   @Field(() => String, {
     nullable: true,
     description:
-      'The main colour of the cover image, as `#rrggbb`. It needs `coverUrl`. None by default.',
+      'The main colour of the cover image, as `#rrggbb`. Requires `coverUrl`. None by default.',
   })
   coverColor?: string | null;
 
   @Field(() => Int, {
     nullable: true,
     description:
-      'The width of the cover image in pixels, 1 to 20,000. It needs `coverUrl` and `coverHeight`. None by default.',
+      'The width of the cover image in pixels, 1 to 20,000. Requires `coverUrl` and `coverHeight`. None by default.',
   })
   coverWidth?: number | null;
 
   @Field(() => Int, {
     nullable: true,
     description:
-      'The height of the cover image in pixels, 1 to 20,000. It needs `coverUrl` and `coverWidth`. None by default.',
+      'The height of the cover image in pixels, 1 to 20,000. Requires `coverUrl` and `coverWidth`. None by default.',
   })
   coverHeight?: number | null;
 
@@ -128,7 +129,7 @@ export class StoryInputType implements StoryInput {
   @Field(() => [String], {
     nullable: true,
     description:
-      'What the story is about: up to 10 tags, each one line of 1 to 30 characters without commas. They are stored in lower case, without repetitions. None by default.',
+      'What the story is about: up to 10 tags, each one line of 1 to 30 characters without commas. They are stored in lower case, without duplicates. None by default.',
   })
   tags?: readonly string[] | null;
 

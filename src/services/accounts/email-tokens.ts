@@ -15,7 +15,7 @@ const LIFETIME_HOURS: Readonly<Record<EmailPurpose, number>> = {
 /**
  * Makes a new token. Only its hash is stored.
  * @param to the address that it is mailed to
- * @returns null when the user has left, or has another address by now
+ * @returns null when the user has left, or has another address now
  */
 export async function issueEmailToken(
   app: Pick<App, 'db'>,

@@ -84,7 +84,8 @@ function budgetOf(
 }
 
 /**
- * The address that a mail goes to. Both notices of a change go to the address that was the user's when it was asked for.
+ * The address that a mail goes to. Both notices of a change go to the address that the user had at the time of the
+ * request.
  * @returns null when there is no such change any more, and for a new address that another account has
  */
 async function addresseeOf(app: App, user: User, mail: MailKind): Promise<string | null> {
@@ -123,7 +124,10 @@ async function titleOf(app: App, userId: string, audioId: string | null): Promis
   return (await storiesById(app, [audio.storyId])).get(audio.storyId)?.title ?? null;
 }
 
-/** @returns false when the account is gone, or has another address by now. @throws when the mail server refuses the mail */
+/**
+ * @returns false when the account was deleted, or has another address now.
+ * @throws when the mail server refuses the mail
+ */
 async function deliver(
   app: App,
   mailer: Mailer,

@@ -10,8 +10,8 @@ import { enqueueMail } from './mails.js';
 import { lockPerson } from './people.sql.js';
 
 /**
- * Confirms the address that a token was mailed to, be it the address of the account or a new one.
- * @throws TOKEN_INVALID; EMAIL_TAKEN when another account has the new address by now
+ * Confirms the address that a token was mailed to, either the address of the account or a new one.
+ * @throws TOKEN_INVALID; EMAIL_TAKEN when another account now has the new address
  */
 export async function confirmEmail(app: App, text: string): Promise<void> {
   const token = parseOpaqueToken(text);

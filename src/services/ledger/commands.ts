@@ -23,7 +23,8 @@ interface LedgerPorts extends CommitPorts {
  * or the database cannot be reached) and INTERNAL, and, unless it says otherwise, with NOT_FOUND when there is no such
  * account.
  *
- * The rule is `grouped`: concurrent requests share a transaction (`commit/policy.ts`). There are three exceptions:
+ * Most commands are `grouped`: concurrent requests share a transaction (`commit/policy.ts`). There are three
+ * exceptions:
  *
  * - `inBulk` (`commit/bulk.ts`): a task or an order brings hundreds of requests at once. They are one transaction
  *   without a group, because they would otherwise delay the requests of users by a batch, and they answer per request.

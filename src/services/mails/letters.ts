@@ -81,17 +81,17 @@ Jeśli to nie Ty, poproś o nowe hasło na stronie logowania: w ten sposób odzy
 
 const EMAIL_CHANGE_ASKED: InBoth = {
   en: {
-    subject: 'A new e-mail address was asked for',
-    text: () => `A change of the e-mail address of your account at Talebank was asked for just now. We have mailed a link to the new address. Nothing changes until the link is opened.
+    subject: 'A change of your e-mail address was requested',
+    text: () => `A change of the e-mail address of your Talebank account was requested just now. We have mailed a link to the new address. Nothing changes until the link is opened.
 
-If that was not you, change your password now. That ends the change. You can ask for a new password on the sign-in page, too.
+If this was not you, change your password now. That cancels the change. You can also reset your password on the sign-in page.
 `,
   },
   pl: {
     subject: 'Prośba o zmianę adresu e-mail',
     text: () => `Otrzymaliśmy prośbę o zmianę adresu e-mail Twojego konta w Talebank. Na nowy adres wysłaliśmy link. Dopóki nie zostanie otwarty, nic się nie zmieni.
 
-Jeśli to nie Ty, zmień teraz hasło: to przerywa zmianę adresu. O nowe hasło możesz też poprosić na stronie logowania.
+Jeśli to nie Ty, od razu zmień hasło: anuluje to zmianę adresu. O nowe hasło możesz też poprosić na stronie logowania.
 `,
   },
 };
@@ -101,18 +101,18 @@ const EMAIL_CHANGE: InBoth = {
     subject: 'Confirm your new e-mail address',
     text: (
       link,
-    ) => `This address is to become the e-mail address of an account at Talebank. Please confirm the change:
+    ) => `A Talebank user wants to change the e-mail address of an account to this one. Please confirm the change:
 
 ${link}
 
-The link works once, within 24 hours. If you did not ask for it, ignore this mail: nothing changes.
+The link works once, within 24 hours. If this was not you, ignore this mail, and nothing will change.
 `,
   },
   pl: {
     subject: 'Potwierdź nowy adres e-mail',
     text: (
       link,
-    ) => `Ten adres ma zostać adresem e-mail konta w Talebank. Prosimy o potwierdzenie zmiany:
+    ) => `Użytkownik Talebank chce ustawić ten adres jako adres e-mail swojego konta. Prosimy o potwierdzenie zmiany:
 
 ${link}
 
@@ -124,7 +124,7 @@ Link działa jeden raz, przez 24 godziny. Jeśli to nie Twoja prośba, zignoruj 
 const EMAIL_CHANGED: InBoth = {
   en: {
     subject: 'Your e-mail address was changed',
-    text: () => `The e-mail address of your account at Talebank was changed just now. You sign in with the new address from now on, and we no longer write to this one.
+    text: () => `The e-mail address of your account at Talebank was changed just now. From now on, sign in with the new address. We will no longer write to this one.
 
 If that was not you, contact the operator of this site at once.
 `,

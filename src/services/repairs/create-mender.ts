@@ -60,7 +60,7 @@ export function createMender({ log, metrics, queue }: Facts, isOn: boolean): Men
       const repairs = await repairLocked(
         tx,
         short,
-        // The commands of a closed account give points back and take them all, which needs the right sums.
+        // Commands on a closed account refund points and forfeit all of them, so they need correct sums.
         { ...READ_REPAIR, withClosed: true },
       );
       afterCommit(tx, () => {

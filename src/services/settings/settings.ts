@@ -26,7 +26,7 @@ export const settingsOf = ({ config }: Pick<App, 'config'>): Settings => ({
 const LANGUAGES_MAX = 100;
 const TAGS_MAX = 100;
 
-/** The languages of the library, those with most stories first, for each of the keys: there is one library. */
+/** The languages of the library, those with the most stories first, for each of the keys: there is one library. */
 export async function languagesOfLibrary(
   { db }: Pick<App, 'db'>,
   keys: readonly string[],
@@ -35,7 +35,7 @@ export async function languagesOfLibrary(
   return new Map(keys.map((key) => [key, languages]));
 }
 
-/** The tags of the library, those with most stories first, as `languagesOfLibrary` has the languages. */
+/** The tags of the library, those with the most stories first, as `languagesOfLibrary` has the languages. */
 export async function tagsOfLibrary(
   { db }: Pick<App, 'db'>,
   keys: readonly string[],

@@ -18,7 +18,7 @@ export interface Story {
   /** In years. Null where there is no bound. */
   readonly ageFrom: number | null;
   readonly ageTo: number | null;
-  /** In lower case, without repetitions. */
+  /** In lower case, without duplicates. */
   readonly tags: readonly string[];
   readonly published: boolean;
   /** Whether recordings begin with the title and the author. */

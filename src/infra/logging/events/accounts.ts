@@ -41,7 +41,7 @@ export const accountEvents = define({
   'address-change-asked': {
     level: 'info',
     fields: ['userId'],
-    when: 'A user has asked for another e-mail address. Nothing changes until the mailed link is opened.',
+    when: 'A user has requested a change of the e-mail address. Nothing changes until the mailed link is opened.',
     action: null,
   },
   'address-changed': {
@@ -53,7 +53,7 @@ export const accountEvents = define({
   'data-exported': {
     level: 'info',
     fields: ['userId'],
-    when: 'The archive of the data of a user who asked for it was made.',
+    when: 'An archive of user data, which the user requested, is complete.',
     action: null,
   },
   'password-reset': {

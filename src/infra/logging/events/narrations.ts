@@ -128,7 +128,7 @@ export const narrationEvents = define({
   'voice-model-refused': {
     level: 'warn',
     fields: ['model', 'reason'],
-    when: 'A folder of DATA_DIR/voices has no model that can be offered. The other models are.',
+    when: 'A folder of DATA_DIR/voices has no usable model. The other models are offered.',
     action: 'Correct what the reason names, or remove the model with npm run voices.',
   },
 });

@@ -3,20 +3,20 @@ import { SpeechError, type ProviderVoice } from '../provider.js';
 import { exchange } from './http-speech.js';
 
 const PAGE_SIZE = 100;
-/** An account with more voices than this offers the first of them. */
+/** Only the first voices of an account are offered, at most this many. */
 const MOST_PAGES = 10;
 const MOST_PAGE_BYTES = 4 * 1024 * 1024;
 
-/** An account with more voices than this on a page has the first of them. */
+/** Only the first voices of a page are read, at most this many. */
 const PAGE_VOICES_MAX = 1000;
 const VOICE_LANGUAGES_MAX = 100;
-/** Longer than any name, in which only the beginning is shown. */
+/** Only this many characters of a name are read, because only its beginning is shown. */
 const NAME_READ_MAX = 1000;
 /** Longer than any BCP 47 tag in use. */
 const TAG_MAX = 35;
 const PAGE_TOKEN_MAX = 2000;
 
-/** The first entries of a list: those behind them are not looked at, because a page may hold millions. */
+/** The first entries of a list: the rest are ignored, because a page may hold millions. */
 const firstOf = <Entry extends z.ZodType>(
   entry: Entry,
   most: number,
@@ -108,7 +108,7 @@ function voiceOf({
     id,
     name:
       name
-        // First, because a long row of combining marks takes long to normalise.
+        // It is cut first, because a long row of combining marks takes long to normalise.
         ?.slice(0, NAME_READ_MAX)
         .normalize('NFC')
         .replace(/\p{C}+/gu, ' ')
@@ -119,7 +119,7 @@ function voiceOf({
   };
 }
 
-/** As BCP 47 writes it; null for what is none. */
+/** The canonical form of a BCP 47 tag; null when the value is not a tag. */
 function tagOf(value: unknown): string | null {
   try {
     const isTag = typeof value === 'string' && value.length <= TAG_MAX;

@@ -26,8 +26,8 @@ export interface ElevenLabsOptions {
 const SAMPLE_RATE_HZ = 24_000;
 
 /**
- * ElevenLabs, with the voices of the account. Speech is asked for with the times of its characters, at the same price. A
- * compatible server that has no such path is asked for the speech alone.
+ * ElevenLabs, with the voices of the account. Speech is requested together with the times of its characters, at the
+ * same price. From a compatible server that has no such path, the speech alone is requested.
  * @see https://elevenlabs.io/docs/api-reference/text-to-speech/convert-with-timestamps
  */
 export function createElevenLabsProvider(options: ElevenLabsOptions): BareProvider {

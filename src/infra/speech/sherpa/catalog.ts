@@ -18,7 +18,7 @@ export interface Model {
   /** Files with rules for numbers and dates. */
   readonly rules: readonly string[];
   readonly speakers: readonly ModelSpeaker[];
-  /** Of the contents of all its files. */
+  /** The checksum of the contents of all its files. */
   readonly checksum: string;
   readonly sizeBytes: number;
 }
@@ -40,7 +40,7 @@ const statedSchema = z.looseObject({
 
 const FOLDER_NAME = /^[A-Za-z0-9][\w.+-]{0,99}$/;
 
-/** Whether a folder of this name can have a model. The name is part of public ids. */
+/** Whether this is a valid name of a model's folder. The name is part of public ids. */
 export const isModelName = (name: string): boolean => FOLDER_NAME.test(name);
 
 /** Reads all models in a folder. A folder that does not exist has none. Hidden entries and files are left out. */
@@ -72,7 +72,7 @@ function whyOf(error: unknown): string {
 /** @throws UnusableModel, or an error of the file system */
 export async function readModel(voices: string, folder: string): Promise<Model> {
   if (!isModelName(folder))
-    throw new UnusableModel('the name of the folder has other characters than A-Z a-z 0-9 . _ + -');
+    throw new UnusableModel('the name of the folder has characters other than A-Z a-z 0-9 . _ + -');
   const path = join(voices, folder);
   const files = await filesOfModel(path);
   const names = new Set(files.map((file) => file.path).filter((name) => !name.includes('/')));

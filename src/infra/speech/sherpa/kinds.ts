@@ -11,7 +11,7 @@ export interface ModelFiles {
   readonly folders: ReadonlySet<string>;
 }
 
-/** What the engine is told to load: names in the folder of the model. */
+/** The files that the engine loads: names in the folder of the model. */
 export interface ModelParts {
   readonly kind: ModelKind;
   /** The file that has the metadata. */
@@ -50,7 +50,7 @@ export async function recogniseModel(
   return vits(files, main);
 }
 
-/** The file in ONNX whose name begins so; the one that is not quantised, where there are several. */
+/** The ONNX file whose name begins with `stem`. If there are several, the one that is not quantised. */
 function find({ names }: ModelFiles, stem: string): string | undefined {
   const found = [...names].filter((name) => name.startsWith(stem) && name.endsWith('.onnx')).sort();
   return found.find((name) => name === `${stem}.onnx`) ?? found[0];

@@ -1,4 +1,4 @@
-/** The kinds of models that the engine loads, by its own names. */
+/** The kinds of models that the engine loads, with its own names. */
 export type ModelKind = 'vits' | 'matcha' | 'kokoro' | 'kitten' | 'pocket' | 'supertonic';
 
 /** What the engine is given to load a model. */
@@ -11,7 +11,7 @@ export interface EngineConfig {
   readonly threads: number;
 }
 
-/** What the speaking process is asked. All questions to one process have the same `config`. */
+/** A request to the speaking process. All requests to one process have the same `config`. */
 export interface SherpaQuestion {
   readonly config: EngineConfig;
   readonly text: string;
@@ -33,14 +33,14 @@ export type SherpaFailure = 'NOT_INSTALLED' | 'BROKEN_MODEL' | 'SILENT' | 'TOO_L
 
 /** What it answers. */
 export type SherpaAnswer = {
-  /** It has grown too large, and wants to be asked nothing more. */
+  /** The process has grown too large and must be replaced. */
   readonly retiring?: boolean;
 } & (
   | { readonly pcm: Int16Array<ArrayBuffer>; readonly sampleRateHz: number }
   | { readonly failure: SherpaFailure }
 );
 
-/** What the thread is told that watches over the process while the engine blocks it. */
+/** The settings of the thread that watches the process while the engine blocks it. */
 export interface WatchOrder {
   readonly mostBytes: number;
   /** The process that has started this one. */

@@ -13,7 +13,7 @@ const VARINT_BYTES_MAX = 10;
 const FIELDS_MAX = 10_000;
 const ENTRY_BYTES_MAX = 1024 * 1024;
 
-/** The file is no model in ONNX. */
+/** The file is not an ONNX model. */
 export class NoModelError extends Error {}
 
 /**
@@ -43,12 +43,12 @@ async function readFields(file: FileHandle, size: number): Promise<ReadonlyMap<s
     const field = readLength(head, length, tag & 7);
     const start = offset + field.start;
     offset = start + field.bytes;
-    if (offset > size) throw new NoModelError('it is not whole');
+    if (offset > size) throw new NoModelError('it is incomplete');
     hasGraph ||= tag >> 3 === GRAPH;
     if (tag >> 3 === METADATA && field.bytes <= ENTRY_BYTES_MAX)
       readEntry(await readAt(file, start, field.bytes), metadata);
   }
-  if (!hasGraph) throw new NoModelError('it is no model in ONNX');
+  if (!hasGraph) throw new NoModelError('it is not an ONNX model');
   return metadata;
 }
 
@@ -66,7 +66,7 @@ function varintAt(bytes: Buffer, at: number): { value: number; length: number } 
     value += (byte & 0x7f) * 2 ** (7 * index);
     if (byte < 0x80) return { value, length: index + 1 };
   }
-  throw new NoModelError('it is no model in ONNX');
+  throw new NoModelError('it is not an ONNX model');
 }
 
 /** Where the content of a field starts, counted from the field, and how many bytes it has. */
@@ -78,7 +78,7 @@ function readLength(
   if (wire === VARINT) return { start: tagBytes, bytes: varintAt(head, tagBytes).length };
   if (wire === EIGHT_BYTES) return { start: tagBytes, bytes: 8 };
   if (wire === FOUR_BYTES) return { start: tagBytes, bytes: 4 };
-  if (wire !== LENGTH) throw new NoModelError('it is no model in ONNX');
+  if (wire !== LENGTH) throw new NoModelError('it is not an ONNX model');
   const { value, length } = varintAt(head, tagBytes);
   return { start: tagBytes + length, bytes: value };
 }

@@ -23,7 +23,7 @@ export interface LanguageSources {
   readonly piper: string | null;
 }
 
-/** The languages of a model as BCP 47 tags, from the first source that tells them. [] when none does. */
+/** The languages of a model as BCP 47 tags, from the first source that states them. [] when none does. */
 export function languagesOfModel({ folder, metadata, piper }: LanguageSources): readonly string[] {
   const sources = [
     () => tagsIn([piper ?? '']),
@@ -67,7 +67,7 @@ const partsOf = (folder: string): string[] =>
 
 const isLanguagePart = (part: string): boolean => CODES.has(part.split('_')[0] ?? '');
 
-/** Words of names of models that say nothing to a listener. */
+/** Words in model names that mean nothing to a listener. */
 const LEFT_OUT = new Set([
   ...['vits', 'piper', 'coqui', 'mms', 'icefall', 'matcha', 'sherpa', 'onnx', 'tts', 'model'],
   ...['int8', 'fp16', 'fp32', 'multi', 'lang'],
@@ -108,7 +108,7 @@ export function kittenSpeaker(id: string): SpeakerNaming {
     .replace(/^expr-/, '')
     .replace(/-[fm]$/, '')
     .replaceAll('-', ' ');
-  // Pairs of speakers have one name.
+  // Two speakers share each name.
   return {
     name: capitalised(gender === null ? name : `${name}, ${gender}`),
     gender,

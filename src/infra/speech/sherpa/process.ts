@@ -1,15 +1,15 @@
 /**
  * A process of its own that speaks with sherpa-onnx. The engine is native code, which ends the whole process when it
- * meets a model that it cannot use, and it contains eSpeak NG, whose licence is the GPL and ours is not. It is loaded
- * here and nowhere else, and only messages cross the border.
+ * meets a model that it cannot use, and because it contains eSpeak NG, which is under the GPL, unlike this project. It
+ * is loaded only here, and the process communicates only by messages.
  */
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import type { SherpaAnswer, SherpaQuestion, WatchOrder } from './messages.js';
 
-// The server has ended, perhaps by a signal, so that this process must end too.
+// The server has ended, perhaps by a signal, so this process must end too.
 process.on('disconnect', () => process.exit(0));
-// The terminal's Ctrl-C is for the server, which ends us when its own work is done.
+// Ctrl-C in a terminal is meant for the server, which ends this process when its own work is done.
 process.on('SIGINT', () => undefined);
 
 interface Wave {
@@ -27,7 +27,7 @@ interface Engine {
   readonly readWave: (path: string) => Wave;
 }
 
-/** More than this share of the memory that it may take, and it is replaced after the sentence. */
+/** A process that uses more than this share of its memory limit is replaced after the sentence. */
 const RETIRE_SHARE = 0.75;
 const RATE_MIN_HZ = 4_000;
 const RATE_MAX_HZ = 192_000;
@@ -72,8 +72,8 @@ function toPcm({ samples }: Wave): Int16Array<ArrayBuffer> {
 }
 
 /**
- * The engine blocks this thread, because its asynchronous calls never return when a model fails while it speaks. The
- * synchronous ones end the process then.
+ * The engine blocks this thread, because only its synchronous calls are used. When a model fails while it speaks, they
+ * end the process, but the asynchronous ones never return.
  */
 function speak(question: SherpaQuestion): SherpaAnswer {
   const loaded = loadEngine();
@@ -92,7 +92,7 @@ function speak(question: SherpaQuestion): SherpaAnswer {
   try {
     wave = model.generate({
       text,
-      // A buffer outside of V8's heap cannot be sent.
+      // A buffer outside V8's heap cannot be sent.
       enableExternalBuffer: false,
       generationConfig: { sid, speed, silenceScale: 1, extra, ...reference },
     });

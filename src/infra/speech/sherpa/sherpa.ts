@@ -36,10 +36,10 @@ export interface SherpaOptions {
 }
 
 const PACKAGE = 'sherpa-onnx-node';
-/** The engine's version, and ours of what it is given to read. */
+/** The version of the engine, and the version of how texts are prepared for it. */
 const SETTINGS = 'sherpa-onnx 1.13.8, text 1';
 
-/** The engine ends the process with this code when it cannot use a model. Windows has it without a sign. */
+/** The engine ends the process with this code when it cannot use a model. On Windows the code is unsigned. */
 const REFUSED_CODES: ReadonlySet<number | null> = new Set([255, 0xffff_ffff]);
 /** How long a narration waits when the files of its model were changed. */
 const AFTER_CHANGE_MS = 10_000;
@@ -69,7 +69,7 @@ const FAILURES: Readonly<Record<SherpaFailure, Failed>> = {
 const failed = ({ why, kind, permanent }: Failed): SpeechError =>
   new SpeechError(why, { kind, permanent });
 
-/** A voice as it was when the models were read. */
+/** A voice, with the state of its model when the models were read. */
 interface Voice {
   readonly model: Model;
   readonly speaker: ModelSpeaker;
@@ -115,7 +115,7 @@ export function createSherpaProvider(
     // A process that has loaded the model before it was changed is not asked again.
     const use = JSON.stringify([voice.model.checksum, question.config]);
     const answer = await pool.ask(question, signal, use);
-    // Looked at again, because the engine may have loaded the model after the change.
+    // It is checked again, because the engine may have loaded the model after the change.
     await requireUnchanged(voice);
     if ('failure' in answer) throw failed(FAILURES[answer.failure]);
     return { pcm: answer.pcm, sampleRateHz: answer.sampleRateHz };
@@ -191,8 +191,8 @@ const loadedFiles = ({ path, parts, rules, speakers }: Model): string[] => [
 ];
 
 /**
- * A model that was changed under a running server would be stored as the old one. Its narrations wait until the
- * processes are started again, and read the models anew.
+ * The speech of a model that was changed while the server runs would be stored as that of the old model. So its
+ * narrations wait until the processes are restarted and read the models again.
  */
 async function requireUnchanged({ model, files, looks }: Voice): Promise<void> {
   if (looks === (await looksOf(files))) return;

@@ -31,7 +31,7 @@ export interface SpeakerSources {
   readonly languages: readonly string[];
   /** Paths of the recordings in the folder. */
   readonly recordings: readonly string[];
-  /** Names of speakers that are told beside the model. */
+  /** Names of speakers from a file beside the model. */
   readonly namesByNumber: ReadonlyMap<number, string>;
 }
 
@@ -76,7 +76,7 @@ function ofNumbers(sources: SpeakerSources): ModelSpeaker[] {
   const names = (metadata.get('speaker_names') ?? '').split(',').filter((name) => name !== '');
   const stated = Number(metadata.get('n_speakers') ?? '1');
   if (!Number.isInteger(stated) || stated < 0 || stated > 100_000)
-    throw new UnusableModel('its metadata state no number of speakers');
+    throw new UnusableModel('its metadata do not state the number of speakers');
   const count = Math.min(SPEAKERS_MAX, Math.max(1, stated));
   return Array.from({ length: count }, (_, number) => {
     const naming = namingOf(sources, {
@@ -125,7 +125,7 @@ function namingOf(
 }
 
 /**
- * What the engine calls the languages of Kokoro. It has no rules for the sounds of Japanese. Chinese is read by the
+ * The engine's names for the languages of Kokoro. It has no rules for the sounds of Japanese. Chinese is read by the
  * model's lexicon, and words in Latin letters among it as English.
  */
 const KOKORO_LANGS: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 /**
- * Watches over a speaking process, because the engine blocks its main thread: ends it when it takes too much memory, and
- * when the server that has started it is gone.
+ * Watches over a speaking process, because the engine blocks its main thread: ends it when it takes too much memory,
+ * and when the server that started it has ended.
  */
 import { workerData } from 'node:worker_threads';
 import type { WatchOrder } from './messages.js';

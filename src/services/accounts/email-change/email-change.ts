@@ -46,13 +46,13 @@ export async function changeEmail(
       await auditChange(tx, id, false);
     });
   });
-  app.log.info({ event: 'address-change-asked', userId: id }, 'change of the address asked for');
+  app.log.info({ event: 'address-change-asked', userId: id }, 'change of the address requested');
 }
 
 /**
- * Gives a user the address that a token was mailed to. The address is confirmed by that. Links that were mailed to the old
- * address end. The devices stay signed in, because the change was asked for with the password.
- * @throws TOKEN_INVALID; EMAIL_TAKEN when another account has the address by now
+ * Gives a user the address that a token was mailed to. This also confirms the address. Links that were mailed to the
+ * old address end. The devices stay signed in, because the change was requested with the password.
+ * @throws TOKEN_INVALID; EMAIL_TAKEN when another account now has the address
  */
 export async function confirmChange(app: App, token: OpaqueToken): Promise<void> {
   const { userId: id } = token;
@@ -87,7 +87,7 @@ const auditChange = (tx: Tx, id: string, confirmed: boolean): Promise<void> =>
     },
   ]);
 
-/** Ends a change that waits for its link, because who asked for it may have known the old password. */
+/** Cancels a change that waits for its link, because the person who requested it may have known the old password. */
 export async function dropPendingChange(tx: Tx, userId: string): Promise<void> {
   await tx.emailToken.deleteMany({ where: { userId, purpose: 'CHANGE' } });
   await tx.emailChange.deleteMany({ where: { userId, confirmedAt: null } });

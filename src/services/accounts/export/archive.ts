@@ -35,7 +35,7 @@ export async function makeArchive(
     await file.abandon();
     throw error;
   }
-  // The account may have been deleted meanwhile. Its erasure has removed what it knew of.
+  // The account may have been deleted while the file was written. Its erasure then does not know of this file.
   if ((await finishExport(app.db, { userId, exportId })) === 0) await app.storage.remove([key]);
   else app.log.info({ event: 'data-exported', userId }, 'archive of the user’s data made');
 }

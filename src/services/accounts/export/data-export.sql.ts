@@ -3,7 +3,7 @@ import type { Reader, Tx } from '../../../infra/db.js';
 /** An archive of a user's data. */
 export interface DataExport {
   readonly id: string;
-  /** The number of records when it was asked for. */
+  /** The number of records at the time of the request. */
   readonly rows: number;
   readonly expiresAt: Date;
 }
@@ -14,8 +14,8 @@ const KEPT_HOURS = 24;
 const SHARED_MINUTES = 60;
 
 /**
- * The archive that was asked for last, if that was not long ago and it has not expired. After the clock was set back, one
- * that was asked for in the future is not taken for a recent one. Index: data_exports_pkey.
+ * The archive that was requested last, if that was recent and it has not expired. An archive that was requested in the
+ * future is not recent, because the clock may have been set back. Index: data_exports_pkey.
  */
 export async function readRecentExport(
   db: Reader,
@@ -51,7 +51,7 @@ export async function insertExport(
       now(), now() + ${KEPT_HOURS} * interval '1 hour'
     FROM users u WHERE u.id = ${userId}::uuid
     RETURNING id, rows, expires_at AS "expiresAt"`;
-  if (made === undefined) throw new Error('Only a user who exists has data.');
+  if (made === undefined) throw new Error('The user whose data is exported must exist.');
   return made;
 }
 

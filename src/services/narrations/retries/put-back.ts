@@ -10,7 +10,7 @@ import { writeFailedTry, writeGivenUp, writeQueued, writeWaiting } from './tries
 /** Another delivery has claimed the attempt, or it was settled. This delivery must not write any more. */
 export class ClaimLost extends Error {}
 
-/** The recording that would be made is being deleted, which takes a moment. */
+/** The recording is being deleted, which takes a moment, so it cannot be made now. */
 export class BeingErased extends Error {}
 
 /** A delivery that holds the claim of its attempt. */
@@ -42,7 +42,11 @@ export const putBackWaiting = (app: App, held: HeldJob, startAfterMs: number): P
 
 const ERASED_WITHIN_MS = 2_000;
 
-/** Puts a narration back until a recording is deleted, which is no fault of its text. No try is counted. @throws ClaimLost */
+/**
+ * Puts a narration back until the deletion of its recording has ended. No try is counted, because its text is not at
+ * fault.
+ * @throws ClaimLost
+ */
 export const putBackErased = (app: App, held: HeldJob): Promise<void> =>
   putBack(app, held, ERASED_WITHIN_MS / 1000, (tx, jobId) => writeQueued(tx, claimOf(held), jobId));
 

@@ -32,9 +32,9 @@ export interface Assembled {
 type PlacedSentence = PlannedSentence & { readonly place: SentencePlace };
 
 /**
- * Concatenates spoken sentences to the MP3, behind a tag with its chapters and with the pauses between them, and writes
- * their captions. This works because every sentence is whole MP3 frames that depend on no others. Holds a few sentences
- * in memory, for a text of any length.
+ * Concatenates spoken sentences to the MP3, after a tag with its chapters and with the pauses between the sentences,
+ * and writes their captions. This works because every sentence consists of whole MP3 frames that depend on no others.
+ * Holds a few sentences in memory, however long the text is.
  * @throws when a sentence is missing, so that it is tried again
  */
 export async function assemble(

@@ -86,8 +86,8 @@ async function findRendition(app: App, hash: string, claim: Claim): Promise<Rend
     // user of it.
     if (held?.erasing === true)
       throw held.overdue
-        ? new Error('This recording has been in the course of deletion for too long.')
-        : new BeingErased('This recording is being erased; it is made anew later.');
+        ? new Error('The deletion of this recording has taken too long.')
+        : new BeingErased('This recording is being deleted. It will be made again afterwards.');
     return held;
   });
   if (rendition === undefined) return null;

@@ -46,7 +46,7 @@ export interface PlannedSentence {
  */
 const FORMAT = 2;
 
-/** What of this process determines the sound. */
+/** The settings of this process that determine the sound. */
 interface Synthesis {
   readonly config: Pick<Config, 'synthesis'>;
   readonly speech: Pick<SpeechProvider, 'name' | 'settings' | 'definitionOf'>;

@@ -16,7 +16,7 @@ const NIGHT: Palette = {
   near: [20, 28, 48],
   moon: [242, 196, 109],
 };
-/** Those of the web app's drawn covers. */
+/** The palettes of the web app's drawn covers. */
 const PALETTES: readonly Palette[] = [
   NIGHT,
   { sky: [122, 47, 43], far: [165, 73, 58], near: [77, 27, 29], moon: [255, 217, 160] },
@@ -35,8 +35,8 @@ const drawn = new Map<number, Uint8Array>();
 
 /**
  * The picture of a story in the tag of its recordings, as PNG: one of a few, chosen by the title, so that equal titles
- * have equal pictures. It is drawn here, because the server asks no address that an administrator has typed in, such as
- * that of a cover: such an address may lead into the operator's own network.
+ * have equal pictures. It is drawn here, because the server fetches no address that an administrator has entered, such
+ * as that of a cover. Such an address may point into the operator's own network.
  */
 export function drawnCover(title: string): Uint8Array {
   const chosen = createHash('sha256').update(title).digest().readUInt32BE();

@@ -1,6 +1,6 @@
 /** The header of an ID3v2 tag: its mark, version, flags, and the length of what follows (ID3v2.3, 3.1). */
 export const HEADER_BYTES = 10;
-/** Seven bits of each byte of the length count, so that it has no eight set bits in a row, as a frame's header has. */
+/** Only seven bits of each byte of the length count, so that it never looks like the header of an MP3 frame. */
 const LENGTH_BITS = 7;
 
 /**
@@ -22,7 +22,7 @@ export function tagLengthOf(header: Uint8Array): number {
  */
 export function joinTags(tag: Uint8Array, other: Uint8Array): Uint8Array {
   if (other.length === 0) return tag;
-  // Zeros behind the last frame are padding.
+  // Zeros after the last frame are padding.
   const joined = Buffer.alloc(tag.length + other.length);
   joined.set(tag);
   joined.set(other.subarray(HEADER_BYTES), tag.length);

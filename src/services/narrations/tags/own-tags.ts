@@ -12,7 +12,7 @@ const NONE = new Uint8Array();
 
 type TaggedFile = StoredFile & { readonly key: string };
 
-/** What is sent: a head, and the file behind its first bytes. */
+/** The parts of the answer: a head, and the rest of the file after the bytes that the head contains. */
 export interface Body {
   readonly head: Uint8Array | null;
   /** The bytes of the file that are in the head. */
@@ -34,7 +34,7 @@ export async function putInFront(
   return own === null ? null : { head: joinTags(tag, own), skipBytes: own.length };
 }
 
-/** The tags of files that were served lately, by key, length and time, because a file may be remade. */
+/** The tags of recently served files, by key, length and time, because a file may be remade. */
 const remembered = new LRUCache<string, Uint8Array>({
   max: 5_000,
   maxSize: REMEMBERED_BYTES_MAX,

@@ -16,7 +16,7 @@ export interface Growing {
   position: Position | null;
 }
 
-/** What a process remembers of recordings that are being made, so that each question plans only what is new. */
+/** What a process knows of recordings that are being made, so that each query plans only what is new. */
 export interface Timelines {
   readonly known: LRUCache<string, Growing>;
   /** One at a time, so that planning takes little from other requests. */

@@ -78,7 +78,7 @@ function useArchive(address: string | null): 'making' | 'ready' | 'failed' {
     const ask = async (): Promise<void> => {
       const status = await statusOf(address, stop.signal);
       if (stop.signal.aborted) return;
-      // A lost connection may come back.
+      // A lost connection may return.
       if (status === 202 || status === null) timer = setTimeout(() => void ask(), ASK_AGAIN_MS);
       else setState(status === 200 ? 'ready' : 'failed');
     };

@@ -18,7 +18,7 @@ const ChangeEmail = graphql(`
 
 const schema = v.object({ newEmail: email, password: present });
 
-/** Asks for another address. It changes when the link in the mail to it is opened. */
+/** Requests a change of the address. It changes when the link that is mailed to the new address is opened. */
 export function ChangeAddress({ pending }: { pending: string | null }): ReactElement {
   const client = useClient();
   const [open, setOpen] = useState(false);

@@ -21,8 +21,8 @@ const OverdueAudio = graphql(`
 const OVERDUE_MS = 15_000;
 
 /**
- * Reads a narration that is being made again when no event has told of it for a while. Events are missed while the
- * server restarts or the device sleeps, and a stream that is connected again does not tell what was ready meanwhile.
+ * Queries a narration that is in progress when no event about it has arrived for a while. Events are missed while the
+ * server restarts or the device sleeps, and a reconnected stream does not report what was finished in between.
  * @param audio null when there is nothing to wait for
  */
 export function useOverdue(

@@ -100,7 +100,7 @@ export function FilterBar({
   );
 }
 
-/** What can be chosen, with what an address has chosen although it is not offered. */
+/** The options, including a value from the address that is not offered. */
 const withOwn = (offered: readonly string[], own: string): readonly string[] =>
   own === '' || offered.includes(own) ? offered : [...offered, own];
 

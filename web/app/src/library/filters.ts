@@ -6,7 +6,7 @@ export interface Filters {
   readonly length: Length;
   /** '' for all. */
   readonly tag: string;
-  /** In years. Null for any. */
+  /** In years. Null for any age. */
   readonly age: number | null;
   readonly order: Order;
   /** Only stories that I have had narrated. */
@@ -56,7 +56,7 @@ export function writeFilters(filters: Filters): string {
 export const isFiltered = (filters: Filters): boolean =>
   writeFilters({ ...filters, order: 'LIBRARY' }) !== '';
 
-/** As the server decides it. A story that states no ages is for none in particular. */
+/** The same rule as on the server: a story that states no ages is left out. */
 export function isForAge(
   { ageFrom = null, ageTo = null }: { ageFrom?: number | null; ageTo?: number | null },
   age: number,

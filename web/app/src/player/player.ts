@@ -52,7 +52,7 @@ export const player = {
   },
   setRate: (rate: number): void => tell({ type: 'rate', rate }),
   setSleep: (sleep: Sleep | null): void => tell({ type: 'sleep', sleep }),
-  /** Answers the question where to go on. */
+  /** Answers the question of where to continue. */
   choosePlace: (there: boolean): void => tell({ type: 'choose', there }),
   setSentences: (sentences: readonly Sentence[]): void => tell({ type: 'sentences', sentences }),
   /** Takes what the server says of the open narration. */
@@ -151,7 +151,7 @@ function draw(time: number): void {
   frame = requestAnimationFrame(draw);
 }
 
-// Pages that are not shown draw nothing, but sound goes on there: this event comes in any case.
+// A hidden page draws no frames, but its sound continues, and this event still arrives.
 audio.addEventListener('timeupdate', () => {
   if (audio.paused || audio.readyState === 0) return;
   const now = performance.now();

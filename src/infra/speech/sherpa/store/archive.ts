@@ -28,7 +28,7 @@ export const ARCHIVE_LIMITS: ArchiveLimits = { bytesMax: 8 * 1024 ** 3, entriesM
 const HEADERS_BYTES_MAX = 16 * 1024 ** 2;
 const DEPTH_MAX = 12;
 const NAME_BYTES_MAX = 200;
-/** The beginnings of files. */
+/** The first bytes of files of each format. */
 const BZIP2 = Buffer.from('BZh');
 const GZIP = Buffer.from([0x1f, 0x8b]);
 const ZIP = Buffer.from('PK');
@@ -47,7 +47,7 @@ export async function unpackArchive(
   const tar = extract();
   const between: Between = { isInside: false, bytes: 0 };
   const reading = readEntries(tar, folder, { ...limits, between });
-  // Awaited below; until then it may fail first.
+  // It is awaited below. If it fails earlier, the failure must not be reported as unhandled.
   reading.catch(() => undefined);
   const feeding = pipeline(
     createReadStream(path),
@@ -91,7 +91,7 @@ interface Between {
   bytes: number;
 }
 
-/** Counts what is unpacked, because a small archive can have very much. */
+/** Limits the size of what is unpacked, because a small archive can expand to a very large one. */
 function bounded(bytesMax: number, between: Between): Transform {
   let bytes = 0;
   return new Transform({
@@ -153,7 +153,7 @@ async function writeEntry(entry: Entry, folder: string): Promise<void> {
   }
 }
 
-/** Something else of the same name was unpacked before. */
+/** Something with the same name was already unpacked. */
 const contradicted =
   (name: string) =>
   (error: unknown): never => {
@@ -183,5 +183,5 @@ function safePath(name: string): string | null {
   return parts.join('/');
 }
 
-/** Without characters that could change what a terminal shows. */
+/** Removes characters that could change what a terminal shows. */
 const shown = (name: string): string => JSON.stringify(name.slice(0, 100).replace(/\p{C}/gu, '?'));

@@ -4,7 +4,7 @@ import { openPrivateFile } from '../../../storage/private-files.js';
 import { RefusedArchive } from './archive.js';
 
 const REDIRECTS_MAX = 5;
-/** A server that sends nothing for so long has failed. */
+/** A server that sends nothing for this long has failed. */
 const SILENCE_MS = 60_000;
 
 /**
@@ -47,7 +47,7 @@ export async function download(
   }
 }
 
-/** Follows redirects by itself, because `fetch` would follow one to an address without encryption. */
+/** Follows redirects itself, because `fetch` would also follow one to an unencrypted address. */
 async function follow(
   address: string,
   signal: AbortSignal,
@@ -56,7 +56,7 @@ async function follow(
   let url = address;
   for (let redirects = 0; redirects <= REDIRECTS_MAX; redirects += 1) {
     if (!URL.canParse(url) || new URL(url).protocol !== 'https:')
-      throw new RefusedArchive(`${originOf(url)} is no address that begins with https://`);
+      throw new RefusedArchive(`${originOf(url)} is not an address that begins with https://`);
     const answer = await within(fetch(url, { redirect: 'manual', signal })).catch(unreachable(url));
     const { status, headers, body } = answer;
     const location = headers.get('location');
@@ -104,7 +104,7 @@ async function inTime<Result>(
   const late = sleep(limitMs, null, { signal: timer.signal }).then(() => {
     throw new RefusedArchive(`the server has sent nothing for ${String(limitMs / 1000)} s`);
   });
-  // The one that loses ends later, with an error that is not asked for any more.
+  // The promise that loses is rejected later, and its error is ignored.
   late.catch(() => undefined);
   work.catch(() => undefined);
   try {

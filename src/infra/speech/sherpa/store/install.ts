@@ -15,19 +15,19 @@ export interface ModelOrder {
   readonly sha256: string | null;
   /** The name of its folder; null for that in the archive. */
   readonly name: string | null;
-  /** BCP 47, where the model does not tell them, or tells wrong ones; null otherwise. */
+  /** BCP 47, if the model states none or wrong ones; null otherwise. */
   readonly languages: readonly string[] | null;
   readonly limits?: ArchiveLimits;
 }
 
-/** A folder that begins so is not finished, and is no model. */
+/** A folder with this prefix is not finished, and is not offered. */
 const UNFINISHED = '.incoming-';
-/** One that is older was left behind by a process that has ended. */
+/** An older one was left behind by a process that has ended. */
 const LEFT_BEHIND_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Adds a model to the folder of models. It is unpacked beside the others, examined there, and gets its name when
- * everything is well, so that a server never reads a part of it.
+ * Adds a model to the folder of models. It is unpacked beside the others, examined there, and gets its name when all
+ * checks have passed, so that a server never reads an incomplete one.
  * @param examine is given the folder that has the model's folder, and throws when the model cannot be used
  * @returns the model, and the SHA-256 of the archive
  * @throws RefusedArchive, UnusableModel
@@ -74,7 +74,9 @@ async function fetchArchive(
     ? await download(source, archive, { bytesMax: limits.bytesMax })
     : await sha256OfFile(source);
   if (sha256 !== null && found !== sha256.toLowerCase())
-    throw new RefusedArchive(`its SHA-256 is ${found}, and not the one that was given`);
+    throw new RefusedArchive(
+      `its SHA-256 is ${found}, which is not the one that was given: download it again, or check --sha256`,
+    );
   return { archive, sha256: found };
 }
 
@@ -100,7 +102,7 @@ async function putUnderName(
   const isOne = entries.length === 1 && only?.isDirectory() === true;
   const name = wanted ?? (isOne ? only.name : nameOfArchive(source));
   if (!isModelName(name))
-    throw new RefusedArchive(`${JSON.stringify(name)} is no name of a model: use --name`);
+    throw new RefusedArchive(`${JSON.stringify(name)} is not a valid name of a model: use --name`);
   await rename(isOne ? join(unpacked, only.name) : unpacked, join(stage, name));
   return name;
 }

@@ -3,7 +3,7 @@ import type { Sleep } from '../logic/sleep.js';
 import type { Track } from './state.js';
 import type { Sentence } from '../logic/timeline.js';
 
-/** What the player is told. Places and times are in milliseconds. */
+/** The events of the player. Places and times are in milliseconds. */
 export type PlayerEvent =
   // By the listener.
   | {

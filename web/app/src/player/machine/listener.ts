@@ -19,7 +19,7 @@ export function open(
   show(turn, { audioId, waiting: plays });
 }
 
-/** The timer goes on for the next narration, because the listener has set it for themselves and not for a story. */
+/** The timer continues for the next narration, because the listener has not set it for one story. */
 export function close(turn: Turn): void {
   report(turn, 'stopped');
   const { sleep } = turn.machine.shown;
@@ -53,7 +53,7 @@ export function seek(turn: Turn, ms: number): void {
     show(turn, { ended: false });
     report(turn, 'stopped');
   } else if (source === 'stream' && url !== null) {
-    // The recording is there already, and only waits for the end of a sentence.
+    // The recording already exists, and only waits for the end of a sentence.
     load(turn, url, 'recording', Math.max(0, ms));
   } else {
     change(turn, { startMs: ms });
@@ -72,7 +72,7 @@ export function setSleep(turn: Turn, sleep: Sleep | null): void {
   turn.effects.push({ do: 'volume', volume: volumeOf(sleep) });
 }
 
-/** Answers the question where to go on. */
+/** Answers the question of where to continue. */
 export function choosePlace(turn: Turn, there: boolean): void {
   const { elsewhere } = turn.machine.shown;
   show(turn, { elsewhere: null });

@@ -14,7 +14,7 @@ export function update(turn: Turn, track: Track, kept: Position | null): void {
   change(turn, { track });
   const durationSeconds = track.durationSeconds ?? shown.durationSeconds;
   show(turn, { durationSeconds, seekable: track.url !== null });
-  // The page of the story says what happened to the narration, and there is nothing to play.
+  // There is nothing to play, and the page of the story says what happened to the narration.
   if (track.status === 'FAILED' || track.status === 'CANCELLED') close(turn);
   else if (before === null || shown.source === 'none') begin(turn, track, kept);
   else if (shown.source === 'stream' && track.url !== null) swapSoon(turn);

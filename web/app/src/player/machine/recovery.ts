@@ -4,7 +4,7 @@ import { change, load, show, type Turn } from './turn.js';
 /** How many new addresses are requested in a row when an address does not work. */
 export const RECOVERIES_MAX = 3;
 
-/** Goes on from the same place with a new address, because addresses expire while a listener pauses. */
+/** Continues from the same place with a new address, because addresses expire while a listener pauses. */
 export function recover(turn: Turn): void {
   const { track, recoveries, wantsToPlay } = turn.machine;
   if (track === null) return;
@@ -30,7 +30,7 @@ export function renewed(
   load(turn, track.url, 'recording', ms);
 }
 
-/** A connection that is back may be all that was missing. */
+/** The lost connection may have been the only cause, so playing is tried again. */
 export function tryAnew(turn: Turn): void {
   if (!turn.machine.shown.failed) return;
   change(turn, { recoveries: 0 });

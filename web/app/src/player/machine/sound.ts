@@ -3,7 +3,7 @@ import { pause, setSleep } from './listener.js';
 import { recover } from './recovery.js';
 import { change, report, show, start, type Turn } from './turn.js';
 
-/** After this time of sound the recoveries are counted anew. */
+/** After this much sound, the count of recoveries starts again from zero. */
 export const RECOVERED_MS = 10_000;
 
 /** The element knows how long the sound is, so that it can go to a place. A stream has no known length: null. */
@@ -15,7 +15,7 @@ export function loaded(turn: Turn, durationSeconds: number | null): void {
   const { rate, ended: wasAtEnd } = turn.machine.shown;
   if (loadingMs > 0) turn.effects.push({ do: 'goTo', ms: loadingMs });
   turn.effects.push({ do: 'rate', rate });
-  // The stream was heard to its end, and only now there is a recording whose place can be reported.
+  // The stream was heard to its end. Only now is there a recording whose place can be reported.
   if (wasAtEnd) report(turn, 'stopped');
   start(turn);
 }
@@ -57,7 +57,7 @@ export function ended(turn: Turn): void {
 export function broken(turn: Turn): void {
   if (turn.machine.track === null) return;
   show(turn, { playing: false });
-  // A stream cannot begin in the middle. The recording goes on from here when it is made.
+  // A stream cannot begin in the middle. The recording continues from here when it is complete.
   if (turn.machine.shown.source === 'stream') show(turn, { waiting: turn.machine.wantsToPlay });
   else recover(turn);
 }

@@ -2,7 +2,7 @@ import type { Position } from '../logic/position.js';
 import type { Sleep } from '../logic/sleep.js';
 import type { Sentence } from '../logic/timeline.js';
 
-/** What the player needs to know of a narration. Events bring it anew as the narration is made. */
+/** What the player needs to know of a narration. Events update it while the narration is being made. */
 export interface Track {
   readonly audioId: string;
   readonly status: 'QUEUED' | 'PROCESSING' | 'READY' | 'FAILED' | 'CANCELLED';
@@ -18,7 +18,7 @@ export interface PlayerState {
   /** The narration that is open, or null. */
   readonly audioId: string | null;
   readonly playing: boolean;
-  /** Wants to play, and waits for sound. */
+  /** The listener wants to play, and there is no sound yet. */
   readonly waiting: boolean;
   readonly source: 'none' | 'stream' | 'recording';
   readonly durationSeconds: number | null;

@@ -36,7 +36,7 @@ export function start(turn: Turn): void {
   turn.effects.push({ do: 'start' });
 }
 
-/** A stream has no places, so only what is heard of a recording is reported. */
+/** A stream has no places, so only the place in a recording is reported. */
 export function report(turn: Turn, why: ReportReason): void {
   const { shown, track } = turn.machine;
   const { audioId, source, rate, ended: finished } = shown;

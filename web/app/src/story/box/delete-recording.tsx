@@ -22,7 +22,7 @@ interface DeleteRecordingProps {
   readonly audio: { readonly id: string; readonly url?: string | null };
 }
 
-/** Erases a recording of mine, after a question, because its points do not come back. */
+/** Deletes a recording of the listener. It asks first, because the points are not refunded. */
 export function DeleteRecording({ audio: { id, url } }: DeleteRecordingProps): ReactElement {
   const title = useId();
   const dialog = useRef<HTMLDialogElement>(null);

@@ -17,7 +17,7 @@ export function Making({ audio }: { audio: StoryOfPage['audio'][number] }): Reac
   const [failure, setFailure] = useState<Failure | null>(null);
   const { audioId, playing, waiting } = usePlayer();
   const active = audioId === audio.id && (playing || waiting);
-  // The player asks for the narration that is open in it.
+  // The player queries the narration that is open in it.
   useOverdue(audioId === audio.id ? null : audio);
   const onCancel = async (): Promise<void> => {
     const { error } = await cancel({ id: audio.id });

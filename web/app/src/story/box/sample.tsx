@@ -25,7 +25,7 @@ export function Sample({ url }: { url: string }): ReactElement {
         aria-pressed={state === 'playing'}
         onClick={() => (state === 'playing' ? sound.current?.pause() : play())}
       />
-      {/* Words follow in no other way: a sample is one sentence in the language of the voice. */}
+      {/* It has no captions, because a sample is one sentence in the language of the voice. */}
       <audio
         ref={sound}
         src={sameOrigin(url)}
