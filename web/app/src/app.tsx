@@ -1,7 +1,7 @@
 import { useMemo, type ReactElement } from 'react';
 import { Provider } from 'urql';
 import { createTalebankClient } from './api/client.js';
-import { useSession } from './api/session.js';
+import { useSession } from './session/state.js';
 import { Frame } from './frame/frame.js';
 import { Pages } from './pages.js';
 import { PlayerHost } from './player/player-host.js';

@@ -1,6 +1,6 @@
 import { useRef, type ReactElement } from 'react';
 import * as v from 'valibot';
-import { deleteAccount } from '../api/session.js';
+import { deleteAccount } from '../session/change.js';
 import { PasswordField } from '../forms/field.js';
 import { Form, useForm } from '../forms/form.js';
 import { present } from '../forms/values.js';

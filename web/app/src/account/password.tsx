@@ -1,6 +1,6 @@
 import { useMemo, useState, type ReactElement } from 'react';
 import * as v from 'valibot';
-import { changePassword } from '../api/session.js';
+import { changePassword } from '../session/change.js';
 import { PasswordField } from '../forms/field.js';
 import { Done, Form, useForm } from '../forms/form.js';
 import { NewPassword, useSettings } from '../forms/new-password.js';

@@ -3,7 +3,7 @@ import type { ReactElement } from 'react';
 import { useClient } from 'urql';
 import * as v from 'valibot';
 import { failureOf } from '../api/errors.js';
-import { rename } from '../api/session.js';
+import { rename } from '../session/state.js';
 import { Field } from '../forms/field.js';
 import { Done, Form, useForm } from '../forms/form.js';
 import { name } from '../forms/values.js';

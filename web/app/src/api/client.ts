@@ -5,7 +5,9 @@ import { makeDefaultStorage } from '@urql/exchange-graphcache/default-storage';
 import { keys, resolvers, updates } from './cache.js';
 import { fetchWithClock } from './clock.js';
 import { followShared } from './live.js';
-import { accessToken, end, needsRefresh, onLeave, refresh, session } from './session.js';
+import { end, onLeave } from '../session/leave.js';
+import { refresh } from '../session/refresh.js';
+import { accessToken, needsRefresh, session } from '../session/state.js';
 
 /** Null where the browser forbids its database. Then nothing is shown without a connection, and the rest works. */
 function openStorage(idbName: string): ReturnType<typeof makeDefaultStorage> | null {

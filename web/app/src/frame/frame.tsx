@@ -2,7 +2,7 @@ import { BookOpen, LogIn, UserRound, Wallet } from 'lucide-react';
 import type { ComponentType, ReactElement, ReactNode } from 'react';
 import { Link, useLocation } from 'wouter';
 import { useConnected } from '../api/connection.js';
-import { useSession } from '../api/session.js';
+import { useSession } from '../session/state.js';
 import * as m from '../paraglide/messages.js';
 import { paths } from '../paths.js';
 import { classes } from '../ui/classes.js';

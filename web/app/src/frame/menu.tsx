@@ -1,7 +1,8 @@
 import { Menu as MenuIcon } from 'lucide-react';
 import { useId, useRef, type ReactElement } from 'react';
 import { Link } from 'wouter';
-import { signOut, useSession } from '../api/session.js';
+import { signOut } from '../session/change.js';
+import { useSession } from '../session/state.js';
 import * as m from '../paraglide/messages.js';
 import { paths } from '../paths.js';
 import { useLocale } from '../ui/locale.js';

@@ -1,6 +1,6 @@
 import type { ReactElement, ReactNode } from 'react';
 import { Redirect, useLocation, useSearch } from 'wouter';
-import { useSession } from '../api/session.js';
+import { useSession } from '../session/state.js';
 import { paths } from '../paths.js';
 
 /** Shows a page to a person who is signed in, and sends any other visitor to the sign-in page. */

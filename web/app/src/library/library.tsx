@@ -2,7 +2,7 @@ import { useRef, type ReactElement } from 'react';
 import { useQuery } from 'urql';
 import { Link, useLocation, useSearch } from 'wouter';
 import { textOf } from '../api/errors.js';
-import { useSession } from '../api/session.js';
+import { useSession } from '../session/state.js';
 import * as m from '../paraglide/messages.js';
 import { paths } from '../paths.js';
 import { Button } from '../ui/button.js';

@@ -2,7 +2,7 @@ import { ChevronLeft } from 'lucide-react';
 import { useEffect, useRef, useState, type ReactElement } from 'react';
 import { useQuery } from 'urql';
 import { Link, useLocation } from 'wouter';
-import { useSession } from '../api/session.js';
+import { useSession } from '../session/state.js';
 import { Cover } from '../cover/cover.js';
 import { Loading } from '../frame/loading.js';
 import * as m from '../paraglide/messages.js';

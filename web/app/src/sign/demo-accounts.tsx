@@ -1,7 +1,7 @@
 import { useEffect, useState, type ReactElement } from 'react';
 import * as v from 'valibot';
 import type { Failure } from '../api/errors.js';
-import { signIn } from '../api/session.js';
+import { signIn } from '../session/enter.js';
 import { Refusal } from '../forms/form.js';
 import * as m from '../paraglide/messages.js';
 import { Button } from '../ui/button.js';

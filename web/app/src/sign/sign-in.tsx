@@ -1,7 +1,8 @@
 import { useEffect, type ReactElement } from 'react';
 import * as v from 'valibot';
 import { Link, useLocation, useSearch } from 'wouter';
-import { signIn, useSession } from '../api/session.js';
+import { signIn } from '../session/enter.js';
+import { useSession } from '../session/state.js';
 import { EmailField, PasswordField } from '../forms/field.js';
 import { Form, useForm } from '../forms/form.js';
 import { email, present } from '../forms/values.js';

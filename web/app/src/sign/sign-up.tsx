@@ -1,7 +1,7 @@
 import { useMemo, type ReactElement } from 'react';
 import * as v from 'valibot';
 import { Link, useSearch } from 'wouter';
-import { signUp } from '../api/session.js';
+import { signUp } from '../session/enter.js';
 import { EmailField, Field } from '../forms/field.js';
 import { Form, useForm } from '../forms/form.js';
 import { NewPassword, useSettings } from '../forms/new-password.js';

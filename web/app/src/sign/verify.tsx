@@ -2,7 +2,7 @@ import { useEffect, useState, type ReactElement } from 'react';
 import { useClient, type Client } from 'urql';
 import { Link, useSearch } from 'wouter';
 import { failureOf, textOf, type Failure } from '../api/errors.js';
-import { useSession } from '../api/session.js';
+import { useSession } from '../session/state.js';
 import { Done, Refusal } from '../forms/form.js';
 import { graphql } from '../gql/index.js';
 import * as m from '../paraglide/messages.js';

@@ -2,7 +2,7 @@ import { Heart } from 'lucide-react';
 import { useRef, type ReactElement } from 'react';
 import { useMutation, useQuery } from 'urql';
 import { failureOf, textOf } from '../api/errors.js';
-import { useSession } from '../api/session.js';
+import { useSession } from '../session/state.js';
 import { Cover } from '../cover/cover.js';
 import { Loading } from '../frame/loading.js';
 import { Missing } from '../frame/missing.js';

@@ -1,6 +1,6 @@
 import { lazy, Suspense, useState, type ReactElement } from 'react';
 import { useQuery } from 'urql';
-import { useSession } from '../../api/session.js';
+import { useSession } from '../../session/state.js';
 import { readStored, writeStored } from '../../api/stored.js';
 import * as m from '../../paraglide/messages.js';
 import { nameOfVoice } from '../../ui/format.js';
