@@ -156,6 +156,30 @@ test('the account: name, password, devices, and a sign-out on another device', a
   expect([...complaints, ...away.complaints]).toEqual([]);
 });
 
+test('the address is changed by a mailed link, and the data of the person is downloaded', async () => {
+  const { page, complaints } = await app.listenAt('/account');
+  const address = `${randomUUID()}@example.com`;
+  await page.getByRole('button', { name: 'Change the address' }).click();
+  await page.getByLabel('New e-mail address').fill(address);
+  await page.getByLabel('Current password').fill(PASSWORD);
+  await show(page, 'account-address');
+  await page.getByRole('button', { name: 'Send the link' }).click();
+  await page.getByText(`We have mailed a link to ${address}.`).waitFor();
+  await page.goto(await mailedLink(address, '/verify'));
+  await page.getByText('Your address is confirmed. Thank you!').waitFor();
+  await page.getByRole('link', { name: 'Account' }).first().click();
+  await page.getByText(address).first().waitFor();
+  await page.getByRole('button', { name: 'Prepare the file' }).click();
+  await page.getByLabel('Current password').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Prepare the file' }).click();
+  const downloading = page.waitForEvent('download');
+  await page.getByRole('link', { name: 'Download the file' }).click();
+  const file = await (await downloading).path();
+  expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ profile: { email: address } });
+  await show(page, 'account-data');
+  expect(complaints).toEqual([]);
+});
+
 test('an account is deleted, and nothing of it remains in the browser', async () => {
   const visitor = await app.listenAt('/account');
   const { page, complaints } = visitor;

@@ -203,6 +203,33 @@ test('cancelling brings the points back, and so does a failure, which is said in
   expect(complaints).toEqual([]);
 });
 
+test('stories by tag, age and order, a sample of a voice, and a recording that is deleted', async () => {
+  const { page, complaints } = await app.listenAt('/');
+  await page.getByLabel('Order').selectOption('SHORTEST');
+  await page.getByLabel('Age', { exact: true }).selectOption({ index: 1 });
+  await page.getByLabel('About', { exact: true }).selectOption({ index: 1 });
+  await page.getByText(/stor(y|ies) found/).waitFor();
+  const address = new URL(page.url()).searchParams;
+  expect([address.get('order'), address.has('age'), address.has('tag')]).toEqual([
+    'SHORTEST',
+    true,
+    true,
+  ]);
+  await show(page, 'library-filtered');
+  await page.goto(`${app.url}/stories/${SHORT}`);
+  await press(page, 'Hear a sample');
+  await page.getByRole('button', { name: 'Hear a sample', pressed: true }).waitFor();
+  await narrate(page);
+  await press(page, 'Delete the recording');
+  const dialog = page.getByRole('dialog', { name: 'Delete this recording?' });
+  await dialog.waitFor();
+  await show(page, 'story-delete');
+  await dialog.getByRole('button', { name: 'Delete the recording' }).click();
+  await page.getByRole('button', { name: 'Narrate' }).waitFor();
+  await showsPoints(page, '9 points');
+  expect(complaints).toEqual([]);
+});
+
 test('too few points: how many are missing, and a grant that changes it at once', async () => {
   const { page, id, token, complaints } = await app.listenAt(`/stories/${LONGEST}`);
   await page.getByText('6 of your 10 gift points').waitFor();

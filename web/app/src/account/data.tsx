@@ -26,6 +26,7 @@ const schema = v.object({ password: present });
 /** A file with everything that the server has stored about the person. */
 export function MyData(): ReactElement {
   const client = useClient();
+  const [open, setOpen] = useState(false);
   const [address, setAddress] = useState<string | null>(null);
   const state = useArchive(address);
   const form = useForm(schema, async (values) => {
@@ -40,7 +41,11 @@ export function MyData(): ReactElement {
   return (
     <Section title={m.account_data()}>
       <p className={styles.soft}>{m.account_data_text()}</p>
-      {address === null ? (
+      {!open ? (
+        <Button className={styles.start} onClick={() => setOpen(true)}>
+          {m.account_data_make()}
+        </Button>
+      ) : address === null ? (
         <Form state={wrong ? { ...form, failure: null } : form} label={m.account_data()}>
           <PasswordField
             name="password"
@@ -48,7 +53,7 @@ export function MyData(): ReactElement {
             autoComplete="current-password"
             fault={wrong ? m.account_wrong_password() : form.faults['password']}
           />
-          <Button type="submit" busy={form.busy} className={styles.start}>
+          <Button type="submit" kind="primary" busy={form.busy} className={styles.start}>
             {m.account_data_make()}
           </Button>
         </Form>

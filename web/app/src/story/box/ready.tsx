@@ -9,9 +9,11 @@ import { Button, buttonClass } from '../../ui/button.js';
 import { formatClock } from '../../ui/format.js';
 import type { StoryOfPage } from '../story.js';
 import styles from './box.module.css';
-import { KeepOffline } from './keep-offline.js';
 
-/** Loaded later, because few recordings are deleted. */
+/** Loaded later, because the first page of a visitor shows neither. */
+const KeepOffline = lazy(async () => ({
+  default: (await import('./keep-offline.js')).KeepOffline,
+}));
 const DeleteRecording = lazy(async () => ({
   default: (await import('./delete-recording.js')).DeleteRecording,
 }));
@@ -29,7 +31,9 @@ export function Ready({ audio }: { audio: StoryOfPage['audio'][number] }): React
           {m.story_ready({ time: formatClock(audio.durationSeconds ?? 0) })}
         </p>
         <p className={styles.quiet}>{m.story_press_sentence()}</p>
-        <KeepOffline audio={audio} />
+        <Suspense>
+          <KeepOffline audio={audio} />
+        </Suspense>
       </div>
       <div className={styles.actions}>
         <Button
