@@ -1,5 +1,5 @@
 import type { ExecutionResult, SubscriptionForwarder } from '@urql/core';
-import { createClient, type RequestParams } from 'graphql-sse';
+import type { RequestParams } from 'graphql-sse';
 import { fetchWithClock } from './clock.js';
 import { browserPlatform } from './browser-platform.js';
 import { follow, type Platform } from './leader.js';
@@ -57,28 +57,34 @@ async function connectOnce(
   pass: (result: ExecutionResult) => void,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  // Its own retries take a refusal for a lost connection.
-  const client = createClient({
-    url: '/graphql/stream',
-    retryAttempts: 0,
-    headers,
-    fetchFn: fetchEvents,
-  });
   let outcome: Outcome = 'silent';
-  const leave = (): void => client.dispose();
-  signal.addEventListener('abort', leave, { once: true });
   try {
-    for await (const result of client.iterate(body as RequestParams)) {
-      if (result.errors === undefined) outcome = 'heard';
-      else if (result.errors.some(endsSession)) outcome = 'refused';
-      else break;
-      pass(result as ExecutionResult);
+    // Loaded when it is needed, because a visitor follows nothing.
+    const { createClient } = await import('graphql-sse');
+    if (signal.aborted) return outcome;
+    // Its own retries take a refusal for a lost connection.
+    const client = createClient({
+      url: '/graphql/stream',
+      retryAttempts: 0,
+      headers,
+      fetchFn: fetchEvents,
+    });
+    const leave = (): void => client.dispose();
+    signal.addEventListener('abort', leave, { once: true });
+    try {
+      for await (const result of client.iterate(body as RequestParams)) {
+        if (result.errors === undefined) outcome = 'heard';
+        else if (result.errors.some(endsSession)) outcome = 'refused';
+        else break;
+        pass(result as ExecutionResult);
+      }
+    } finally {
+      signal.removeEventListener('abort', leave);
+      client.dispose();
     }
   } catch {
     // The connection is lost, and is made again after a pause.
   }
-  signal.removeEventListener('abort', leave);
-  client.dispose();
   return outcome;
 }
 

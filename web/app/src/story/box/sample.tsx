@@ -3,6 +3,7 @@ import { useEffect, useRef, useState, type ReactElement } from 'react';
 import { sameOrigin } from '../../api/addresses.js';
 import * as m from '../../paraglide/messages.js';
 import { player } from '../../player/player.js';
+import { usePlayer } from '../../player/state.js';
 import { IconButton } from '../../ui/icon-button.js';
 import styles from './box.module.css';
 
@@ -10,7 +11,11 @@ import styles from './box.module.css';
 export function Sample({ url }: { url: string }): ReactElement {
   const sound = useRef<HTMLAudioElement>(null);
   const [state, setState] = useState<'idle' | 'playing' | 'failed'>('idle');
+  const { playing } = usePlayer();
   useEffect(() => setState('idle'), [url]);
+  useEffect(() => {
+    if (playing) sound.current?.pause();
+  }, [playing]);
   const play = (): void => {
     player.pause();
     setState('playing');
