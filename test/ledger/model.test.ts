@@ -503,6 +503,7 @@ test('random commands come to what the model comes to, whatever the order and th
   const { checks } = await checkLedger(app);
   expect(checks.filter(({ sample }) => sample.length > 0)).toEqual([]);
   if (REPLAY === undefined) expect(steps).toBeGreaterThanOrEqual(RUNS * 1_600);
-  // About half of what was checked after some rounds lay before a checkpoint. Without checkpoints, everything is read.
-  expect(read).toBeLessThan(checked * 0.75);
+  // About half of what was checked after some rounds lay before a checkpoint, in the mean of many runs. Without checkpoints,
+  // everything is read.
+  expect(read).toBeLessThan(checked * (RUNS < 10 ? 1 : 0.75));
 }, 1_800_000);
