@@ -517,10 +517,14 @@ describe('races', () => {
     };
     const harm = async (): Promise<void> => {
       for (let count = 0; count < 10; count += 1) {
-        await damage(lotId, count % 2 === 0 ? -2 : 1);
-        // Another transaction holds the account for a moment, so that repairs and debits queue behind it.
+        // Another transaction holds the account for a moment, so that repairs and debits queue behind it. The lot is damaged
+        // under the lock, because a repair ends with an error when a lot moves while it holds the account.
         await holder.query('BEGIN');
         await holder.query('SELECT FROM credit_accounts WHERE user_id = $1 FOR UPDATE', [userId]);
+        await holder.query('UPDATE credit_lots SET remaining = remaining + $2 WHERE id = $1', [
+          lotId,
+          count % 2 === 0 ? -2 : 1,
+        ]);
         await holder.query('SELECT pg_sleep(0.02)');
         await holder.query('COMMIT');
       }
