@@ -33,7 +33,7 @@ import { expectSoundLedger } from '../support/invariants.js';
 import { RunMaintenance } from '../support/operations.js';
 import { administrator, newListener } from '../support/people.js';
 import { startS3, type S3Server } from '../support/s3.js';
-import { startTalebank } from '../support/talebank.js';
+import { loggedBy, startTalebank } from '../support/talebank.js';
 
 const NAME = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d-\d{3}Z-[0-9a-f-]{36}\.jsonl$/;
 
@@ -329,6 +329,7 @@ test('a server logs the statement, counts from it, and publishes the key that it
     await newListener(talebank.url);
     const { token } = await administrator(talebank.url);
     await ask(talebank.url, RunMaintenance, { task: 'RECONCILE_CREDITS' }, token);
+    await loggedBy(talebank.server, ({ msg }) => msg === 'ledger anchored');
     const logged = talebank.server.logs().filter(({ msg }) => msg === 'ledger anchored');
     const signed = logged.map(({ statement }) => String(statement));
     const jwks = createRemoteJWKSet(new URL('/.well-known/jwks.json', talebank.url));

@@ -23,7 +23,7 @@ import {
   waitForAudio,
   type Person,
 } from '../support/people.js';
-import { startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
+import { loggedBy, type ServerProcess, startTalebank, type Talebank } from '../support/talebank.js';
 
 const DAY_MS = 86_400_000;
 const TOKEN = 'a-token-of-some-length';
@@ -118,6 +118,7 @@ test('devices that sign in, and wrong passwords, are counted and logged without 
     await signIn('a wrong guess', 'nobody@example.com');
   });
   expect(grown).toEqual([1, 2]);
+  await loggedBy(talebank.server, ({ msg, userId }) => msg === 'wrong password' && userId === id);
   const logged = talebank.server.logs().filter(({ msg }) => msg === 'wrong password');
   expect(logged).toMatchObject([{ userId: id }]);
   expect(talebank.server.output()).not.toContain('a wrong guess');
@@ -222,7 +223,7 @@ test('violations show by invariant, on every process, until they are gone', asyn
   expect(await metric(violated)).toBe(1);
   expect(await metric(violated, metricsUrl)).toBe(1);
   expect(await metric('ledger_invariant_violations{invariant="9"}')).toBe(0);
-  const line = talebank.server.logs().find(({ msg }) => msg === 'ledger invariant violated');
+  const line = await loggedBy(talebank.server, ({ msg }) => msg === 'ledger invariant violated');
   expect(line).toMatchObject({ invariant: '1', userId: listener.id, lotId });
   await talebank.database.sql('UPDATE credit_lots SET remaining = 5 WHERE id = $1', [lotId]);
   await reconcile();
@@ -273,7 +274,7 @@ test('every movement is a line of the log with request, user, transaction and lo
     'SELECT id FROM credit_transactions WHERE user_id = $1 AND seq = 2',
     [listener.id],
   );
-  const line = talebank.server.logs().find(({ transactionId }) => transactionId === entry?.id);
+  const line = await loggedBy(talebank.server, ({ transactionId }) => transactionId === entry?.id);
   expect(line).toMatchObject({
     level: 'info',
     msg: 'points moved',

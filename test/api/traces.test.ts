@@ -142,6 +142,9 @@ test('requests that are settled in one batch are linked to it', async () => {
   const asked = await Promise.all(
     listeners.map((listener) => narrate(url, listener, story.id, voice)),
   );
+  await until('each debit is logged', () =>
+    asked.every(({ audioId }) => lineOf('points-moved', audioId) !== undefined),
+  );
   const traces = asked.map(({ audioId }) => lineOf('points-moved', audioId)?.['traceId']);
   /** The commands that a batch is below, or linked to. */
   const settled = (): Set<unknown> => {

@@ -5,7 +5,7 @@ import { until } from '../support/faults.js';
 import { readMp3 } from '../support/mp3.js';
 import { administrator, narrate, newListener, newStory, waitForAudio } from '../support/people.js';
 import { answerWith, startSpeechServer, type SpeechServer } from '../support/speech-server.js';
-import { startTalebank, type Environment, type Talebank } from '../support/talebank.js';
+import { type Environment, loggedBy, startTalebank, type Talebank } from '../support/talebank.js';
 
 const { readConfig } = await compiled<typeof ConfigModule>('config.js');
 const KEY = 'a-key-that-nobody-sees';
@@ -215,7 +215,7 @@ test('a provider narrates, each sentence once; when it keeps failing, readyz say
       return readiness?.status === 503 && ((await metrics?.text()) ?? '').includes(gauge);
     });
     expect(ready).toMatchObject({ status: 'not ready', provider: false, database: true });
-    const line = talebank.server.logs().find(({ what }) => what === 'provider');
+    const line = await loggedBy(talebank.server, ({ what }) => what === 'provider');
     expect(line?.['reason']).toMatch(/^The speech provider openai keeps failing/);
     expect(talebank.server.output()).not.toMatch(/a-key-that|hares|owls/);
   } finally {

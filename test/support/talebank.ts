@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { until } from './faults.js';
 import { createDatabase, type TestDatabase } from './cluster.js';
 import { expectSoundLedger } from './invariants.js';
 import { machineClock, V8_FLAGS } from './machine.js';
@@ -100,6 +101,15 @@ export async function startServer(
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
   };
+}
+
+/** The first such line of the log. It may come a moment after its event, because the lines of a burst are written together. */
+export async function loggedBy(
+  server: ServerProcess,
+  isIt: (line: Record<string, unknown>) => boolean,
+): Promise<Record<string, unknown> | undefined> {
+  await until('it is logged', () => server.logs().some(isIt));
+  return server.logs().find(isIt);
 }
 
 export interface Talebank {
