@@ -33,7 +33,7 @@ import { ModelAccount, type ModelPair } from '../support/model.js';
  * A failure prints its seed and path: run it again with MODEL_SEED and MODEL_PATH, and longer with
  * MODEL_RUNS (one run is about 1,690 steps; .ci/run: 13 runs). MODEL_SHRINK=false ends with the first failure as it is.
  */
-const RUNS = Number(process.env['MODEL_RUNS'] ?? 1);
+const RUNS = Number(process.env['MODEL_RUNS'] ?? 2);
 const REPLAY = process.env['MODEL_SEED'];
 
 const HALF_HOUR_MS = 1_800_000;
@@ -503,7 +503,6 @@ test('random commands come to what the model comes to, whatever the order and th
   const { checks } = await checkLedger(app);
   expect(checks.filter(({ sample }) => sample.length > 0)).toEqual([]);
   if (REPLAY === undefined) expect(steps).toBeGreaterThanOrEqual(RUNS * 1_600);
-  // About half of what was checked after some rounds lay before a checkpoint, in the mean of many runs. Without checkpoints,
-  // everything is read.
-  expect(read).toBeLessThan(checked * (RUNS < 10 ? 1 : 0.75));
+  // Most of what was checked after some rounds lay before a checkpoint. In two runs, chance decides about a quarter of it.
+  expect(read).toBeLessThan(checked * (RUNS < 10 ? 0.75 : 0.5));
 }, 1_800_000);

@@ -120,7 +120,6 @@ const ZOOMED = { width: 320, height: 256 };
 export async function showLarge(page: Page, name: string): Promise<void> {
   await page.setViewportSize(ZOOMED);
   expect([name, '400 %', await isTooWide(page)]).toEqual([name, '400 %', false]);
-  expect([name, await coveredPart(page)]).toEqual([name, expect.any(Number)]);
   expect(await coveredPart(page)).toBeLessThan(0.6);
   await page.screenshot({ path: `${ARTIFACTS}/app-${name}-zoomed.png` });
   await page.setViewportSize(DESKTOP);

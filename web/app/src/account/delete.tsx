@@ -6,6 +6,7 @@ import { Form, useForm } from '../forms/form.js';
 import { present } from '../forms/values.js';
 import * as m from '../paraglide/messages.js';
 import { Button } from '../ui/button.js';
+import dialogStyles from '../ui/dialog.module.css';
 import styles from './account.module.css';
 import { Section } from './section.js';
 
@@ -21,8 +22,8 @@ export function Delete({ email }: { email: string }): ReactElement {
       <Button kind="danger" className={styles.start} onClick={() => dialog.current?.showModal()}>
         {m.account_delete()}
       </Button>
-      <dialog ref={dialog} className={styles.dialog} aria-labelledby="delete-title">
-        <div className={styles.dialogBody}>
+      <dialog ref={dialog} className={dialogStyles.dialog} aria-labelledby="delete-title">
+        <div className={dialogStyles.body}>
           <h2 id="delete-title">{m.account_delete_question()}</h2>
           <p className={styles.email}>{m.account_delete_warning({ email })}</p>
           <Form
@@ -34,7 +35,7 @@ export function Delete({ email }: { email: string }): ReactElement {
               autoComplete="current-password"
               fault={wrong ? m.account_wrong_password() : form.faults['password']}
             />
-            <div className={styles.actions}>
+            <div className={dialogStyles.actions}>
               <Button type="submit" kind="danger" busy={form.busy}>
                 {m.account_delete_confirm()}
               </Button>

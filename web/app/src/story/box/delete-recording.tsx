@@ -10,7 +10,7 @@ import { player } from '../../player/player.js';
 import { usePlayer } from '../../player/state.js';
 import { Button } from '../../ui/button.js';
 import { IconButton } from '../../ui/icon-button.js';
-import styles from './delete-recording.module.css';
+import styles from '../../ui/dialog.module.css';
 
 const DeleteAudio = graphql(`
   mutation DeleteAudio($id: ID!) {
