@@ -64,7 +64,7 @@ async function people(leaving: number, staying: number): Promise<string[]> {
   return ids;
 }
 
-test('what nobody else has is erased, what somebody has is not', async () => {
+test('a recording is erased unless another narration has it', async () => {
   const [leaver = '', other = ''] = await people(1, 1);
   const alone = await recording([leaver, 'READY']);
   const shared = await recording([leaver, 'READY'], [other, 'READY']);
@@ -72,7 +72,7 @@ test('what nobody else has is erased, what somebody has is not', async () => {
   expect(await erase(shared.hash, leaver)).toBe('shared');
 });
 
-test('an erasure that was interrupted is finished, whoever has asked meanwhile', async () => {
+test('an interrupted erasure is finished, although the recording was requested meanwhile', async () => {
   const [leaver = '', other = ''] = await people(1, 1);
   const { hash, audioIds } = await recording([leaver, 'READY'], [other, 'PROCESSING']);
   expect(await erase(hash, leaver)).toBe('marked');

@@ -209,7 +209,7 @@ const failuresInLog = (): Record<string, unknown>[] =>
   talebank.server.logs().filter(({ level }) => level === 'error' || level === 'fatal');
 
 test(
-  'whatever is asked is answered as the schema says or refused by a code, and nothing fails or leaks',
+  'random operations are answered as the schema says or refused with a code, and nothing fails or leaks',
   async () => {
     // Bias would make most of them alike.
     const batch = fc.noBias(

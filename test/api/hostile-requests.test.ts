@@ -224,7 +224,7 @@ const WRONG_VARIABLES: readonly [what: string, query: string, variables: object]
 ];
 
 test.each(WRONG_VARIABLES)(
-  'wrong variables cost little, whatever is in them: %s',
+  'wrong variables are refused at little cost: %s',
   async (_what, query, variables) => {
     for (const [path, headers] of [
       ['/graphql', {}],

@@ -122,7 +122,7 @@ async function known(): Promise<void> {
     }
 }
 
-test('a rotation turns nobody away, on any process', async () => {
+test('a rotation keeps every session valid, on every process', async () => {
   await known();
   const earlier = await audited('keys rotate');
   const people = await Promise.all([talebank.url, other.url].map(newListener));
@@ -210,7 +210,7 @@ test('the tokens of keys that leaked are refused within seconds, and everybody r
   });
 });
 
-test('no token but ours is believed, whatever its header says', async () => {
+test('tokens of other keys or algorithms are refused, with any header', async () => {
   const { id, token, refreshToken } = await newListener(talebank.url);
   const [row] = await talebank.database.sql<{ kid: string; private_jwk: JWK }>(
     'SELECT kid, private_jwk FROM signing_keys WHERE kid = $1',

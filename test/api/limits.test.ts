@@ -331,7 +331,7 @@ test('strangers who hammer an account stop at ten together, and its owner gets i
   expect(await letThrough(40, (at) => guess(nobody, newAddress(), { at }))).toBe(10);
 });
 
-test('whoever is asked about from everywhere gets five mails, and nobody is told', async () => {
+test('an address gets at most five mails, and the askers cannot tell', async () => {
   const { email, id } = await signUp();
   const asked = async (at: string): Promise<Outcome> =>
     outcomeOf(
@@ -427,7 +427,7 @@ test('each limit can be set, and a factor multiplies them all', async () => {
   }
 });
 
-test('while nobody can count, nobody signs in, and whoever is signed in reads on', async () => {
+test('while the counters cannot be reached, sign-ins are refused and signed-in users can read', async () => {
   const apart = await startTalebank({ ROLE: 'api', RATE_LIMIT_FACTOR: '1' });
   try {
     const { token, email } = await newListener(apart.url);
@@ -450,7 +450,7 @@ test('while nobody can count, nobody signs in, and whoever is signed in reads on
   }
 });
 
-test('what somebody holds is not waited for, and pruned next time', async () => {
+test('pruning skips rows that others hold, and deletes them the next time', async () => {
   const { id, token } = await newAdministrator();
   await ask(url, RunMaintenance, { task: 'PRUNE_SESSIONS' }, token);
   await talebank.database.sql(

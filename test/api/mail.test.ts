@@ -172,7 +172,7 @@ test('a link is good for what it was mailed for, and for as long as it says', as
   await ask(url, Login, { input: { email, password: PASSWORD } });
 });
 
-test('asking for a new password says nothing about whom there is', async () => {
+test('asking for a new password does not reveal whether the account exists', async () => {
   const { email } = await newListener(url);
   await mailTo(url, email, VERIFY);
   const answers = await Promise.all(
@@ -347,7 +347,7 @@ test('with SMTP_URL mail goes through a server, as often as it takes, and there 
   }
 });
 
-test('in production without SMTP_URL mail waits, and somebody is told', async () => {
+test('in production without SMTP_URL mail waits, and the log says so', async () => {
   const waiting = await startTalebank({ NODE_ENV: 'production' });
   try {
     await newListener(waiting.url);

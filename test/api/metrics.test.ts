@@ -289,7 +289,7 @@ test('every movement is a line of the log with request, user, transaction and lo
   });
 });
 
-test('metrics are for this machine and for whoever has the token', async () => {
+test('metrics are served to this machine and to requests with the token', async () => {
   const status = async (headers: Record<string, string>): Promise<number> =>
     (await fetch(`${url}/metrics`, { headers })).status;
   expect(await status({})).toBe(200);

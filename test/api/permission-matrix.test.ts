@@ -645,14 +645,14 @@ const judgeNode = (type: string, id: string, viewer: Viewer): Promise<Verdict> =
     value: { __typename: type, id },
   });
 
-test('everything that has an id is there for whom it is for, and for nobody else as if it never was', async () => {
+test('every object with an id is found by those who may read it, and unknown to all others', async () => {
   const judge = (type: string, viewer: Viewer): Promise<Verdict> =>
     judgeNode(type, things[type] ?? '', viewer);
   expect(await matrixOf(NODE_TYPES, judge)).toEqual(NODES);
   expect(await rowOf((viewer) => judgeNode('Node', NEVER, viewer))).toEqual(hiddenExcept());
 });
 
-test('whoever is suspended does not find what was their own, and only those who see everybody find them', async () => {
+test('a suspended user does not find their own objects; administrators and auditors do', async () => {
   const judge = (type: string, viewer: Viewer): Promise<Verdict> =>
     judgeNode(type, lostThings[type] ?? '', viewer);
   expect(await matrixOf(Object.keys(lostThings), judge)).toEqual({
@@ -717,7 +717,7 @@ const selectionOfPerson = (fields: readonly string[]): string =>
     })
     .join(' ');
 
-test('whoever signs in sees all of themselves with the same request, whoever is signed in already', async () => {
+test('a sign-in sees its whole account within the same request, also with the token of another user', async () => {
   const document = `mutation ($input: LoginInput!) {
     login(input: $input) { user { ${selectionOfPerson(Object.keys(USER_FIELDS))} } }
   }`;

@@ -239,7 +239,7 @@ describe('a recording that is lost', () => {
       [audioId],
     );
 
-  test('is made anew from nothing, for whoever asks next', async () => {
+  test('is made anew for the next request', async () => {
     const parts = sentences(3);
     const { storyId, address } = await lose(parts, 'url');
     const ben = await newListener(url);

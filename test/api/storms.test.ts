@@ -54,7 +54,7 @@ async function families(count: number): Promise<string[]> {
   return tokens;
 }
 
-test('two tabs of each of 100 devices refresh at two processes, and nobody is signed out', async () => {
+test('two tabs of each of 100 devices refresh at two processes, and none is signed out', async () => {
   const owners = await Promise.all(Array.from({ length: 10 }, () => families(10)));
   // Two tabs have ten seconds, and a slow machine may take longer for all hundred pairs.
   await talebank.database.sql(`
@@ -177,7 +177,7 @@ const MANY_HASHES = `
   for (let at = 0; at < Number(count); at += 1) asked(at).catch(({ code }) => refused.push(code));
   setImmediate(() => process.stdout.write(JSON.stringify(refused), () => process.exit()));`;
 
-test('behind a thousand that wait for a hash of their password nobody has to wait', async () => {
+test('a thousand sign-ins that wait for a password hash delay no other request', async () => {
   const passwords = new URL('../../dist/infra/passwords.js', import.meta.url).href;
   const count = String(1_000 + availableParallelism() + 7);
   const { stdout } = await promisify(execFile)(process.execPath, [

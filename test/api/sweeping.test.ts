@@ -42,7 +42,7 @@ async function files(): Promise<string[]> {
   return names.map((name) => name.split('/').at(-1) ?? '').filter((name) => name.includes('.'));
 }
 
-test('files that nobody knows go after a day, and everything that somebody needs stays', async () => {
+test('unreferenced files are deleted after a day, and files in use stay', async () => {
   const { url, dataDir, database } = talebank;
   const listener = await newListener(url);
   const story = await newStory(url, admin, { length: 300 });

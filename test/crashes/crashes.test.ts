@@ -304,7 +304,7 @@ test('there is a scenario for every point', async () => {
 });
 
 test(
-  'whatever is killed wherever, every narration is there or given back, and nothing is paid twice',
+  'a kill at any point leaves every narration made or refunded, and nothing paid twice',
   async () => {
     const kills = new Map<string, number>();
     for (let round = 1; round <= ROUNDS; round += 1) {

@@ -153,7 +153,7 @@ const QUICK_MS = NOTICEABLE_MS / 64;
 const SUSPICIOUS_GROWTH = 6;
 
 test.each(Object.entries(WORK))(
-  'what %s takes time that grows with the text, whatever it is',
+  '%s takes time that grows linearly with the text',
   (_name, work) => {
     const slow: Record<string, readonly number[]> = {};
     for (const row of ROWS) {

@@ -229,7 +229,7 @@ test('everything that one query asks for sees the same allowance, and each month
   ]);
 });
 
-test('a narration spends the allowance before points that never lapse, although nobody looked before', async () => {
+test('a narration spends the allowance before points that never lapse, also without an earlier read', async () => {
   const person = await verified();
   expect(await narrate(url, person, storyId, voiceId)).toMatchObject({
     charged: true,
@@ -242,7 +242,7 @@ test('a narration spends the allowance before points that never lapse, although 
   ]);
 });
 
-test('whoever confirms their address has the allowance at once', async () => {
+test('a user who verifies the address has the allowance at once', async () => {
   const person = await newListener(url);
   expect(await balanceOf(person)).toBe(10);
   expect(await allowancesOf(person.id)).toEqual([]);
@@ -251,7 +251,7 @@ test('whoever confirms their address has the allowance at once', async () => {
   expect(await balanceOf(person)).toBe(15);
 });
 
-test('those who are to get none get none, whoever looks', async () => {
+test('users without an allowance get none, also when others read them', async () => {
   const [unverified, none, suspended, spared] = await Promise.all([
     newListener(url),
     verified(),

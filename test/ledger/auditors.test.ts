@@ -112,7 +112,7 @@ test('an auditor reads every row of the ledger and of the audit log', async () =
   expect(rows).toEqual([{ action: 'revokeCreditLot', is_end: true }]);
 });
 
-test('no view holds who somebody is, or a secret', async () => {
+test('no view holds personal data or a secret', async () => {
   const { rows } = await auditor.query<{ view: string }>(
     `SELECT table_name AS view FROM information_schema.tables WHERE table_schema = 'audit'`,
   );

@@ -164,7 +164,7 @@ const unfinishedMetric = async (what = 'bulk_grants'): Promise<string | undefine
     await (await fetch(`${talebank.url}/metrics`)).text(),
   )?.[1];
 
-test('a grant to many that is killed is finished under its key, and nobody gets it twice', async () => {
+test('a bulk grant that is killed is finished under its key, and no account is granted twice', async () => {
   const killed = await order('killed');
   await killInTheMiddle(killed.ask, killed.done, RECIPIENTS);
   expect(await entries(killed)).toBe(1);

@@ -465,7 +465,7 @@ async function checkFromCheckpoints(): Promise<void> {
   read += health.transactionsRead;
 }
 
-test('random commands come to what the model comes to, whatever the order and the time', async () => {
+test('random commands agree with the model, in any order and at any time', async () => {
   const property = fc.asyncProperty(
     fc.array(round, { minLength: ROUNDS, maxLength: ROUNDS }),
     async (rounds) => {

@@ -76,7 +76,7 @@ whenApart('in other namespaces (where this system lets them be made)', () => {
     await isReady(server);
   });
 
-  test('after a kill, the next one starts whatever numbers its processes have', async () => {
+  test('after a kill, the next one starts with any process numbers', async () => {
     await server.kill();
     // Each program takes a number before the server does.
     const script = 'for i in $(seq 3); do true | true; done; exec "$@"';
