@@ -114,7 +114,7 @@ interface Opened {
   readonly looks: readonly Subscription[];
 }
 
-/** Opens everybody's subscriptions, until each has told how things stand. */
+/** Opens all subscriptions, and waits for the first event of each. */
 const openAll = (url: string, people: readonly Listener[]): Promise<Opened[]> =>
   pMap(
     people,

@@ -348,7 +348,7 @@ test('a request of an administrator who loses the role while it waits is refused
     await client.query(`UPDATE users SET role = 'USER' WHERE id = $1`, [deputy.id]);
     const suspend = { userId, reason: 'A last deed' };
     const waiting = codeOf(execute(url, SuspendUser, suspend, { token: deputy.token }));
-    // Postgres itself commits as soon as somebody waits, because nobody waits for a lock longer than five seconds.
+    // Postgres itself commits as soon as a session waits, because a wait for a lock ends after five seconds.
     await client.query(`
       DO $$ BEGIN
         WHILE NOT EXISTS (
@@ -429,7 +429,7 @@ test('the audit log holds the actor, the action, the target and the reason, and 
     'TRUNCATE audit_entries',
   ])
     await expect(talebank.database.sql(statement)).rejects.toThrow();
-  // Nobody made the first administrator but whoever configures the server.
+  // The configuration made the first administrator, so that the entry has no actor.
   const first = await talebank.database.sql(
     'SELECT actor_id, action FROM audit_entries ORDER BY id LIMIT 1',
   );

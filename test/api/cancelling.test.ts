@@ -38,7 +38,7 @@ const balanceOf = async ({ token }: Person): Promise<number | undefined> =>
 const codeOf = async (person: Person, id: string): Promise<string | undefined> =>
   (await execute(url, CancelAudio, { id }, { token: person.token })).errors[0]?.extensions.code;
 
-/** Of so many sentences, each another one, that somebody is still at it when it is cancelled. */
+/** The length of a text with so many different sentences that a worker still speaks it when it is cancelled. */
 const LONG = 190_000;
 
 async function rich(): Promise<Person> {

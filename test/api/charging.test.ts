@@ -17,7 +17,7 @@ let url: string;
 let admin: Person;
 let voiceId: string;
 
-// Nobody speaks here: what is asked for stays queued.
+// There is no worker, so that requested narrations stay queued.
 beforeAll(async () => {
   talebank = await startTalebank({ ROLE: 'api' });
   url = talebank.url;

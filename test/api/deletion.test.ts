@@ -83,7 +83,7 @@ const blocked = (count: number): Promise<void> =>
     return rows.length >= count;
   });
 
-/** Waits until the job that erases somebody is done. */
+/** Waits until the job that erases the account is done. */
 async function erased(person: Person, { database } = talebank): Promise<void> {
   const startedMs = Date.now();
   for (;;) {
@@ -439,7 +439,7 @@ test('the placeholder addresses of deleted accounts cannot be registered', async
   await remove(person);
 });
 
-/** Waits until it is known that somebody administers. */
+/** Waits until the process knows that the user is an administrator. */
 const administers = (token: string): Promise<void> =>
   until(
     'it is known',

@@ -7,7 +7,7 @@ import { makeAccounts, openTestApp } from '../support/app.js';
 import { createDatabase, type TestDatabase } from '../support/cluster.js';
 import { compiled } from '../support/compiled.js';
 
-/** Who may erase a recording, while others have it, want it, or are erasing it too. */
+/** Erasing a recording while other narrations have it, need it, or erase it too. */
 let database: TestDatabase;
 let app: OpenApp;
 let erase: (hash: string, userId: string) => Promise<string>;
@@ -76,7 +76,7 @@ test('an interrupted erasure is finished, although the recording was requested m
   const [leaver = '', other = ''] = await people(1, 1);
   const { hash, audioIds } = await recording([leaver, 'READY'], [other, 'PROCESSING']);
   expect(await erase(hash, leaver)).toBe('marked');
-  // Somebody who wants it sees that it is going, and their narration is tried again later.
+  // A narration that needs it sees that it is being erased, and is tried again later.
   expect(await hold(hash, other, audioIds[1] ?? '')).toMatchObject({ erasing: true });
   expect(await erase(hash, leaver)).toBe('marked');
 });

@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(async () => {
   const logged = talebank.server.output();
   await talebank.close();
-  // Of everything that was sent here, at the level of traces.
+  // Nothing that was sent here may be logged, not even at the level of traces.
   for (const sent of [
     'key17',
     'fragment a',

@@ -101,7 +101,7 @@ test('the key that signs and the next one are published, with which anyone can c
   expect(payload).toMatchObject({ sub: id, iss: 'talebank', aud: 'talebank-api' });
 });
 
-/** A token of a key that nobody knows: whoever is asked with it looks for new keys within a second. */
+/** A token of an unknown key. A process that gets it looks for new keys within a second. */
 const STRANGE = `${Buffer.from('{"alg":"EdDSA","kid":"strange"}').toString('base64url')}.e30.AA`;
 
 /** Waits until every process knows the keys that there are now. */
@@ -248,7 +248,7 @@ test('tokens of other keys or algorithms are refused, with any header', async ()
     else expect(answer).toBe(id);
   }
   while (now() < exp) await sleep(20);
-  // Also by whoever has just believed it.
+  // Also by the process that has just accepted it.
   for (const url of [talebank.url, other.url])
     expect(await standing(url, brief)).toBe('UNAUTHENTICATED');
 

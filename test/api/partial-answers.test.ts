@@ -11,7 +11,7 @@ import { startTalebank, type Talebank } from '../support/talebank.js';
 
 let talebank: Talebank;
 let url: string;
-/** Of each kind that is worth something, or nothing. */
+/** A token of each kind, valid or not. */
 const tokens: Record<string, string | undefined> = { none: undefined, wrong: 'nonsense' };
 
 beforeAll(async () => {

@@ -59,7 +59,7 @@ beforeEach(() => {
 });
 
 let tales = 0;
-/** So many sentences of which no other story has any. */
+/** This many sentences, none of which another story has. */
 function sentences(count: number): string[] {
   tales += 1;
   return Array.from(

@@ -268,7 +268,7 @@ test('a browser whose access token has expired signs out with its cookie, and ke
   expect(wrong.headers.get('set-cookie')).toBeNull();
   const right = await execute(url, Refresh, {}, { headers: { cookie } });
   expect(right.errors).toEqual([]);
-  // Whoever is nobody cannot sign out.
+  // An anonymous request cannot sign out.
   expect((await logout({})).errors[0]?.extensions.code).toBe('UNAUTHENTICATED');
   expect((await logout({ cookie: `${EMPTY}nonsense` })).data).toEqual({ logout: true });
 });

@@ -110,7 +110,7 @@ test('an unknown address and a wrong password get the same answer in the same ti
     });
     return { ms: performance.now() - startedAt, answer: { status, data, errors } };
   };
-  // Of the time that either takes, because a slow machine is slow in all it does.
+  // A share of the time that either takes, because a slow machine slows both.
   await expectBelow(0.15, async () => {
     const gaps: number[] = [];
     const times: number[] = [];
@@ -121,7 +121,7 @@ test('an unknown address and a wrong password get the same answer in the same ti
       const one = await timed(inTurn[0] ?? '');
       const two = await timed(inTurn[1] ?? '');
       expect(one.answer).toEqual(two.answer);
-      // The first ones are slower whoever they are.
+      // The first ones are slower for every account.
       if (pair < 10) continue;
       gaps.push((pair % 2 === 0 ? 1 : -1) * (one.ms - two.ms));
       times.push(one.ms, two.ms);
@@ -145,7 +145,7 @@ test('forty sign-ins at once hold up neither a balance nor the pulse', async () 
     }
     // So few looks tell nothing, because a busy machine allows no more: the storm is then repeated.
     if (times.length <= 5) return Infinity;
-    // Of a few dozen looks one may have met something else that the machine was doing.
+    // One of a few dozen measurements may have met other work of the machine.
     return times.sort((one, two) => two - one)[1] ?? Number.NaN;
   };
   const balance = '{ me { credits { balance } } }';

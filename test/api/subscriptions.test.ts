@@ -472,7 +472,7 @@ test('a change that a hundred follow does not hold up what others ask', async ()
   const all = await Promise.all(Array.from({ length: 100 }, () => credits(popular)));
   await until('all have begun', () => all.every(({ events }) => events.length === 1));
   let balance = 10;
-  // On a slow machine all takes longer: whoever was held up would wait for most of the time.
+  // A slow machine slows everything, but a client that was held up would wait for most of the time.
   await expectBelow(0.5, async () => {
     balance += 3;
     await grantTo(elsewhere.url, admin, popular, { amount: 3 });

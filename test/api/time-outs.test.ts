@@ -75,7 +75,7 @@ test('an account that is held is BUSY after some seconds, with any time-outs of 
     const startedAt = performance.now();
     expect(code(await ask())).toEqual([503, 'BUSY']);
     expect(performance.now() - startedAt).toBeGreaterThan(2_000);
-    // It holds up nobody else.
+    // It delays no other account.
     expect((await narrate(talebank.url, other, input.storyId, input.voiceId)).charged).toBe(true);
   });
 });

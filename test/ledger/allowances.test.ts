@@ -25,7 +25,7 @@ import {
 } from '../support/people.js';
 import { startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
 
-/** The allowance of a month is there when somebody looks at it or spends points, before any job has run. */
+/** The allowance of a month is granted on the first read or debit, before the job has run. */
 
 const MONTHLY = 5;
 /** One second after midnight on the 1st, in UTC. */

@@ -18,7 +18,7 @@ const WHOLE = ['00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-
 const role = `auditor_${randomBytes(6).toString('hex')}`;
 let document: string;
 let database: TestDatabase;
-/** Of the same cluster, where nothing is granted to the role. */
+/** Another database of the same cluster, in which the role has no rights. */
 let other: TestDatabase;
 let app: OpenApp;
 let userId: UserId;

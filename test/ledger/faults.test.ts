@@ -57,7 +57,7 @@ async function account(
   const { audioId } = await debit(app, userId, 3);
   const second = await debit(app, userId, 1);
   await refund(app, userId, second.debitSeq ?? 0);
-  // What was given back is over: nobody waits for it.
+  // Refunded narrations have ended, so that no job waits for them.
   await database.sql(
     `UPDATE audios SET status = 'FAILED', failure_reason = 'A test' WHERE user_id = $1 AND id = $2`,
     [userId, second.audioId],
@@ -495,7 +495,7 @@ const hasCheckpoint = async ({ userId }: Pick<Account, 'userId'>): Promise<boole
 const named = ({ checks }: Reconcile.LedgerHealth): string[] =>
   checks.filter(({ violations }) => violations > 0).map(({ invariant }) => invariant);
 
-/** Of what lies before a checkpoint, and changes neither the account, its lots, its newest hash nor its narrations. */
+/** Faults that lie before a checkpoint and change neither the account, its lots, its newest hash nor its narrations. */
 const HIDDEN_BEFORE: ReadonlySet<string> = new Set([
   'an allocation that is not in the sum',
   'a refund of more than was taken',

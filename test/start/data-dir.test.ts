@@ -34,7 +34,7 @@ const PASSAGE = asRoot ? 0o710 : 0o700;
 
 const COMPILED = fileURLToPath(new URL('../../dist/.compiled', import.meta.url));
 
-/** Not in DATA_DIR: everybody can enter it. */
+/** Outside of DATA_DIR, in a folder that every user can enter. */
 let parent: string;
 let dataDir: string;
 
