@@ -117,7 +117,7 @@ export function buildTypes(): GraphQLSchema {
     // Not checked here, because Apollo Server checks the schema when it is created.
     skipCheck: true,
     nullableByDefault: false,
-    pubSub: NOBODY,
+    pubSub: UNUSED_PUB_SUB,
   });
   for (const [type, description] of [
     [schema, ABOUT.schema],
@@ -130,10 +130,10 @@ export function buildTypes(): GraphQLSchema {
 }
 
 /** The library requires it, but it is never used, because every subscription has its own `subscribe`. */
-const NOBODY = {
+const UNUSED_PUB_SUB = {
   publish: (): void => undefined,
   subscribe: (topic: string): never => {
-    throw new Error(`Nobody publishes ${topic}.`);
+    throw new Error(`No subscription uses the topic ${topic}.`);
   },
 };
 
