@@ -89,7 +89,7 @@ function partsOf(
       db.user.findUnique({
         where: { id: userId },
         omit: { passwordHash: true, searchText: true },
-        include: { emailChange: { omit } },
+        include: { emailChange: { omit }, formerEmails: { omit, orderBy: { id: 'asc' } } },
       }),
     lists: {
       sessions: (after) => db.session.findMany({ ...byId(after), omit }),
