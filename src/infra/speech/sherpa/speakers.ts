@@ -23,13 +23,13 @@ export interface ModelSpeaker extends ProviderVoice {
 
 export interface SpeakerSources {
   readonly folder: string;
-  /** Of the model, for people. */
+  /** The name of the model, for people. */
   readonly name: string;
   readonly kind: ModelKind;
   readonly metadata: ReadonlyMap<string, string>;
   /** How many speakers the files state. 0 for one. */
   readonly speakers: number;
-  /** Of the model. */
+  /** The languages of the model. */
   readonly languages: readonly string[];
   /** Paths of the recordings in the folder. */
   readonly recordings: readonly string[];
