@@ -15,6 +15,7 @@ import { writeTimeline, type NewTimeline } from '../timeline/timeline.sql.js';
 import { assemble, type Assembled } from './assemble.js';
 import {
   claimNarration,
+  isHeld,
   writeProgress,
   writeReady,
   type Claim,
@@ -129,7 +130,11 @@ async function record(
     });
   const report = progressReporter(app, claim);
   await speakSentences(app, sentences, { script: task, signal, report, heard });
-  const assembled = await assemble(app, hash, { sentences, language: task.language });
+  // The account may have been erased meanwhile. Its files would then be left behind.
+  const confirm = async (): Promise<void> => {
+    if (!(await isHeld(app.db, claim))) throw new ClaimLost();
+  };
+  const assembled = await assemble(app, hash, { sentences, language: task.language, confirm });
   return { hash, ...assembled, timeline: timelineOf(task, hash, assembled) };
 }
 
