@@ -10,6 +10,7 @@ import {
   timeColumn,
 } from '../../infra/connections/columns.js';
 import { Prisma, type Tx } from '../../infra/db.js';
+import { ofOneAccount } from './one-account.sql.js';
 
 export interface LotRow extends LotPrice {
   readonly userId: string;
@@ -24,6 +25,8 @@ export interface LotRow extends LotPrice {
   readonly parentLotId: string | null;
   readonly period: string | null;
 }
+
+const OWNER = Prisma.sql`l.user_id`;
 
 export const LOT_COLUMNS = Prisma.sql`l.user_id AS "userId", l.id, l.source::text, l.priority, l.granted,
   l.remaining, l.granted_at AS "grantedAt", l.expires_at AS "expiresAt", l.revoked_at AS "revokedAt",
@@ -70,7 +73,7 @@ export function readLotsOf(
            ${EXPIRE_KEY_TAKEN}
     FROM unnest(${wanted.map((one) => one.userId)}::uuid[], ${wanted.map((one) => one.lotId)}::uuid[])
       AS w(user_id, id)
-    JOIN credit_lots l USING (user_id, id)`;
+    JOIN credit_lots l ON l.user_id = w.user_id AND l.id = w.id ${ofOneAccount(OWNER, wanted)}`;
 }
 
 /** All lots of these accounts, in any state. Under the accounts' locks. Index: credit_lots_pkey. */
@@ -102,7 +105,8 @@ export function readByKeys(
     FROM unnest(${wanted.map((one) => one.userId)}::uuid[], ${wanted.map((one) => one.key)}::text[])
       AS w(user_id, key)
     JOIN credit_transactions t ON t.user_id = w.user_id AND t.idempotency_key = w.key
-    JOIN credit_allocations a ON a.user_id = t.user_id AND a.seq = t.seq AND a.ordinal = 1`;
+    JOIN credit_allocations a ON a.user_id = t.user_id AND a.seq = t.seq AND a.ordinal = 1
+    WHERE true ${ofOneAccount(Prisma.sql`t.user_id`, wanted)}`;
 }
 
 export interface DebitPartRow extends ClosableLotRow {
@@ -137,6 +141,7 @@ export function readDebits(
     JOIN credit_transactions t ON t.user_id = w.user_id AND t.seq = w.seq AND t.type = 'DEBIT'
     JOIN credit_allocations a ON a.user_id = t.user_id AND a.seq = t.seq
     JOIN credit_lots l ON l.user_id = a.user_id AND l.id = a.lot_id
+    WHERE true ${ofOneAccount(OWNER, wanted)}
     ORDER BY t.user_id, t.seq, a.ordinal`;
 }
 
@@ -185,7 +190,7 @@ export async function writeBooks(tx: Tx, rows: BookRows): Promise<number> {
   const parts = entries.flatMap(({ userId, seq, allocations }) =>
     allocations.map(({ lotId, amount }, index) => ({ userId, seq, index, lotId, amount })),
   );
-  return tx.$executeRaw`
+  const [row] = await tx.$queryRaw<{ moved: number }[]>`
     WITH new_lots AS (
       INSERT INTO credit_lots (user_id, id, source, priority, granted, remaining, granted_at, expires_at,
                                parent_lot_id, period, price_minor, currency)
@@ -210,7 +215,7 @@ export async function writeBooks(tx: Tx, rows: BookRows): Promise<number> {
         ${column(changedLots, (lot) => lot.remaining)}::text::int[],
         ${timeColumn(changedLots, (lot) => lot.revokedAt)}::text::timestamptz[]
       ) AS r(user_id, id, remaining, revoked_at)
-      WHERE l.user_id = r.user_id AND l.id = r.id
+      WHERE l.user_id = r.user_id AND l.id = r.id ${ofOneAccount(OWNER, changedLots)}
     ), new_transactions AS (
       INSERT INTO credit_transactions (user_id, seq, id, type, amount, balance_after, reason, audio_id, story_id,
         debit_seq, actor_id, idempotency_key, effective_at, recorded_at, format, request_hash, lot_terms,
@@ -227,15 +232,19 @@ export async function writeBooks(tx: Tx, rows: BookRows): Promise<number> {
         ${column(parts, (part) => part.index + 1)}::text::int[],
         ${column(parts, (part) => part.lotId)}::text::uuid[],
         ${column(parts, (part) => part.amount)}::text::int[])
+    ), moved AS (
+      UPDATE credit_accounts a SET last_seq = r.last_seq, head_hash = r.head_hash, uncovered_revocations = r.revoked
+      FROM (SELECT user_id, read_seq, last_seq, decode(head_hash, 'hex') AS head_hash,
+        coalesce(uncovered_revocations::uuid[], '{}') AS revoked FROM unnest(
+        ${column(accounts, (account) => account.userId)}::text::uuid[],
+        ${column(accounts, (account) => account.readSeq)}::text::int[],
+        ${column(accounts, (account) => account.lastSeq)}::text::int[],
+        ${hexColumn(accounts, (account) => account.headHash)}::text::text[],
+        ${listColumn(accounts, (account) => account.uncoveredRevocations)}::text::text[]
+      ) AS u(user_id, read_seq, last_seq, head_hash, uncovered_revocations)) r
+      WHERE a.user_id = r.user_id AND a.last_seq = r.read_seq ${ofOneAccount(Prisma.sql`a.user_id`, accounts)}
+      RETURNING 1
     )
-    UPDATE credit_accounts a SET last_seq = r.last_seq, head_hash = decode(r.head_hash, 'hex'),
-      uncovered_revocations = coalesce(r.uncovered_revocations::uuid[], '{}')
-    FROM unnest(
-      ${column(accounts, (account) => account.userId)}::text::uuid[],
-      ${column(accounts, (account) => account.readSeq)}::text::int[],
-      ${column(accounts, (account) => account.lastSeq)}::text::int[],
-      ${hexColumn(accounts, (account) => account.headHash)}::text::text[],
-      ${listColumn(accounts, (account) => account.uncoveredRevocations)}::text::text[]
-    ) AS r(user_id, read_seq, last_seq, head_hash, uncovered_revocations)
-    WHERE a.user_id = r.user_id AND a.last_seq = r.read_seq`;
+    SELECT count(*)::int AS moved FROM moved`;
+  return row?.moved ?? 0;
 }
