@@ -10,7 +10,7 @@ import { createLoaders, type Loaders } from './loaders.js';
 export interface Context {
   readonly app: App;
   readonly requestId: string;
-  /** Who is asking; null when nobody is signed in, or the token was refused. */
+  /** The user who is signed in. Null without a token, or when the token was refused. */
   readonly viewer: Viewer | null;
   /** Why the token that came along was refused. */
   readonly refused: DomainError | null;
@@ -64,7 +64,7 @@ export function signedIn(context: Context): Viewer {
 const curableRefusal = ({ refused }: Pick<Context, 'refused'>): DomainError | null =>
   refused?.code === 'ACCOUNT_SUSPENDED' ? null : refused;
 
-/** Who is asking; null for a stranger. @throws why the token was refused, where a better one would show more */
+/** The user who is signed in. Null without a token. @throws why the token was refused, because a valid one would show more */
 export function viewerOrStranger(context: Context): Viewer | null {
   const refusal = curableRefusal(context);
   if (refusal !== null) throw refusal;
@@ -86,7 +86,7 @@ export async function findAsViewer<Found>(context: Context, found: Promise<Found
   }
 }
 
-/** Who follows something with this request. @throws UNAUTHENTICATED */
+/** The user and the session that subscribe with this request. @throws UNAUTHENTICATED */
 export const subscriberOf = (context: Context): Subscriber => ({
   viewer: signedIn(context),
   signal: context.signal,

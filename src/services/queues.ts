@@ -82,6 +82,8 @@ const sendMailPayload = z.object({
   ]),
   /** For NOTICE. */
   noticeId: z.uuid().optional(),
+  /** For EMAIL_CHANGE_ASKED and EMAIL_CHANGED: where the address is stored that the mail goes to. */
+  formerEmailId: z.uuid().optional(),
   /** For RESET: when it was requested. */
   requestedAt: z.iso.datetime().optional(),
 });

@@ -7,7 +7,7 @@ import { makeAccounts, openTestApp } from '../support/app.js';
 import { createDatabase, type TestDatabase } from '../support/cluster.js';
 import { compiled } from '../support/compiled.js';
 
-/** Who may erase a recording, while others have it, want it, or are erasing it too. */
+/** Erasing a recording while other narrations have it, need it, or erase it too. */
 let database: TestDatabase;
 let app: OpenApp;
 let erase: (hash: string, userId: string) => Promise<string>;
@@ -64,7 +64,7 @@ async function people(leaving: number, staying: number): Promise<string[]> {
   return ids;
 }
 
-test('what nobody else has is erased, what somebody has is not', async () => {
+test('a recording is erased unless another narration has it', async () => {
   const [leaver = '', other = ''] = await people(1, 1);
   const alone = await recording([leaver, 'READY']);
   const shared = await recording([leaver, 'READY'], [other, 'READY']);
@@ -72,11 +72,11 @@ test('what nobody else has is erased, what somebody has is not', async () => {
   expect(await erase(shared.hash, leaver)).toBe('shared');
 });
 
-test('an erasure that was interrupted is finished, whoever has asked meanwhile', async () => {
+test('an interrupted erasure is finished, although the recording was requested meanwhile', async () => {
   const [leaver = '', other = ''] = await people(1, 1);
   const { hash, audioIds } = await recording([leaver, 'READY'], [other, 'PROCESSING']);
   expect(await erase(hash, leaver)).toBe('marked');
-  // Somebody who wants it sees that it is going, and their narration is tried again later.
+  // A narration that needs it sees that it is being erased, and is tried again later.
   expect(await hold(hash, other, audioIds[1] ?? '')).toMatchObject({ erasing: true });
   expect(await erase(hash, leaver)).toBe('marked');
 });

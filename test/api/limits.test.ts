@@ -30,7 +30,7 @@ beforeAll(async () => {
 afterAll(() => talebank.close());
 
 let addresses = 0;
-/** An address that nobody has used. */
+/** An address that was not used before. */
 const newAddress = (): string => {
   addresses += 1;
   return `198.51.${String(addresses >> 8)}.${String(addresses & 255)}`;
@@ -168,7 +168,7 @@ test.each(ACCOUNT_LIMITS)(
   },
 );
 
-/** A refresh token that is none, as a stranger who knows whom it is to be of can make one up. */
+/** A forged refresh token of a user whose id the attacker knows. */
 const madeUp = (id: string): string =>
   Buffer.concat([Buffer.from(id.replaceAll('-', ''), 'hex'), randomBytes(32)]).toString(
     'base64url',
@@ -219,7 +219,7 @@ test('refreshes of an account are limited to 30, from wherever they are asked, a
   expect(tokens).toHaveLength(3);
 });
 
-/** Somebody new who is an administrator at every process. */
+/** A new user whom every process knows as an administrator. */
 async function newAdministrator(): Promise<Person> {
   const person = await signUp();
   await talebank.database.sql(`UPDATE users SET role = 'ADMIN' WHERE id = $1`, [person.id]);
@@ -331,7 +331,7 @@ test('strangers who hammer an account stop at ten together, and its owner gets i
   expect(await letThrough(40, (at) => guess(nobody, newAddress(), { at }))).toBe(10);
 });
 
-test('whoever is asked about from everywhere gets five mails, and nobody is told', async () => {
+test('an address gets at most five mails, and the askers cannot tell', async () => {
   const { email, id } = await signUp();
   const asked = async (at: string): Promise<Outcome> =>
     outcomeOf(
@@ -383,7 +383,7 @@ test('a forwarded address is believed from a trusted proxy alone', async () => {
   expect(await seenBy(url, '192.0.2.66, 203.0.113.8')).toBe('203.0.113.8');
   expect(await seenBy(behindTwo.url, '192.0.2.66, 203.0.113.9')).toBe('203.0.113.9');
   expect(await seenBy(direct.url, '203.0.113.10')).toBe('127.0.0.1');
-  // Some proxies tell the port, and another one each time shall not be somebody else each time.
+  // Some proxies append the port. Requests from different ports must count as one client.
   expect(await seenBy(url, '203.0.113.11:50123')).toBe('203.0.113.11');
   expect(await seenBy(url, '[2001:db8::7]:50123')).toBe('2001:db8::7');
   for (const nonsense of ['nobody', '203.0.113.999', 'x'.repeat(5000)])
@@ -427,7 +427,7 @@ test('each limit can be set, and a factor multiplies them all', async () => {
   }
 });
 
-test('while nobody can count, nobody signs in, and whoever is signed in reads on', async () => {
+test('while the counters cannot be reached, sign-ins are refused and signed-in users can read', async () => {
   const apart = await startTalebank({ ROLE: 'api', RATE_LIMIT_FACTOR: '1' });
   try {
     const { token, email } = await newListener(apart.url);
@@ -450,7 +450,7 @@ test('while nobody can count, nobody signs in, and whoever is signed in reads on
   }
 });
 
-test('what somebody holds is not waited for, and pruned next time', async () => {
+test('pruning skips rows that others hold, and deletes them the next time', async () => {
   const { id, token } = await newAdministrator();
   await ask(url, RunMaintenance, { task: 'PRUNE_SESSIONS' }, token);
   await talebank.database.sql(

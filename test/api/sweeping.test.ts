@@ -42,7 +42,7 @@ async function files(): Promise<string[]> {
   return names.map((name) => name.split('/').at(-1) ?? '').filter((name) => name.includes('.'));
 }
 
-test('files that nobody knows go after a day, and everything that somebody needs stays', async () => {
+test('unreferenced files are deleted after a day, and files in use stay', async () => {
   const { url, dataDir, database } = talebank;
   const listener = await newListener(url);
   const story = await newStory(url, admin, { length: 300 });
@@ -59,7 +59,7 @@ test('files that nobody knows go after a day, and everything that somebody needs
   await leave(key('a', 'vtt'), 2);
   await leave(key('b', 'part'), 2);
   await leave(`${key('c', 'mp3')}.00000000-0000-4000-8000-000000000000.partial`, 2);
-  // These are young, or somebody has a claim on them.
+  // These are young, or a narration has a claim on them.
   await leave(key('d', 'mp3'), 0.5);
   await leave(key('e', 'part'), 0.5);
   await leave(`${key('f', 'mp3')}.00000000-0000-4000-8000-000000000000.partial`, 0.5);

@@ -9,7 +9,7 @@ export interface FullStop {
   readonly language: Language;
 }
 
-/** Of `before` and `after`. Longer than any abbreviation and its neighbours. */
+/** The length of `before` and `after`. It is longer than any abbreviation with its neighbours. */
 export const CONTEXT_LENGTH = 48;
 
 /** What is in no word. Words have full stops and hyphens inside: `U.S`, `Sig.ra`, `J.-P`. */

@@ -125,7 +125,7 @@ async function grantForSigningUp(app: App, tx: Tx, userId: UserId): Promise<void
   await app.ledger.grantNewcomer(tx, request);
 }
 
-const NOBODY = '00000000-0000-0000-0000-000000000000';
+const NO_USER_ID = '00000000-0000-0000-0000-000000000000';
 
 /** A user, and whether they have signed in from the address of the request before. */
 type Candidate = User & { readonly isAtHome: boolean };
@@ -139,7 +139,7 @@ async function findCandidate(
   const user = !isCleanText(address)
     ? null
     : await app.db.user.findFirst({ where: { email: address, deletedAt: null } });
-  const isAtHome = await isKnownAddress(app.db, { userId: user?.id ?? NOBODY, ipAddress });
+  const isAtHome = await isKnownAddress(app.db, { userId: user?.id ?? NO_USER_ID, ipAddress });
   return user === null ? null : { ...user, isAtHome };
 }
 

@@ -60,12 +60,22 @@ export async function addBookmark(
   });
 }
 
-const listing = z.object({ first: z.int().min(1, OUT_OF_PAGE).max(BOOKMARKS_MAX, OUT_OF_PAGE) });
+/** How many bookmarks are listed when a client names no number. */
+export const BOOKMARKS_DEFAULT = 20;
+
+const listing = z.object({
+  first: z
+    .int()
+    .min(1, OUT_OF_PAGE)
+    .max(BOOKMARKS_MAX, OUT_OF_PAGE)
+    .nullable()
+    .transform((first) => first ?? BOOKMARKS_DEFAULT),
+});
 
 /** @throws BAD_USER_INPUT unless `first` is 1 to BOOKMARKS_MAX */
 export const firstBookmarks = (
   bookmarks: readonly Bookmark[],
-  args: { first: number },
+  args: { first: number | null },
 ): Bookmark[] => bookmarks.slice(0, parseRequest(listing, args).first);
 
 /** Removes one of the user's bookmarks. @throws NOT_FOUND for that of another user */

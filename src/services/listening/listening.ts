@@ -87,15 +87,23 @@ export async function listeningsByKey(
   return new Map(rows.map((row) => [ledgerKey(row.userId, row.audioId), row]));
 }
 
+/** How many narrations are listed when a client names no number. */
+export const BEGUN_DEFAULT = 10;
+
 const begun = z.object({
-  first: z.int().min(1, 'must be 1 to 50').max(50, 'must be 1 to 50'),
+  first: z
+    .int()
+    .min(1, 'must be 1 to 50')
+    .max(50, 'must be 1 to 50')
+    .nullable()
+    .transform((first) => first ?? BEGUN_DEFAULT),
 });
 
 /** What the user has begun to hear and not finished, latest first. @throws BAD_USER_INPUT */
 export async function listBegun(
   app: App,
   userId: string,
-  args: { first: number },
+  args: { first: number | null },
 ): Promise<AudioView[]> {
   const { first: limit } = parseRequest(begun, args);
   const keys = (await readBegun(app.db, { userId, limit })).map((id) => ledgerKey(userId, id));

@@ -23,11 +23,11 @@ export interface ModelSpeaker extends ProviderVoice {
 
 export interface SpeakerSources {
   readonly folder: string;
-  /** Of the model, for people. */
+  /** The name of the model, for people. */
   readonly name: string;
   readonly kind: ModelKind;
   readonly metadata: ReadonlyMap<string, string>;
-  /** Of the model. */
+  /** The languages of the model. */
   readonly languages: readonly string[];
   /** Paths of the recordings in the folder. */
   readonly recordings: readonly string[];
