@@ -21,7 +21,7 @@ import { runCommand, withDatabase } from './database.js';
 
 const USAGE = `Usage:
   npm run keys                       lists the keys
-  npm run keys -- rotate             lets the next one sign; nobody is turned away
+  npm run keys -- rotate             lets the next one sign; all sessions stay valid
   npm run keys -- replace            for keys that leaked: their tokens are refused within seconds
   npm run keys -- make               prints two new ones, for JWT_PRIVATE_KEYS
   npm run keys -- anchors            lists the keys of anchors

@@ -33,7 +33,7 @@ const DAY_MS = 86_400_000;
 
 let talebank: Talebank;
 
-/** Of the tests of a group, which share what is started once. */
+/** Starts a server that the tests of a group share. */
 function startOnce(environment: Environment = {}, options: { clockAt?: string } = {}): void {
   beforeAll(async () => {
     talebank = await startTalebank(environment, options);
@@ -213,7 +213,7 @@ describe('a server of the API, and workers beside it', () => {
     const listener = await newListener(url);
     const name = new URL(database.url).pathname.slice(1);
     await database.sql(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
-    // Everybody connects anew, as after a failover.
+    // All sessions connect anew, as after a failover.
     await database.setReachable(true);
     await until('it is seen', async () => (await fetch(`${url}/readyz`)).status === 503);
     const input = { displayName: 'Ania' };
@@ -306,7 +306,7 @@ describe('a server of the API whose workers try again at once', () => {
 });
 
 describe('a server whose clock is moved', () => {
-  // Nobody may take the job before the clock has moved.
+  // No worker may take the job before the clock has moved.
   startOnce({ ROLE: 'api' }, { clockAt: MID_MONTH });
 
   test('points of a lot that lapsed meanwhile come back in a lot that lives a while', async () => {

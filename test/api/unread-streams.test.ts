@@ -108,7 +108,7 @@ function ask(server: ServerProcess, { pathname, search }: URL): Socket {
 const UNSENT_BYTES_MIN = 10_000;
 /** How long a loaded machine may take to fill all streams. */
 const PATIENCE_MS = 400_000;
-/** Twice a second, so that looking takes little of the server's time. */
+/** Half a second, so that the checks take little of the server's time. */
 const LOOK_EVERY_MS = 500;
 
 async function collectGarbage({ child }: ServerProcess): Promise<void> {

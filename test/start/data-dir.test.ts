@@ -34,7 +34,7 @@ const PASSAGE = asRoot ? 0o710 : 0o700;
 
 const COMPILED = fileURLToPath(new URL('../../dist/.compiled', import.meta.url));
 
-/** Not in DATA_DIR: everybody can enter it. */
+/** Outside of DATA_DIR, in a folder that every user can enter. */
 let parent: string;
 let dataDir: string;
 
@@ -88,7 +88,7 @@ async function wrongModes(folder = dataDir): Promise<string[]> {
   return wrong;
 }
 
-describe('whatever the umask, no other user can enter what the server makes', () => {
+describe('with any umask, other users cannot enter the folders that the server makes', () => {
   const under = (umask: string, more: readonly string[] = []): Unusually => ({
     under: [...more, 'sh', '-c', `umask ${umask}; exec "$@"`, 'sh'],
   });
@@ -186,7 +186,7 @@ describe('a start is refused with one line', () => {
     ['its cluster', 'postgres/cluster'],
     ['a password', 'postgres/password'],
     ['the administrator’s password', 'administrator-password'],
-  ])('when somebody else owns %s (only root can give files away)', async (_what, inside) => {
+  ])('when another user owns %s (only root can give files away)', async (_what, inside) => {
     const path = join(dataDir, inside);
     await mkdir(join(path, '..'), { recursive: true });
     if (inside.endsWith('password')) await writeFile(path, '', { mode: 0o600 });
@@ -201,7 +201,7 @@ describe('a start is refused with one line', () => {
   });
 
   (asRoot ? test : test.skip)(
-    'when somebody else has put a symbolic link there (only root can give it away)',
+    'when another user has put a symbolic link there (only root can give it away)',
     async () => {
       await mkdir(join(parent, 'elsewhere'));
       await mkdir(dataDir);
