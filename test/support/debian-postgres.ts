@@ -25,7 +25,7 @@ export interface DebianPostgres {
 
 const VERSIONS = ['15', '16', '17', '18'];
 
-const programsOf = (): string => {
+export const programsOf = (): string => {
   const found = VERSIONS.map((version) => `/usr/lib/postgresql/${version}/bin`).find((folder) =>
     ['initdb', 'postgres', 'pg_dump'].every((program) => existsSync(join(folder, program))),
   );
@@ -38,12 +38,12 @@ const idOf = async (flag: string, user: string): Promise<number> =>
   Number((await run('id', [flag, user])).stdout);
 
 /** Postgres refuses to run as root. */
-const accountOf = async (): Promise<{ uid: number; gid: number } | null> =>
+export const accountOf = async (): Promise<{ uid: number; gid: number } | null> =>
   process.getuid?.() === 0
     ? { uid: await idOf('-u', 'postgres'), gid: await idOf('-g', 'postgres') }
     : null;
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -52,7 +52,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-const answers = (port: number): Promise<boolean> =>
+export const answers = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
     socket.once('error', () => {
