@@ -142,12 +142,11 @@ test('no statement of the ledger reads or writes another account than it was ask
   const started = await scans();
   const app = await openTestApp(partitioned, { MONTHLY_CREDITS: '3' });
   // The first alone, and then both at once, so that they share transactions.
-  const lapsing = [await moveAll(app, one, admin)];
+  const lapsing = [{ userId: one, lotId: await moveAll(app, one, admin) }];
   await Promise.all(asked.map((userId) => debit(app, userId, 1)));
-  lapsing.push(await moveAll(app, other, admin));
+  lapsing.push({ userId: other, lotId: await moveAll(app, other, admin) });
   await partitioned.moveClock(2 * DAY_MS);
-  const requests = asked.map((userId, index) => ({ userId, lotId: lapsing[index] as LotId }));
-  await app.ledger.expire(requests, { patient: true });
+  await app.ledger.expire(lapsing, { patient: true });
   await app.close(1000);
 
   const ended = await scans();
