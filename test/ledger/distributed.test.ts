@@ -83,7 +83,18 @@ describe('npm run distribute', () => {
     }
     // Nothing must be taken away from the schema.
     expect(stdout).not.toContain('DROP INDEX');
-    expect(stdout.indexOf('DROP CONSTRAINT')).toBeLessThan(stdout.indexOf('create_'));
+    expect(stdout.lastIndexOf('DROP CONSTRAINT')).toBeLessThan(
+      stdout.indexOf('create_reference_table'),
+    );
+    const triggers = await database.sql<{ name: string }>(
+      `SELECT tgname AS name FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid
+       WHERE NOT tgisinternal AND relname = ANY($1) ORDER BY tgname`,
+      [[...distributed, ...copied]],
+    );
+    const names = triggers.map(({ name }) => name);
+    expect(names.length).toBeGreaterThan(10);
+    expect(named(/DROP TRIGGER "(\w+)"/g)).toEqual([...names].sort());
+    expect(named(/CREATE TRIGGER (\w+)/g)).toEqual([...names].sort());
     expect(stdout.lastIndexOf('create_distributed_table')).toBeLessThan(
       stdout.indexOf('ADD CONSTRAINT'),
     );
