@@ -1,9 +1,11 @@
 import { execFile } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { OpenApp } from '../../src/open-app.js';
 import type { LotId, UserId } from '../../src/domain/ids.js';
 import { monthOf } from '../../src/domain/ledger/month.js';
+import type * as Statements from '../../src/infra/citus/statements.js';
 import type * as Allowances from '../../src/services/ledger/allowances.js';
 import type * as SettleAttempt from '../../src/services/narrations/settle-attempt.js';
 import { makeAccounts, openTestApp } from '../support/app.js';
@@ -99,6 +101,26 @@ describe('npm run distribute', () => {
       stdout.indexOf('ADD CONSTRAINT'),
     );
   });
+});
+
+test('a migration is split between its statements, and nowhere else', async () => {
+  const { statementsOf } = await compiled<typeof Statements>('infra/citus/statements.js');
+  const script = `SELECT ';', '''; ' ";" -- a; b
+    /* c; */; DO $a$ BEGIN x; y := $$;$$; END $a$; SELECT 1`;
+  expect(statementsOf(script).map((statement) => statement.trim().slice(0, 8))).toEqual([
+    "SELECT '",
+    'DO $a$ B',
+    'SELECT 1',
+  ]);
+  for (const name of await readdir('prisma/migrations')) {
+    if (!/^\d/.test(name)) continue;
+    const sql = await readFile(`prisma/migrations/${name}/migration.sql`, 'utf8');
+    const statements = statementsOf(sql);
+    expect(statements.join(';')).toBe(sql);
+    // Each function, trigger and block is whole.
+    for (const one of statements)
+      expect([name, (one.split('$$').length - 1) % 2]).toEqual([name, 0]);
+  }
 });
 
 /** Every command that moves points, for one account each. @returns what is left to lapse */
