@@ -1,9 +1,11 @@
 import { execFile } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { OpenApp } from '../../src/open-app.js';
 import type { LotId, UserId } from '../../src/domain/ids.js';
 import { monthOf } from '../../src/domain/ledger/month.js';
+import type * as Statements from '../../src/infra/citus/statements.js';
 import type * as Allowances from '../../src/services/ledger/allowances.js';
 import type * as SettleAttempt from '../../src/services/narrations/settle-attempt.js';
 import { makeAccounts, openTestApp } from '../support/app.js';
@@ -83,11 +85,42 @@ describe('npm run distribute', () => {
     }
     // Nothing must be taken away from the schema.
     expect(stdout).not.toContain('DROP INDEX');
-    expect(stdout.indexOf('DROP CONSTRAINT')).toBeLessThan(stdout.indexOf('create_'));
+    expect(stdout.lastIndexOf('DROP CONSTRAINT')).toBeLessThan(
+      stdout.indexOf('create_reference_table'),
+    );
+    const triggers = await database.sql<{ name: string }>(
+      `SELECT tgname AS name FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid
+       WHERE NOT tgisinternal AND relname = ANY($1) ORDER BY tgname`,
+      [[...distributed, ...copied]],
+    );
+    const names = triggers.map(({ name }) => name);
+    expect(names.length).toBeGreaterThan(10);
+    expect(named(/DROP TRIGGER "(\w+)"/g)).toEqual([...names].sort());
+    expect(named(/CREATE TRIGGER (\w+)/g)).toEqual([...names].sort());
     expect(stdout.lastIndexOf('create_distributed_table')).toBeLessThan(
       stdout.indexOf('ADD CONSTRAINT'),
     );
   });
+});
+
+test('a migration is split between its statements, and nowhere else', async () => {
+  const { statementsOf } = await compiled<typeof Statements>('infra/citus/statements.js');
+  const script = `SELECT ';', '''; ' ";" -- a; b
+    /* c; */; DO $a$ BEGIN x; y := $$;$$; END $a$; SELECT 1`;
+  expect(statementsOf(script).map((statement) => statement.trim().slice(0, 8))).toEqual([
+    "SELECT '",
+    'DO $a$ B',
+    'SELECT 1',
+  ]);
+  for (const name of await readdir('prisma/migrations')) {
+    if (!/^\d/.test(name)) continue;
+    const sql = await readFile(`prisma/migrations/${name}/migration.sql`, 'utf8');
+    const statements = statementsOf(sql);
+    expect(statements.join(';')).toBe(sql);
+    // Each function, trigger and block is whole.
+    for (const one of statements)
+      expect([name, (one.split('$$').length - 1) % 2]).toEqual([name, 0]);
+  }
 });
 
 /** Every command that moves points, for one account each. @returns what is left to lapse */
@@ -142,12 +175,11 @@ test('no statement of the ledger reads or writes another account than it was ask
   const started = await scans();
   const app = await openTestApp(partitioned, { MONTHLY_CREDITS: '3' });
   // The first alone, and then both at once, so that they share transactions.
-  const lapsing = [await moveAll(app, one, admin)];
+  const lapsing = [{ userId: one, lotId: await moveAll(app, one, admin) }];
   await Promise.all(asked.map((userId) => debit(app, userId, 1)));
-  lapsing.push(await moveAll(app, other, admin));
+  lapsing.push({ userId: other, lotId: await moveAll(app, other, admin) });
   await partitioned.moveClock(2 * DAY_MS);
-  const requests = asked.map((userId, index) => ({ userId, lotId: lapsing[index] as LotId }));
-  await app.ledger.expire(requests, { patient: true });
+  await app.ledger.expire(lapsing, { patient: true });
   await app.close(1000);
 
   const ended = await scans();

@@ -6,7 +6,7 @@ import { readMigrations, type MigrationFiles } from '../migrations/engine.js';
 import { pendingMigrations } from '../migrations/history.js';
 import { StartError } from '../start-error.js';
 import { readCatalog } from './catalog.js';
-import { CHANGES_ON_A_NODE, planDistribution, type Step } from './plan.js';
+import { planDistribution, TABLES_OF_A_WORKER, type Step } from './plan.js';
 
 interface Preconditions {
   readonly version: string | null;
@@ -45,10 +45,10 @@ export async function distribute(
   try {
     await requireServer(client);
     await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    await requireMigrated(client, files);
     const { rows } = await client.query<Preconditions>(PRECONDITIONS);
     const { version = null, sessions = 0 } = rows[0] ?? {};
     if (!plan) await requireCluster(client, { version, sessions });
+    await requireMigrated(client, files);
     const steps = planDistribution(await readCatalog(client, version !== null));
     if (!plan) await carryOut(client, steps);
     return { steps, citus: version };
@@ -94,15 +94,15 @@ async function requireCluster(client: pg.Client, found: Preconditions): Promise<
     );
 }
 
-/** The workers come first, because the triggers of the shards need the table from the moment they exist. */
+/** The workers come first, because the triggers of the shards need their tables from the moment they exist. */
 async function carryOut(client: pg.Client, steps: readonly Step[]): Promise<void> {
   const { rows } = await client.query<{ success: boolean; result: string }>(
     'SELECT success, result FROM run_command_on_workers($1)',
-    [`DO $changes$ BEGIN ${CHANGES_ON_A_NODE}; END $changes$`],
+    [`DO $worker$ BEGIN ${TABLES_OF_A_WORKER}; END $worker$`],
   );
   const failed = rows.find(({ success }) => !success);
   if (failed !== undefined)
-    throw new StartError(`DATABASE_URL: a worker refuses its table of changes: ${failed.result}`);
+    throw new StartError(`DATABASE_URL: a worker refuses its tables: ${failed.result}`);
   if (steps.length === 0) return;
   await client.query('BEGIN');
   await client.query(`SET LOCAL citus.multi_shard_modify_mode = 'sequential'`);

@@ -1,4 +1,4 @@
-import type { CatalogFacts, ForeignKeyFacts, TableFacts } from './catalog.js';
+import type { CatalogFacts, ForeignKeyFacts, TableFacts, TriggerFacts } from './catalog.js';
 
 /** A statement, and what it does, for a person who reads the plan. */
 export interface Step {
@@ -19,10 +19,11 @@ const FIRST_TABLE = 'credit_accounts';
 export const SHARDS = 32;
 
 /**
- * What the triggers of the shards write to, on each worker, as on the coordinator. The sequence is logged although the
- * table is not, because an unlogged one cannot be read on a standby that was promoted.
+ * The tables that triggers write to on each worker, as on the coordinator. The changes are announced from there. The counts
+ * of stories are only read on the coordinator, but each copy of a story has the trigger. The sequence is logged although
+ * its table is not, because an unlogged one cannot be read on a standby that was promoted.
  */
-export const CHANGES_ON_A_NODE = `
+export const TABLES_OF_A_WORKER = `
 CREATE SEQUENCE IF NOT EXISTS public.live_changes_id_seq;
 CREATE UNLOGGED TABLE IF NOT EXISTS public.live_changes (
   id bigint NOT NULL DEFAULT nextval('public.live_changes_id_seq') PRIMARY KEY,
@@ -30,7 +31,13 @@ CREATE UNLOGGED TABLE IF NOT EXISTS public.live_changes (
   writer xid8 NOT NULL DEFAULT pg_current_xact_id()
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
   autovacuum_vacuum_insert_threshold = -1, autovacuum_vacuum_cost_delay = 0);
-CREATE INDEX IF NOT EXISTS live_changes_writer_idx ON public.live_changes (writer)`;
+CREATE INDEX IF NOT EXISTS live_changes_writer_idx ON public.live_changes (writer);
+CREATE TABLE IF NOT EXISTS public.library_counts (
+  kind text NOT NULL,
+  value text COLLATE "C" NOT NULL,
+  stories integer NOT NULL,
+  PRIMARY KEY (kind, value)
+)`;
 
 /**
  * A transaction of several nodes is prepared, and one with a notice cannot be. So the trigger leaves the change in the
@@ -56,16 +63,22 @@ export function wantedPlacement({ name, isOfUsers }: TableFacts): TableFacts['pl
 /**
  * The steps from what the catalog says to the distributed schema, in one transaction. Empty when it is distributed.
  * Foreign keys of tables that move are dropped first and added last, because a table cannot be distributed while tables
- * of another kind refer to it.
+ * of another kind refer to it. Triggers too, because they would take the rows that move for new ones.
  */
 export function planDistribution(facts: CatalogFacts): readonly Step[] {
   const moving = facts.tables.filter((table) => table.placement !== wantedPlacement(table));
   const moves = (name: string): boolean => moving.some((table) => table.name === name);
   const keys = facts.foreignKeys.filter(({ table, target }) => moves(table) || moves(target));
+  const triggers = facts.triggers.filter(({ table }) => moves(table));
   const indexes = facts.wideIndexes.filter(({ table }) => moves(table));
   return [
     ...announcing(facts),
+    ...facts.functions.map((name) => ({
+      what: `make the function ${name} known to the workers`,
+      sql: `SELECT create_distributed_function(${literal(name)})`,
+    })),
     ...keys.map((key) => dropKey(key)),
+    ...triggers.map((trigger) => dropTrigger(trigger)),
     ...indexes.map(({ name, table }) => ({
       what: `take away the unique index ${name} of ${table}, which has no user_id`,
       sql: `DROP INDEX public.${ident(name)}`,
@@ -76,6 +89,10 @@ export function planDistribution(facts: CatalogFacts): readonly Step[] {
     })),
     ...placedFirst(moving).map((name) => distribute(name)),
     ...keys.map((key) => addKey(key)),
+    ...triggers.map(({ name, table, definition }) => ({
+      what: `create the trigger ${name} of ${table} again`,
+      sql: definition,
+    })),
     ...(moving.length === 0 ? [] : settings(facts.database)),
   ];
 }
@@ -95,6 +112,11 @@ const dropKey = ({ name, table, target }: ForeignKeyFacts): Step => ({
 const addKey = ({ name, table, target, definition }: ForeignKeyFacts): Step => ({
   what: `add the foreign key from ${table} to ${target} again`,
   sql: `ALTER TABLE public.${ident(table)} ADD CONSTRAINT ${ident(name)} ${definition}`,
+});
+
+const dropTrigger = ({ name, table }: TriggerFacts): Step => ({
+  what: `drop the trigger ${name} of ${table} for the time being`,
+  sql: `DROP TRIGGER ${ident(name)} ON public.${ident(table)}`,
 });
 
 /** The names of the tables that are to be distributed; the one that the others are placed with is the first. */
@@ -124,10 +146,6 @@ function distribute(name: string): Step {
  * still after the lock. Migrations make triggers in sessions of their own.
  */
 const settings = (database: string): readonly Step[] => [
-  {
-    what: "make the ledger's clock known to the workers",
-    sql: `SELECT create_distributed_function('public.ledger_now()')`,
-  },
   {
     what: "let updates read the ledger's clock",
     sql: 'ALTER FUNCTION public.ledger_now() STABLE',

@@ -36,7 +36,7 @@ export const pruneEmailChanges: Prune = (db, limit) => db.$executeRaw`
 export const pruneFormerEmails: Prune = (db, limit) => db.$executeRaw`
   DELETE FROM former_emails WHERE (user_id, id) IN (
     SELECT user_id, id FROM former_emails WHERE created_at < now() - interval '8 days' ORDER BY created_at LIMIT ${limit}
-    FOR UPDATE SKIP LOCKED)`;
+    ${skippingLocked(db)})`;
 
 /**
  * Deletes the rows of archives that have expired. The sweep removes their files. Index: data_exports_expires_at_idx.

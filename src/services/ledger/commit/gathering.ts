@@ -5,7 +5,7 @@ import pLimit from 'p-limit';
 const BATCH_SIZE_MAX = 256;
 
 export interface Gatherer<Request, Answer> {
-  ask(request: Request): Promise<Answer>;
+  readonly ask: (request: Request) => Promise<Answer>;
   /** Whether no request waits for an answer. */
   isIdle(): boolean;
 }
