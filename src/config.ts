@@ -37,7 +37,8 @@ export interface Config {
   readonly metrics: {
     /** The port of the metrics server. Null: the API serves /metrics to this machine and to clients with the token. */
     readonly port: number | null;
-    readonly token: string | null;
+    /** The tokens that are accepted; none: no token is needed at `port`. */
+    readonly tokens: readonly string[];
   };
   readonly mail: {
     /** Null: outside production mail goes to a mailbox in dataDir, and in production it stays in the queue. */
@@ -145,7 +146,7 @@ export function readConfig(environment: Environment): Config {
     anchors: anchorsOf(env, env.JWT_PRIVATE_KEYS ?? []),
     admin: adminOf(env, production),
     seed: env.SEED ?? !production,
-    metrics: { port: env.METRICS_PORT ?? null, token: env.METRICS_TOKEN ?? null },
+    metrics: { port: env.METRICS_PORT ?? null, tokens: metricsTokensOf(env) },
     mail: { smtpUrl: env.SMTP_URL ?? null, from: env.MAIL_FROM },
     http: httpOf(env),
     limits: limitsOf(env),
@@ -183,6 +184,15 @@ export function readConfig(environment: Environment): Config {
       urlTtlSeconds: env.URL_TTL_SECONDS,
     },
   };
+}
+
+function metricsTokensOf(env: z.infer<typeof variables>): readonly string[] {
+  const { METRICS_TOKEN: token, METRICS_PREVIOUS_TOKEN: previous } = env;
+  if (token === undefined && previous !== undefined)
+    throw new ConfigError(
+      'METRICS_TOKEN is not set, but METRICS_PREVIOUS_TOKEN is the token that it replaces.',
+    );
+  return [token, previous].filter((one) => one !== undefined);
 }
 
 const creditsOf = (env: z.infer<typeof variables>): Config['credits'] => ({

@@ -12,6 +12,7 @@ import type { Storage } from '../infra/storage/storage.js';
 import type { KeyRing } from '../infra/tokens.js';
 import type { AnchorKeys } from './anchors/keys.js';
 import type { PointsReader } from './ledger/allowances.js';
+import type { UrlKeys } from './keys/url-keys.js';
 import type { Ledger } from './ledger/commands.js';
 import type { Followers } from './live/followers.js';
 import type { Timelines } from './narrations/timeline/timelines.js';
@@ -47,8 +48,8 @@ export interface App {
   readonly followers: Followers;
   /** What is known of recordings that are being made. */
   readonly timelines: Timelines;
-  /** Signs the addresses of recordings. */
-  readonly urlSecret: Uint8Array;
+  /** Sign the addresses of files. */
+  readonly urlKeys: UrlKeys;
   /** The address where clients reach the API, which is known once it listens. */
   readonly publicUrl: () => string;
   /** The commands that move points. */
