@@ -5,7 +5,7 @@ import type { Logger } from './infra/log.js';
 import { createSmtpMailer, openMailbox } from './infra/mail.js';
 import { createMetrics } from './infra/metrics.js';
 import { createNotices } from './infra/notices.js';
-import { openQueue } from './infra/queue.js';
+import { openQueue, type JobQueue } from './infra/queue.js';
 import { createConnectionCheck } from './infra/connections/check.js';
 import type { MeasuredPool } from './infra/connections/measured-pool.js';
 import { watchPools } from './infra/connections/watched-pools.js';
@@ -16,7 +16,7 @@ import { measureStorage } from './infra/storage/measured.js';
 import { openStorage } from './infra/storage/open.js';
 import { traceSpeech, traceStorage } from './infra/tracing/calls.js';
 import { openAnchorKeys } from './services/anchors/keys.js';
-import type { App } from './services/app.js';
+import type { App, Live, Mailing, Observation, Points } from './services/app.js';
 import { openKeys } from './services/keys/keys.js';
 import { openUrlKeys } from './services/keys/url-keys.js';
 import { createFollowers, LIVE_CHANNEL } from './services/live/followers.js';
@@ -64,7 +64,7 @@ export async function openApp(options: {
 }): Promise<OpenApp> {
   const { config, log, databaseUrl: url } = options;
   const { metrics, pools, db } = openMeasuredDb({ config, log, url });
-  const { queue, synthesizeAudio } = await openQueues({ config, log, url, metrics, pools });
+  const queue = await openQueues({ config, log, url, metrics, pools });
   const facts = { log, metrics };
   const hearing = openHearing(db, { url, log, mostFollowers: config.subscriptionsPerUser });
   const { sessionStates, followers } = hearing;
@@ -86,7 +86,6 @@ export async function openApp(options: {
     db,
     checkConnecting: createConnectionCheck(url),
     queue,
-    synthesizeAudio,
     storage,
     speech,
     encoder,
@@ -100,7 +99,7 @@ export async function openApp(options: {
     mailbox,
     urlKeys: await openUrlKeys(db, log),
     publicUrl: options.publicUrl,
-    ...openPoints({ config, db, queue, synthesizeAudio }, facts),
+    ...openPoints({ config, db, queue, log, metrics }),
     close: async (timeoutMs) => {
       followers.close();
       await queue.close(timeoutMs);
@@ -119,15 +118,12 @@ export async function openApp(options: {
 async function openQueues({
   config,
   ...facts
-}: Pick<App, 'config' | 'log' | 'metrics' | 'pools'> & { url: string }): Promise<
-  Pick<App, 'queue' | 'synthesizeAudio'>
-> {
+}: Observation & Pick<App, 'config' | 'pools'> & { readonly url: string }): Promise<JobQueue> {
   const supervise = config.role !== 'api';
   const queue = await openQueue({ ...facts, poolSize: queuePoolOf(config), supervise });
-  const synthesizeAudio = synthesizeAudioQueue;
   await queue.declare([
     failAudioQueue,
-    synthesizeAudio,
+    synthesizeAudioQueue,
     sendMailQueue,
     eraseAccountQueue,
     eraseRecordingQueue,
@@ -137,7 +133,7 @@ async function openQueues({
     repairAccountQueue,
     ...SCHEDULED_QUEUES,
   ]);
-  return { queue, synthesizeAudio };
+  return queue;
 }
 
 /** Opens the database with the metrics, which have the figures of its pool and of the pools that are opened later. */
@@ -159,7 +155,7 @@ function openMeasuredDb({
 function openHearing(
   db: Db,
   options: { url: string; log: Logger; mostFollowers: number },
-): Pick<App, 'sessionStates' | 'followers'> & { close(): Promise<void> } {
+): Live & { close(): Promise<void> } {
   const notices = createNotices(options);
   const sessionStates = createSessionStates(db, () => notices.current());
   notices.listen(STANDING_CHANNEL, sessionStates.listener);
@@ -182,14 +178,15 @@ function openHearing(
 }
 
 /** Opens the ledger, and what reads and repairs the points besides its commands. */
-function openPoints(
-  { config, db, queue, synthesizeAudio }: Pick<App, 'config' | 'db' | 'queue' | 'synthesizeAudio'>,
-  facts: Pick<App, 'log' | 'metrics'>,
-): Pick<App, 'ledger' | 'points' | 'mender'> {
+function openPoints({
+  config,
+  db,
+  queue,
+  ...facts
+}: Observation & Pick<App, 'config' | 'db' | 'queue'>): Points {
   const { credits, databasePoolSize: connections } = config;
   const mender = createMender({ ...facts, queue }, config.reconcileRepair);
-  const ports = { ...facts, db, connections, credits, mender, queue, synthesizeAudio };
-  const ledger = openLedger(ports);
+  const ledger = openLedger({ ...facts, db, connections, credits, mender, queue });
   return { ledger, mender, points: grantingReader(db, credits, ledger.grantAllowance) };
 }
 
@@ -198,7 +195,7 @@ async function openMail({
   mail: { smtpUrl, from },
   production,
   dataDir,
-}: Config): Promise<Pick<App, 'mailer' | 'mailbox'>> {
+}: Config): Promise<Mailing> {
   if (smtpUrl !== null) return { mailer: createSmtpMailer({ url: smtpUrl, from }), mailbox: null };
   if (production) return { mailer: null, mailbox: null };
   const mailbox = await openMailbox({ folder: join(dataDir, 'mail'), from });

@@ -24,7 +24,8 @@ export function serveStreams(server: FastifyInstance, app: App): void {
     const gone = holdConnection(request, reply);
     if (gone === null) return reply;
     const sentences = await listenAlong(app, audioId, gone);
-    if (sentences === null) return reply.code(404).send({ error: 'Nobody makes this.' });
+    if (sentences === null)
+      return reply.code(404).send({ error: 'This narration is not being made.' });
     return reply
       .headers({
         'content-type': 'audio/mpeg',

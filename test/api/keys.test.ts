@@ -101,7 +101,7 @@ test('the key that signs and the next one are published, with which anyone can c
   expect(payload).toMatchObject({ sub: id, iss: 'talebank', aud: 'talebank-api' });
 });
 
-/** A token of a key that nobody knows: whoever is asked with it looks for new keys within a second. */
+/** A token of an unknown key. A process that gets it looks for new keys within a second. */
 const STRANGE = `${Buffer.from('{"alg":"EdDSA","kid":"strange"}').toString('base64url')}.e30.AA`;
 
 /** Waits until every process knows the keys that there are now. */
@@ -122,7 +122,7 @@ async function known(): Promise<void> {
     }
 }
 
-test('a rotation turns nobody away, on any process', async () => {
+test('a rotation keeps every session valid, on every process', async () => {
   await known();
   const earlier = await audited('keys rotate');
   const people = await Promise.all([talebank.url, other.url].map(newListener));
@@ -210,7 +210,7 @@ test('the tokens of keys that leaked are refused within seconds, and everybody r
   });
 });
 
-test('no token but ours is believed, whatever its header says', async () => {
+test('tokens of other keys or algorithms are refused, with any header', async () => {
   const { id, token, refreshToken } = await newListener(talebank.url);
   const [row] = await talebank.database.sql<{ kid: string; private_jwk: JWK }>(
     'SELECT kid, private_jwk FROM signing_keys WHERE kid = $1',
@@ -248,7 +248,7 @@ test('no token but ours is believed, whatever its header says', async () => {
     else expect(answer).toBe(id);
   }
   while (now() < exp) await sleep(20);
-  // Also by whoever has just believed it.
+  // Also by the process that has just accepted it.
   for (const url of [talebank.url, other.url])
     expect(await standing(url, brief)).toBe('UNAUTHENTICATED');
 

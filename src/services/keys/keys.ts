@@ -1,5 +1,5 @@
 import { conflict } from '../../domain/errors.js';
-import { transact, type Db, type Tx } from '../../infra/db.js';
+import { transact, type Db } from '../../infra/db.js';
 import type { Logger } from '../../infra/log.js';
 import {
   makeSigningKey,
@@ -8,9 +8,10 @@ import {
   type KeyRing,
   type StoredKey,
 } from '../../infra/tokens.js';
-import { writeAudit } from '../audit.sql.js';
+import type { AuditDetails } from '../audit.sql.js';
 import { insertKey, lockKeys, readKeys, retireKey, type KeyRow } from './keys.sql.js';
 import { LOOK_AGAIN_MS, openReloaded } from './reloaded.js';
+import { auditRetiredKeys } from './retired-keys.js';
 
 /** The key that signs and the next one, which is published before it is used. */
 export const KEYS_AT_ONCE = 2;
@@ -100,7 +101,7 @@ export async function rotateKeys(
     requireKnownEverywhere(next);
     await retireKey(tx, current.kid, KNOWN_AFTER_SECONDS + accessTtlSeconds);
     await insertKey(tx, made);
-    await audit(tx, 'keys rotate', [current], [made]);
+    await auditRetiredKeys(tx, 'keys rotate', [current], madeKids([made]));
   });
 }
 
@@ -121,25 +122,8 @@ export async function replaceKeys(db: Db): Promise<void> {
     const leaked = await readKeys(tx);
     for (const { kid } of leaked) await retireKey(tx, kid, 0);
     for (const key of made) await insertKey(tx, key);
-    await audit(tx, 'keys replace', leaked, made);
+    await auditRetiredKeys(tx, 'keys replace', leaked, madeKids(made));
   });
 }
 
-/** Writes an audit entry for each key that a command of the operator has retired. */
-const audit = (
-  tx: Tx,
-  action: string,
-  retired: readonly KeyRow[],
-  made: readonly { kid: string }[],
-): Promise<void> =>
-  writeAudit(
-    tx,
-    retired.map(({ kid }) => ({
-      actorId: null,
-      action,
-      target: kid,
-      reason: null,
-      details: { madeKids: made.map((key) => key.kid).join(' ') },
-      at: new Date(),
-    })),
-  );
+const madeKids = (made: readonly StoredKey[]): AuditDetails => ({ madeKids: namesOf(made) });

@@ -1,9 +1,9 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { transact, type Db, type Tx } from '../../infra/db.js';
 import type { Logger } from '../../infra/log.js';
-import { writeAudit } from '../audit.sql.js';
 import { KEYS_AT_ONCE, KNOWN_AFTER_SECONDS, requireKnownEverywhere } from './keys.js';
 import { LOOK_AGAIN_MS, openReloaded } from './reloaded.js';
+import { auditRetiredKeys } from './retired-keys.js';
 import {
   insertUrlKey,
   lockUrlKeys,
@@ -115,21 +115,15 @@ export async function replaceUrlKeys(db: Db): Promise<void> {
   });
 }
 
-/** Writes an audit entry for each key that a command of the operator has retired. */
 const audit = (
   tx: Tx,
   action: string,
   retired: readonly UrlKeyRow[],
   made: readonly string[],
 ): Promise<void> =>
-  writeAudit(
+  auditRetiredKeys(
     tx,
-    retired.map(({ name }) => ({
-      actorId: null,
-      action,
-      target: name,
-      reason: null,
-      details: { madeKids: made.join(' ') },
-      at: new Date(),
-    })),
+    action,
+    retired.map(({ name }) => ({ kid: name })),
+    { madeKids: made.join(' ') },
   );

@@ -1,6 +1,6 @@
 import type { Book, BookedEntry } from '../../domain/ledger/book.js';
 import { CHAIN_FORMAT } from '../../domain/ledger/chain.js';
-import type { CreditSource, Lot, LotPrice } from '../../domain/ledger/lots.js';
+import type { Lot, LotPrice } from '../../domain/ledger/lots.js';
 import {
   column,
   hexColumn,
@@ -9,21 +9,27 @@ import {
   textColumn,
   timeColumn,
 } from '../../infra/connections/columns.js';
-import { Prisma, type Tx } from '../../infra/db.js';
+import { Prisma, type Rows, type Tx } from '../../infra/db.js';
 
-export interface LotRow extends LotPrice {
-  readonly userId: string;
-  readonly id: string;
-  readonly source: CreditSource;
-  readonly priority: number;
-  readonly granted: number;
-  readonly remaining: number;
-  readonly grantedAt: Date;
-  readonly expiresAt: Date | null;
-  readonly revokedAt: Date | null;
-  readonly parentLotId: string | null;
-  readonly period: string | null;
-}
+export interface LotRow
+  extends
+    LotPrice,
+    Readonly<
+      Pick<
+        Rows.CreditLot,
+        | 'userId'
+        | 'id'
+        | 'source'
+        | 'priority'
+        | 'granted'
+        | 'remaining'
+        | 'grantedAt'
+        | 'expiresAt'
+        | 'revokedAt'
+        | 'parentLotId'
+        | 'period'
+      >
+    > {}
 
 export const LOT_COLUMNS = Prisma.sql`l.user_id AS "userId", l.id, l.source::text, l.priority, l.granted,
   l.remaining, l.granted_at AS "grantedAt", l.expires_at AS "expiresAt", l.revoked_at AS "revokedAt",

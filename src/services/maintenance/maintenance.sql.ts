@@ -74,7 +74,7 @@ export async function readLapsedLots(
   return pageOf(rows, limit);
 }
 
-/** So many lapsed lots are added up at most, so that the sum costs little while a sweep is behind. */
+/** How many lapsed lots are added up at most, so that the sum costs little while a sweep is behind. */
 const LAPSED_LOTS_MAX = 20_000;
 
 /**

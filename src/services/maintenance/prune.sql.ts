@@ -28,6 +28,15 @@ export const pruneEmailChanges: Prune = (db, limit) => db.$executeRaw`
     FOR UPDATE SKIP LOCKED) AND expires_at < now() - interval '7 days'`;
 
 /**
+ * Deletes the addresses of mails about a change when the queue has given these mails up.
+ * Index: former_emails_created_at_idx.
+ */
+export const pruneFormerEmails: Prune = (db, limit) => db.$executeRaw`
+  DELETE FROM former_emails WHERE (user_id, id) IN (
+    SELECT user_id, id FROM former_emails WHERE created_at < now() - interval '8 days' ORDER BY created_at LIMIT ${limit}
+    FOR UPDATE SKIP LOCKED)`;
+
+/**
  * Deletes the rows of archives that have expired. The sweep removes their files. Index: data_exports_expires_at_idx.
  */
 export const pruneDataExports: Prune = (db, limit) => db.$executeRaw`

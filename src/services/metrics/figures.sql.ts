@@ -1,6 +1,6 @@
 import type { Reader, Tx } from '../../infra/db.js';
 
-/** So many jobs of a queue and state are counted at most, so that a count is bounded. */
+/** How many jobs of a queue and state are counted at most, so that a count is bounded. */
 const JOBS_COUNTED_MAX = 500_000;
 
 export interface QueueFigures {

@@ -23,7 +23,7 @@ export const databaseEvents = define({
   'database-connection-lost': {
     level: 'warn',
     fields: ['err'],
-    when: 'A connection to Postgres was lost. It is replaced.',
+    when: 'A connection to Postgres was lost, or an answer on it did not come. It is replaced.',
     action: 'See the error if it is repeated.',
   },
   'database-refuses': {
