@@ -18,7 +18,8 @@ import { openStorage } from './infra/storage/open.js';
 import { traceSpeech, traceStorage } from './infra/tracing/calls.js';
 import { openAnchorKeys } from './services/anchors/keys.js';
 import type { App, Live, Mailing, Observation, Points } from './services/app.js';
-import { loadSecret, openKeys } from './services/keys/keys.js';
+import { openKeys } from './services/keys/keys.js';
+import { openUrlKeys } from './services/keys/url-keys.js';
 import { createFollowers, LIVE_CHANNEL } from './services/live/followers.js';
 import { startRechecking } from './services/live/recheck.js';
 import { startTelling } from './services/live/change-sender.js';
@@ -105,7 +106,7 @@ export async function openApp(options: {
     rateLimiter,
     mailer,
     mailbox,
-    urlSecret: await loadSecret(db, 'url-signing'),
+    urlKeys: await openUrlKeys(db, log),
     publicUrl: options.publicUrl,
     ...openPoints({ config, db, queue, log, metrics, byAccount: isDistributed }),
     close: async (timeoutMs) => {
