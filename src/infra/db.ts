@@ -15,7 +15,7 @@ import { describe, answerOf } from './connections/database-errors.js';
 export { Prisma, type User };
 
 /** The client outside of a transaction. */
-export type Db = Omit<PrismaClient, '$transaction' | '$extends'> & {
+export type Db = Omit<PrismaClient, '$transaction' | '$extends' | '$on'> & {
   readonly $transaction: PrismaClient['$transaction'];
 };
 
@@ -131,7 +131,7 @@ export async function transact<Result>(
   for (let tries = 1; ; tries += 1) {
     const steps = createSteps();
     const begin = (client: Prisma.TransactionClient): Promise<Result> =>
-      steps.around(client as unknown as Tx, work);
+      steps.around(client as Tx, work);
     try {
       const result = await db.$transaction(begin, {
         isolationLevel: options.isolationLevel ?? 'ReadCommitted',

@@ -1,4 +1,4 @@
-import { PgBoss, type JobWithMetadata, type Queue as QueuePolicy } from 'pg-boss';
+import { PgBoss, type Job, type Queue as QueuePolicy } from 'pg-boss';
 import type { ZodType } from 'zod';
 import type { WatchedPools } from './connections/watched-pools.js';
 import { asQueueDb, type Tx } from './db.js';
@@ -212,8 +212,7 @@ async function startWorker<Payload extends object>(
       batchSize: 1,
     },
     async (jobs) => {
-      for (const job of jobs as JobWithMetadata[])
-        await runJob(queue.name, job, () => handle(deliveryOf(queue, job)));
+      for (const job of jobs) await runJob(queue.name, job, () => handle(deliveryOf(queue, job)));
       // pg-boss waits for its polling interval after every job, so that short jobs would run at one an interval. This
       // makes the worker go on at once. After a job that failed, the pause stays.
       boss.notifyWorker(worker);
@@ -236,7 +235,7 @@ async function createOrUpdate(
 
 function deliveryOf<Payload extends object>(
   queue: QueueDeclaration<Payload>,
-  job: Pick<JobWithMetadata, 'id' | 'retryCount' | 'data' | 'signal'>,
+  job: Pick<Job, 'id' | 'retryCount' | 'data' | 'signal'>,
 ): Delivery<Payload> {
   return {
     id: job.id,

@@ -24,7 +24,12 @@ export interface RequestRecord extends CurrentWork {
 }
 
 const RECORD = Symbol('record of the request');
-type Recorded = FastifyRequest & { [RECORD]: RequestRecord | null };
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    [RECORD]: RequestRecord | null;
+  }
+}
 
 /** Reserves a property for the record of each request, because it is faster than a map. */
 export function keepRecords(server: FastifyInstance): void {
@@ -32,16 +37,17 @@ export function keepRecords(server: FastifyInstance): void {
 }
 
 export function beginRecord(request: FastifyRequest, span: Span | null): void {
-  const { id: requestId } = request;
-  (request as Recorded)[RECORD] = { requestId, span, receivedAtMs: null, outcome: null };
+  request[RECORD] = { requestId: request.id, span, receivedAtMs: null, outcome: null };
 }
 
 /** @returns null for a request that no hook has seen, because its address is malformed */
-export const recordOf = (request: FastifyRequest): RequestRecord | null =>
-  (request as Recorded)[RECORD];
+export const recordOf = (request: FastifyRequest): RequestRecord | null => request[RECORD];
 
 /** The record of the request that is being answered. */
 export function currentRecord(): RequestRecord | null {
   const work = currentWork.getStore();
-  return work !== undefined && 'outcome' in work ? (work as RequestRecord) : null;
+  return work !== undefined && isRequest(work) ? work : null;
 }
+
+/** A job has no outcome. */
+const isRequest = (work: CurrentWork): work is RequestRecord => 'outcome' in work;

@@ -1,4 +1,4 @@
-import { OperationTypeNode, type GraphQLFieldResolver, type GraphQLResolveInfo } from 'graphql';
+import { OperationTypeNode, type GraphQLResolveInfo } from 'graphql';
 import type { IMiddleware } from 'graphql-middleware';
 import type { UserView } from '../../services/accounts/people.sql.js';
 import { readKey } from '../../services/audit.js';
@@ -10,13 +10,18 @@ import type { Context } from '../context.js';
 import type { Connection } from '../paging.js';
 import { RULES } from '../permissions.js';
 
-type Middleware<Parent> = (
-  resolve: GraphQLFieldResolver<Parent, Context>,
+type Resolve<Parent, Result> = (
   parent: Parent,
   args: object,
   context: Context,
   info: GraphQLResolveInfo,
-) => Promise<unknown>;
+) => Promise<Result>;
+
+/** @typeParam Result what the resolver returns */
+type Middleware<Parent, Result> = (
+  resolve: Resolve<Parent, Result>,
+  ...resolved: Parameters<Resolve<Parent, Result>>
+) => Promise<Result>;
 
 /** Records that an administrator or auditor reads another user's private data. @throws BUSY when that fails */
 async function record(
@@ -30,7 +35,7 @@ async function record(
   await loaders.reads.load(readKey({ actorId: viewer.userId, userId, inMutation }));
 }
 
-const readOfField: Middleware<Pick<UserView, 'id'>> = async (
+const readOfField: Middleware<Pick<UserView, 'id'>, unknown> = async (
   resolve,
   user,
   args,
@@ -41,37 +46,61 @@ const readOfField: Middleware<Pick<UserView, 'id'>> = async (
   return resolve(user, args, context, info);
 };
 
-const readOfOne: Middleware<unknown> = async (resolve, parent, args, context, info) => {
-  const user = (await resolve(parent, args, context, info)) as UserView;
+const readOfOne: Middleware<unknown, UserView> = async (resolve, parent, args, context, info) => {
+  const user = await resolve(parent, args, context, info);
   await record(context, user.id, info);
   return user;
 };
 
-const readOfPage: Middleware<unknown> = async (resolve, parent, args, context, info) => {
-  const page = (await resolve(parent, args, context, info)) as Connection<UserView>;
+const readOfPage: Middleware<unknown, Connection<UserView>> = async (
+  resolve,
+  parent,
+  args,
+  context,
+  info,
+) => {
+  const page = await resolve(parent, args, context, info);
   await Promise.all(page.nodes.map(({ id }) => record(context, id, info)));
   return page;
 };
 
-const readOfTransaction: Middleware<unknown> = async (resolve, parent, args, context, info) => {
-  const transaction = (await resolve(parent, args, context, info)) as TransactionView;
+const readOfTransaction: Middleware<unknown, TransactionView> = async (
+  resolve,
+  parent,
+  args,
+  context,
+  info,
+) => {
+  const transaction = await resolve(parent, args, context, info);
   await record(context, transaction.userId, info);
   return transaction;
 };
 
-const readOfNarrations: Middleware<unknown> = async (resolve, parent, args, context, info) => {
-  const page = (await resolve(parent, args, context, info)) as Connection<AudioView>;
+const readOfNarrations: Middleware<unknown, Connection<AudioView>> = async (
+  resolve,
+  parent,
+  args,
+  context,
+  info,
+) => {
+  const page = await resolve(parent, args, context, info);
   await Promise.all(page.nodes.map(({ userId }) => record(context, userId, info)));
   return page;
 };
 
-const readOfTarget: Middleware<unknown> = async (resolve, parent, args, context, info) => {
-  const node = (await resolve(parent, args, context, info)) as FoundNode | null;
+const readOfTarget: Middleware<unknown, FoundNode | null> = async (
+  resolve,
+  parent,
+  args,
+  context,
+  info,
+) => {
+  const node = await resolve(parent, args, context, info);
   if (node?.kind === 'Audio' && node.userId !== undefined) await record(context, node.userId, info);
   return node;
 };
 
-const readOfBalance: Middleware<{ userId: string }> = async (
+const readOfBalance: Middleware<{ userId: string }, unknown> = async (
   resolve,
   recipient,
   args,
@@ -83,8 +112,8 @@ const readOfBalance: Middleware<{ userId: string }> = async (
 };
 
 /** Among nodes, only other users' transactions are private. Reads of a user are recorded at the user's fields. */
-const readOfNode: Middleware<unknown> = async (resolve, parent, args, context, info) => {
-  const node = (await resolve(parent, args, context, info)) as FoundNode;
+const readOfNode: Middleware<unknown, FoundNode> = async (resolve, parent, args, context, info) => {
+  const node = await resolve(parent, args, context, info);
   if (node.kind === 'CreditTransaction' && node.userId !== undefined)
     await record(context, node.userId, info);
   return node;

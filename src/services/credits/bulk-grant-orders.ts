@@ -70,6 +70,17 @@ export const storedPrice = {
     .transform((code) => code ?? null),
 };
 
+const storedSkips = z.array(
+  z.object({
+    row: z.int(),
+    reason: z.string(),
+    code: z.enum(['UNKNOWN_USER', 'REPEATED_USER', 'SUSPENDED', 'INVALID_AMOUNT']).optional(),
+    otherRow: z.int().optional(),
+  }),
+);
+
+const storedResult = z.object({ granted: z.int(), points: z.int(), skipped: storedSkips });
+
 /** Parses an order that was stored as JSON. */
 export const storedOrder = z.object({
   ...storedTerms,
@@ -82,14 +93,7 @@ export const storedOrder = z.object({
       ...storedPrice,
     }),
   ),
-  skipped: z.array(
-    z.object({
-      row: z.int(),
-      reason: z.string(),
-      code: z.enum(['UNKNOWN_USER', 'REPEATED_USER', 'SUSPENDED', 'INVALID_AMOUNT']).optional(),
-      otherRow: z.int().optional(),
-    }),
-  ),
+  skipped: storedSkips,
 });
 
 export interface BulkGrantClaim {
@@ -119,7 +123,7 @@ export async function findBulkGrant(
     requestHash: known.requestHash,
     actorId: asUserId(known.actorId),
     order: known.placedOrder === null ? null : storedOrder.parse(known.placedOrder),
-    result: known.result as BulkGrantResult | null,
+    result: storedResult.nullable().parse(known.result),
   };
 }
 
