@@ -3,6 +3,7 @@ import './environment.js';
 import './infra/watchdog/heap.js';
 import nodeModule from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { stackOf } from './domain/errors.js';
 import { banner } from './banner.js';
 import { ConfigError, readConfig } from './config.js';
 import { createLogger, type Logger } from './infra/log.js';
@@ -31,7 +32,7 @@ async function main(): Promise<void> {
     atExit: (flush) => process.on('exit', flush),
   });
   const stopping = createStop(log);
-  stopOnSignals(stopping.stop, log);
+  stopOnSignals(stopping, log);
   // Loaded after the configuration is read, because it takes a second, and a wrong configuration is reported without
   // it.
   const { start } = await loadServer();
@@ -83,11 +84,11 @@ function createStop(log: Logger): Stop {
 }
 
 /** Stops on signals, when npm ends, and after an error that nothing has caught. */
-function stopOnSignals(stop: Stop['stop'], log: Logger): void {
+function stopOnSignals(stopping: Stop, log: Logger): void {
   // These listeners stay, because a repeated signal without a listener would end the process at once.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => {
-      stop(0);
+      stopping.stop(0);
     });
   watchNpm({
     environment: process.env,
@@ -95,12 +96,12 @@ function stopOnSignals(stop: Stop['stop'], log: Logger): void {
     scripts: ['start'],
     onEnded: () => {
       log.warn({ event: 'npm-ended' }, 'npm, which has started this process, has ended');
-      stop(0);
+      stopping.stop(0);
     },
   });
   process.on('unhandledRejection', (error) => {
     log.fatal({ event: 'unhandled-rejection', err: error }, 'unhandled rejection');
-    stop(1);
+    stopping.stop(1);
   });
 }
 
@@ -110,9 +111,8 @@ function stopOnSignals(stop: Stop['stop'], log: Logger): void {
  */
 async function loadServer(): Promise<typeof Server> {
   // Available since Node 22.1 and 22.10.
-  const { enableCompileCache, flushCompileCache, getCompileCacheDir } = nodeModule as Partial<
-    typeof nodeModule
-  >;
+  const available: Partial<typeof nodeModule> = nodeModule;
+  const { enableCompileCache, flushCompileCache, getCompileCacheDir } = available;
   // NODE_COMPILE_CACHE has already enabled the cache in another folder.
   if (getCompileCacheDir?.() === undefined) {
     try {
@@ -131,8 +131,6 @@ async function loadServer(): Promise<typeof Server> {
 
 main().catch((error: unknown) => {
   const expected = error instanceof ConfigError || error instanceof StartError;
-  process.stderr.write(
-    `Talebank cannot start. ${expected ? error.message : String((error as Error).stack)}\n`,
-  );
+  process.stderr.write(`Talebank cannot start. ${expected ? error.message : stackOf(error)}\n`);
   process.exit(1);
 });

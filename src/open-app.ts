@@ -70,12 +70,7 @@ export async function openApp(options: {
   const { isDistributed } = topology;
   const queue = await openQueues({ config, log, url, metrics, pools, isDistributed });
   const facts = { log, metrics };
-  const hearing = openHearing(db, {
-    url,
-    log,
-    topology,
-    mostFollowers: config.subscriptionsPerUser,
-  });
+  const hearing = openHearing(db, { url, log, topology, config });
   const { sessionStates, followers } = hearing;
   const { mailer, mailbox } = await openMail(config);
   const { limits: rates, limitSiteFactor: siteFactor } = config;
@@ -108,7 +103,7 @@ export async function openApp(options: {
     mailbox,
     urlKeys: await openUrlKeys(db, log),
     publicUrl: options.publicUrl,
-    ...openPoints({ config, db, queue, log, metrics, byAccount: isDistributed }),
+    ...openPoints({ ...facts, config, db, queue, byAccount: isDistributed }),
     close: async (timeoutMs) => {
       followers.close();
       await queue.close(timeoutMs);
@@ -167,7 +162,7 @@ function openMeasuredDb({
 /** Opens the parts that receive notices from other processes. */
 function openHearing(
   db: Db,
-  options: { url: string; log: Logger; topology: Topology; mostFollowers: number },
+  options: Pick<App, 'config' | 'log'> & { readonly url: string; readonly topology: Topology },
 ): Live & { close(): Promise<void> } {
   const notices = createNotices(options);
   // The notices of a cluster come from each node by itself, so that none of them proves that all have arrived.
@@ -175,7 +170,7 @@ function openHearing(
   const sessionStates = createSessionStates(db, heard);
   notices.listen(STANDING_CHANNEL, sessionStates.listener);
   // Registered after the listener of the sessions, so that a follower who is told of a change reads the new state.
-  const followers = createFollowers(options.mostFollowers);
+  const followers = createFollowers(options.config.subscriptionsPerUser);
   notices.listen(STANDING_CHANNEL, followers.standing);
   notices.listen(LIVE_CHANNEL, followers.live);
   notices.open();

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
+import { codeOf, messageOf } from './domain/errors.js';
 import { connectionsOf, openApp, type OpenApp } from './open-app.js';
 import type { Config } from './config.js';
 import type { FastifyInstance } from 'fastify';
@@ -215,7 +216,7 @@ async function listenOn(
   try {
     return await server.listen({ host, port });
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
+    const code = codeOf(error);
     if (code === 'EADDRINUSE')
       throw new StartError(
         `${variable} is ${String(port)}, but another program listens there: set another ${variable}.`,
@@ -224,6 +225,6 @@ async function listenOn(
       throw new StartError(
         `${variable} is ${String(port)}, but this user may not listen there: set one above 1023.`,
       );
-    throw new StartError(`HOST is ${host}, but it cannot be listened on: ${message}`);
+    throw new StartError(`HOST is ${host}, but it cannot be listened on: ${messageOf(error)}`);
   }
 }

@@ -1,5 +1,6 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
+import { stackOf } from '../domain/errors.js';
 import { ConfigError, readConfig, type Config } from '../config.js';
 import { reachDatabase } from '../infra/connections/reach.js';
 import { createLogger } from '../infra/log.js';
@@ -24,7 +25,7 @@ export async function runCommand(work: () => Promise<number>): Promise<never> {
   } catch (error) {
     const known = asStartError(error);
     const expected = known instanceof StartError || known instanceof ConfigError;
-    process.stderr.write(`${expected ? known.message : String((error as Error).stack)}\n`);
+    process.stderr.write(`${expected ? known.message : stackOf(error)}\n`);
     process.exitCode = 1;
   }
   // The schema engine leaves a timer of its own running.

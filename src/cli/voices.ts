@@ -10,6 +10,7 @@ import '../environment.js';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { messageOf } from '../domain/errors.js';
 import { readConfig } from '../config.js';
 import { canonicalTag } from '../domain/text.js';
 import { createLogger } from '../infra/log.js';
@@ -166,7 +167,7 @@ async function tryVoice(
     const path = out ?? `${voice.id.replaceAll(':', '-')}.wav`;
     await writeFile(path, wavFileOf(spoken.pcm, spoken.sampleRateHz), { flag: 'wx' }).catch(
       (error: unknown) => {
-        throw new StartError(`${path} cannot be written: ${(error as Error).message}`);
+        throw new StartError(`${path} cannot be written: ${messageOf(error)}`);
       },
     );
     const seconds = secondsOf(spoken);

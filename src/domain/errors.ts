@@ -3,6 +3,9 @@
  * `errors[].extensions.code` that leaves the server is one of these.
  */
 
+import { types } from 'node:util';
+import { isKeyOf, isObject, propertyOf, textOf } from './objects.js';
+
 /** Code → HTTP status of the whole response. */
 export const ERROR_CODES = {
   BAD_USER_INPUT: 200,
@@ -28,6 +31,9 @@ export const ERROR_CODES = {
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;
+
+export const isErrorCode = (code: unknown): code is ErrorCode =>
+  typeof code === 'string' && isKeyOf(ERROR_CODES, code);
 
 /** A refusal that the caller may see. `message` is for people, `code` and `details` are for programs. */
 export class DomainError extends Error {
@@ -173,11 +179,18 @@ export const internal = (requestId: string): DomainError =>
   new DomainError('INTERNAL', 'Something went wrong on our side.', { requestId });
 
 /** The message of what was thrown, which may come from another realm. */
-export const messageOf = (error: unknown): string =>
-  typeof error === 'object' && error !== null && 'message' in error
-    ? String(error.message)
-    : String(error);
+export const messageOf = (thrown: unknown): string =>
+  isObject(thrown) && 'message' in thrown ? String(thrown['message']) : String(thrown);
 
-/** The code of an error of the system or of a library. Undefined when it has none. */
-export const codeOf = (error: unknown): unknown =>
-  typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+/** The message of what was thrown, and where, for the developers. */
+export const stackOf = (thrown: unknown): string =>
+  textOf(propertyOf(thrown, 'stack')) ?? String(thrown);
+
+/** The code of an error of the system or of a library, such as ENOENT. Undefined when it has none. */
+export const codeOf = (thrown: unknown): string | undefined => textOf(propertyOf(thrown, 'code'));
+
+/** What was thrown, as an error. */
+export const asError = (thrown: unknown): Error =>
+  thrown instanceof Error || types.isNativeError(thrown)
+    ? thrown
+    : new Error(messageOf(thrown), { cause: thrown });

@@ -17,8 +17,8 @@ export const newId = (): string => {
   else newest = { msecs: newest.msecs + 1, seq: 0 };
   return v7({ random, ...newest });
 };
-export const newUserId = (): UserId => newId() as UserId;
-export const newLotId = (): LotId => newId() as LotId;
+export const newUserId = (): UserId => asUserId(newId());
+export const newLotId = (): LotId => asLotId(newId());
 
 /** The last sequence number within a millisecond. When it is used up, ids take the next millisecond. */
 const LAST_SEQ = 0xffff_ffff;

@@ -25,6 +25,6 @@ export const keysOf = <Key extends string>(table: Readonly<Record<Key, unknown>>
 /** A table with a value for each of the keys. */
 export const tableOf = <Key extends string, Value>(
   keys: readonly Key[],
-  valueOf: (key: Key) => Value,
+  valueOf: (key: Key, index: number) => Value,
 ): Record<Key, Value> =>
-  Object.fromEntries(keys.map((key) => [key, valueOf(key)])) as Record<Key, Value>;
+  Object.fromEntries(keys.map((key, index) => [key, valueOf(key, index)])) as Record<Key, Value>;

@@ -19,7 +19,7 @@ export { Prisma, type User };
 export type { Rows };
 
 /** The client outside of a transaction. */
-export type Db = Omit<PrismaClient, '$transaction' | '$extends'> & {
+export type Db = Omit<PrismaClient, '$transaction' | '$extends' | '$on'> & {
   readonly $transaction: PrismaClient['$transaction'];
 };
 
@@ -136,7 +136,7 @@ export async function transact<Result>(
     const steps = createSteps();
     const begin = (client: Prisma.TransactionClient): Promise<Result> => {
       inheritPlacement(db, client);
-      return steps.around(client as unknown as Tx, work);
+      return steps.around(client as Tx, work);
     };
     try {
       const result = await db.$transaction(begin, {

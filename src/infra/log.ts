@@ -155,11 +155,13 @@ const asItIs = <Value>(value: Value): Value => value;
 
 /** Formats an event for people: one line, with its fields indented below. */
 export function createPrettifier(): (line: string) => string {
+  // Looked up by key: an object with a prototype would have one for a key such as `valueOf`.
+  const customPrettifiers: Record<string, never> = {};
+  Object.setPrototypeOf(customPrettifiers, null);
   const prettify = prettyFactory({
     translateTime: 'HH:MM:ss',
     ignore: 'pid,hostname',
-    // Looked up by key: an object with a prototype would have one for a key such as `valueOf`.
-    customPrettifiers: Object.create(null) as Record<string, never>,
+    customPrettifiers,
   });
   return (line) => prettify(JSON.stringify(escapeEvent(JSON.parse(line))));
 }

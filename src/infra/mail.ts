@@ -2,6 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createTransport } from 'nodemailer';
+import { z } from 'zod';
+import { codeOf } from '../domain/errors.js';
+import { propertyOf } from '../domain/objects.js';
 import { makePrivateFolder, writePrivateFile } from './storage/private-files.js';
 
 export interface Mail {
@@ -62,17 +65,35 @@ export async function greetSmtp(url: string, limitMs: number): Promise<void> {
   }
 }
 
+/**
+ * Why mail was not taken, without the server's message.
+ * @returns the code of nodemailer, and the reply code of the server if it has answered
+ */
+export function mailRefusalOf(error: unknown): { code: string; status: string | undefined } {
+  const status = propertyOf(error, 'responseCode');
+  return {
+    code: codeOf(error) ?? 'unknown',
+    status: typeof status === 'number' ? String(status) : undefined,
+  };
+}
+
 /** Drops the server's message, because it may name the recipient, whom neither a log nor a job's row may store. */
 function withoutAddress(error: unknown): never {
-  const { code = 'unknown', responseCode } = error as { code?: string; responseCode?: number };
-  const answer = responseCode === undefined ? '' : `, which answered ${String(responseCode)}`;
+  const { code, status } = mailRefusalOf(error);
+  const answer = status === undefined ? '' : `, which answered ${status}`;
   throw new Error(`The mail was not taken by the server${answer} (${code}).`);
 }
 
-export interface KeptMail extends Mail {
-  readonly from: string;
-  readonly at: string;
-}
+/** A mail in the file of a mailbox. */
+const keptMail = z.object({
+  at: z.string(),
+  from: z.string(),
+  to: z.string(),
+  subject: z.string(),
+  text: z.string(),
+});
+
+export type KeptMail = Readonly<z.infer<typeof keptMail>>;
 
 /** A mailbox for development: everything that was sent, on this machine. */
 export interface Mailbox extends Mailer {
@@ -101,7 +122,7 @@ export async function openMailbox(options: { folder: string; from: string }): Pr
     read: async () => {
       const newest = (await names()).reverse().slice(0, MOST_READ);
       const mails = await Promise.all(newest.map((name) => readFile(join(folder, name), 'utf8')));
-      return mails.map((mail) => JSON.parse(mail) as KeptMail);
+      return mails.map((mail) => keptMail.parse(JSON.parse(mail)));
     },
     prune: async (before) => {
       const limit = before.toISOString().replaceAll(':', '-');

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { propertyOf } from '../domain/objects.js';
 import { LIMITS } from '../domain/limits.js';
 import { createBatches, type Batches } from './metrics/batches.js';
 import { CLIENTS } from './metrics/clients.js';
@@ -58,9 +59,11 @@ export function createMetrics(): Metrics {
 }
 
 /** prom-client keeps both as properties that its types leave out. */
-const nameOf = (metric: object): string => (metric as { name: string }).name;
-const labelsOf = (metric: object): readonly string[] =>
-  (metric as { labelNames: readonly string[] }).labelNames;
+const nameOf = (metric: object): string => String(propertyOf(metric, 'name'));
+const labelsOf = (metric: object): readonly string[] => {
+  const labels = propertyOf(metric, 'labelNames');
+  return Array.isArray(labels) ? labels.map(String) : [];
+};
 
 /**
  * A counter that appears with its first event has no earlier value, so that a rate or an increase would not see that

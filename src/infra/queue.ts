@@ -1,4 +1,4 @@
-import { PgBoss, type JobWithMetadata, type Queue as QueuePolicy } from 'pg-boss';
+import { PgBoss, type Job, type Queue as QueuePolicy } from 'pg-boss';
 import type { ZodType } from 'zod';
 import type { WatchedPools } from './connections/watched-pools.js';
 import { asQueueDb, type Tx } from './db.js';
@@ -133,9 +133,7 @@ export async function openQueue(options: {
     async declare(queues) {
       for (const queue of queues) await createOrUpdate(boss, queue);
     },
-    async check() {
-      await boss.schemaVersion();
-    },
+    check: () => boss.schemaVersion().then(() => undefined),
     async schedule(queueName, cron) {
       await boss.schedule(queueName, cron, {}, { tz: 'UTC', missed: 'once' });
     },
@@ -215,8 +213,7 @@ async function startWorker<Payload extends object>(
       batchSize: 1,
     },
     async (jobs) => {
-      for (const job of jobs as JobWithMetadata[])
-        await runJob(queue.name, job, () => handle(deliveryOf(queue, job)));
+      for (const job of jobs) await runJob(queue.name, job, () => handle(deliveryOf(queue, job)));
       // pg-boss waits for its polling interval after every job, so that short jobs would run at one an interval. This
       // makes the worker go on at once. After a job that failed, the pause stays.
       boss.notifyWorker(worker);
@@ -239,7 +236,7 @@ async function createOrUpdate(
 
 function deliveryOf<Payload extends object>(
   queue: QueueDeclaration<Payload>,
-  job: Pick<JobWithMetadata, 'id' | 'retryCount' | 'data' | 'signal'>,
+  job: Pick<Job, 'id' | 'retryCount' | 'data' | 'signal'>,
 ): Delivery<Payload> {
   return {
     id: job.id,

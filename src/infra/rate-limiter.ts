@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
+import { tableOf } from '../domain/objects.js';
 import { LIMITS, type Limit, type Rate } from '../domain/limits.js';
 import { networksOf } from '../domain/networks.js';
 import type { MeasuredPool } from './connections/measured-pool.js';
@@ -54,9 +55,7 @@ export function createRateLimiter(options: {
   const pool = openPool(options);
   options.pools.watch('limits', pool);
   const limitersOf = (factor: number): Readonly<Record<Limit, RateLimiterPostgres>> =>
-    Object.fromEntries(
-      LIMITS.map((limit) => [limit, limiterOf(pool, limit, options.rates[limit], factor)]),
-    ) as Record<Limit, RateLimiterPostgres>;
+    tableOf(LIMITS, (limit) => limiterOf(pool, limit, options.rates[limit], factor));
   const limiters = limitersOf(1);
   const siteLimiters = limitersOf(options.siteFactor);
   return {

@@ -48,7 +48,7 @@ export async function makeSigningKey(): Promise<StoredKey> {
 export async function openKeyRing(keys: readonly StoredKey[]): Promise<KeyRing> {
   const [first] = keys;
   if (first === undefined) throw new Error('A key ring needs a key.');
-  const signingKey = (await importJWK(first.privateJwk, ALGORITHM)) as CryptoKey;
+  const signingKey = await importKey(first.privateJwk);
   const publicKeys = new Map<string, CryptoKey>();
   const published: JWK[] = [];
   // A signature that was right stays right while these are the keys.
@@ -57,7 +57,7 @@ export async function openKeyRing(keys: readonly StoredKey[]): Promise<KeyRing> 
   });
   for (const { kid, privateJwk } of keys) {
     const { d: _secret, ...publicJwk } = privateJwk;
-    publicKeys.set(kid, (await importJWK(publicJwk, ALGORITHM)) as CryptoKey);
+    publicKeys.set(kid, await importKey(publicJwk));
     published.push({ ...publicJwk, kid, alg: ALGORITHM, use: 'sig' });
   }
   return {
@@ -101,6 +101,13 @@ export async function openKeyRing(keys: readonly StoredKey[]): Promise<KeyRing> 
       }
     },
   };
+}
+
+async function importKey(jwk: JWK): Promise<CryptoKey> {
+  const key = await importJWK(jwk, ALGORITHM);
+  // Only a symmetric key is bytes.
+  if (key instanceof Uint8Array) throw new Error(`The key is not one for ${ALGORITHM}.`);
+  return key;
 }
 
 /** Which key a token says it was signed with; undefined when it says nothing. */

@@ -1,4 +1,4 @@
-import type { GraphQLFieldResolver, GraphQLResolveInfo } from 'graphql';
+import type { GraphQLResolveInfo } from 'graphql';
 import type { App } from '../services/app.js';
 import { DomainError, unauthenticated } from '../domain/errors.js';
 import type { Subscriber } from '../services/live/follow.js';
@@ -32,14 +32,21 @@ export interface Context {
   };
 }
 
-/** A function around a resolver, as graphql-middleware calls it. */
-export type Middleware<Parent = unknown> = (
-  resolve: GraphQLFieldResolver<Parent, Context>,
+type Resolve<Parent, Result> = (
   parent: Parent,
   args: object,
   context: Context,
   info: GraphQLResolveInfo,
-) => Promise<unknown>;
+) => Promise<Result>;
+
+/**
+ * A function around a resolver, as graphql-middleware calls it.
+ * @typeParam Result what the resolver returns
+ */
+export type Middleware<Parent = unknown, Result = unknown> = (
+  resolve: Resolve<Parent, Result>,
+  ...resolved: Parameters<Resolve<Parent, Result>>
+) => Promise<Result>;
 
 /** What the transport knows of a request. */
 export type RequestFacts = Omit<Context, 'loaders' | 'justSignedIn' | 'answerSize'>;

@@ -1,5 +1,6 @@
 import { registerEnumType } from 'type-graphql';
 import { CREDIT_SOURCES, SOURCES } from '../domain/ledger/lots.js';
+import { keysOf, tableOf } from '../domain/objects.js';
 import { TASKS } from '../services/tasks.js';
 
 /** An enum whose names are its values, as the domain's unions of strings are. */
@@ -15,19 +16,17 @@ const describe = <Names extends string>(
   names: readonly Names[],
   values: Readonly<Record<Names, Described>>,
 ): Readonly<Record<Names, { description: string }>> =>
-  Object.fromEntries(
-    names.map((name) => {
-      const value: Described = values[name];
-      return [name, { description: typeof value === 'string' ? value : value.description }];
-    }),
-  ) as Record<Names, { description: string }>;
+  tableOf(names, (name) => {
+    const value: Described = values[name];
+    return { description: typeof value === 'string' ? value : value.description };
+  });
 
 function declare<const Names extends string>(
   name: string,
   description: string,
   values: Readonly<Record<Names, Described>>,
 ): { readonly [Name in Names]: Name } {
-  const names = Object.keys(values) as Names[];
+  const names = keysOf(values);
   const declared = namesOf(...names);
   registerEnumType(declared, { name, description, valuesConfig: describe(names, values) });
   return declared;

@@ -1,4 +1,8 @@
-import { middleware, type IMiddleware, type IMiddlewareGenerator } from 'graphql-middleware';
+import {
+  middleware,
+  type IMiddlewareFieldMap,
+  type IMiddlewareGenerator,
+} from 'graphql-middleware';
 import { allow, deny, rule, shield } from 'graphql-shield';
 import { forbidden, unauthenticated } from '../domain/errors.js';
 import type { UserView } from '../services/accounts/people.sql.js';
@@ -157,12 +161,14 @@ export function createShield(): IMiddlewareGenerator<unknown, Context, unknown> 
     fallbackError: forbidden(),
   });
   return middleware<unknown, Context, unknown>((schema) => {
-    const wrapped = whole.generate(schema) as Record<string, Record<string, unknown>>;
+    // The shield wraps each field of each type.
+    const wrapped = whole.generate(schema) as Record<string, IMiddlewareFieldMap>;
     const ruled = Object.entries<object>(permissions).map(([type, rules]) => {
       const fields = Object.entries(wrapped[type] ?? {});
-      return [type, Object.fromEntries(fields.filter(([field]) => '*' in rules || field in rules))];
+      const kept = fields.filter(([field]) => '*' in rules || field in rules);
+      return [type, Object.fromEntries(kept)] as const;
     });
-    return Object.fromEntries(ruled) as IMiddleware;
+    return Object.fromEntries(ruled);
   });
 }
 

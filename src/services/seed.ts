@@ -104,12 +104,12 @@ const numberOf = (text: string | undefined): number | null =>
 /** Parses a file: lines of `name: value` between two lines of three hyphens, followed by the text. */
 function parseTale(file: string): { head: Partial<Record<string, string>>; content: string } {
   const [, front = '', content = ''] = /^---\n([\s\S]*?)\n---\n([\s\S]*)$/.exec(file) ?? [];
-  const pairs = front.split('\n').map((line) => {
+  const pairs = front.split('\n').map((line): [string, string] => {
     const colon = line.indexOf(':');
     return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()];
   });
   return {
-    head: Object.fromEntries(pairs) as Partial<Record<string, string>>,
+    head: Object.fromEntries(pairs),
     content: content.trim(),
   };
 }

@@ -1,3 +1,5 @@
+import { keysOf } from '../domain/objects.js';
+
 /** A task that is due at fixed times. */
 interface Task {
   /** The name of its queue in pg-boss. */
@@ -64,4 +66,4 @@ export const TASKS = {
 export type MaintenanceTask = keyof typeof TASKS;
 
 /** In the order of the table. */
-export const TASK_NAMES = Object.keys(TASKS) as readonly MaintenanceTask[];
+export const TASK_NAMES: readonly MaintenanceTask[] = keysOf(TASKS);

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { LIMITS, type Limit, type Rate } from '../domain/limits.js';
+import { tableOf } from '../domain/objects.js';
 import type { variables } from '../variables.js';
 
 /** The limits of the environment, multiplied by RATE_LIMIT_FACTOR. */
@@ -19,9 +20,8 @@ export function limitsOf(env: z.infer<typeof variables>): Readonly<Record<Limit,
     deleteAccount: env.RATE_LIMIT_DELETE_ACCOUNT,
     mails: env.RATE_LIMIT_MAILS,
   };
-  const scaled = LIMITS.map((limit) => {
+  return tableOf(LIMITS, (limit) => {
     const { times, seconds } = rates[limit];
-    return [limit, { times: Math.max(1, Math.round(times * env.RATE_LIMIT_FACTOR)), seconds }];
+    return { times: Math.max(1, Math.round(times * env.RATE_LIMIT_FACTOR)), seconds };
   });
-  return Object.fromEntries(scaled) as Record<Limit, Rate>;
 }

@@ -55,12 +55,19 @@ export function tracingOf(env: TracingEnvironment): TracingConfig | null {
       `OTEL_TRACES_SAMPLER_ARG is ${String(part)}, but OTEL_TRACES_SAMPLER is ${sampler}, which has no argument: set OTEL_TRACES_SAMPLER to parentbased_traceidratio.`,
     );
   if (endpoint === undefined) return null;
-  const parts = { always_on: 1, always_off: 0, traceidratio: part ?? 1 } as const;
+  const partOf: Readonly<Record<typeof sampler, number>> = {
+    always_on: 1,
+    always_off: 0,
+    traceidratio: part ?? 1,
+    parentbased_always_on: 1,
+    parentbased_always_off: 0,
+    parentbased_traceidratio: part ?? 1,
+  };
   return {
     url: `${endpoint}/v1/traces`,
     headers: env.OTEL_EXPORTER_OTLP_HEADERS ?? {},
     serviceName: env.OTEL_SERVICE_NAME,
-    sampled: parts[sampler.replace('parentbased_', '') as keyof typeof parts],
+    sampled: partOf[sampler],
     trustsParent: env.TRUST_TRACEPARENT && sampler.startsWith('parentbased_'),
   };
 }

@@ -1,9 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import {
+  assertions,
   busyDoors,
   cycles,
   environmentReaders,
+  functionsOver,
   wrongArrows,
   type Source,
 } from '../support/architecture.js';
@@ -48,7 +50,42 @@ test('no folder holds more than fifteen files, and no file more than 250 lines',
   expect([...folders].filter(([, count]) => count > 15)).toEqual([]);
 });
 
+test('no function has more than sixty lines', () => {
+  expect(functionsOver(60, sources)).toEqual([]);
+});
+
+/** Lower it when a cast goes. Data from outside is parsed or checked, and typed tables are made by `domain/objects.ts`. */
+const ASSERTIONS_MAX = 28;
+
+test('types are asserted in few places', () => {
+  const found = assertions(sources);
+  expect(found.length > ASSERTIONS_MAX ? found : []).toEqual([]);
+});
+
 describe('the checks see what they are for', () => {
+  test('a long function of each kind', () => {
+    const body = `{\n${'f();\n'.repeat(2)}}`;
+    const text = `function a() ${body}\nconst b = () => ${body};\nclass C { d() ${body} }\nconst e = { f() ${body} };`;
+    const source = { path: 'domain/a.ts', text };
+    expect(functionsOver(3, [source])).toEqual(
+      ['a', 'b', 'd', 'f'].map((name) => `domain/a.ts ${name} 4`),
+    );
+    expect(functionsOver(4, [source])).toEqual([]);
+  });
+
+  test.each(['a as B', 'a as unknown', '<B>a', 'a!'])('an assertion: %s', (text) => {
+    expect(assertions([{ path: 'domain/a.ts', text: `f(${text});` }])).toEqual([
+      `domain/a.ts ${text}`,
+    ]);
+  });
+
+  test.each(["['a'] as const", 'a satisfies B', '!a', "import { a as b } from './a.js'"])(
+    'no assertion: %s',
+    (text) => {
+      expect(assertions([{ path: 'domain/a.ts', text: `${text};` }])).toEqual([]);
+    },
+  );
+
   test.each([
     ['domain/points.ts', "import { createDb } from '../infra/db.js';"],
     ['domain/points.ts', "import type { App } from '../services/app.js';"],

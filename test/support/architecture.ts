@@ -157,3 +157,45 @@ export const environmentReaders = (sources: readonly Source[]): string[] =>
     // The parent gives a child process its PATH.
     .filter(({ text }) => /process\.env(?!\['PATH'\])/.test(text))
     .map(({ path }) => path);
+
+/** The functions of a file with their lines, as `path name lines`. */
+export function functionsOver(linesMax: number, sources: readonly Source[]): string[] {
+  return sources.flatMap(({ path, text }) => {
+    const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+    const lineAt = (position: number): number => file.getLineAndCharacterOfPosition(position).line;
+    const found: string[] = [];
+    const look = (node: ts.Node): void => {
+      if (ts.isFunctionLike(node) && 'body' in node && node.body !== undefined) {
+        const lines = lineAt(node.end) - lineAt(node.getStart(file)) + 1;
+        if (lines > linesMax) found.push(`${path} ${nameOf(node, file)} ${String(lines)}`);
+      }
+      ts.forEachChild(node, look);
+    };
+    look(file);
+    return found;
+  });
+}
+
+/** An arrow function has the name of what it is assigned to. */
+function nameOf(node: ts.SignatureDeclaration, file: ts.SourceFile): string {
+  const named = node.name ?? (ts.isVariableDeclaration(node.parent) ? node.parent.name : undefined);
+  return named?.getText(file) ?? 'without a name';
+}
+
+/** Where a file tells the compiler what a type is, except `as const`, as `path text`. */
+export function assertions(sources: readonly Source[]): string[] {
+  return sources.flatMap(({ path, text }) => {
+    const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+    const found: string[] = [];
+    const look = (node: ts.Node): void => {
+      const asserts =
+        (ts.isAsExpression(node) && node.type.getText(file) !== 'const') ||
+        ts.isTypeAssertionExpression(node) ||
+        ts.isNonNullExpression(node);
+      if (asserts) found.push(`${path} ${node.getText(file)}`);
+      ts.forEachChild(node, look);
+    };
+    look(file);
+    return found;
+  });
+}

@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { codeOf } from '../../domain/errors.js';
+import { propertyOf, textOf } from '../../domain/objects.js';
 import { onOneLine } from '../../infra/log-text.js';
 import { counted } from '../counted.js';
 
@@ -62,9 +64,9 @@ async function inTime(run: Check['run'], limitMs: number): Promise<Finding | rea
 }
 
 export const messageOf = (error: unknown): string => {
-  const { message, code } = error as { message?: string; code?: string };
-  const [line = ''] = (message ?? '').trim().split('\n').slice(-1);
-  return line === '' ? `an error without a message (${code ?? 'unknown'})` : line;
+  const message = textOf(propertyOf(error, 'message')) ?? '';
+  const [line = ''] = message.trim().split('\n').slice(-1);
+  return line === '' ? `an error without a message (${codeOf(error) ?? 'unknown'})` : line;
 };
 
 const worstOf = (findings: readonly Finding[]): Level =>

@@ -1,4 +1,7 @@
 import { readFile, stat, statfs } from 'node:fs/promises';
+import { z } from 'zod';
+import { codeOf } from '../../domain/errors.js';
+import { propertyOf } from '../../domain/objects.js';
 import type { Config, Environment } from '../../config.js';
 import { holderOf } from '../../infra/postgres/hold.js';
 import { databaseFolderOf, root } from '../../installation.js';
@@ -27,18 +30,21 @@ function isSupported(range: string): boolean {
   return isNew && major < Number(most.replace('<', ''));
 }
 
+const manifest = z.object({
+  name: z.string(),
+  version: z.string(),
+  engines: z.object({ node: z.string() }),
+});
+
 export const versionsCheck: Check = {
   name: 'versions',
   run: async () => {
-    const { name, version, engines } = JSON.parse(await readFile(root('package.json'), 'utf8')) as {
-      name: string;
-      version: string;
-      engines: { node: string };
-    };
-    const text = `${name} ${version} on Node ${process.version}`;
+    const text = await readFile(root('package.json'), 'utf8');
+    const { name, version, engines } = manifest.parse(JSON.parse(text));
+    const found = `${name} ${version} on Node ${process.version}`;
     return isSupported(engines.node)
-      ? ok(text)
-      : fail(text, `Use a Node of the versions ${engines.node}.`);
+      ? ok(found)
+      : fail(found, `Use a Node of the versions ${engines.node}.`);
   },
 };
 
@@ -89,8 +95,7 @@ export const serverCheck = (config: Config, limitMs: number): Check => ({
       const response = await fetch(url, { signal: AbortSignal.timeout(limitMs) });
       return ofAnswer(url, response.status, await response.text(), held);
     } catch (error) {
-      const { cause } = error as { cause?: { code?: string } };
-      if (cause?.code === 'ECONNREFUSED')
+      if (codeOf(propertyOf(error, 'cause')) === 'ECONNREFUSED')
         return holder === null
           ? warn(`no server answers at ${url}`, 'Start it with `npm start` if it is to run.')
           : warn(

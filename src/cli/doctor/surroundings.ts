@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import type { Config } from '../../config.js';
-import { greetSmtp } from '../../infra/mail.js';
+import { greetSmtp, mailRefusalOf } from '../../infra/mail.js';
 import { createMetrics } from '../../infra/metrics.js';
 import { openSpeech } from '../../infra/speech/open.js';
 import { askOpenAi } from '../../infra/speech/http/openai.js';
@@ -146,8 +146,8 @@ export const mailCheck = ({ mail, production, dataDir }: Config, limitMs: number
       await greetSmtp(smtpUrl, limitMs);
       return ok(`the mail server at ${where} answers and accepts the sign-in`);
     } catch (error) {
-      const { code = 'unknown', responseCode } = error as { code?: string; responseCode?: number };
-      const answer = responseCode === undefined ? code : `${code}, ${String(responseCode)}`;
+      const { code, status } = mailRefusalOf(error);
+      const answer = status === undefined ? code : `${code}, ${status}`;
       return code === 'EAUTH'
         ? fail(
             `the mail server at ${where} refuses user and password (${answer})`,

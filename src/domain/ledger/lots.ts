@@ -1,4 +1,5 @@
 import type { LotId } from '../ids.js';
+import { keysOf, tableOf } from '../objects.js';
 
 /** A source of points. */
 interface Source {
@@ -57,7 +58,7 @@ export const SOURCES = {
 } as const satisfies Readonly<Record<string, Source>>;
 
 export type CreditSource = keyof typeof SOURCES;
-export const CREDIT_SOURCES = Object.keys(SOURCES) as readonly CreditSource[];
+export const CREDIT_SOURCES: readonly CreditSource[] = keysOf(SOURCES);
 
 /** What is known about a source, as the union of all of them. */
 export const sourceOf = (source: CreditSource): Source => SOURCES[source];
@@ -73,8 +74,7 @@ export const sourcesWith = (has: (source: Source) => boolean): string =>
  */
 export function prioritiesIn(order: readonly CreditSource[]): Record<CreditSource, number> {
   const numbers = CREDIT_SOURCES.map((source) => SOURCES[source].priority).sort((a, b) => a - b);
-  const entries = order.map((source, index) => [source, numbers[index]] as const);
-  return Object.fromEntries(entries) as Record<CreditSource, number>;
+  return tableOf(order, (source, index) => numbers[index] ?? SOURCES[source].priority);
 }
 
 export type CreditLotStatus = 'ACTIVE' | 'EXHAUSTED' | 'EXPIRED' | 'REVOKED';

@@ -222,7 +222,7 @@ function countAnswer(
     own.endUnread = unread.add(own.connection, own.address, bytes, () => 0);
     return payload;
   }
-  const slices = new Slices(Buffer.from(payload as string));
+  const slices = new Slices(Buffer.isBuffer(payload) ? payload : Buffer.from(payload));
   own.endUnread = unread.add(own.connection, own.address, bytes, () => slices.takenBytes);
   void reply.header('content-length', String(bytes));
   return slices;

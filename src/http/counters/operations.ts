@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { OperationDefinitionNode } from 'graphql';
 import type { App } from '../../services/app.js';
 import { ERROR_CODES, type ErrorCode } from '../../domain/errors.js';
-import type { FormattedErrors } from '../graphql/answers.js';
+import { codeIn, type FormattedErrors } from '../graphql/answers.js';
 import { currentRecord, recordOf, type Outcome } from '../observability/record.js';
 import { operationLabel } from './operation-names.js';
 
@@ -13,15 +13,11 @@ const UNKNOWN = { operation: 'unnamed', type: 'none' } as const;
 function codeOf(errors: FormattedErrors): ErrorCode | 'OK' {
   let gravest: ErrorCode | 'OK' = 'OK';
   for (const { extensions } of errors) {
-    const code = asCode(extensions?.['code']);
+    const code = codeIn(extensions);
     if (gravest === 'OK' || ERROR_CODES[code] > ERROR_CODES[gravest]) gravest = code;
   }
   return gravest;
 }
-
-/** Every error has one of our codes, after it was formatted. */
-const asCode = (code: unknown): ErrorCode =>
-  typeof code === 'string' && Object.hasOwn(ERROR_CODES, code) ? (code as ErrorCode) : 'INTERNAL';
 
 const outcomeOf = (
   operation: OperationDefinitionNode | null | undefined,

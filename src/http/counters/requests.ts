@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { propertyOf, textOf } from '../../domain/objects.js';
 import type { App } from '../../services/app.js';
 import { STATEMENTS_PATH } from '../../services/accounting/statement-csv.js';
 import { onBytes } from '../../services/narrations/files.js';
@@ -72,7 +73,7 @@ function fileKindOf({ routeOptions: { url }, method, params }: FastifyRequest): 
   if (url.startsWith(`${STATEMENTS_PATH}/`)) return 'statement';
   if (url.startsWith(`${SAMPLES_PATH}/`)) return 'sample';
   if (!url.startsWith(`${FILES_PATH}/`)) return null;
-  return (params as { key?: string }).key?.endsWith('.vtt') === true ? 'captions' : 'recording';
+  return textOf(propertyOf(params, 'key'))?.endsWith('.vtt') === true ? 'captions' : 'recording';
 }
 
 const RESULTS: Readonly<Record<number, string>> = {

@@ -1,6 +1,6 @@
 import type { GraphQLError, GraphQLFormattedError } from 'graphql';
 import type { App } from '../../services/app.js';
-import { ERROR_CODES, type ErrorCode } from '../../domain/errors.js';
+import { ERROR_CODES, isErrorCode, type ErrorCode } from '../../domain/errors.js';
 import { formatError } from '../../resolvers/format-error.js';
 import { withoutHint } from '../../resolvers/refusal-message.js';
 import { ERRORS_MAX } from '../../resolvers/documents/variables.js';
@@ -31,7 +31,7 @@ export function sayError(
   const said = formatError(formatted, error, requestId, (id, cause) => {
     app.log.error({ event: 'unexpected-error', requestId: id, err: cause }, 'unexpected error');
   });
-  logRefused(app, said.extensions?.['code'] as ErrorCode);
+  logRefused(app, codeIn(said.extensions));
   // Hints are removed, because they name parts of the schema that introspection hides.
   return app.config.introspection ? said : { ...said, message: withoutHint(said.message) };
 }
@@ -62,8 +62,11 @@ type Data = Readonly<Record<string, unknown>> | null | undefined;
 const hasValue = (data: Data): boolean =>
   data != null && Object.values(data).some((value) => value !== null);
 
-const codeIn = (extensions: GraphQLFormattedError['extensions']): ErrorCode =>
-  extensions?.['code'] as ErrorCode;
+/** Every error has one of our codes after it was formatted. */
+export function codeIn(extensions: GraphQLFormattedError['extensions']): ErrorCode {
+  const code = extensions?.['code'];
+  return isErrorCode(code) ? code : 'INTERNAL';
+}
 
 /** The header Retry-After when some of the errors are temporary. It has the longest of their waits. */
 export function waitOf(errors: FormattedErrors): Readonly<Record<string, string>> {

@@ -113,8 +113,9 @@ async function stream(
   const { raw } = reply;
   reply.hijack();
   endSpanEarly(request, init.status);
+  for (const [name, value] of Object.entries(reply.getHeaders()))
+    if (value !== undefined) raw.setHeader(name, value);
   raw.writeHead(init.status, {
-    ...(reply.getHeaders() as Record<string, string>),
     ...init.headers,
     'cache-control': 'no-store',
     'x-accel-buffering': 'no',

@@ -16,7 +16,7 @@ import {
 } from 'graphql';
 import pLimit from 'p-limit';
 import type { App } from '../../services/app.js';
-import { queryTooComplex } from '../../domain/errors.js';
+import { asError, queryTooComplex } from '../../domain/errors.js';
 import { createContext, type RequestFacts } from '../../resolvers/context.js';
 import { checkVariables } from '../../resolvers/documents/variables.js';
 import { requireSession } from '../../services/sessions/viewer.js';
@@ -127,7 +127,7 @@ async function* results(
     const last =
       error instanceof GraphQLError
         ? error
-        : new GraphQLError('', { originalError: error as Error });
+        : new GraphQLError('', { originalError: asError(error) });
     yield { errors: [sayRefusal(app, last)] };
   }
 }

@@ -1,3 +1,4 @@
+import { isObject } from '../../domain/objects.js';
 import { badUserInput } from '../../domain/errors.js';
 
 /**
@@ -30,22 +31,18 @@ export function refuseLargeJson(name: string, json: object): void {
   };
 
   const visit = (value: unknown, field: string, depth: number): void => {
-    if (typeof value !== 'object' || value === null) return;
     if (Array.isArray(value)) {
       refuseLongList(value, field);
       count(value.length, field, depth);
       for (const item of value) visit(item, field, depth + 1);
       return;
     }
+    if (!isObject(value)) return;
     const keys = Object.keys(value);
     refuseKeys(keys, field);
     count(keys.length, field, depth);
     for (const key of keys)
-      visit(
-        (value as Readonly<Record<string, unknown>>)[key],
-        key.length > FIELD_LENGTH_MAX ? field : key,
-        depth + 1,
-      );
+      visit(value[key], key.length > FIELD_LENGTH_MAX ? field : key, depth + 1);
   };
 
   visit(json, name, 0);

@@ -33,7 +33,12 @@ export class RequestRecord implements CurrentWork {
 }
 
 const RECORD = Symbol('record of the request');
-type Recorded = FastifyRequest & { [RECORD]: RequestRecord | null };
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    [RECORD]: RequestRecord | null;
+  }
+}
 
 /** Reserves a property for the record of each request, because it is faster than a map. */
 export function keepRecords(server: FastifyInstance): void {
@@ -41,12 +46,11 @@ export function keepRecords(server: FastifyInstance): void {
 }
 
 export function beginRecord(request: FastifyRequest, span: Span | null): void {
-  (request as Recorded)[RECORD] = new RequestRecord(request.id, span);
+  request[RECORD] = new RequestRecord(request.id, span);
 }
 
 /** @returns null for a request that no hook has seen, because its address is malformed */
-export const recordOf = (request: FastifyRequest): RequestRecord | null =>
-  (request as Recorded)[RECORD];
+export const recordOf = (request: FastifyRequest): RequestRecord | null => request[RECORD];
 
 /** The record of the request that is being answered. */
 export function currentRecord(): RequestRecord | null {

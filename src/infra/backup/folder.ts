@@ -1,5 +1,6 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { messageOf } from '../../domain/errors.js';
 import { tryLockFile, type FileLock } from '../postgres/lock.js';
 import { StartError } from '../start-error.js';
 import { makePrivateFolder, requirePrivate, syncFolder } from '../storage/private-files.js';
@@ -51,7 +52,7 @@ function lockIn(path: string): FileLock | null {
     return tryLockFile(join(path, UNFINISHED));
   } catch (error) {
     throw new StartError(
-      `${path} cannot be locked: make the backup on a disk of this machine, and copy it afterwards. ${(error as Error).message}`,
+      `${path} cannot be locked: make the backup on a disk of this machine, and copy it afterwards. ${messageOf(error)}`,
     );
   }
 }

@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
+import { messageOf } from '../../domain/errors.js';
 import { StartError } from '../start-error.js';
 import { openPrivateFile } from '../storage/private-files.js';
 
@@ -16,12 +17,12 @@ export interface Hashed {
 }
 
 /** @throws when the stream fails before its end */
-export async function hashOf(bytes: AsyncIterable<unknown>): Promise<Hashed> {
+export async function hashOf(bytes: AsyncIterable<Uint8Array>): Promise<Hashed> {
   const hash = createHash('sha256');
   let lengthBytes = 0;
   for await (const chunk of bytes) {
-    hash.update(chunk as Buffer);
-    lengthBytes += (chunk as Buffer).length;
+    hash.update(chunk);
+    lengthBytes += chunk.length;
   }
   return { lengthBytes, sha256: hash.digest('hex') };
 }
@@ -38,8 +39,8 @@ export async function writeCompressed(path: string, rows: Readable): Promise<Has
     await pipeline(
       rows,
       createGzip({ level: GZIP_LEVEL }),
-      async function* (compressed) {
-        for await (const chunk of compressed as AsyncIterable<Buffer>) {
+      async function* (compressed: AsyncIterable<Uint8Array>) {
+        for await (const chunk of compressed) {
           await file.appendFile(chunk);
           yield chunk;
         }
@@ -61,9 +62,7 @@ export const readCompressed = (path: string): Readable[] => [
 /** @throws StartError when a file is not the one that the backup was made with */
 export async function requireUnchanged(path: string, expected: Hashed): Promise<void> {
   const found = await hashOf(createReadStream(path)).catch((error: unknown) => {
-    throw new StartError(
-      `The backup is damaged: ${path} cannot be read: ${(error as Error).message}`,
-    );
+    throw new StartError(`The backup is damaged: ${path} cannot be read: ${messageOf(error)}`);
   });
   if (found.sha256 !== expected.sha256 || found.lengthBytes !== expected.lengthBytes)
     throw new StartError(

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { messageOf } from '../../domain/errors.js';
 import { StartError } from '../start-error.js';
 import { writePrivateFile } from '../storage/private-files.js';
 
@@ -80,7 +81,7 @@ export async function readManifest(
 ): Promise<{ readonly manifest: Manifest; readonly digest: string }> {
   const text = await readFile(manifestOf(folder), 'utf8').catch((error: unknown) => {
     throw new StartError(
-      `${folder} has no complete backup, because its ${FILE} cannot be read: ${(error as Error).message}`,
+      `${folder} has no complete backup, because its ${FILE} cannot be read: ${messageOf(error)}`,
     );
   });
   const parsed = manifest.safeParse(asJson(text));

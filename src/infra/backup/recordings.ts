@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import pMap from 'p-map';
 import { z } from 'zod';
+import { messageOf } from '../../domain/errors.js';
 import { StartError } from '../start-error.js';
 import { openLocalStorage } from '../storage/local.js';
 import { openPrivateFile } from '../storage/private-files.js';
@@ -76,10 +77,10 @@ async function copy(
   to: Storage,
   { key, lengthBytes }: Pick<Entry, 'key' | 'lengthBytes'>,
 ): Promise<void> {
-  const bytes = await from.read(key, { start: 0, end: lengthBytes - 1 });
+  const bytes: AsyncIterable<Uint8Array> = await from.read(key, { start: 0, end: lengthBytes - 1 });
   const file = await to.openWriter(key);
   try {
-    for await (const chunk of bytes) await file.write(chunk as Buffer);
+    for await (const chunk of bytes) await file.write(chunk);
     await file.finish();
   } catch (error) {
     await file.abandon();
@@ -91,7 +92,7 @@ async function copy(
 export async function requireRecordings(folder: string, recordings: Recordings): Promise<void> {
   const list = join(folder, RECORDINGS_LIST);
   const { sha256 } = await hashOf(createReadStream(list)).catch((error: unknown) => {
-    throw new StartError(`The backup is damaged: ${list}: ${(error as Error).message}`);
+    throw new StartError(`The backup is damaged: ${list}: ${messageOf(error)}`);
   });
   if (sha256 !== recordings.sha256)
     throw new StartError(

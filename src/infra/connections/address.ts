@@ -149,7 +149,7 @@ const unbracketed = (host: string): string => host.replace(/^\[(.+)\]$/, '$1');
 
 function sslModeOf(given: ReadonlyMap<string, string>): SslMode {
   const mode = given.get('sslmode');
-  if (mode !== undefined) return mode === 'no-verify' ? 'require' : (mode as SslMode);
+  if (mode !== undefined) return SSL_MODES.find((known) => known === mode) ?? 'require';
   // `ssl` is a parameter of `pg`. Some hosting services put it into their addresses.
   const ssl = given.get('ssl');
   if (ssl === 'true' || ssl === '1') return 'verify-full';

@@ -1,4 +1,5 @@
-import { DomainError } from '../../domain/errors.js';
+import { codeOf, DomainError } from '../../domain/errors.js';
+import { propertyOf, textOf } from '../../domain/objects.js';
 import { answerTo, isSqlState, isUnreachableCode, type Answer } from './sql-states.js';
 
 interface DatabaseError {
@@ -11,29 +12,20 @@ interface DatabaseError {
 
 /** An error of Prisma, of its adapter, or of pg itself. */
 export function describe(error: unknown): DatabaseError {
-  if (typeof error !== 'object' || error === null) return NOT_AN_ERROR;
-  const { code, severity, cause, meta } = error as Record<string, unknown> & {
-    cause?: Record<string, unknown>;
-    meta?: { driverAdapterError?: { cause?: Record<string, unknown> } };
-  };
-  const inner = meta?.driverAdapterError?.cause ?? cause;
-  const state = textOr(inner?.['originalCode']) ?? textOr(inner?.['code']) ?? textOr(code);
+  const inner = adapterCauseOf(error) ?? propertyOf(error, 'cause');
+  const code = codeOf(error);
+  const state = textOf(propertyOf(inner, 'originalCode')) ?? codeOf(inner) ?? code;
   return {
-    code: textOr(code),
+    code,
     sqlState: state !== undefined && isSqlState(state) ? state : undefined,
-    severity: textOr(inner?.['severity']) ?? textOr(severity),
-    kind: textOr(inner?.['kind']),
+    severity: textOf(propertyOf(inner, 'severity')) ?? textOf(propertyOf(error, 'severity')),
+    kind: textOf(propertyOf(inner, 'kind')),
   };
 }
 
-const textOr = (value: unknown): string | undefined =>
-  typeof value === 'string' ? value : undefined;
-const NOT_AN_ERROR: DatabaseError = {
-  code: undefined,
-  sqlState: undefined,
-  severity: undefined,
-  kind: undefined,
-};
+/** What the adapter of Prisma knows about an error of Postgres. */
+const adapterCauseOf = (error: unknown): unknown =>
+  propertyOf(propertyOf(propertyOf(error, 'meta'), 'driverAdapterError'), 'cause');
 
 /** Errors of Prisma itself, which have no SQLSTATE. */
 const ANSWERS_TO_PRISMA: Readonly<Record<string, Answer>> = {
@@ -79,9 +71,8 @@ export function databaseRefusal(error: unknown): { state: string | null; message
   let current = error;
   for (let depth = 0; depth < CAUSES_MAX && current instanceof Error; depth += 1) {
     const { sqlState } = describe(current);
-    const { meta } = current as { meta?: { driverAdapterError?: { cause?: unknown } } };
-    const inner = meta?.driverAdapterError?.cause as { originalMessage?: unknown } | undefined;
-    const message = textOr(inner?.originalMessage) ?? current.message;
+    const message =
+      textOf(propertyOf(adapterCauseOf(current), 'originalMessage')) ?? current.message;
     if (sqlState !== undefined) return { state: sqlState, message };
     if (!(current instanceof DomainError) && answerOf(current) === 'BUSY')
       return { state: null, message };

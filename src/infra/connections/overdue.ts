@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
+import { codeOf } from '../../domain/errors.js';
 import { isSqlState } from './sql-states.js';
 
 /*
@@ -130,8 +131,7 @@ async function findWorking(
   try {
     return await Promise.race([ask(), late]);
   } catch (error) {
-    const { code } = error as { code?: unknown };
-    return typeof code === 'string' && isSqlState(code) ? null : new Set();
+    return isSqlState(codeOf(error) ?? '') ? null : new Set();
   } finally {
     over.abort();
     // Not waited for: a database that hangs would not answer this either.

@@ -1,4 +1,6 @@
 import type pg from 'pg';
+import { codeOf } from '../../domain/errors.js';
+import { propertyOf, textOf } from '../../domain/objects.js';
 import { onOneLine } from '../log-text.js';
 import { StartError } from '../start-error.js';
 import { AddressError, readAddress, withDatabase, withSslMode, type Address } from './address.js';
@@ -84,7 +86,7 @@ async function createDatabase(databaseUrl: string, { database }: Address): Promi
     await client.query(`CREATE DATABASE ${client.escapeIdentifier(database)} ENCODING 'UTF8'`);
   } catch (error) {
     // Another process that starts at the same moment was faster.
-    if (['42P04', '23505'].includes(codeOf(error))) return;
+    if (['42P04', '23505'].includes(codeOf(error) ?? '')) return;
     throw new StartError(
       `DATABASE_URL: there is no database ${quoted(database)}, and it cannot be created: ${said(error)}. Create it, or name one that exists.`,
     );
@@ -99,16 +101,10 @@ const isWithoutTls = (error: unknown): boolean =>
 
 const REFUSED_BY_RULE = '28000';
 
-function codeOf(error: unknown): string {
-  const { code } = error as { code?: unknown };
-  return typeof code === 'string' ? code : '';
-}
-
 /** The message of an error from outside, on one line. */
 export const said = (error: unknown): string => {
-  const { message, code } = error as { message?: string; code?: string };
-  const text = message === undefined || message === '' ? (code ?? 'no answer') : message;
-  return onOneLine(text).replace(/\.$/, '');
+  const message = textOf(propertyOf(error, 'message')) ?? '';
+  return onOneLine(message === '' ? (codeOf(error) ?? 'no answer') : message).replace(/\.$/, '');
 };
 
 export const quoted = (name: string): string => JSON.stringify(onOneLine(name));
@@ -119,7 +115,7 @@ function explained(error: unknown, address: Address): StartError {
   const { host, port, sslmode } = address;
   const where = host.startsWith('/') ? `the socket in ${host}` : `${host}:${String(port)}`;
   const found =
-    ofNetwork(codeOf(error), address, where) ??
+    ofNetwork(codeOf(error) ?? '', address, where) ??
     ofServer(error, address, where) ??
     (isWithoutTls(error)
       ? `has sslmode=${sslmode}, but the server at ${where} has no TLS: set sslmode=prefer, or sslmode=disable`
@@ -175,7 +171,7 @@ const ruleAdvice = (message: string): string =>
 const OF_CERTIFICATES = /CERT|ISSUER|SIGNATURE|CRL|PATH_LENGTH|INVALID_CA|INVALID_PURPOSE/;
 
 function ofCertificate(error: unknown, sslmode: string, where: string): string | null {
-  const code = codeOf(error);
+  const code = codeOf(error) ?? '';
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
     return `has sslmode=${sslmode}, but the certificate of the server at ${where} is for another name: use that name, or set sslmode=verify-ca (${said(error)})`;
   if (!OF_CERTIFICATES.test(code)) return null;

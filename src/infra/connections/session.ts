@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import pg from 'pg';
+import { asError } from '../../domain/errors.js';
 import { readAddress } from './address.js';
 import { MeasuredPool } from './measured-pool.js';
 import { abandonSilent, PROBE_TIMEOUT_MS, type Connection } from './overdue.js';
@@ -109,7 +110,9 @@ class PinnedClient extends pg.Client implements Connection {
       (client) => {
         callback(null, client);
       },
-      callback as (error: Error) => void,
+      (error: unknown) => {
+        callback(asError(error));
+      },
     );
     return undefined;
   }

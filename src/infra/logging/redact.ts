@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { propertyOf } from '../../domain/objects.js';
 import { FIELDS } from './fields.js';
 import { redactText } from './redact-text.js';
 
@@ -42,7 +43,8 @@ export function redact(
 ): Record<string, unknown> {
   const walk: Walk = { depth: 0, above: [], stackOf };
   const safe: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(line) as [string, unknown][]) {
+  const entries: [string, unknown][] = Object.entries(line);
+  for (const [key, value] of entries) {
     if (!HARMLESS_FIELDS.has(key)) return redactEntries(line, walk);
     safe[key] =
       PUBLIC_FIELDS.has(key) && typeof value === 'string' ? value : redactValue(value, walk);
@@ -75,9 +77,9 @@ interface Walk {
 function redactEntries(object: object, walk: Walk): Record<string, unknown> {
   const isJwk = 'kty' in object;
   return Object.fromEntries(
-    Object.entries(object).map(([key, value]) => [
+    Object.entries(object).map(([key, value]: [string, unknown]) => [
       redactText(key),
-      isJwk && SECRET_IN_JWK.has(key) ? CENSORED : redactEntry(key, value as unknown, walk),
+      isJwk && SECRET_IN_JWK.has(key) ? CENSORED : redactEntry(key, value, walk),
     ]),
   );
 }
@@ -98,11 +100,10 @@ function redactValue(value: unknown, walk: Walk): unknown {
   if (Array.isArray(value)) return redactList(value, inner);
   if (ArrayBuffer.isView(value)) return '[bytes]';
   if (value instanceof Map || value instanceof Headers)
-    return redactEntries(Object.fromEntries(value as Iterable<[string, unknown]>), inner);
-  if (value instanceof Set) return redactList([...(value as Set<unknown>)], inner);
-  const { toJSON } = value as { toJSON?: unknown };
-  if (typeof toJSON === 'function')
-    return redactValue((toJSON as () => unknown).call(value), inner);
+    return redactEntries(Object.fromEntries<unknown>(value), inner);
+  if (value instanceof Set) return redactList(Array.from<unknown>(value), inner);
+  const toJSON = propertyOf(value, 'toJSON');
+  if (typeof toJSON === 'function') return redactValue(Reflect.apply(toJSON, value, []), inner);
   return redactEntries(value, inner);
 }
 
@@ -137,7 +138,7 @@ function redactError(error: Error, walk: Walk): object {
 
 /** The same error and causes with messages that repeat nothing secret. */
 function copyError(error: Error, walk: Walk): Error {
-  const copy = Object.create(Object.getPrototypeOf(error) as object) as Error;
+  const copy = Object.create(Reflect.getPrototypeOf(error)) as Error;
   for (const [key, value] of Object.entries(error))
     if (!WITHOUT.includes(key) && key !== 'cause' && key !== 'stack')
       define(copy, redactText(key), redactEntry(key, value, walk), true);

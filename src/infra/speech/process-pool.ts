@@ -46,15 +46,7 @@ export function createProcessPool<Question extends object, Answer>(
   let closed = false;
 
   function start(): ChildProcess {
-    const child = fork(options.script, {
-      serialization: 'advanced',
-      // A session of its own: the terminal's Ctrl-C is for the server. It still ends when we disconnect.
-      detached: true,
-      stdio: ['ignore', 'ignore', options.showsErrors === true ? 'inherit' : 'ignore', 'ipc'],
-      // It gets no secrets and bounded memory, because it processes text of users.
-      env: {},
-      execArgv: [`--max-old-space-size=${String(options.heapMegabytes)}`],
-    });
+    const child = forkProcess(options);
     all.add(child);
     child.once('exit', (code, signal) => {
       all.delete(child);
@@ -98,6 +90,17 @@ export function createProcessPool<Question extends object, Answer>(
     },
   };
 }
+
+const forkProcess = ({ script, showsErrors, heapMegabytes }: PoolOptions): ChildProcess =>
+  fork(script, {
+    serialization: 'advanced',
+    // A session of its own: the terminal's Ctrl-C is for the server. It still ends when we disconnect.
+    detached: true,
+    stdio: ['ignore', 'ignore', showsErrors === true ? 'inherit' : 'ignore', 'ipc'],
+    // It gets no secrets and bounded memory, because it processes text of users.
+    env: {},
+    execArgv: [`--max-old-space-size=${String(heapMegabytes)}`],
+  });
 
 /** The process says so when it has grown too large: it is asked nothing more. */
 const isRetiring = (answer: unknown): boolean =>

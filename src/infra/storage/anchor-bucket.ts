@@ -4,6 +4,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { PutObjectCommand, type PutObjectCommandInput, type S3Client } from '@aws-sdk/client-s3';
 import type { Bucket } from '../../config.js';
 import { createS3Clients, S3_TIMEOUTS } from './s3-client.js';
+import { statusOf } from './s3-errors.js';
 import type { AnchorPlace } from './storage.js';
 
 const DAY_MS = 86_400_000;
@@ -78,11 +79,9 @@ const retention = (
   ObjectLockRetainUntilDate: new Date(Date.now() + days * DAY_MS),
 });
 
-const statusOf = (error: unknown): number | undefined =>
-  (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
-
 async function md5Of(file: FileHandle): Promise<string> {
   const hash = createHash('md5');
-  for await (const bytes of bytesOf(file)) hash.update(bytes as Buffer);
+  const bytes: AsyncIterable<Uint8Array> = bytesOf(file);
+  for await (const chunk of bytes) hash.update(chunk);
   return hash.digest('base64');
 }

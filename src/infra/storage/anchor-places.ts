@@ -53,7 +53,8 @@ function folderPlace(folder: string): AnchorPlace {
       const partial = `${target}.${randomUUID()}${PARTIAL}`;
       const file = await openPrivateFile(partial);
       try {
-        for await (const bytes of createReadStream(path)) await file.appendFile(bytes as Buffer);
+        const bytes: AsyncIterable<Uint8Array> = createReadStream(path);
+        for await (const chunk of bytes) await file.appendFile(chunk);
         await file.sync();
         await file.close();
         await rename(partial, target);

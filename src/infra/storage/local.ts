@@ -2,7 +2,7 @@ import { access, constants, open, opendir, rename, rm, stat } from 'node:fs/prom
 import { randomUUID } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
-import { codeOf } from '../../domain/errors.js';
+import { asError, codeOf } from '../../domain/errors.js';
 import { makePrivateFolder, openPrivateFile, syncFolder } from './private-files.js';
 import { assertKey, FileMissingError, isKey, type FileWriter, type Storage } from './storage.js';
 
@@ -76,7 +76,7 @@ async function openWriter(path: string): Promise<FileWriter> {
         await file.appendFile(bytes);
       } catch (error) {
         // A part of the bytes may be there: a later write would leave a hole before its own.
-        failure = error as Error;
+        failure = asError(error);
         throw error;
       }
       lengthBytes += bytes.length;

@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import { messageOf } from '../../domain/errors.js';
+import { propertyOf } from '../../domain/objects.js';
 import type { Config } from '../../config.js';
 import { StartError } from '../start-error.js';
 import { openLocalStorage } from './local.js';
 import type { Bucket } from './s3-client.js';
+import { statusOf } from './s3-errors.js';
 import type { Storage } from './storage.js';
 
 export async function openStorage({
@@ -26,22 +28,16 @@ export async function requireStorage(
   } catch (error) {
     throw new StartError(
       config.storage.kind === 's3'
-        ? explainBucket(config.storage, error as BucketError)
+        ? explainBucket(config.storage, error)
         : `DATA_DIR is ${config.dataDir}, but cannot be written: ${messageOf(error)}`,
     );
   }
 }
 
-/** An answer of the server, which has a status, or whatever kept it from answering. */
-type BucketError = Error & { readonly $metadata?: { readonly httpStatusCode?: number } };
-
 /** The question has no body in its answer, so that its status is all that a server says. */
-function explainBucket(
-  { name, endpoint, region, credentials }: Bucket,
-  error: BucketError,
-): string {
+function explainBucket({ name, endpoint, region, credentials }: Bucket, error: unknown): string {
   const where = endpoint === null ? 'Amazon' : new URL(endpoint).host;
-  switch (error.$metadata?.httpStatusCode) {
+  switch (statusOf(error)) {
     case 404:
       return `S3_BUCKET is ${name}, but there is no such bucket at ${where}.`;
     case 401:
@@ -51,7 +47,8 @@ function explainBucket(
     case 400:
       return `S3_REGION is ${region}, but the bucket ${name} at ${where} is probably in another one.`;
   }
-  if (credentials === null && error.name === 'CredentialsProviderError')
-    return `S3_ACCESS_KEY_ID is not set, and the SDK finds no credentials by itself: ${error.message}`;
-  return `S3_ENDPOINT: the storage at ${where} cannot be reached: ${error.message}`;
+  const message = messageOf(error);
+  if (credentials === null && propertyOf(error, 'name') === 'CredentialsProviderError')
+    return `S3_ACCESS_KEY_ID is not set, and the SDK finds no credentials by itself: ${message}`;
+  return `S3_ENDPOINT: the storage at ${where} cannot be reached: ${message}`;
 }

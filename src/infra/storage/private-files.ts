@@ -40,7 +40,7 @@ async function makeFolder(path: string, mode: number, parentMode: number): Promi
   try {
     await mkdir(path, { mode });
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const code = codeOf(error);
     if (code === 'EEXIST') return;
     if (code !== 'ENOENT' || dirname(path) === path) throw error;
     await makeFolder(dirname(path), parentMode, parentMode);

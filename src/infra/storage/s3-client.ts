@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { S3Client, type DeleteObjectsCommand, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { isObject } from '../../domain/objects.js';
 import type { Bucket } from '../../config.js';
 
 export type { Bucket };
@@ -63,11 +64,16 @@ const MOST_READERS = 1_000;
 export function withContentMd5(command: DeleteObjectsCommand): DeleteObjectsCommand {
   command.middlewareStack.add(
     (next) => (args) => {
-      const { body, headers } = args.request as { body: string; headers: Record<string, string> };
-      headers['content-md5'] = createHash('md5').update(body).digest('base64');
+      const { request } = args;
+      if (!hasText(request)) throw new Error('The request to S3 has no text.');
+      request.headers['content-md5'] = createHash('md5').update(request.body).digest('base64');
       return next(args);
     },
     { step: 'build', name: 'contentMd5' },
   );
   return command;
 }
+
+/** Whether this is a request of HTTP whose body is in memory. The types of the SDK say nothing about it. */
+const hasText = (request: unknown): request is { body: string; headers: Record<string, string> } =>
+  isObject(request) && typeof request['body'] === 'string' && isObject(request['headers']);

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
+import { asError } from '../../domain/errors.js';
 import type { FileWriter } from './storage.js';
 
 /** The smallest part that S3 takes: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
@@ -28,7 +29,7 @@ export function openS3Writer(
   // When it rejects, the SDK has taken back the parts that were uploaded, as far as the server answers.
   const uploaded = upload.done();
   uploaded.catch((error: unknown) => {
-    body.destroy(error as Error);
+    body.destroy(asError(error));
   });
 
   return {

@@ -7,10 +7,12 @@ import {
   HeadObjectCommand,
   ListMultipartUploadsCommand,
   paginateListObjectsV2,
+  type _Object,
   type ListMultipartUploadsCommandOutput,
   type MultipartUpload,
   type S3Client,
 } from '@aws-sdk/client-s3';
+import { propertyOf, textOf } from '../../domain/objects.js';
 import {
   createS3Clients,
   S3_TIMEOUTS,
@@ -75,12 +77,10 @@ export function openS3Storage(
       return readUnlessIdle(found, timeouts.idleMs);
     },
     async *list() {
-      const pages = paginateListObjectsV2({ client, pageSize }, { Bucket, Prefix: prefix });
-      for await (const { Contents = [] } of pages) {
-        for (const { Key, Size: lengthBytes = 0, LastModified: modifiedAt } of Contents) {
-          const key = keyOf(Key);
-          if (key !== null && modifiedAt !== undefined) yield { key, lengthBytes, modifiedAt };
-        }
+      const objects = objectsIn(client, bucket, pageSize);
+      for await (const { Key, Size: lengthBytes = 0, LastModified: modifiedAt } of objects) {
+        const key = keyOf(Key);
+        if (key !== null && modifiedAt !== undefined) yield { key, lengthBytes, modifiedAt };
       }
     },
     async sweepUnfinished(olderThan) {
@@ -128,8 +128,10 @@ async function readObject(
   if (end < start) return (await statOf(client, object)) === null ? null : Readable.from([]);
   const Range = `bytes=${String(start)}-${String(end)}`;
   const found = await unlessAbsent(reader.send(new GetObjectCommand({ ...object, Range })));
+  if (found === null) return null;
   // In Node every body is a stream; the SDK's type also knows browsers.
-  return found === null ? null : (found.Body as Readable);
+  if (!(found.Body instanceof Readable)) throw new Error(`${object.Key} has no bytes.`);
+  return found.Body;
 }
 
 async function removeObjects(
@@ -146,6 +148,18 @@ async function removeObjects(
       `${String(Errors.length)} of ${String(Objects.length)} files were not removed; ` +
         `${String(first.Key)}: ${String(first.Code)} ${first.Message ?? ''}`,
     );
+}
+
+async function* objectsIn(
+  client: S3Client,
+  { name: Bucket, prefix: Prefix }: Bucket,
+  pageSize: number,
+): AsyncIterable<_Object> {
+  for await (const { Contents = [] } of paginateListObjectsV2(
+    { client, pageSize },
+    { Bucket, Prefix },
+  ))
+    yield* Contents;
 }
 
 /** Multipart uploads that were neither completed nor aborted. */
@@ -181,7 +195,7 @@ async function unlessAbsent<Answer>(asked: Promise<Answer>): Promise<Answer | nu
   try {
     return await asked;
   } catch (error) {
-    if (ABSENT.includes((error as Error).name)) return null;
+    if (ABSENT.includes(textOf(propertyOf(error, 'name')) ?? '')) return null;
     throw error;
   }
 }

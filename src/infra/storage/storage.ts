@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { isKeyOf } from '../../domain/objects.js';
 
 /** The endings of what is kept, with the types that they are served as. */
 const CONTENT_TYPES = {
@@ -12,17 +13,21 @@ const CONTENT_TYPES = {
 
 const KEY = /^[0-9a-f]{64}\.([a-z0-9]+)$/;
 
-export const isKey = (text: string): boolean =>
-  Object.hasOwn(CONTENT_TYPES, KEY.exec(text)?.[1] ?? '');
+const endingOf = (key: string): string => KEY.exec(key)?.[1] ?? '';
+
+export const isKey = (text: string): boolean => isKeyOf(CONTENT_TYPES, endingOf(text));
 
 /** The last check before a key becomes a path, because nothing else may name a file. @throws unless it is a key */
 export function assertKey(key: string): void {
-  if (!isKey(key)) throw new Error(`${JSON.stringify(key)} is not a storage key.`);
+  if (!isKey(key)) throw notAKey(key);
 }
 
+const notAKey = (key: string): Error => new Error(`${JSON.stringify(key)} is not a storage key.`);
+
 export function contentTypeOf(key: string): string {
-  assertKey(key);
-  return CONTENT_TYPES[key.slice(65) as keyof typeof CONTENT_TYPES];
+  const ending = endingOf(key);
+  if (!isKeyOf(CONTENT_TYPES, ending)) throw notAKey(key);
+  return CONTENT_TYPES[ending];
 }
 
 /** There is no file under the key, or not any more. */

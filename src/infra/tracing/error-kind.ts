@@ -1,3 +1,5 @@
+import { propertyOf, textOf } from '../../domain/objects.js';
+
 /** At most this much of a name or code is kept; ours are shorter. */
 const LENGTH_MAX = 60;
 
@@ -6,10 +8,9 @@ const LENGTH_MAX = 60;
  * stored.
  */
 export function kindOfError(error: unknown): string {
-  if (typeof error !== 'object' || error === null) return 'Error';
-  const { code, kind, name } = error as { code?: unknown; kind?: unknown; name?: unknown };
-  for (const word of [code, kind, name])
-    if (typeof word === 'string' && /^[\w-]+$/.test(word.slice(0, LENGTH_MAX)))
-      return word.slice(0, LENGTH_MAX);
+  for (const name of ['code', 'kind', 'name']) {
+    const word = textOf(propertyOf(error, name))?.slice(0, LENGTH_MAX);
+    if (word !== undefined && /^[\w-]+$/.test(word)) return word;
+  }
   return 'Error';
 }

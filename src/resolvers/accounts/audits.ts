@@ -33,32 +33,56 @@ const readOfField: Middleware<Pick<UserView, 'id'>> = async (
   return resolve(user, args, context, info);
 };
 
-const readOfOne: Middleware = async (resolve, parent, args, context, info) => {
-  const user = (await resolve(parent, args, context, info)) as UserView;
+const readOfOne: Middleware<unknown, UserView> = async (resolve, parent, args, context, info) => {
+  const user = await resolve(parent, args, context, info);
   await record(context, user.id, info);
   return user;
 };
 
-const readOfPage: Middleware = async (resolve, parent, args, context, info) => {
-  const page = (await resolve(parent, args, context, info)) as Connection<UserView>;
+const readOfPage: Middleware<unknown, Connection<UserView>> = async (
+  resolve,
+  parent,
+  args,
+  context,
+  info,
+) => {
+  const page = await resolve(parent, args, context, info);
   await Promise.all(page.nodes.map(({ id }) => record(context, id, info)));
   return page;
 };
 
-const readOfTransaction: Middleware = async (resolve, parent, args, context, info) => {
-  const transaction = (await resolve(parent, args, context, info)) as TransactionView;
+const readOfTransaction: Middleware<unknown, TransactionView> = async (
+  resolve,
+  parent,
+  args,
+  context,
+  info,
+) => {
+  const transaction = await resolve(parent, args, context, info);
   await record(context, transaction.userId, info);
   return transaction;
 };
 
-const readOfNarrations: Middleware = async (resolve, parent, args, context, info) => {
-  const page = (await resolve(parent, args, context, info)) as Connection<AudioView>;
+const readOfNarrations: Middleware<unknown, Connection<AudioView>> = async (
+  resolve,
+  parent,
+  args,
+  context,
+  info,
+) => {
+  const page = await resolve(parent, args, context, info);
   await Promise.all(page.nodes.map(({ userId }) => record(context, userId, info)));
   return page;
 };
 
-const readOfTarget: Middleware = async (resolve, parent, args, context, info) => {
-  const node = (await resolve(parent, args, context, info)) as FoundNode | null;
+const readOfTarget: Middleware<unknown, FoundNode | null> = async (
+  resolve,
+  parent,
+  args,
+  context,
+  info,
+) => {
+  const node = await resolve(parent, args, context, info);
   if (node?.kind === 'Audio' && node.userId !== undefined) await record(context, node.userId, info);
   return node;
 };
@@ -75,8 +99,8 @@ const readOfBalance: Middleware<{ userId: string }> = async (
 };
 
 /** Among nodes, only other users' transactions are private. Reads of a user are recorded at the user's fields. */
-const readOfNode: Middleware = async (resolve, parent, args, context, info) => {
-  const node = (await resolve(parent, args, context, info)) as FoundNode;
+const readOfNode: Middleware<unknown, FoundNode> = async (resolve, parent, args, context, info) => {
+  const node = await resolve(parent, args, context, info);
   if (node.kind === 'CreditTransaction' && node.userId !== undefined)
     await record(context, node.userId, info);
   return node;

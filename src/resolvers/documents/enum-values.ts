@@ -16,13 +16,13 @@ export function refuseLongEnumValues(schema: GraphQLSchema): GraphQLSchema {
     };
     const parseValue = type.parseValue.bind(type);
     const parseLiteral = type.parseLiteral.bind(type);
-    type.parseValue = (value) => {
+    type.parseValue = (value): unknown => {
       if (typeof value === 'string') refuseLong(value);
-      return parseValue(value) as unknown;
+      return parseValue(value);
     };
-    type.parseLiteral = (node, variables) => {
+    type.parseLiteral = (node, variables): unknown => {
       if (node.kind === Kind.STRING) refuseLong(node.value);
-      return parseLiteral(node, variables) as unknown;
+      return parseLiteral(node, variables);
     };
   }
   return schema;

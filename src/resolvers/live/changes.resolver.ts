@@ -1,4 +1,5 @@
 import { createUnionType, Resolver, Root, Subscription } from 'type-graphql';
+import { propertyOf } from '../../domain/objects.js';
 import { followChanges, type Change } from '../../services/live/changes.js';
 import { AudioType } from '../audio/audio.type.js';
 import { subscriberOf, type Context } from '../context.js';
@@ -6,14 +7,16 @@ import { NoticeType } from '../notices/notice.type.js';
 import { CreditsType } from '../credits/credits.type.js';
 
 /** The kinds of notices are no names of types. */
-const nameOf = ({ kind }: Change): string =>
-  kind === 'Audio' || kind === 'Credits' ? kind : 'Notice';
+function nameOf(change: object): string {
+  const kind = propertyOf(change, 'kind');
+  return kind === 'Audio' || kind === 'Credits' ? kind : 'Notice';
+}
 
 const ChangeType = createUnionType({
   name: 'Change',
   description: 'Something of yours that has changed, in its new state, or a new notice.',
   types: () => [AudioType, CreditsType, NoticeType] as const,
-  resolveType: (change) => nameOf(change as unknown as Change),
+  resolveType: nameOf,
 });
 
 @Resolver()

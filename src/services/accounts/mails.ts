@@ -7,7 +7,7 @@ import type { KeptMail, Mailer } from '../../infra/mail.js';
 import { giveBackToLimit, tallyAgainstLimit } from '../limits.js';
 import { LETTERS, mailLanguageOf, type Letter } from '../mails/letters.js';
 import { letterOf } from '../mails/notice-letters.js';
-import type { NoticeKind } from '../notices/notices.js';
+import { isNoticeKind } from '../notices/notice-kinds.js';
 import { sendMailQueue, type SendMailPayload } from '../queues.js';
 import { storiesById } from '../stories/stories.js';
 import { issueEmailToken, withdrawEmailToken } from './email-tokens.js';
@@ -116,10 +116,10 @@ async function letterFor(
   if (mail !== 'NOTICE') return LETTERS[mail][language];
   const id = noticeId ?? '';
   const notice = await app.db.notice.findUnique({ where: { userId_id: { userId, id } } });
-  if (notice === null || !mailOn.includes(notice.kind)) return null;
+  if (notice === null || !isNoticeKind(notice.kind) || !mailOn.includes(notice.kind)) return null;
   const title = await titleOf(app, userId, notice.audioId);
   if (title === null) return null;
-  return letterOf(language, notice.kind as NoticeKind, { ...notice, title });
+  return letterOf(language, notice.kind, { ...notice, title });
 }
 
 /** @returns '' for no narration, and null for one that was deleted */

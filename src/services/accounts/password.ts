@@ -2,7 +2,6 @@ import { z } from 'zod';
 import type { App } from '../app.js';
 import { wrongPassword } from '../../domain/errors.js';
 import { transact, type User } from '../../infra/db.js';
-import type { TokenTransport } from '../../domain/accounts/token-transport.js';
 import { hashPassword } from '../../infra/passwords.js';
 import { writeAudit } from '../audit.sql.js';
 import { endSessions } from '../sessions/sessions.sql.js';
@@ -55,7 +54,7 @@ export async function changePassword(
         { actorId: id, action: 'changePassword', target: id, reason: null, details, at },
       ]);
       const name = here.deviceName;
-      const transport = here.transport as TokenTransport;
+      const transport = here.transport === 'COOKIE' ? 'COOKIE' : 'BODY';
       return openSession(app, tx, id, { ...device, name, transport });
     });
   });

@@ -67,7 +67,8 @@ function parseOr(text: string, otherwise: unknown): unknown {
 function leafOf(line: string): AnchorLeaf | null {
   const parsed = parseOr(line, null);
   if (!Array.isArray(parsed)) return null;
-  const [userId, lastSeq, headHash] = parsed as unknown[];
+  const parts: unknown[] = parsed;
+  const [userId, lastSeq, headHash] = parts;
   if (typeof userId !== 'string' || typeof headHash !== 'string') return null;
   if (typeof lastSeq !== 'number' || !Number.isSafeInteger(lastSeq) || lastSeq < 0) return null;
   const leaf = { userId, lastSeq, headHash };

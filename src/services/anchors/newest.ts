@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { codeOf } from '../../domain/errors.js';
 
 /**
  * The newest file of an anchor in ANCHOR_DIR, where the names begin with the instant.
@@ -7,7 +8,7 @@ import { join } from 'node:path';
  */
 export async function newestAnchorIn(folder: string): Promise<string | null> {
   const names = await readdir(folder).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if (codeOf(error) === 'ENOENT') return [];
     throw error;
   });
   const last = names

@@ -1,3 +1,4 @@
+import { propertyOf } from '../../domain/objects.js';
 import type { App } from '../app.js';
 import { exportAccount } from '../reconciliation/export.js';
 import { readLostHeads } from './compare.sql.js';
@@ -29,7 +30,7 @@ export async function* proveAccount(
     );
   for await (const line of exportAccount(app, userId)) {
     yield line;
-    if ((line as { kind?: unknown }).kind !== 'account') continue;
+    if (propertyOf(line, 'kind') !== 'account') continue;
     yield {
       kind: 'proof',
       last_seq: leaf.lastSeq,

@@ -70,6 +70,8 @@ export const storedPrice = {
     .transform((code) => code ?? null),
 };
 
+const storedResult = z.object({ granted: z.int(), points: z.int(), skipped: z.array(bulkSkip) });
+
 /** Parses an order that was stored as JSON. */
 export const storedOrder = z.object({
   ...storedTerms,
@@ -112,7 +114,7 @@ export async function findBulkGrant(
     requestHash: known.requestHash,
     actorId: asUserId(known.actorId),
     order: known.placedOrder === null ? null : storedOrder.parse(known.placedOrder),
-    result: known.result as BulkGrantResult | null,
+    result: storedResult.nullable().parse(known.result),
   };
 }
 

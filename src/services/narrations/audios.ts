@@ -5,7 +5,7 @@ import { isId, type RowKey } from '../../domain/ids.js';
 import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../../domain/paging.js';
 import type { Rows } from '../../infra/db.js';
 import { ledgerKey, splitLedgerKey } from '../credits/credits.js';
-import type { AudioFailureCode } from './synthesis/failure-code.js';
+import { storedFailureCode, type AudioFailureCode } from './synthesis/failure-code.js';
 import type { AudioStatus, NarrationKey } from './narrations.sql.js';
 
 export type { AudioStatus };
@@ -152,14 +152,14 @@ export const currentOf = (
 
 /** Why it failed, for programs. Null unless FAILED. */
 export const failureCode = ({ status, failureCode: code }: AudioView): AudioFailureCode | null =>
-  status === 'FAILED' ? ((code as AudioFailureCode | null) ?? 'INTERNAL') : null;
+  status === 'FAILED' ? storedFailureCode(code ?? 'INTERNAL') : null;
 
 /** What a narration may wait for besides a worker. */
 export type AudioWait = 'SPEECH_PROVIDER';
 
 /** What it waits for besides a worker. Null unless QUEUED. */
 export const waitingFor = ({ status, waitingFor: what }: AudioView): AudioWait | null =>
-  status === 'QUEUED' ? (what as AudioWait | null) : null;
+  status === 'QUEUED' && what === 'SPEECH_PROVIDER' ? what : null;
 
 /** The playing time in seconds. Null unless READY. */
 export const durationSeconds = ({ status, durationMs }: AudioView): number | null =>

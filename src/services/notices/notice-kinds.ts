@@ -7,3 +7,6 @@ export const NOTICE_KINDS = [
   'NARRATION_FAILED',
 ] as const;
 export type NoticeKind = (typeof NOTICE_KINDS)[number];
+
+export const isNoticeKind = (kind: string): kind is NoticeKind =>
+  NOTICE_KINDS.some((known) => known === kind);

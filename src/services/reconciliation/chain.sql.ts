@@ -1,3 +1,5 @@
+import type { CreditTransactionType } from '../../domain/ledger/chain.js';
+import type { CreditSource } from '../../domain/ledger/lots.js';
 import { Prisma, type Reader } from '../../infra/db.js';
 
 /**
@@ -137,7 +139,7 @@ export function readWrongHeads(
 /** `[lot id, source, priority, granted, granted at, expires at, revoked at, parent]`; times in milliseconds. */
 export type LotTuple = [
   string,
-  string,
+  CreditSource,
   number,
   number,
   number,
@@ -153,7 +155,7 @@ export type PartTuple = [string, number];
  */
 export type EntryTuple = [
   number,
-  string,
+  CreditTransactionType,
   number,
   number,
   PartTuple[],

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { App } from '../app.js';
 import { newId, rowKey } from '../../domain/ids.js';
 import { dropCheckpoints } from '../checkpoints/checkpoints.sql.js';
@@ -20,6 +21,15 @@ export interface LedgerCheck {
   /** The first violations, each with the ids of its user, lot, transaction, narration or audit entry. */
   readonly sample: string[];
 }
+
+const storedChecks = z.array(
+  z.object({
+    invariant: z.string(),
+    description: z.string(),
+    violations: z.int(),
+    sample: z.array(z.string()),
+  }),
+);
 
 export interface LedgerHealth {
   readonly ok: boolean;
@@ -211,7 +221,7 @@ export type ReconciliationSummary = Pick<
 export async function lastReconciliation(app: Pick<App, 'db'>): Promise<LedgerHealth | null> {
   const row = await app.db.reconciliation.findFirst({ orderBy: { checkedAt: 'desc' } });
   if (row === null) return null;
-  const checks = row.checks as unknown as LedgerCheck[];
+  const checks: LedgerCheck[] = storedChecks.parse(row.checks);
   return {
     ok: checks.every(({ violations }) => violations === 0),
     checkedAt: row.checkedAt,

@@ -1,6 +1,5 @@
 import { asLotId } from '../../domain/ids.js';
-import type { CreditTransactionType } from '../../domain/ledger/chain.js';
-import type { CreditSource, Lot } from '../../domain/ledger/lots.js';
+import type { Lot } from '../../domain/ledger/lots.js';
 import {
   continueReplay,
   isComplete,
@@ -81,7 +80,7 @@ const lotOf = ([
   parent,
 ]: LotTuple): Lot => ({
   id: asLotId(id),
-  source: source as CreditSource,
+  source,
   priority,
   granted,
   remaining: 0,
@@ -109,7 +108,7 @@ const entryOf = ([
   debit,
 ]: EntryTuple): ReplayedEntry => ({
   seq,
-  type: type as CreditTransactionType,
+  type,
   effectiveAt: new Date(effectiveAt),
   recordedAt: new Date(recordedAt),
   allocations: parts.map(partOf),

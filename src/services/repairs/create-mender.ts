@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { UserId } from '../../domain/ids.js';
+import { asUserId } from '../../domain/ids.js';
 import { afterCommit } from '../../infra/connections/transaction-steps.js';
 import type { Logger } from '../../infra/log.js';
 import type { Metrics } from '../../infra/metrics.js';
@@ -74,7 +74,7 @@ export function createMender({ log, metrics, queue }: Facts, isOn: boolean): Men
         // The next mismatch of a repaired account is another one.
         for (const { userId } of repairs.repaired) if (!left.has(userId)) told.delete(userId);
       });
-      return new Set(repairs.repaired.map(({ userId }) => userId as UserId));
+      return new Set(repairs.repaired.map(({ userId }) => asUserId(userId)));
     },
   };
 }

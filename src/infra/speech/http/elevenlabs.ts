@@ -32,8 +32,6 @@ const SAMPLE_RATE_HZ = 24_000;
  */
 export function createElevenLabsProvider(options: ElevenLabsOptions): BareProvider {
   const { baseUrl, model, timeoutMs } = options;
-  const headers = { 'xi-api-key': options.key };
-
   let hasTimes = true;
 
   async function speak(request: SpeechRequest, signal: AbortSignal): Promise<SpokenSentence> {
@@ -43,55 +41,69 @@ export function createElevenLabsProvider(options: ElevenLabsOptions): BareProvid
     }
     if (signal.aborted) throw stopped();
     // From here on the signal is ignored, because a request that was sent is paid for and its answer is kept.
-    if (!hasTimes) return speakWithoutTimes(request.voice, text);
+    if (!hasTimes) return speakWithoutTimes(options, request.voice, text);
     try {
-      return await speakWithTimes(request, text);
+      return await speakWithTimes(options, request, text);
     } catch (error) {
       if (!lacksTimes(error)) throw error;
-      const speech = await speakWithoutTimes(request.voice, text);
+      const speech = await speakWithoutTimes(options, request.voice, text);
       hasTimes = false;
       return speech;
     }
   }
 
-  async function speakWithTimes(request: SpeechRequest, text: string): Promise<SpokenSentence> {
-    const answer = await exchange({
-      url: `${baseUrl}/v1/text-to-speech/${encodeURIComponent(request.voice)}/with-timestamps?output_format=pcm_${String(SAMPLE_RATE_HZ)}`,
-      headers,
-      body: { text, model_id: model },
-      timeoutMs,
-      mostBytes: Math.ceil((mostBytesFor(text) * 4) / 3) + text.length * CHARACTER_BYTES_MAX,
-    });
-    const { samples, marks, read } = readTimedSpeech(answer.bytes, text);
-    const speech = { pcm: samplesOf(samples), sampleRateHz: SAMPLE_RATE_HZ };
-    const words = wordTimes(request.text, read, marks, request.language);
-    return { ...checkLength(speech, text), words };
-  }
-
-  async function speakWithoutTimes(voice: string, text: string): Promise<SpokenSentence> {
-    const answer = await exchange({
-      url: `${baseUrl}/v1/text-to-speech/${encodeURIComponent(voice)}?output_format=pcm_${String(SAMPLE_RATE_HZ)}`,
-      headers,
-      body: { text, model_id: model },
-      timeoutMs,
-      mostBytes: mostBytesFor(text),
-    });
-    checkContentType(answer);
-    const speech = await readSpeech(answer, {
-      mostSeconds: mostSecondsOf(text),
-      rawRateHz: SAMPLE_RATE_HZ,
-      isRaw: true,
-    });
-    return checkLength(speech, text);
-  }
-
   return {
     name: 'elevenlabs',
     settings: `${baseUrl} ${model} pcm_${String(SAMPLE_RATE_HZ)}`,
-    listVoices: () => listElevenLabsVoices({ baseUrl, headers, timeoutMs }),
+    listVoices: () => listElevenLabsVoices({ baseUrl, headers: headersOf(options), timeoutMs }),
     speak,
     close: () => Promise.resolve(),
   };
+}
+
+const headersOf = ({ key }: ElevenLabsOptions): Record<string, string> => ({ 'xi-api-key': key });
+
+const FORMAT = `output_format=pcm_${String(SAMPLE_RATE_HZ)}`;
+
+async function speakWithTimes(
+  options: ElevenLabsOptions,
+  request: SpeechRequest,
+  text: string,
+): Promise<SpokenSentence> {
+  const { baseUrl, model, timeoutMs } = options;
+  const answer = await exchange({
+    url: `${baseUrl}/v1/text-to-speech/${encodeURIComponent(request.voice)}/with-timestamps?${FORMAT}`,
+    headers: headersOf(options),
+    body: { text, model_id: model },
+    timeoutMs,
+    mostBytes: Math.ceil((mostBytesFor(text) * 4) / 3) + text.length * CHARACTER_BYTES_MAX,
+  });
+  const { samples, marks, read } = readTimedSpeech(answer.bytes, text);
+  const speech = { pcm: samplesOf(samples), sampleRateHz: SAMPLE_RATE_HZ };
+  const words = wordTimes(request.text, read, marks, request.language);
+  return { ...checkLength(speech, text), words };
+}
+
+async function speakWithoutTimes(
+  options: ElevenLabsOptions,
+  voice: string,
+  text: string,
+): Promise<SpokenSentence> {
+  const { baseUrl, model, timeoutMs } = options;
+  const answer = await exchange({
+    url: `${baseUrl}/v1/text-to-speech/${encodeURIComponent(voice)}?${FORMAT}`,
+    headers: headersOf(options),
+    body: { text, model_id: model },
+    timeoutMs,
+    mostBytes: mostBytesFor(text),
+  });
+  checkContentType(answer);
+  const speech = await readSpeech(answer, {
+    mostSeconds: mostSecondsOf(text),
+    rawRateHz: SAMPLE_RATE_HZ,
+    isRaw: true,
+  });
+  return checkLength(speech, text);
 }
 
 /** Whether a server has no path for speech with times. A refusal with a code of its own is about something else. */

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { codeOf } from '../../../domain/errors.js';
 import { canonicalTag, sha256Hex } from '../../../domain/text.js';
 import { checksumOfModel, filesOfModel } from './checksum.js';
 import { recogniseModel, UnusableModel, type ModelParts } from './kinds.js';
@@ -46,7 +47,7 @@ export const isModelName = (name: string): boolean => FOLDER_NAME.test(name);
 /** Reads all models in a folder. A folder that does not exist has none. Hidden entries and files are left out. */
 export async function readCatalog(folder: string): Promise<Catalog> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if (codeOf(error) === 'ENOENT') return [];
     throw error;
   });
   const models: Model[] = [];
@@ -64,7 +65,7 @@ export async function readCatalog(folder: string): Promise<Catalog> {
 
 function whyOf(error: unknown): string {
   if (error instanceof UnusableModel) return error.message;
-  const { code } = error as NodeJS.ErrnoException;
+  const code = codeOf(error);
   if (code !== undefined) return `it cannot be read (${code})`;
   throw error;
 }

@@ -39,14 +39,14 @@ export function languagesOfModel({ folder, metadata, piper }: LanguageSources): 
   return [];
 }
 
-const tagsIn = (codes: readonly string[]): readonly string[] =>
-  [
-    ...new Set(
-      codes
-        .map((code) => canonicalTag(code.replaceAll('_', '-').split('-x-')[0] ?? ''))
-        .filter((tag) => tag !== null && tag !== 'und'),
-    ),
-  ] as string[];
+const tagsIn = (codes: readonly string[]): readonly string[] => [
+  ...new Set(
+    codes
+      .map((code) => canonicalTag(code.replaceAll('_', '-').split('-x-')[0] ?? ''))
+      .filter((tag) => tag !== null)
+      .filter((tag) => tag !== 'und'),
+  ),
+];
 
 /** `English`, `Chinese + English`, `deu` or `pl_PL`. */
 function namedLanguages(text: string): readonly string[] {

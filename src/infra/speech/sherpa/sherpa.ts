@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { mostSecondsOf, speakableParts } from '../../../domain/speakable.js';
+import { speakableParts } from '../../../domain/speakable.js';
 import type { Logger } from '../../log.js';
 import { StartError } from '../../start-error.js';
 import type { BareProvider } from '../guard.js';
@@ -14,7 +14,8 @@ import {
 } from '../provider.js';
 import { definitionOf, readCatalog, type Catalog, type Model } from './catalog.js';
 import { looksOf } from './checksum.js';
-import type { EngineConfig, SherpaAnswer, SherpaFailure, SherpaQuestion } from './messages.js';
+import type { SherpaAnswer, SherpaFailure, SherpaQuestion } from './messages.js';
+import { questionFor } from './question.js';
 import type { ModelSpeaker } from './speakers.js';
 
 export interface SherpaOptions {
@@ -105,11 +106,7 @@ export function createSherpaProvider(
     const voice = voices.get(request.voice);
     if (voice === undefined)
       throw new SpeechError('There is no such voice.', { permanent: true, kind: 'unknown-voice' });
-    const text = speakableParts(request.text, request.language)
-      .map((part) => part.text)
-      .join(' ');
-    if (text === '')
-      throw new SpeechError('There is nothing to speak.', { permanent: true, kind: 'silent' });
+    const text = textToSpeak(request);
     await requireUnchanged(voice);
     const question = questionFor(voice, text, options);
     // A process that has loaded the model before it was changed is not asked again.
@@ -128,14 +125,9 @@ export function createSherpaProvider(
     ),
     definitionOf: (id) => voices.get(id)?.definition,
     listVoices: async () => {
-      const catalog = await readCatalog(options.folder);
-      for (const { folder, why } of catalog.refused)
-        options.log.warn(
-          { event: 'voice-model-refused', model: folder, reason: why },
-          'voice model refused',
-        );
+      const found = await readVoices(options);
       voices.clear();
-      for (const [id, voice] of await voicesOf(catalog)) voices.set(id, voice);
+      for (const [id, voice] of found) voices.set(id, voice);
       return [...voices.values()].map(({ speaker: { id, name, languages, gender } }) => ({
         id,
         name,
@@ -160,6 +152,29 @@ function requireEngine(): void {
       `SPEECH_PROVIDER is sherpa, but the package ${PACKAGE} is not installed: install the dependencies without --omit=optional.`,
     );
   }
+}
+
+/** @throws SpeechError when the sentence has nothing to speak */
+function textToSpeak({ text, language }: SpeechRequest): string {
+  const parts = speakableParts(text, language).map((part) => part.text);
+  const whole = parts.join(' ');
+  if (whole === '')
+    throw new SpeechError('There is nothing to speak.', { permanent: true, kind: 'silent' });
+  return whole;
+}
+
+/** Reads the voices of all models in the folder, and logs the models that cannot be used. */
+async function readVoices({
+  folder,
+  log,
+}: {
+  readonly folder: string;
+  readonly log: Logger;
+}): Promise<readonly [string, Voice][]> {
+  const catalog = await readCatalog(folder);
+  for (const { folder: model, why } of catalog.refused)
+    log.warn({ event: 'voice-model-refused', model, reason: why }, 'voice model refused');
+  return voicesOf(catalog);
 }
 
 /** More voices than this are not offered. */
@@ -200,45 +215,4 @@ async function requireUnchanged({ model, files, looks }: Voice): Promise<void> {
     `The files of the model ${model.folder} have changed since the start: restart Talebank.`,
     { permanent: false, kind: 'unreachable', retryAfterMs: AFTER_CHANGE_MS },
   );
-}
-
-/** The question about a sentence, for the provider and for the command that tries a voice. */
-function questionFor(
-  { model, speaker }: Pick<Voice, 'model' | 'speaker'>,
-  text: string,
-  options: Pick<SherpaOptions, 'threads' | 'speed' | 'memoryBytes'>,
-): SherpaQuestion {
-  return {
-    config: configOf(model, speaker, options.threads),
-    text,
-    speaker: speaker.number,
-    speed: options.speed,
-    reference: speaker.reference === null ? null : join(model.path, speaker.reference),
-    extra: speaker.extra,
-    mostSeconds: mostSecondsOf(text) / options.speed,
-    mostBytes: options.memoryBytes,
-  };
-}
-
-function configOf(
-  { path, parts: { kind, parts }, rules }: Model,
-  speaker: ModelSpeaker,
-  threads: number,
-): EngineConfig {
-  const inFolder = (names: string): string =>
-    names
-      .split(',')
-      .map((name) => join(path, name))
-      .join(',');
-  const located = Object.fromEntries(
-    Object.entries(parts).map(([part, names]) => [part, inFolder(names)]),
-  );
-  // Kokoro's rules are those of Chinese, and its other voices would read numbers in it.
-  const isRuled = kind !== 'kokoro' || speaker.languages.includes('zh');
-  return {
-    kind,
-    parts: { ...located, ...speaker.parts },
-    ruleFsts: isRuled && rules.length > 0 ? inFolder(rules.join(',')) : '',
-    threads,
-  };
 }

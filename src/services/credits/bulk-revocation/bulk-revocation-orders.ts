@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { App } from '../../app.js';
 import { conflict, notFound } from '../../../domain/errors.js';
 import { asUserId, newId, type UserId } from '../../../domain/ids.js';
@@ -22,6 +23,15 @@ export interface BulkRevocationResult extends LotSums {
   readonly accounts: number;
 }
 
+const storedResult = z.object({
+  accounts: z.int(),
+  granted: z.int(),
+  revoked: z.int(),
+  spent: z.int(),
+  lapsed: z.int(),
+  revokedOtherwise: z.int(),
+});
+
 /** An order to revoke all lots of a bulk grant, by the administrator who requested it first. */
 export interface BulkRevocation {
   /** The idempotency key of the grant. */
@@ -44,7 +54,7 @@ export async function findBulkRevocation(
     key,
     actorId: asUserId(actorId),
     reason,
-    result: result as BulkRevocationResult | null,
+    result: storedResult.nullable().parse(result),
   };
 }
 

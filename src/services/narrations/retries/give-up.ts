@@ -1,3 +1,4 @@
+import { propertyOf } from '../../../domain/objects.js';
 import type { App } from '../../app.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
 import { SYNTHESIS_SECONDS, synthesizeAudioQueue } from '../../queues.js';
@@ -136,7 +137,7 @@ type BegunJob = HeldJob & { readonly startedAt: number };
  */
 const isStopping = ({ job, startedAt }: BegunJob): boolean =>
   job.signal.aborted &&
-  (job.signal.reason as Error | undefined)?.name === 'AbortError' &&
+  propertyOf(job.signal.reason, 'name') === 'AbortError' &&
   performance.now() - startedAt < SYNTHESIS_SECONDS * 1000;
 
 /**

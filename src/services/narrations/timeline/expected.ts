@@ -1,4 +1,5 @@
 import type { App } from '../../app.js';
+import { columnsOf, rowKey, type RowKey } from '../../../domain/ids.js';
 import { isCleanText } from '../../../domain/text.js';
 import {
   expectedSeconds,
@@ -13,22 +14,22 @@ import { readNarrated, readSpeeds, type NarratedRow, type Reading } from './time
 /** The first sentences say enough about a recording. */
 const SENTENCES = 250;
 
-const keyOf = ({ voiceId, language }: Reading): string => JSON.stringify([language, voiceId]);
+const keyOf = ({ voiceId, language }: Reading): RowKey => rowKey(language, voiceId);
 
 /**
  * The key of the loader of reading speeds.
  * @param language BCP 47
  */
-export const speedKey = (voiceId: string, language: string): string =>
+export const speedKey = (voiceId: string, language: string): RowKey =>
   keyOf({ voiceId, language: primaryLanguage(language) });
 
 /**
  * How fast voices have read languages lately, in code points a second. Nothing where there is no recording.
  * @param keys `speedKey(voiceId, language)`
  */
-export async function speedsByKey(app: App, keys: readonly string[]): Promise<Map<string, number>> {
+export async function speedsByKey(app: App, keys: readonly RowKey[]): Promise<Map<RowKey, number>> {
   const wanted = keys.map((key) => {
-    const [language, voiceId] = JSON.parse(key) as [string, string];
+    const [language = '', voiceId = ''] = columnsOf(key);
     return { language, voiceId };
   });
   const rows = await readSpeeds(app.db, wanted);
@@ -40,7 +41,7 @@ const VOICE_ID_MAX = 300;
 
 /** The seconds that a narration of a story takes, by the newest recordings of the voice where there are any. */
 export async function secondsOfStory(
-  loader: { load(key: string): Promise<number | undefined> },
+  loader: { load(key: RowKey): Promise<number | undefined> },
   { characterCount, language }: Pick<Story, 'characterCount' | 'language'>,
   voiceId: string | null,
 ): Promise<number> {
@@ -51,23 +52,24 @@ export async function secondsOfStory(
 
 /** The playing time in seconds: exact when READY, expected while it is made, and null when there is no recording. */
 export async function secondsOfAudio(
-  loader: { load(key: string): Promise<number | undefined> },
+  loader: { load(key: RowKey): Promise<number | undefined> },
   audio: AudioView,
 ): Promise<number | null> {
   const { id, status } = audio;
   if (status === 'READY') return durationSeconds(audio);
   if (status !== 'QUEUED' && status !== 'PROCESSING') return null;
-  return (await loader.load(JSON.stringify({ id, status }))) ?? null;
+  return (await loader.load(rowKey(id, status))) ?? null;
 }
 
 /** The expected playing times of narrations that are being made, in seconds. @param keys as `secondsOfAudio` makes them */
 export async function secondsByAudio(
   app: App,
-  keys: readonly string[],
-): Promise<Map<string, number>> {
-  const asked = keys.map(
-    (key) => ({ key, ...JSON.parse(key) }) as Pick<AudioView, 'id' | 'status'> & { key: string },
-  );
+  keys: readonly RowKey[],
+): Promise<Map<RowKey, number>> {
+  const asked = keys.map((key) => {
+    const [id = '', status] = columnsOf(key);
+    return { key, id, status };
+  });
   const rows = await readNarrated(
     app.db,
     asked.map(({ id }) => id),
@@ -92,7 +94,7 @@ export async function secondsByAudio(
 
 function secondsOf(
   { characterCount, voiceId, language }: NarratedRow,
-  speeds: ReadonlyMap<string, number>,
+  speeds: ReadonlyMap<RowKey, number>,
   grown: Grown | undefined,
 ): number {
   const speed = speeds.get(speedKey(voiceId, language)) ?? usualSpeed(language);

@@ -1,4 +1,4 @@
-import { rowKey } from '../../../domain/ids.js';
+import { columnsOf, rowKey, type RowKey } from '../../../domain/ids.js';
 import type { App } from '../../app.js';
 import { badUserInput } from '../../../domain/errors.js';
 import { unpacked, type TimedSentence } from '../../../domain/timing/timeline.js';
@@ -13,18 +13,31 @@ const WORDS_MAX = SENTENCES_MAX * WORDS_A_SENTENCE;
 /** No text has so many sentences. */
 const INDEX_MAX = 1_000_000;
 
-type Asked = Pick<AudioView, 'id' | 'status' | 'renditionHash'> & { readonly after: number };
+/** What the key of the loader has. */
+interface Asked {
+  readonly key: RowKey;
+  readonly id: string;
+  readonly status: string;
+  /** '' when there is no recording. */
+  readonly renditionHash: string;
+  readonly after: number;
+}
 
 /**
  * The key of the loader of sentences.
  * @param after the index of the last sentence that the client has
  * @throws BAD_USER_INPUT
  */
-export function sentencesKey(audio: AudioView, after: number): string {
+export function sentencesKey(audio: AudioView, after: number): RowKey {
   if (after < -1 || after > INDEX_MAX)
     throw badUserInput('after', `must be -1 to ${String(INDEX_MAX)}`);
   const { id, status, renditionHash } = audio;
-  return JSON.stringify({ id, status, renditionHash, after } satisfies Asked);
+  return rowKey(id, status, renditionHash, after);
+}
+
+function askedBy(key: RowKey): Asked {
+  const [id = '', status = '', renditionHash = '', after] = columnsOf(key);
+  return { key, id, status, renditionHash, after: Number(after) };
 }
 
 /**
@@ -35,11 +48,11 @@ export function sentencesKey(audio: AudioView, after: number): string {
  */
 export async function sentencesByKey(
   app: App,
-  keys: readonly string[],
-): Promise<Map<string, readonly TimedSentence[]>> {
-  const asked = keys.map((key) => ({ key, ...(JSON.parse(key) as Asked) }));
+  keys: readonly RowKey[],
+): Promise<Map<RowKey, readonly TimedSentence[]>> {
+  const asked = keys.map(askedBy);
   const ready = asked.filter(({ status }) => status === 'READY');
-  const wanted = ready.map(({ renditionHash, after }) => ({ hash: renditionHash ?? '', after }));
+  const wanted = ready.map(({ renditionHash, after }) => ({ hash: renditionHash, after }));
   const parts = new Map(
     (ready.length === 0 ? [] : await readTimelineParts(app.db, wanted, SENTENCES_MAX)).map(
       ({ hash, after, sentences }) => [

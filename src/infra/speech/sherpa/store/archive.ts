@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { extract, type Entry, type Extract } from 'tar-stream';
 import unbzip2 from 'unbzip2-stream';
+import { codeOf, messageOf } from '../../../../domain/errors.js';
 import { FOLDER_MODE, openPrivateFile } from '../../../storage/private-files.js';
 
 /** Why an archive is not unpacked, in words that complete “the archive is refused, because”. */
@@ -57,14 +58,14 @@ export async function unpackArchive(
   );
   const [fed, read] = await Promise.allSettled([feeding, reading]);
   // Each ends when the other fails. The one that has refused the archive knows why.
-  const reasons = [read, fed].flatMap((one) =>
-    one.status === 'rejected' ? [one.reason as unknown] : [],
-  );
+  const reasons: unknown[] = [read, fed]
+    .filter((one) => one.status === 'rejected')
+    .map((one): unknown => one.reason);
   const known = reasons.find((reason) => reason instanceof RefusedArchive) ?? reasons[0];
   if (known === undefined) return;
   throw isOfFileSystem(known) || known instanceof RefusedArchive
     ? known
-    : new RefusedArchive(`it is damaged: ${(known as Error).message}`);
+    : new RefusedArchive(`it is damaged: ${messageOf(known)}`);
 }
 
 /** A full disk, for example, which is no fault of the archive. */
@@ -157,8 +158,7 @@ async function writeEntry(entry: Entry, folder: string): Promise<void> {
 const contradicted =
   (name: string) =>
   (error: unknown): never => {
-    const { code = '' } = error as NodeJS.ErrnoException;
-    if (['EEXIST', 'ENOTDIR', 'EISDIR'].includes(code))
+    if (['EEXIST', 'ENOTDIR', 'EISDIR'].includes(codeOf(error) ?? ''))
       throw new RefusedArchive(`it has ${shown(name)} twice`);
     throw error;
   };

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { codeOf } from '../../../../domain/errors.js';
+import { propertyOf, textOf } from '../../../../domain/objects.js';
 import { openPrivateFile } from '../../../storage/private-files.js';
 import { RefusedArchive } from './archive.js';
 
@@ -83,10 +85,9 @@ const unreachable =
   (url: string) =>
   (error: unknown): never => {
     if (error instanceof RefusedArchive) throw error;
-    const { cause } = error as { cause?: { code?: string; message?: string } };
-    throw new RefusedArchive(
-      `${originOf(url)} cannot be reached (${cause?.code ?? cause?.message ?? 'unknown'})`,
-    );
+    const cause = propertyOf(error, 'cause');
+    const why = codeOf(cause) ?? textOf(propertyOf(cause, 'message')) ?? 'unknown';
+    throw new RefusedArchive(`${originOf(url)} cannot be reached (${why})`);
   };
 
 const cutShort = (error: unknown): never => {
