@@ -35,8 +35,8 @@ const SetLocale = graphql(`
 `);
 
 const LINK = /^Confirm your new/;
-const ASKED = /^A change of your e-mail address/;
-const CHANGED = /^Your e-mail address was changed/;
+const ASKED = /^A change of your e-mail address was requested$/;
+const CHANGED = /^Your e-mail address was changed$/;
 
 let talebank: Talebank;
 let url: string;
@@ -151,6 +151,48 @@ test('a second request cancels the first, whose link then sets neither address',
   expect(await addressOf(person)).toMatchObject({ email: person.email, pendingEmail: second });
   await ask(url, VerifyEmail, { token: late.token });
   expect(await addressOf(person)).toMatchObject({ email: second });
+});
+
+/**
+ * Runs steps while no notice of a change is mailed to this user, as if the mail server were slow. Links are mailed.
+ * @returns when all is mailed
+ */
+async function withLateNotices(person: Person, steps: () => Promise<void>): Promise<void> {
+  const late = `name = 'send-mail' AND data ->> 'userId' = '${person.id}' AND data ->> 'mail' <> 'EMAIL_CHANGE'`;
+  await talebank.database.sql(`
+    CREATE FUNCTION hold_notices() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN NEW.start_after := now() + interval '1 hour'; RETURN NEW; END $$;
+    CREATE TRIGGER hold_notices BEFORE INSERT ON pgboss.job FOR EACH ROW
+      WHEN (${late.replaceAll(/\b(name|data)\b/g, 'NEW.$1')}) EXECUTE FUNCTION hold_notices()`);
+  try {
+    await steps();
+  } finally {
+    await talebank.database.sql(`
+      DROP TRIGGER hold_notices ON pgboss.job; DROP FUNCTION hold_notices();
+      UPDATE pgboss.job SET start_after = now() WHERE ${late}`);
+  }
+  await mailed(person);
+}
+
+test('notices of two quick changes go to the addresses that were replaced, not to the newest one', async () => {
+  const person = await newListener(url);
+  const [first, second] = [newAddress(), newAddress()];
+  await withLateNotices(person, async () => {
+    for (const address of [first, second]) {
+      await change(person, address);
+      const { token } = await mailTo(url, address, LINK);
+      await ask(url, VerifyEmail, { token });
+    }
+    expect(await addressOf(person)).toMatchObject({ email: second });
+    for (const address of [person.email, first])
+      expect((await subjectsTo(address)).filter((subject) => CHANGED.test(subject))).toEqual([]);
+  });
+  const noticesTo = async (address: string): Promise<string[]> =>
+    (await subjectsTo(address)).filter((one) => ASKED.test(one) || CHANGED.test(one)).sort();
+  const both = [expect.stringMatching(ASKED), expect.stringMatching(CHANGED)];
+  expect(await noticesTo(person.email)).toEqual(both);
+  expect(await noticesTo(first)).toEqual(both);
+  expect(await noticesTo(second)).toEqual([]);
 });
 
 test('a link is bound to its address, even if the mail of an earlier request is late', async () => {

@@ -3,7 +3,7 @@ import pg from 'pg';
 import { ask, execute } from '../support/client.js';
 import type { LibraryQuery, StoryOrder } from '../support/generated/graphql.js';
 import { graphql } from '../support/generated/index.js';
-import { CreateStory, UpdateStory } from '../support/operations.js';
+import { CreateStory, DeleteStory, UpdateStory } from '../support/operations.js';
 import { administrator, newStory, type Person } from '../support/people.js';
 import { startTalebank, type Talebank } from '../support/talebank.js';
 
@@ -302,6 +302,62 @@ describe('ages and tags', () => {
     expect(settings.tags.map(({ tag }) => tag)).not.toContain('only a draft has it');
     const counts = settings.tags.map(({ stories }) => stories);
     expect(counts).toEqual([...counts].sort((first, second) => second - first));
+  });
+
+  test('the counts of languages and tags are those of the stories after every kind of write', async () => {
+    const { database } = talebank;
+    const wrongCounts = (): Promise<unknown[]> =>
+      database.sql(`WITH right_ones AS (
+          SELECT kind, value, count(*)::int AS stories
+          FROM stories, LATERAL (SELECT 'LANGUAGE' AS kind, language AS value
+            UNION ALL SELECT 'TAG', tag FROM unnest(tags) AS t(tag)) AS entries
+          WHERE published AND deleted_at IS NULL GROUP BY kind, value
+        )
+        (TABLE library_counts EXCEPT TABLE right_ones) UNION ALL (TABLE right_ones EXCEPT TABLE library_counts)`);
+    const countOf = async (tag: string): Promise<number> => {
+      const { settings } = await ask(url, Tags, {});
+      return settings.tags.find((one) => one.tag === tag)?.stories ?? 0;
+    };
+    const tags = ['counted one', 'counted two', 'counted three'];
+    // The tags stand in different orders, so writers that lock the counts as they come would wait in a circle.
+    const stories = await Promise.all(
+      [tags, tags.toReversed(), tags, tags.toReversed(), tags, tags.toReversed()].map((own) =>
+        newStory(url, admin, { ...BASIS, language: 'ie', tags: own }),
+      ),
+    );
+    expect(await wrongCounts()).toEqual([]);
+    expect(await countOf('counted two')).toBe(6);
+    const [edited, hidden, removed] = stories.map(({ id }) => id);
+    const input = { ...BASIS, title: 'Counted', language: 'ie' };
+    const as = admin.token;
+    await Promise.all([
+      ask(url, UpdateStory, { id: edited ?? '', input: { ...input, tags: ['counted two'] } }, as),
+      ask(url, UpdateStory, { id: hidden ?? '', input: { ...input, tags, published: false } }, as),
+      ask(url, DeleteStory, { id: removed ?? '' }, as),
+    ]);
+    expect(await wrongCounts()).toEqual([]);
+    expect([await countOf('counted one'), await countOf('counted two')]).toEqual([3, 4]);
+    // Another program writes many rows at a time.
+    const ids = [stories.map(({ id }) => id)];
+    await database.sql(
+      `UPDATE stories SET tags = tags || '{by hand}'::text[], published = true WHERE id = ANY($1)`,
+      ids,
+    );
+    expect(await wrongCounts()).toEqual([]);
+    expect(await countOf('by hand')).toBe(5);
+    await database.sql(
+      `INSERT INTO stories (id, slug, title, author, language, published, text_hash, tags)
+      SELECT gen_random_uuid(), id::text, title, author, 'vo', true, text_hash, '{by hand}' FROM stories WHERE id = ANY($1)`,
+      ids,
+    );
+    expect(await countOf('by hand')).toBe(11);
+    await database.sql(`DELETE FROM stories WHERE language = 'vo'`);
+    await database.sql(
+      `UPDATE stories SET deleted_at = coalesce(deleted_at, now()) WHERE id = ANY($1)`,
+      ids,
+    );
+    expect(await wrongCounts()).toEqual([]);
+    expect([await countOf('by hand'), await countOf('counted two')]).toEqual([0, 0]);
   });
 
   test('the fields of an editor are stored in one spelling, and omitted fields are cleared', async () => {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** An address between a server and its Postgres that stays the same, wherever it leads, and can stop to forward. */
+/** An address between a server and its Postgres that stays the same, wherever it leads, and can stop forwarding. */
 export interface Door {
   readonly port: number;
   /** From now on nothing is forwarded, and nothing is closed, on the connections that are open and on new ones. */
@@ -77,8 +77,9 @@ export async function openDoor(port: () => number): Promise<Door> {
     pass(passage, () => passage.client.write(chunk));
   };
 
-  const server = createServer((client) => {
-    const target = connect(port(), '127.0.0.1');
+  // The end of one side is answered by the other side, so that a frozen connection does not close.
+  const server = createServer({ allowHalfOpen: true }, (client) => {
+    const target = connect({ port: port(), host: '127.0.0.1', allowHalfOpen: true });
     const passage: Passage = {
       client,
       target,
@@ -99,6 +100,9 @@ export async function openDoor(port: () => number): Promise<Door> {
       [target, client],
     ] as const) {
       socket.on('error', () => undefined);
+      socket.on('end', () => {
+        pass(passage, () => other.end());
+      });
       socket.on('close', () => {
         pass(passage, () => {
           passages.delete(passage);

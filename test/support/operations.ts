@@ -790,6 +790,12 @@ export const UpdateStory = graphql(`
   }
 `);
 
+export const DeleteStory = graphql(`
+  mutation DeleteStory($id: ID!) {
+    deleteStory(id: $id)
+  }
+`);
+
 export const ProposalFields = graphql(`
   fragment ProposalFields on GrantProposal {
     id

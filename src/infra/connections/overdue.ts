@@ -4,7 +4,7 @@ import type pg from 'pg';
 import { isSqlState } from './sql-states.js';
 
 /*
- * A network, a pooler or a machine may stop to forward without closing a connection. Then the answer to a statement never
+ * A network, a pooler or a machine may stop forwarding without closing a connection. Then the answer to a statement never
  * comes, and the kernel reports that after a quarter of an hour, or never. A statement that takes long looks the same, so
  * a time-out would end work that has to wait. Therefore the database is asked on a new connection:
  *

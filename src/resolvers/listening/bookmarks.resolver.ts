@@ -14,6 +14,7 @@ import {
 import { ledgerKey } from '../../services/credits/credits.js';
 import {
   addBookmark,
+  BOOKMARKS_DEFAULT,
   firstBookmarks,
   removeBookmark,
   type Bookmark,
@@ -80,10 +81,11 @@ export class AudioBookmarksResolver {
     @Root() audio: AudioView,
     @Ctx() { loaders }: Context,
     @Arg('first', () => Int, {
-      defaultValue: 20,
+      nullable: true,
+      defaultValue: BOOKMARKS_DEFAULT,
       description: 'The greatest number of bookmarks, 1 to 100.',
     })
-    first: number,
+    first: number | null,
   ): Promise<Bookmark[]> {
     const loaded = loaders.bookmarks.load(ledgerKey(audio.userId, audio.id));
     return firstBookmarks((await loaded) ?? [], { first });

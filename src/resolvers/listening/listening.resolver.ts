@@ -1,6 +1,11 @@
 import { Arg, Ctx, FieldResolver, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
 import { ledgerKey } from '../../services/credits/credits.js';
-import { listBegun, reportListening, type Listening } from '../../services/listening/listening.js';
+import {
+  BEGUN_DEFAULT,
+  listBegun,
+  reportListening,
+  type Listening,
+} from '../../services/listening/listening.js';
 import type { AudioView } from '../../services/narrations/audios.js';
 import type { SessionView } from '../../services/sessions/devices.js';
 import { SessionType } from '../accounts/user.type.js';
@@ -31,10 +36,11 @@ export class ListeningResolver {
   continueListening(
     @Ctx() context: Context,
     @Arg('first', () => Int, {
-      defaultValue: 10,
+      nullable: true,
+      defaultValue: BEGUN_DEFAULT,
       description: 'The greatest number of narrations, 1 to 50.',
     })
-    first: number,
+    first: number | null,
   ): Promise<AudioView[]> {
     return listBegun(context.app, signedIn(context).userId, { first });
   }

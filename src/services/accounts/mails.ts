@@ -34,17 +34,15 @@ export const enqueueMail = (
  * a second mail with its own token, and using one of them invalidates both.
  * @throws when it should be tried again
  */
-export async function sendMail(
-  app: App,
-  { userId, mail, requestedAt, noticeId }: SendMailPayload,
-): Promise<void> {
+export async function sendMail(app: App, payload: SendMailPayload): Promise<void> {
+  const { userId, mail, requestedAt, noticeId } = payload;
   const user = await app.db.user.findFirst({ where: { id: userId, deletedAt: null } });
   // Requests for unknown addresses have a job too, because the answer must not differ.
   if (user === null || app.mailer === null) return;
   if (mail === 'VERIFY' && user.emailVerifiedAt !== null) return;
   if (mail === 'RESET' && isOutdated(user.passwordChangedAt, requestedAt)) return;
   const letter = await letterFor(app, user, mail, noticeId);
-  const to = await addresseeOf(app, user, mail);
+  const to = await addresseeOf(app, user, payload);
   if (letter === null || to === null) return;
   const whose = budgetOf(mail, user, to);
   const { refusal } = await tallyAgainstLimit(app, { limit: 'mails', by: 'account', whose }, 1);
@@ -84,15 +82,24 @@ function budgetOf(
 }
 
 /**
- * The address that a mail goes to. Both notices of a change go to the address that the user had at the time of the
- * request.
+ * The address that a mail goes to. Both notices of a change go to the address that the user had before it, also when
+ * the next change has followed already.
  * @returns null when there is no such change any more, and for a new address that another account has
  */
-async function addresseeOf(app: App, user: User, mail: MailKind): Promise<string | null> {
+async function addresseeOf(
+  app: App,
+  user: User,
+  { mail, formerEmailId }: SendMailPayload,
+): Promise<string | null> {
   if (mail !== 'EMAIL_CHANGE' && mail !== 'EMAIL_CHANGE_ASKED' && mail !== 'EMAIL_CHANGED')
     return user.email;
+  if (formerEmailId !== undefined) {
+    const where = { userId_id: { userId: user.id, id: formerEmailId } };
+    return (await app.db.formerEmail.findUnique({ where }))?.email ?? null;
+  }
   const change = await app.db.emailChange.findUnique({ where: { userId: user.id } });
   if (change === null) return null;
+  // Jobs of an earlier release do not say where the address is stored.
   if (mail !== 'EMAIL_CHANGE') return change.oldEmail;
   const isTaken = (await app.db.user.count({ where: { email: change.newEmail } })) > 0;
   return isTaken ? null : change.newEmail;

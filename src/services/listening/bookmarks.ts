@@ -2,21 +2,14 @@ import { z } from 'zod';
 import type { App } from '../app.js';
 import { conflict, notFound } from '../../domain/errors.js';
 import { isId, newId, type RowKey } from '../../domain/ids.js';
-import { transact } from '../../infra/db.js';
+import { transact, type Rows } from '../../infra/db.js';
 import { ledgerKey, splitLedgerKey } from '../credits/credits.js';
 import { paragraphs, parseRequest } from '../validation.js';
 import { position } from './listening.js';
 import { serialiseAdditions } from './people-lock.sql.js';
 
 /** A place in a narration that its user has marked. */
-export interface Bookmark {
-  readonly userId: string;
-  readonly id: string;
-  readonly audioId: string;
-  readonly positionMs: number;
-  readonly note: string | null;
-  readonly createdAt: Date;
-}
+export type Bookmark = Readonly<Rows.Bookmark>;
 
 /** The most bookmarks of one narration. */
 export const BOOKMARKS_MAX = 100;
@@ -60,12 +53,22 @@ export async function addBookmark(
   });
 }
 
-const listing = z.object({ first: z.int().min(1, OUT_OF_PAGE).max(BOOKMARKS_MAX, OUT_OF_PAGE) });
+/** How many bookmarks are listed when a client names no number. */
+export const BOOKMARKS_DEFAULT = 20;
+
+const listing = z.object({
+  first: z
+    .int()
+    .min(1, OUT_OF_PAGE)
+    .max(BOOKMARKS_MAX, OUT_OF_PAGE)
+    .nullable()
+    .transform((first) => first ?? BOOKMARKS_DEFAULT),
+});
 
 /** @throws BAD_USER_INPUT unless `first` is 1 to BOOKMARKS_MAX */
 export const firstBookmarks = (
   bookmarks: readonly Bookmark[],
-  args: { first: number },
+  args: { first: number | null },
 ): Bookmark[] => bookmarks.slice(0, parseRequest(listing, args).first);
 
 /** Removes one of the user's bookmarks. @throws NOT_FOUND for that of another user */

@@ -22,6 +22,7 @@ const ROWS = `
   SELECT id AS owner, to_jsonb(u) - 'created_at' - 'updated_at' - 'email_verified_at' - 'suspended_at' AS row FROM users u
   UNION ALL SELECT user_id, jsonb_build_object('id', id, 'name', device_name, 'agent', user_agent, 'ip', ip_address) FROM sessions
   UNION ALL SELECT user_id, jsonb_build_object('old', old_email, 'new', new_email) FROM email_changes
+  UNION ALL SELECT user_id, jsonb_build_object('id', id, 'email', email) FROM former_emails
   UNION ALL SELECT user_id, jsonb_build_object('id', id, 'granted', granted, 'remaining', remaining) FROM credit_lots
   UNION ALL SELECT user_id, jsonb_build_object('id', id, 'amount', amount, 'balance', balance_after, 'reason', reason,
     'key', idempotency_key, 'hash', encode(hash, 'hex')) FROM credit_transactions

@@ -67,6 +67,7 @@ function erasePerson(app: App, { id, passwordHash }: Credentials): Promise<void>
     const sessionsEnded = (await endSessions(tx, { userId: id })).length;
     await tx.emailToken.deleteMany({ where: { userId: id } });
     await tx.emailChange.deleteMany({ where: { userId: id } });
+    await tx.formerEmail.deleteMany({ where: { userId: id } });
     const details = { deletedAt: changed(null, at), sessionsEnded };
     const action = 'deleteAccount';
     await writeAudit(tx, [{ actorId: id, action, target: id, reason: null, details, at }]);

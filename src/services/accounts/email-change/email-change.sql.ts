@@ -24,6 +24,18 @@ export const beginChange = (
     ON CONFLICT (user_id) DO UPDATE SET old_email = excluded.old_email, new_email = excluded.new_email,
       asked_at = excluded.asked_at, expires_at = excluded.expires_at, confirmed_at = NULL`;
 
+/**
+ * Stores the present address of a user, for a mail about a change of it. The user is locked by the caller.
+ * Index: users_pkey.
+ */
+export const keepAddress = (
+  tx: Tx,
+  { userId, id }: { userId: string; id: string },
+): Promise<number> =>
+  tx.$executeRaw`
+    INSERT INTO former_emails (user_id, id, email, created_at)
+    SELECT id, ${id}::uuid, email, now() FROM users WHERE id = ${userId}::uuid`;
+
 /** The changes of these users that can still be confirmed. Index: email_changes_pkey. */
 export const readPending = (db: Reader, userIds: readonly string[]): Promise<EmailChange[]> =>
   db.$queryRaw<EmailChange[]>`

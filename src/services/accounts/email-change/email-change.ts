@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { App } from '../../app.js';
 import { badUserInput, emailTaken, tokenInvalid, wrongPassword } from '../../../domain/errors.js';
+import { newId } from '../../../domain/ids.js';
 import { isUniqueViolation } from '../../../infra/connections/database-errors.js';
 import { transact, type Tx, type User } from '../../../infra/db.js';
 import type { OpaqueToken } from '../../../infra/tokens.js';
@@ -11,7 +12,7 @@ import { email, parseRequest } from '../../validation.js';
 import { withPassword } from '../credentials.js';
 import { enqueueMail } from '../mails.js';
 import { lockPerson } from '../people.sql.js';
-import { beginChange, confirmWith, readPending } from './email-change.sql.js';
+import { beginChange, confirmWith, keepAddress, readPending } from './email-change.sql.js';
 
 const change = z.object({
   newEmail: email,
@@ -41,7 +42,7 @@ export async function changeEmail(
       if ((await tx.user.count({ where: same })) === 0) throw wrongPassword();
       await tx.emailToken.deleteMany({ where: { userId: id, purpose: 'CHANGE' } });
       await beginChange(tx, { userId: id, newEmail });
-      await enqueueMail(app, tx, { userId: id, mail: 'EMAIL_CHANGE_ASKED' });
+      await tellPresentAddress(app, tx, { userId: id, mail: 'EMAIL_CHANGE_ASKED' });
       await enqueueMail(app, tx, { userId: id, mail: 'EMAIL_CHANGE' });
       await auditChange(tx, id, false);
     });
@@ -61,17 +62,31 @@ export async function confirmChange(app: App, token: OpaqueToken): Promise<void>
       if (!(await lockPerson(tx, id))) throw tokenInvalid();
       const address = await confirmWith(tx, token);
       if (address === undefined) throw tokenInvalid();
+      await tellPresentAddress(app, tx, { userId: id, mail: 'EMAIL_CHANGED' });
       const data = { email: address, emailVerifiedAt: new Date() };
       await tx.user.update({ where: { id }, data });
       await tx.emailToken.deleteMany({ where: { userId: id } });
       await foldNow(tx, 'users', id);
-      await enqueueMail(app, tx, { userId: id, mail: 'EMAIL_CHANGED' });
       await auditChange(tx, id, true);
     });
   } catch (error) {
     throw isUniqueViolation(error) ? emailTaken() : error;
   }
   app.log.info({ event: 'address-changed', userId: id }, 'address changed');
+}
+
+/**
+ * Sends a mail to the address that the user has at this moment of the transaction. The address is stored for this mail
+ * alone, so that a later change does not redirect the mail.
+ */
+async function tellPresentAddress(
+  app: App,
+  tx: Tx,
+  { userId, mail }: { userId: string; mail: 'EMAIL_CHANGE_ASKED' | 'EMAIL_CHANGED' },
+): Promise<void> {
+  const formerEmailId = newId();
+  await keepAddress(tx, { userId, id: formerEmailId });
+  await enqueueMail(app, tx, { userId, mail, formerEmailId });
 }
 
 /** The audit log keeps no addresses, because its entries are never deleted. */

@@ -116,7 +116,7 @@ function partsOf(
       db.user.findUnique({
         where: { id: userId },
         omit: { passwordHash: true, searchText: true },
-        include: { emailChange: { omit } },
+        include: { emailChange: { omit }, formerEmails: { omit, orderBy: { id: 'asc' } } },
       }),
     lists: {
       sessions: pagesById((after) => db.session.findMany({ ...ofUser(userId, after), omit })),

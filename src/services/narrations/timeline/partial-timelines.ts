@@ -46,11 +46,8 @@ export async function growTimelines(
     counts.set(hash, Math.max(counts.get(hash) ?? 0, count));
   }
   const growing = await turn(() => open(app, wanted, hashes));
-  let left: readonly Entry[] = [...growing];
-  while (left.length > 0) {
-    const these = left;
-    left = await turn(() => growOnce(app, these, counts));
-  }
+  for (let left: readonly Entry[] = [...growing]; left.length > 0;)
+    left = await turn(() => growOnce(app, left, counts));
   const grown = [...hashes].map(([audioId, hash]) => [audioId, growing.get(hash)] as const);
   return new Map(grown.filter((entry): entry is [string, Growing] => entry[1] !== undefined));
 }
