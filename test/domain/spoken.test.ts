@@ -30,7 +30,7 @@ test('American English has the month first', () => {
 test.each([
   ['en', 'The cat sat on the mat; it purred, and “slept”.'],
   ['en', 'In 1200 words or more, I said 42 things.'],
-  ['pl', 'Chrząszcz brzmi w trzcinie — i to o 8 rano!'],
+  ['pl', 'Chrząszcz brzmi w trzcinie — i to 8 razy!'],
   ['de', 'Er war 2. Dann ging er nach Hause.'],
   ['fr', '« Ah ! c’est vous ? » dit-elle.'],
   ['es', '¿Qué hora es? ¡No lo sé!'],

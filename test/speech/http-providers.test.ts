@@ -678,6 +678,8 @@ describe('an answer in another format than WAV', () => {
     ['tone.mp3', 'application/octet-stream', 24_000],
     ['tone.opus', 'audio/ogg', 48_000],
     ['tone.opus', 'audio/wav', 48_000],
+    ['tone.flac', 'audio/flac', 24_000],
+    ['tone.flac', 'audio/wav', 24_000],
   ])('is heard: %s as %s', async (name, type, sampleRateHz) => {
     answer(type, await fixture(name));
     const spoken = await speak();
@@ -718,6 +720,7 @@ describe('an answer in another format than WAV', () => {
     ['audio/ogg', 'OggS'],
     ['audio/ogg', 'OggS\0\u0002OpusHead'],
     ['audio/flac', 'fLaC'],
+    ['audio/flac', 'fLaC\0\0\0\u0022'],
     ['audio/mpeg', 'neither'],
   ])('that is broken is a failure for now: %s, %j', async (type, beginning) => {
     answer(type, Buffer.concat([Buffer.from(beginning, 'latin1'), Buffer.alloc(9000, 85)]));

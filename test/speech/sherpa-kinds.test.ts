@@ -115,7 +115,7 @@ test('Kokoro speaks each voice in its own language, with its own style', async (
   const spanish = await hear(provider, 'kokoro:1', 'ja', 'es');
   expectSound(spanish, { at: 1, sound: 'x', speaker: 1 });
   const chinese = await hear(provider, 'kokoro:2', '你好', 'zh');
-  for (const [at, sound] of [...'nihao'].entries())
+  for (const [at, sound] of Array.from('nihao').entries())
     expectSound(chinese, { at: at + 1, sound, speaker: 2 });
   expectSound(await hear(provider, 'kokoro-en-v0_19', 'ja'), { at: 1, sound: 'j' });
 });
@@ -143,7 +143,7 @@ test('Matcha speaks through both kinds of vocoders, and reads Chinese by its lex
   const heard = toneIn(vocos, KIND_LETTER_SAMPLES, KIND_LETTER_SAMPLES);
   expect(Math.abs(heard - vocosToneOf(numberOf('j')))).toBeLessThan(40);
   const chinese = await hear(provider, 'chinese', '你好', 'zh');
-  for (const [index, sound] of [...'nihao'].entries())
+  for (const [index, sound] of Array.from('nihao').entries())
     expectSound(chinese, { at: 2 * index + 1, sound });
 });
 

@@ -94,8 +94,8 @@ export function spokenMoney(draft: Draft, words: Words): Draft {
           ? money({ number, scale, tail }, sign, words)
           : shortScale({ number, letter }, sign, words);
       if (!isBeforeNoun(found, words)) return spoken;
-      const { other = '', one = '' } = lookUp(words.currencies, sign) ?? {};
-      return spoken?.replace(other, one) ?? null;
+      const currency = lookUp(words.currencies, sign);
+      return currency && spoken ? spoken.replace(currency.other, currency.one) : spoken;
     },
   );
   return rewrite(

@@ -162,7 +162,12 @@ function vocosModel(): Uint8Array {
         tensor('firstRow', 'int64', [], [0]),
         tensor('column', 'int64', [2], [-1, 1]),
         tensor('flat', 'int64', [3], [1, 1, -1]),
-        tensor('long', 'float', [1, FRAMES_PER_LETTER], new Array(FRAMES_PER_LETTER).fill(0)),
+        tensor(
+          'long',
+          'float',
+          [1, FRAMES_PER_LETTER],
+          new Array<number>(FRAMES_PER_LETTER).fill(0),
+        ),
         tensor('eight', 'float', [], [8]),
         tensor('four', 'float', [], [4]),
         tensor('bins', 'float', [1, BINS / 2 + 1, 1], [...Array(BINS / 2 + 1).keys()]),
@@ -346,7 +351,7 @@ export function pocketFiles(letters: string): Files {
     { length: 256 },
     (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`,
   );
-  const tokens = ['▁', ...letters, ...bytes];
+  const tokens = ['▁', ...Array.from(letters), ...bytes];
   return {
     'lm_main.int8.onnx': pocketMain(),
     'lm_flow.int8.onnx': pocketFlow(),

@@ -9,7 +9,7 @@ const OPUS_WITHIN_BYTES = 512;
 
 /**
  * Reads the speech of an answer by what it is, whatever was asked for, because many servers have only one format: WAV,
- * MP3, Opus in Ogg, or samples of 16 bits where the content type says so.
+ * MP3, Opus in Ogg, FLAC, or samples of 16 bits where the content type says so.
  * @param options.rawRateHz the sample rate of samples, if the content type does not say it
  * @param options.isRaw whether samples were asked for
  * @throws SpeechError
@@ -28,17 +28,18 @@ export async function readSpeech(
   }
   const kind = compressionOf(beginning, contentType);
   if (kind !== null) return decodeCompressed(kind, bytes, mostSeconds);
-  throw notAudio('The answer is neither WAV nor MP3 or Opus.');
+  throw notAudio('The answer is neither WAV nor MP3, Opus or FLAC.');
 }
 
 const TEXT = /^\s*(?:<[!?a-z]|[{[]["{])/i;
 /** What is no MP3, whatever the content type says. */
-const OTHERS = /^(?:fLaC|\s*(?:<[!?a-z]|[{[]["{]))/i;
+const OTHERS = /^\s*(?:<[!?a-z]|[{[]["{])/i;
 /** A frame of layer III (ISO/IEC 11172-3, 2.4.1.3). */
 const MP3_FRAME = /^\xff[\xe2\xe3\xf2\xf3\xfa\xfb]/;
 
 function compressionOf(beginning: string, contentType: string): Compression | null {
   if (beginning.startsWith('OggS')) return beginning.includes('OpusHead') ? 'opus' : null;
+  if (beginning.startsWith('fLaC')) return 'flac';
   if (beginning.startsWith('ID3') || MP3_FRAME.test(beginning)) return 'mp3';
   // Some MP3 files begin with what is left of a frame.
   return /^audio\/(?:mpeg|mp3)$/.test(contentType) && !OTHERS.test(beginning) ? 'mp3' : null;

@@ -13,7 +13,7 @@ import { askForVoices, offeredVoice, type OpenAiVoice } from './openai-voices.js
 import { createPieces } from './pieces.js';
 
 /** The values of `response_format` whose answers can be read. */
-export type SpeechFormat = 'wav' | 'mp3' | 'opus' | 'pcm';
+export type SpeechFormat = 'wav' | 'mp3' | 'opus' | 'flac' | 'pcm';
 
 /** The sample rate of `pcm`, which has no header, as OpenAI's own server sends it. */
 const RAW_RATE_HZ = 24_000;

@@ -1,10 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
 import { notAudio, SpeechError, type SpokenSentence } from '../provider.js';
+import { openFlac } from './flac.js';
 import { readOggOpus } from './ogg-opus.js';
 import { toInt16 } from './resample.js';
 
 /** What is decoded where a server sends no WAV. Opus is in Ogg. */
-export type Compression = 'mp3' | 'opus';
+export type Compression = 'mp3' | 'opus' | 'flac';
 
 /** As the libraries have it. */
 interface Decoded {
@@ -57,6 +58,10 @@ const OPEN: Readonly<
         decoder.free();
       },
     };
+  },
+  flac: async (bytes) => {
+    const { steps, close } = await openFlac(bytes);
+    return { slices: steps, skip: 0, samples: null, close };
   },
 };
 
