@@ -12,6 +12,7 @@ import type { Storage } from '../infra/storage/storage.js';
 import type { KeyRing } from '../infra/tokens.js';
 import type { AnchorKeys } from './anchors/keys.js';
 import type { PointsReader } from './ledger/allowances.js';
+import type { UrlKeys } from './keys/url-keys.js';
 import type { Ledger } from './ledger/commands.js';
 import type { Followers } from './live/followers.js';
 import type { Timelines } from './narrations/timeline/timelines.js';
@@ -70,8 +71,8 @@ export interface Keys {
   /** Sign access tokens. */
   readonly keys: KeyRing;
   readonly anchorKeys: AnchorKeys;
-  /** Signs the addresses of recordings. */
-  readonly urlSecret: Uint8Array;
+  /** Sign the addresses of files. */
+  readonly urlKeys: UrlKeys;
 }
 
 /** Where mail goes. */
