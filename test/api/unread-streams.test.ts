@@ -17,7 +17,7 @@ import {
 import { startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
 
 const MB = 1024 * 1024;
-const GROWTH_BYTES_MAX = 64 * MB;
+const GROWTH_BYTES_MAX = 40 * MB;
 /** Resident memory also has garbage, and what the allocator keeps. */
 const RESIDENT_GROWTH_BYTES_MAX = 96 * MB;
 /** More than the buffers of the network take. */
