@@ -21,14 +21,13 @@ export interface Findings {
   readonly audioId: string;
 }
 
-const json = <Variables extends object>(variables: Variables): string =>
-  JSON.stringify(variables, null, 2);
+const json = (variables: object): string => JSON.stringify(variables, null, 2);
 
 const narration = (audioId: string): string =>
-  json<FollowItSubscriptionVariables & StopItMutationVariables>({ id: audioId });
+  json({ id: audioId } satisfies FollowItSubscriptionVariables & StopItMutationVariables);
 
 const grant = (userId: string): string =>
-  json<GrantMutationVariables>({
+  json({
     input: {
       userId,
       amount: 5,
@@ -36,7 +35,7 @@ const grant = (userId: string): string =>
       reason: 'A present from GraphiQL',
       idempotencyKey: 'graphiql-present-1',
     },
-  });
+  } satisfies GrantMutationVariables);
 
 /** The ids that become known while the page is used. */
 export interface Known {
@@ -103,13 +102,13 @@ export const examplesFor = ({ storyId, voiceId, userId, audioId }: Findings): Ex
         }
       }
     `,
-    variables: json<SignInMutationVariables>({
+    variables: json({
       input: {
         email: 'listener@talebank.local',
         password: 'once upon a time',
         deviceName: 'GraphiQL',
       },
-    }),
+    } satisfies SignInMutationVariables),
   },
   {
     query: /* GraphQL */ `
@@ -133,7 +132,7 @@ export const examplesFor = ({ storyId, voiceId, userId, audioId }: Findings): Ex
         }
       }
     `,
-    variables: json<QuoteQueryVariables>({ storyId, voiceId }),
+    variables: json({ storyId, voiceId } satisfies QuoteQueryVariables),
   },
   {
     query: /* GraphQL */ `
@@ -159,7 +158,9 @@ export const examplesFor = ({ storyId, voiceId, userId, audioId }: Findings): Ex
         }
       }
     `,
-    variables: json<NarrateMutationVariables>({ input: { storyId, voiceId, maxCredits: 10 } }),
+    variables: json({
+      input: { storyId, voiceId, maxCredits: 10 },
+    } satisfies NarrateMutationVariables),
   },
   {
     query: /* GraphQL */ `
