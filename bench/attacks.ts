@@ -18,7 +18,7 @@ const SECONDS = Number(process.env['ATTACK_SECONDS'] ?? 10);
 /** Only the attacks with this text in their names. */
 const ONLY = process.env['ATTACK_NAME'] ?? '';
 const STRANGERS = 4;
-/** Of the listener who is attacked meanwhile. */
+/** The interval between the requests of the listener during the attack. */
 const ASK_EVERY_MS = 40;
 
 const HONEST =

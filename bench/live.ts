@@ -13,7 +13,7 @@ import { compiled, print } from './support.ts';
 import { answersUntil, describe, memoryOf, startBareServer } from './watch.ts';
 
 const PEOPLE = 200;
-/** Of each: their points, and so many looks at one of their narrations. */
+/** Each person follows their points once, and one of their narrations this many times. */
 const LOOKS = 9;
 const OPEN = PEOPLE * (1 + LOOKS);
 const AT_ONCE = 16;
@@ -52,7 +52,7 @@ async function benchSubscriptions(api: Product, elsewhere: Product): Promise<voi
   // Elsewhere, for hashed passwords leave behind memory that would be used again.
   const admin = await administrator(elsewhere, ADMIN);
   const people = await makePeople(elsewhere, admin);
-  // What every process needs once, whoever follows.
+  // What every process needs once, for any number of followers.
   const first = await openAll(api.url, people.slice(0, 2));
   close(first);
   const before = await settledMemory(api);
@@ -114,7 +114,7 @@ interface Opened {
   readonly looks: readonly Subscription[];
 }
 
-/** Opens everybody's subscriptions, until each has told how things stand. */
+/** Opens all subscriptions, and waits for the first event of each. */
 const openAll = (url: string, people: readonly Listener[]): Promise<Opened[]> =>
   pMap(
     people,
@@ -142,7 +142,7 @@ async function settledMemory(product: Product): Promise<number> {
   return (await memoryOf(product.pid)).ownMb;
 }
 
-/** One gift after the other: how long after it was asked for whoever gets it has been told. */
+/** Grants one after the other: the time from the request until its receiver was told. */
 async function benchTelling(
   what: string,
   url: string,

@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: every figure is a ratio against something in the same run, because machines are noisy.
- * `npm run bench -- narrations commands authentication maintenance verify anchors lots search reads server speech queued live attacks traces metrics`
- * runs these parts: the last seven against processes of the server, the others against its services;
+ * `npm run bench -- narrations commands authentication maintenance verify anchors lots search reads server speech queued live attacks traces metrics processes`
+ * runs these parts: the last eight against processes of the server, the others against its services;
  * `--size 1000000` lets the tasks go over a million users, `--history 300000` sets the length of the history
  * that is read. With BENCH_DATABASE_URL=postgres://… the services are measured on
  * that server, in a database that is made for the run and dropped.
@@ -15,6 +15,7 @@ import { benchMetrics } from './metrics.ts';
 import { benchNarrations } from './narrations.ts';
 import { benchLive } from './live.ts';
 import { benchLots } from './lots.ts';
+import { benchProcesses } from './processes.ts';
 import { benchQueued } from './queued.ts';
 import { benchReads } from './reads.ts';
 import { benchSearch } from './search.ts';
@@ -44,6 +45,7 @@ const OF_PROCESSES: readonly [name: string, run: () => Promise<void>][] = [
   ['attacks', benchAttacks],
   ['traces', benchTraces],
   ['metrics', benchMetrics],
+  ['processes', benchProcesses],
 ];
 const wanted = process.argv.slice(2).filter((argument) => /^[a-z]+$/.test(argument));
 const includes = (part: string): boolean => wanted.length === 0 || wanted.includes(part);

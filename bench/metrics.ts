@@ -49,7 +49,7 @@ function sender({
 /** Reads of the library, and grants, each of which is one more line of the log. */
 async function loadsOf(product: Product): Promise<readonly Load[]> {
   const { token } = await administrator(product);
-  // Of one account, a busy machine would refuse some.
+  // With a single account, a busy machine would refuse some of the grants.
   const userIds: string[] = [];
   while (userIds.length < ACCOUNTS_GRANTED) userIds.push((await newListener(product.url)).id);
   let grants = 0;

@@ -18,7 +18,7 @@ const LOOK_EVERY_MS = 5;
 const MS = 1_000_000;
 const MB = 1024 * 1024;
 
-/** Milliseconds for which this thread has had a processor, and has waited for one; 0 where nobody counts. */
+/** Milliseconds for which this thread has had a processor, and has waited for one; 0 where the system does not count them. */
 function schedule(): { busy: number; waited: number } {
   try {
     const counts = readFileSync(`/proc/self/task/${String(process.pid)}/schedstat`, 'utf8');

@@ -6,7 +6,7 @@ import { englishVoice, newStory, synthesize } from './stories.ts';
 import { print } from './support.ts';
 
 const USERS = 50;
-/** As many as the points that everybody begins with. */
+/** As many as the points of a new account. */
 const EACH = 10;
 const LENGTH = 200;
 const AT_ONCE = 16;
@@ -68,7 +68,7 @@ interface Wallet {
   readonly audio: { readonly nodes: readonly { status: string; creditsCharged: number }[] };
 }
 
-/** Whether everybody paid for what they have and for nothing else. @throws when not */
+/** Checks that every user has paid for their narrations and for nothing else. @throws when not */
 async function ledgerOf(url: string, admin: Person, listeners: readonly Person[]): Promise<string> {
   const wallets = await pMap(
     listeners,

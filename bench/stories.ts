@@ -28,7 +28,7 @@ function nextSentence(): string {
   return `The ${words.slice(0, 2).join(' and ')} moon of ${RUN} went over the ${words.slice(2, 4).join(', ')} hill and looked into every ${words.slice(4).join(' ')} window. `;
 }
 
-/** So many characters, in sentences of which no two in a run are the same. */
+/** A text of this length, in which no sentence repeats one of the same run. */
 export function textOf(length: number): string {
   let text = nextSentence();
   for (let sentence = nextSentence(); text.length + sentence.length <= length;) {

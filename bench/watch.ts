@@ -4,9 +4,9 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Memory {
-  /** Of the process itself. */
+  /** The memory of the process itself. */
   readonly ownMb: number;
-  /** Of it and all below it. */
+  /** The memory of the process and its descendants. */
   readonly rssMb: number;
   /** The same, with shared pages counted once (Pss). */
   readonly pssMb: number;

@@ -8,6 +8,7 @@ import { variables } from './variables.js';
 import { anchorsOf, type AnchorConfig } from './variables/anchors.js';
 import { bucketOf, type Bucket } from './variables/buckets.js';
 import { bothOrNeither, ConfigError } from './variables/config-error.js';
+import { metricsOf, type MetricsConfig } from './variables/metrics.js';
 import { speechOf, type SpeechConfig } from './variables/speech.js';
 import { tracingOf, type TracingConfig } from './variables/tracing.js';
 import { explain } from './variables/explanation.js';
@@ -34,11 +35,7 @@ export interface Config {
   readonly anchors: AnchorConfig;
   readonly admin: { readonly email: string; readonly password: string } | null;
   readonly seed: boolean;
-  readonly metrics: {
-    /** The port of the metrics server. Null: the API serves /metrics to this machine and to clients with the token. */
-    readonly port: number | null;
-    readonly token: string | null;
-  };
+  readonly metrics: MetricsConfig;
   readonly mail: {
     /** Null: outside production mail goes to a mailbox in dataDir, and in production it stays in the queue. */
     readonly smtpUrl: string | null;
@@ -121,16 +118,7 @@ export function readConfig(environment: Environment): Config {
   if (!parsed.success) throw new ConfigError(explain(parsed.error, present));
   const env = parsed.data;
   const production = env.NODE_ENV === 'production';
-  if (production && env.DATABASE_URL === undefined && env.EMBEDDED_DATABASE !== true) {
-    throw new ConfigError(
-      'DATABASE_URL is not set, and production needs one (or EMBEDDED_DATABASE=true for the embedded Postgres).',
-    );
-  }
-  if (production && env.SMTP_URL !== undefined && env.PUBLIC_URL === undefined) {
-    throw new ConfigError(
-      'PUBLIC_URL is not set, and in production the links in mail need it where SMTP_URL is.',
-    );
-  }
+  if (production) requireForProduction(env);
   const dataDir = isAbsolute(env.DATA_DIR) ? env.DATA_DIR : resolve(env.DATA_DIR);
   return {
     production,
@@ -145,7 +133,7 @@ export function readConfig(environment: Environment): Config {
     anchors: anchorsOf(env, env.JWT_PRIVATE_KEYS ?? []),
     admin: adminOf(env, production),
     seed: env.SEED ?? !production,
-    metrics: { port: env.METRICS_PORT ?? null, token: env.METRICS_TOKEN ?? null },
+    metrics: metricsOf(env),
     mail: { smtpUrl: env.SMTP_URL ?? null, from: env.MAIL_FROM },
     http: httpOf(env),
     limits: limitsOf(env),
@@ -163,27 +151,43 @@ export function readConfig(environment: Environment): Config {
     introspection: env.INTROSPECTION ?? !production,
     credits: creditsOf(env),
     reconcileRepair: env.RECONCILE_REPAIR,
-    synthesis: {
-      retries: { limit: env.SYNTHESIS_RETRIES, delaySeconds: env.SYNTHESIS_RETRY_DELAY_SECONDS },
-      deathsMax: env.SYNTHESIS_DEATHS,
-      deadlineMs: env.SYNTHESIS_DEADLINE * 1000,
-      concurrency: env.SYNTHESIS_CONCURRENCY,
-      bitrateKbps: env.MP3_BITRATE_KBPS,
-    },
+    synthesis: synthesisOf(env),
     // One eSpeak process serves two narrations, because it is more than twice as fast as encoding.
     speech: speechOf(env, {
       concurrency: Math.ceil(env.SYNTHESIS_CONCURRENCY / 2),
       voices: join(dataDir, 'voices'),
     }),
-    tokens: {
-      keys: env.JWT_PRIVATE_KEYS?.map(({ kid, ...privateJwk }) => ({ kid, privateJwk })) ?? null,
-      accessTtlSeconds: env.ACCESS_TOKEN_TTL,
-      refreshIdleMs: env.REFRESH_IDLE_DAYS * DAY_MS,
-      refreshMaxMs: env.REFRESH_MAX_DAYS * DAY_MS,
-      urlTtlSeconds: env.URL_TTL_SECONDS,
-    },
+    tokens: tokensOf(env),
   };
 }
+
+/** @throws ConfigError when a variable is not set that has a default only outside of production */
+function requireForProduction(env: z.infer<typeof variables>): void {
+  if (env.DATABASE_URL === undefined && env.EMBEDDED_DATABASE !== true)
+    throw new ConfigError(
+      'DATABASE_URL is not set, and production needs one (or EMBEDDED_DATABASE=true for the embedded Postgres).',
+    );
+  if (env.SMTP_URL !== undefined && env.PUBLIC_URL === undefined)
+    throw new ConfigError(
+      'PUBLIC_URL is not set, and in production the links in mail need it where SMTP_URL is.',
+    );
+}
+
+const synthesisOf = (env: z.infer<typeof variables>): Config['synthesis'] => ({
+  retries: { limit: env.SYNTHESIS_RETRIES, delaySeconds: env.SYNTHESIS_RETRY_DELAY_SECONDS },
+  deathsMax: env.SYNTHESIS_DEATHS,
+  deadlineMs: env.SYNTHESIS_DEADLINE * 1000,
+  concurrency: env.SYNTHESIS_CONCURRENCY,
+  bitrateKbps: env.MP3_BITRATE_KBPS,
+});
+
+const tokensOf = (env: z.infer<typeof variables>): Config['tokens'] => ({
+  keys: env.JWT_PRIVATE_KEYS?.map(({ kid, ...privateJwk }) => ({ kid, privateJwk })) ?? null,
+  accessTtlSeconds: env.ACCESS_TOKEN_TTL,
+  refreshIdleMs: env.REFRESH_IDLE_DAYS * DAY_MS,
+  refreshMaxMs: env.REFRESH_MAX_DAYS * DAY_MS,
+  urlTtlSeconds: env.URL_TTL_SECONDS,
+});
 
 const creditsOf = (env: z.infer<typeof variables>): Config['credits'] => ({
   unitLabel: env.CREDITS_UNIT_LABEL,

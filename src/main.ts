@@ -5,7 +5,7 @@ import nodeModule from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { banner } from './banner.js';
 import { ConfigError, readConfig } from './config.js';
-import { createLogger } from './infra/log.js';
+import { createLogger, type Logger } from './infra/log.js';
 import { idsOfWork } from './infra/logging/current.js';
 import { traceIds } from './infra/tracing/tracing.js';
 import { startWatchdog } from './infra/watchdog/watchdog.js';
@@ -30,23 +30,60 @@ async function main(): Promise<void> {
     // Also after process.exit, and after an exception that nothing has caught.
     atExit: (flush) => process.on('exit', flush),
   });
-  const state: { running?: Server.Running; stopping: boolean } = { stopping: false };
+  const stopping = createStop(log);
+  stopOnSignals(stopping.stop, log);
+  // Loaded after the configuration is read, because it takes a second, and a wrong configuration is reported without
+  // it.
+  const { start } = await loadServer();
+  const running = await start(config, log, () => {
+    log.fatal({ event: 'embedded-database-ended' }, 'the embedded database has ended');
+    stopping.stop(1);
+  });
+  stopping.started(running);
+  startWatchdog({
+    stallSeconds: config.eventLoopStallSeconds,
+    logFormat: config.logLevel === 'silent' ? null : config.logFormat,
+    onError: (error) => {
+      log.error({ event: 'watchdog-ended', err: error }, 'the event loop is not watched any more');
+    },
+  });
+  if (config.logFormat === 'pretty') process.stdout.write(banner(config, running));
+}
 
-  const stop = (exitCode: number): void => {
-    if (state.stopping) return;
-    state.stopping = true;
-    log.info({ event: 'stopping' }, 'stopping');
-    // Another Ctrl-C, or a stop that takes too long, exits at once.
-    setTimeout(() => process.on('SIGINT', () => process.exit(130)), SAME_SIGNAL_MS).unref();
-    setTimeout(() => process.exit(1), STOP_TIMEOUT_MS).unref();
-    (state.running?.stop() ?? Promise.resolve()).then(
-      () => process.exit(exitCode),
-      (error: unknown) => {
-        log.error({ event: 'stop-failed', err: error }, 'did not stop in order');
-        process.exit(1);
-      },
-    );
+interface Stop {
+  /** Stops the server and exits. Only the first call counts. */
+  stop(exitCode: number): void;
+  /** Until this is called, there is nothing to stop before the exit. */
+  started(running: Server.Running): void;
+}
+
+function createStop(log: Logger): Stop {
+  let running: Server.Running | undefined;
+  let stopping = false;
+  return {
+    started: (server) => {
+      running = server;
+    },
+    stop: (exitCode) => {
+      if (stopping) return;
+      stopping = true;
+      log.info({ event: 'stopping' }, 'stopping');
+      // Another Ctrl-C, or a stop that takes too long, exits at once.
+      setTimeout(() => process.on('SIGINT', () => process.exit(130)), SAME_SIGNAL_MS).unref();
+      setTimeout(() => process.exit(1), STOP_TIMEOUT_MS).unref();
+      (running?.stop() ?? Promise.resolve()).then(
+        () => process.exit(exitCode),
+        (error: unknown) => {
+          log.error({ event: 'stop-failed', err: error }, 'did not stop in order');
+          process.exit(1);
+        },
+      );
+    },
   };
+}
+
+/** Stops on signals, when npm ends, and after an error that nothing has caught. */
+function stopOnSignals(stop: Stop['stop'], log: Logger): void {
   // These listeners stay, because a repeated signal without a listener would end the process at once.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => {
@@ -65,23 +102,6 @@ async function main(): Promise<void> {
     log.fatal({ event: 'unhandled-rejection', err: error }, 'unhandled rejection');
     stop(1);
   });
-
-  // Loaded after the configuration is read, because it takes a second, and a wrong configuration is reported without
-  // it.
-  const { start } = await loadServer();
-  const running = await start(config, log, () => {
-    log.fatal({ event: 'embedded-database-ended' }, 'the embedded database has ended');
-    stop(1);
-  });
-  state.running = running;
-  startWatchdog({
-    stallSeconds: config.eventLoopStallSeconds,
-    logFormat: config.logLevel === 'silent' ? null : config.logFormat,
-    onError: (error) => {
-      log.error({ event: 'watchdog-ended', err: error }, 'the event loop is not watched any more');
-    },
-  });
-  if (config.logFormat === 'pretty') process.stdout.write(banner(config, running));
 }
 
 /**

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import type { Config } from './config.js';
+import { readTopology, type Topology } from './infra/citus/topology.js';
 import { createDb, type Db } from './infra/db.js';
 import type { Logger } from './infra/log.js';
 import { createSmtpMailer, openMailbox } from './infra/mail.js';
 import { createMetrics } from './infra/metrics.js';
 import { createNotices } from './infra/notices.js';
-import { openQueue } from './infra/queue.js';
+import { openQueue, type JobQueue } from './infra/queue.js';
 import { createConnectionCheck } from './infra/connections/check.js';
 import type { MeasuredPool } from './infra/connections/measured-pool.js';
 import { watchPools } from './infra/connections/watched-pools.js';
@@ -16,11 +17,13 @@ import { measureStorage } from './infra/storage/measured.js';
 import { openStorage } from './infra/storage/open.js';
 import { traceSpeech, traceStorage } from './infra/tracing/calls.js';
 import { openAnchorKeys } from './services/anchors/keys.js';
-import type { App } from './services/app.js';
-import { loadSecret, openKeys } from './services/keys/keys.js';
+import type { App, Live, Mailing, Observation, Points } from './services/app.js';
+import { openKeys } from './services/keys/keys.js';
+import { openUrlKeys } from './services/keys/url-keys.js';
 import { createFollowers, LIVE_CHANNEL } from './services/live/followers.js';
 import { startRechecking } from './services/live/recheck.js';
 import { startTelling } from './services/live/change-sender.js';
+import { hearWorker } from './services/live/worker-changes.js';
 import { createSessionStates, STANDING_CHANNEL } from './services/sessions/session-states.js';
 import { grantingReader } from './services/ledger/allowances.js';
 import { openLedger } from './services/ledger/commands.js';
@@ -63,9 +66,16 @@ export async function openApp(options: {
 }): Promise<OpenApp> {
   const { config, log, databaseUrl: url } = options;
   const { metrics, pools, db } = openMeasuredDb({ config, log, url });
-  const { queue, synthesizeAudio } = await openQueues({ config, log, url, metrics, pools });
+  const topology = await readTopology(db, url);
+  const { isDistributed } = topology;
+  const queue = await openQueues({ config, log, url, metrics, pools, isDistributed });
   const facts = { log, metrics };
-  const hearing = openHearing(db, { url, log, mostFollowers: config.subscriptionsPerUser });
+  const hearing = openHearing(db, {
+    url,
+    log,
+    topology,
+    mostFollowers: config.subscriptionsPerUser,
+  });
   const { sessionStates, followers } = hearing;
   const { mailer, mailbox } = await openMail(config);
   const { limits: rates, limitSiteFactor: siteFactor } = config;
@@ -85,7 +95,6 @@ export async function openApp(options: {
     db,
     checkConnecting: createConnectionCheck(url),
     queue,
-    synthesizeAudio,
     storage,
     speech,
     encoder,
@@ -97,9 +106,9 @@ export async function openApp(options: {
     rateLimiter,
     mailer,
     mailbox,
-    urlSecret: await loadSecret(db, 'url-signing'),
+    urlKeys: await openUrlKeys(db, log),
     publicUrl: options.publicUrl,
-    ...openPoints({ config, db, queue, synthesizeAudio }, facts),
+    ...openPoints({ config, db, queue, log, metrics, byAccount: isDistributed }),
     close: async (timeoutMs) => {
       followers.close();
       await queue.close(timeoutMs);
@@ -118,15 +127,16 @@ export async function openApp(options: {
 async function openQueues({
   config,
   ...facts
-}: Pick<App, 'config' | 'log' | 'metrics' | 'pools'> & { url: string }): Promise<
-  Pick<App, 'queue' | 'synthesizeAudio'>
-> {
+}: Observation &
+  Pick<App, 'config' | 'pools'> & {
+    readonly url: string;
+    readonly isDistributed: boolean;
+  }): Promise<JobQueue> {
   const supervise = config.role !== 'api';
   const queue = await openQueue({ ...facts, poolSize: queuePoolOf(config), supervise });
-  const synthesizeAudio = synthesizeAudioQueue;
   await queue.declare([
     failAudioQueue,
-    synthesizeAudio,
+    synthesizeAudioQueue,
     sendMailQueue,
     eraseAccountQueue,
     eraseRecordingQueue,
@@ -136,7 +146,7 @@ async function openQueues({
     repairAccountQueue,
     ...SCHEDULED_QUEUES,
   ]);
-  return { queue, synthesizeAudio };
+  return queue;
 }
 
 /** Opens the database with the metrics, which have the figures of its pool and of the pools that are opened later. */
@@ -157,10 +167,12 @@ function openMeasuredDb({
 /** Opens the parts that receive notices from other processes. */
 function openHearing(
   db: Db,
-  options: { url: string; log: Logger; mostFollowers: number },
-): Pick<App, 'sessionStates' | 'followers'> & { close(): Promise<void> } {
+  options: { url: string; log: Logger; topology: Topology; mostFollowers: number },
+): Live & { close(): Promise<void> } {
   const notices = createNotices(options);
-  const sessionStates = createSessionStates(db, () => notices.current());
+  // The notices of a cluster come from each node by itself, so that none of them proves that all have arrived.
+  const heard = (): boolean => !options.topology.isDistributed && notices.current();
+  const sessionStates = createSessionStates(db, heard);
   notices.listen(STANDING_CHANNEL, sessionStates.listener);
   // Registered after the listener of the sessions, so that a follower who is told of a change reads the new state.
   const followers = createFollowers(options.mostFollowers);
@@ -168,27 +180,26 @@ function openHearing(
   notices.listen(LIVE_CHANNEL, followers.live);
   notices.open();
   const telling = startTelling(db, followers, options.log);
-  const rechecking = startRechecking(
-    { sessionStates, followers },
-    () => notices.current(),
-    options.log,
-  );
+  const rechecking = startRechecking({ sessionStates, followers }, heard, options.log);
+  const workers = options.topology.workers.map((url) => hearWorker(url, followers, options.log));
   const close = async (): Promise<void> => {
-    await Promise.all([telling.stop(), rechecking.stop()]);
+    await Promise.all([telling.stop(), rechecking.stop(), ...workers.map((one) => one.close())]);
     await notices.close();
   };
   return { sessionStates, followers, close };
 }
 
 /** Opens the ledger, and what reads and repairs the points besides its commands. */
-function openPoints(
-  { config, db, queue, synthesizeAudio }: Pick<App, 'config' | 'db' | 'queue' | 'synthesizeAudio'>,
-  facts: Pick<App, 'log' | 'metrics'>,
-): Pick<App, 'ledger' | 'points' | 'mender'> {
+function openPoints({
+  config,
+  db,
+  queue,
+  byAccount,
+  ...facts
+}: Observation & Pick<App, 'config' | 'db' | 'queue'> & { readonly byAccount: boolean }): Points {
   const { credits, databasePoolSize: connections } = config;
   const mender = createMender({ ...facts, queue }, config.reconcileRepair);
-  const ports = { ...facts, db, connections, credits, mender, queue, synthesizeAudio };
-  const ledger = openLedger(ports);
+  const ledger = openLedger({ ...facts, db, connections, byAccount, credits, mender, queue });
   return { ledger, mender, points: grantingReader(db, credits, ledger.grantAllowance) };
 }
 
@@ -197,7 +208,7 @@ async function openMail({
   mail: { smtpUrl, from },
   production,
   dataDir,
-}: Config): Promise<Pick<App, 'mailer' | 'mailbox'>> {
+}: Config): Promise<Mailing> {
   if (smtpUrl !== null) return { mailer: createSmtpMailer({ url: smtpUrl, from }), mailbox: null };
   if (production) return { mailer: null, mailbox: null };
   const mailbox = await openMailbox({ folder: join(dataDir, 'mail'), from });

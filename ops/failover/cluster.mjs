@@ -24,6 +24,7 @@ const NODES = 3;
 /** Patroni replaces a leader this many seconds after its last sign of life. 20 is the minimum. */
 const TTL_SECONDS = 20;
 const PASSWORD = 'of-the-harness';
+const PGBOUNCER = '/usr/sbin/pgbouncer';
 
 async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
@@ -56,16 +57,17 @@ const account =
       }
     : {};
 
-function binaries() {
+function binaries(pgbouncer) {
   const folder = ['15', '16', '17', '18']
     .map((version) => `/usr/lib/postgresql/${version}/bin`)
     .find((path) => existsSync(join(path, 'postgres')));
-  const missing = ['/usr/bin/patroni', '/usr/bin/etcd', '/usr/sbin/haproxy'].filter(
+  const pooler = pgbouncer ? [PGBOUNCER] : [];
+  const missing = ['/usr/bin/patroni', '/usr/bin/etcd', '/usr/sbin/haproxy', ...pooler].filter(
     (path) => !existsSync(path),
   );
   if (folder === undefined || missing.length > 0)
     throw new Error(
-      'Install the packages: apt-get install patroni etcd-server haproxy postgresql-15',
+      'Install the packages: apt-get install patroni etcd-server haproxy postgresql-15 pgbouncer',
     );
   return folder;
 }
@@ -126,9 +128,34 @@ listen primary
 ${nodes.map(({ name, port: own, restPort }) => `  server ${name} 127.0.0.1:${own} check port ${restPort}`).join('\n')}
 `;
 
-/** Starts everything. @param options.synchronous whether a commit waits for a standby */
-export async function startCluster({ synchronous }) {
-  const programs = binaries();
+/**
+ * PgBouncer opens new connections to a server at once when the last try failed, because a new primary is there soon. A client
+ * that gets no connection is refused rather than kept waiting, so that it can answer that it is busy.
+ */
+const poolerConfiguration = ({ port, primaryPort, folder }) => `
+[databases]
+* = host=127.0.0.1 port=${primaryPort}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = ${port}
+unix_socket_dir =
+auth_type = trust
+auth_file = ${join(folder, 'users.txt')}
+pool_mode = session
+default_pool_size = 100
+max_client_conn = 200
+server_connect_timeout = 3
+server_login_retry = 1
+query_wait_timeout = 5
+`;
+
+/**
+ * Starts everything.
+ * @param options.synchronous whether a commit waits for a standby
+ * @param options.pgbouncer whether clients connect through PgBouncer
+ */
+export async function startCluster({ synchronous, pgbouncer }) {
+  const programs = binaries(pgbouncer);
   const folder = mkdtempSync(join(tmpdir(), 'talebank-failover-'));
   if (account.uid !== undefined) chownSync(folder, account.uid, account.gid);
   const running = new Set();
@@ -171,6 +198,14 @@ export async function startCluster({ synchronous }) {
   for (const node of nodes) startNode(node);
   writeFileSync(join(folder, 'haproxy.cfg'), proxyConfiguration(port, nodes));
   run('haproxy', '/usr/sbin/haproxy', ['-db', '-f', join(folder, 'haproxy.cfg')]);
+  let clientPort = port;
+  if (pgbouncer) {
+    clientPort = await freePort();
+    writeFileSync(join(folder, 'users.txt'), '"talebank" ""\n');
+    const path = join(folder, 'pgbouncer.ini');
+    writeFileSync(path, poolerConfiguration({ port: clientPort, primaryPort: port, folder }));
+    run('pgbouncer', PGBOUNCER, [path]);
+  }
 
   const members = async () => {
     for (const { restPort } of nodes) {
@@ -212,11 +247,11 @@ export async function startCluster({ synchronous }) {
   return {
     folder,
     superuserUrl: `postgresql://postgres@127.0.0.1:${port}/postgres`,
-    urlOf: (database) => `postgresql://talebank@127.0.0.1:${port}/${database}`,
+    urlOf: (database) => `postgresql://talebank@127.0.0.1:${clientPort}/${database}`,
     whole: () => until('the cluster is whole', isWhole),
     /**
      * Kills the primary after its standbys have received nothing for a while, as if first its network and then its
-     * machine had failed. @returns the node, and the time until another one was primary
+     * machine had failed. @returns the node, when it was killed, and the time until another one was primary
      */
     async failOver(cutMs) {
       const victim = await until('there is a leader', leader);
@@ -227,12 +262,12 @@ export async function startCluster({ synchronous }) {
       victim.patroni.kill('SIGKILL');
       process.kill(postmaster, 'SIGKILL');
       for (const pid of senders) process.kill(pid, 'SIGKILL');
-      const killedAt = performance.now();
+      const [killedAt, killedMs] = [new Date().toISOString(), performance.now()];
       await until('there is another leader', async () => {
         const found = await leader();
         return found !== null && found !== victim;
       });
-      return { victim, seconds: (performance.now() - killedAt) / 1000 };
+      return { victim, killedAt, seconds: (performance.now() - killedMs) / 1000 };
     },
     bringBack: startNode,
     async close() {

@@ -1,9 +1,10 @@
 /**
  * Failovers of a real cluster under load:
- *   npm run failover -- [--times 20] [--asynchronous]
+ *   npm run failover -- [--times 20] [--asynchronous] [--pgbouncer]
  * Two API processes work on a Patroni cluster, and the primary is killed again and again. Nothing that was acknowledged may
  * be missing afterwards, no process may end, and meanwhile the only error is BUSY. With --asynchronous, commits do not
- * wait for a standby: that is the control, which must lose something.
+ * wait for a standby: that is the control, which must lose something, and lists it. With --pgbouncer, the processes connect
+ * through PgBouncer in session mode.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -21,6 +22,7 @@ const { values } = parseArgs({
   options: {
     times: { type: 'string', default: '20' },
     asynchronous: { type: 'boolean', default: false },
+    pgbouncer: { type: 'boolean', default: false },
   },
 });
 const TIMES = Number(values.times);
@@ -70,7 +72,7 @@ async function send(url, text, variables, token) {
 }
 
 /** The acknowledged operations, and the error codes of the others. */
-const told = { debits: [], grants: [], codes: new Map(), longestMs: 0 };
+const told = { debits: [], grants: [], lostStories: 0, codes: new Map(), longestMs: 0 };
 
 /** Repeats an operation until it succeeds, as clients do while it is BUSY. */
 async function persist(urls, text, variables, token) {
@@ -88,7 +90,7 @@ async function persist(urls, text, variables, token) {
     told.codes.set(code, (told.codes.get(code) ?? 0) + 1);
     const isRequest = !/^(?:BUSY|INTERNAL|no answer)/.test(code);
     if (isRequest || performance.now() - begun > 120_000)
-      throw new Error(JSON.stringify(answer.errors));
+      throw Object.assign(new Error(JSON.stringify(answer.errors)), { code });
     await sleep(100);
   }
 }
@@ -98,55 +100,61 @@ const STORY = `mutation ($input: StoryInput!) { createStory(input: $input) { id 
 const NARRATE = `mutation ($input: SynthesizeAudioInput!) {
   synthesizeAudio(input: $input) { audio { id } charge { seq } } }`;
 
-async function work(client, { urls, admin, person, voiceId, state }) {
-  for (let count = 1; !state.done; count += 1) {
-    const key = `failover-${client}-${count}`;
-    const { createStory } = await persist(
-      urls,
-      STORY,
-      {
-        input: {
-          title: key,
-          author: 'Talebank',
-          language: 'en',
-          published: true,
-          content: `The tide of ${key} came in.`,
-        },
-      },
-      admin,
-    );
-    const input = { storyId: createStory.id, voiceId, idempotencyKey: key };
-    const { synthesizeAudio } = await persist(urls, NARRATE, { input }, person.token);
-    told.debits.push({ userId: person.id, audioId: synthesizeAudio.audio.id });
-    const grant = { userId: person.id, amount: 1, source: 'ADD_ON', reason: 'A failover' };
-    const { grantCredits } = await persist(
-      urls,
-      GRANT,
-      { input: { ...grant, idempotencyKey: key } },
-      admin,
-    );
-    told.grants.push({ userId: person.id, lotId: grantCredits.lot.id });
-  }
+const acknowledged = (list, userId, id) => list.push({ userId, id, at: new Date().toISOString() });
+
+async function workOnce(key, { urls, admin, person, voiceId }) {
+  const story = {
+    title: key,
+    author: 'Talebank',
+    language: 'en',
+    published: true,
+    content: `The tide of ${key} came in.`,
+  };
+  const { createStory } = await persist(urls, STORY, { input: story }, admin);
+  const input = { storyId: createStory.id, voiceId, idempotencyKey: key };
+  const { synthesizeAudio } = await persist(urls, NARRATE, { input }, person.token);
+  acknowledged(told.debits, person.id, synthesizeAudio.audio.id);
+  const grant = { userId: person.id, amount: 1, source: 'ADD_ON', reason: 'A failover' };
+  const granted = { input: { ...grant, idempotencyKey: key } };
+  const { grantCredits } = await persist(urls, GRANT, granted, admin);
+  acknowledged(told.grants, person.id, grantCredits.lot.id);
 }
 
-/** @returns how many acknowledged debits and grants are missing */
-async function missing(url) {
+async function work(client, context) {
+  for (let count = 1; !context.state.done; count += 1)
+    await workOnce(`failover-${client}-${count}`, context).catch((error) => {
+      // The story was acknowledged, and then lost with the primary.
+      if (error.code !== 'NOT_FOUND' || !values.asynchronous) throw error;
+      told.lostStories += 1;
+    });
+}
+
+const idsOf = (list) => [list.map(({ userId }) => userId), list.map(({ id }) => id)];
+
+/** @returns the acknowledged debits and grants that are missing, and the debits that were booked twice */
+async function findMissing(url) {
   const { rows } = await query(
     url,
-    `SELECT (SELECT count(*)::int FROM unnest($1::uuid[], $2::uuid[]) d(user_id, audio_id)
-             WHERE NOT EXISTS (SELECT FROM credit_transactions t WHERE t.type = 'DEBIT'
-               AND t.user_id = d.user_id AND t.audio_id = d.audio_id)) AS debits,
-            (SELECT count(*)::int FROM unnest($3::uuid[], $4::uuid[]) g(user_id, lot_id)
-             WHERE NOT EXISTS (SELECT FROM credit_lots l
-               WHERE l.user_id = g.user_id AND l.id = g.lot_id)) AS grants`,
-    [
-      told.debits.map(({ userId }) => userId),
-      told.debits.map(({ audioId }) => audioId),
-      told.grants.map(({ userId }) => userId),
-      told.grants.map(({ lotId }) => lotId),
-    ],
+    `SELECT 'debits' AS what, id FROM unnest($1::uuid[], $2::uuid[]) d(user_id, id)
+     WHERE NOT EXISTS (SELECT FROM credit_transactions t WHERE t.type = 'DEBIT'
+       AND t.user_id = d.user_id AND t.audio_id = d.id)
+     UNION ALL
+     SELECT 'grants', id FROM unnest($3::uuid[], $4::uuid[]) g(user_id, id)
+     WHERE NOT EXISTS (SELECT FROM credit_lots l WHERE l.user_id = g.user_id AND l.id = g.id)
+     UNION ALL
+     SELECT 'doubled', audio_id FROM credit_transactions WHERE type = 'DEBIT'
+     GROUP BY user_id, audio_id HAVING count(*) > 1`,
+    [...idsOf(told.debits), ...idsOf(told.grants)],
   );
-  return rows[0];
+  const of = (what) => rows.filter((row) => row.what === what).map(({ id }) => id);
+  return { debits: of('debits'), grants: of('grants'), doubled: of('doubled') };
+}
+
+/** Lists what was lost, with the time at which it was acknowledged. */
+function reportLost(lost) {
+  for (const what of ['debits', 'grants'])
+    for (const { userId, id, at } of told[what].filter((one) => lost[what].includes(one.id)))
+      say(`lost of the ${what}: acknowledged at ${at}, user ${userId}, ${id}`);
 }
 
 const verify = (environment) =>
@@ -178,7 +186,7 @@ async function failOverAll(cluster, urls) {
   for (let round = 1; round <= TIMES; round += 1) {
     await cluster.whole();
     await sleep(1_000);
-    const { victim, seconds } = await cluster.failOver(CUT_MS);
+    const { victim, seconds, killedAt } = await cluster.failOver(CUT_MS);
     const promotedAt = performance.now();
     const before = told.debits.length;
     await until('a debit is acknowledged again', () => told.debits.length > before + CLIENTS);
@@ -189,14 +197,17 @@ async function failOverAll(cluster, urls) {
     const afterwards = (performance.now() - promotedAt) / 1000;
     rounds.push({ seconds, afterwards });
     say(
-      `${round}: another primary after ${seconds.toFixed(1)} s, all processes work again ${afterwards.toFixed(1)} s later`,
+      `${round}: ${killedAt} ${victim.name} killed, another primary after ${seconds.toFixed(1)} s, all processes work again ${afterwards.toFixed(1)} s later`,
     );
     cluster.bringBack(victim);
   }
   return rounds;
 }
 
-const cluster = await startCluster({ synchronous: !values.asynchronous });
+const cluster = await startCluster({
+  synchronous: !values.asynchronous,
+  pgbouncer: values.pgbouncer,
+});
 const dataDir = mkdtempSync(join(tmpdir(), 'talebank-failover-data-'));
 const servers = [];
 try {
@@ -232,20 +243,27 @@ try {
   await Promise.all(working);
   await cluster.whole();
 
-  const lost = await missing(cluster.urlOf('talebank'));
+  const lost = await findMissing(cluster.urlOf('talebank'));
+  reportLost(lost);
   const verified = await verify(environment);
   const ended = servers.filter(({ child }) => child.exitCode !== null || child.signalCode !== null);
   const most = (name) => Math.max(...rounds.map((round) => round[name])).toFixed(1);
   const others = [...told.codes].filter(([code]) => code !== 'BUSY');
+  const how = [
+    values.asynchronous ? 'asynchronous' : 'synchronous',
+    ...(values.pgbouncer ? ['through PgBouncer'] : []),
+  ].join(', ');
   say(
-    `${TIMES} failovers, ${values.asynchronous ? 'asynchronous' : 'synchronous'}: ${told.debits.length} debits and ${told.grants.length} grants acknowledged, ` +
-      `${lost.debits} and ${lost.grants} of them lost; at most ${most('seconds')} s until another primary, and at most ${most('afterwards')} s more ` +
+    `${TIMES} failovers, ${how}: ${told.debits.length} debits and ${told.grants.length} grants acknowledged, ` +
+      `${lost.debits.length} and ${lost.grants.length} of them lost, and ${told.lostStories} stories; ${lost.doubled.length} debits booked twice; ` +
+      `at most ${most('seconds')} s until another primary, and at most ${most('afterwards')} s more ` +
       `until all processes worked; the longest operation took ${(told.longestMs / 1000).toFixed(1)} s with its repetitions; ` +
       `${told.codes.get('BUSY') ?? 0} times BUSY, other errors: ${JSON.stringify(others)}; ${ended.length} processes ended; ` +
       `the ledger is ${verified === 0 ? 'sound' : 'not sound'}.`,
   );
-  const isRight = lost.debits + lost.grants === 0 && others.length === 0;
-  const holds = values.asynchronous ? lost.debits + lost.grants > 0 : isRight;
+  const losses = lost.debits.length + lost.grants.length;
+  const isRight = losses === 0 && others.length === 0;
+  const holds = (values.asynchronous ? losses > 0 : isRight) && lost.doubled.length === 0;
   process.exitCode = holds && ended.length === 0 && verified === 0 ? 0 : 1;
 } finally {
   for (const { child } of servers) child.kill('SIGTERM');

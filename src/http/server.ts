@@ -49,7 +49,43 @@ export async function createServer(
   app: App,
   options: { webFolder: string; graphiqlFolder: string },
 ): Promise<FastifyInstance> {
-  const server = fastify({
+  const server = createFastify(app);
+  observeRequests(server, app);
+  server.addHook('onRequest', (request, reply, done) => {
+    secure(app, request, reply);
+    done();
+  });
+  countRequests(server, app);
+  allowPlayers(server);
+  allowReading(server, app);
+  paceLongBodies(server);
+  admitRequests(server, app, { bodyBytesMaxOf: largerForAdministrators(app) });
+  // Closes connections whose client does not read the answer; a player may ask for the rest of a recording later.
+  server.addHook('onSend', (request, _reply, _payload, done) => {
+    request.raw.socket.setTimeout(UNREAD_MS);
+    done();
+  });
+  endWithoutWaiting(server, app);
+  answerErrors(server, app);
+  await server.register(cookie);
+  serveHealth(server, app);
+  serveKeys(server, app);
+  serveSecurityContact(server, app);
+  serveMailbox(server, app);
+  serveMetrics(server, app);
+  serveFiles(server, app);
+  serveStreams(server, app);
+  serveSamples(server, app);
+  serveStatements(server, app);
+  serveExports(server, app);
+  await serveWebApp(server, app, { folder: options.webFolder });
+  if (app.config.graphiql) await serveGraphiql(server, { folder: options.graphiqlFolder });
+  await serveGraphql(server, app);
+  return server;
+}
+
+function createFastify(app: App): FastifyInstance {
+  return fastify({
     // The bound for administrators. Admission applies a lower one to everyone else.
     bodyLimit: LARGE_BODY_BYTES_MAX,
     // A client that sends too slowly is refused.
@@ -71,55 +107,6 @@ export async function createServer(
     // An idle keep-alive connection must not hold up a stop.
     forceCloseConnections: 'idle',
   });
-  observeRequests(server, app);
-  server.addHook('onRequest', (request, reply, done) => {
-    secure(app, request, reply);
-    done();
-  });
-  countRequests(server, app);
-  allowPlayers(server);
-  allowReading(server, app);
-  paceLongBodies(server);
-  admitRequests(server, app, { bodyBytesMaxOf: largerForAdministrators(app) });
-  // Closes connections whose client does not read the answer; a player may ask for the rest of a recording later.
-  server.addHook('onSend', (request, _reply, _payload, done) => {
-    request.raw.socket.setTimeout(UNREAD_MS);
-    done();
-  });
-  endWithoutWaiting(server, app);
-  server.setErrorHandler((error: FastifyError, request, reply) => {
-    const refusal = refusalOf(error, request.id);
-    if (refusal.code === 'INTERNAL')
-      app.log.error(
-        { event: 'unexpected-error', requestId: request.id, err: error },
-        'unexpected error',
-      );
-    logRefused(app, refusal.code);
-    noteRefused(request, refusal.code);
-    // Never 200, because a request that is refused before it is executed has no data.
-    const status =
-      error.statusCode !== undefined && error.statusCode < 500
-        ? error.statusCode
-        : Math.max(400, reply.statusCode, ERROR_CODES[refusal.code]);
-    const { message, code, details } = refusal;
-    const errors = [{ message, extensions: { code, ...details } }];
-    return reply.code(status).headers(waitOf(errors)).send({ errors });
-  });
-  await server.register(cookie);
-  serveHealth(server, app);
-  serveKeys(server, app);
-  serveSecurityContact(server, app);
-  serveMailbox(server, app);
-  serveMetrics(server, app);
-  serveFiles(server, app);
-  serveStreams(server, app);
-  serveSamples(server, app);
-  serveStatements(server, app);
-  serveExports(server, app);
-  await serveWebApp(server, app, { folder: options.webFolder });
-  if (app.config.graphiql) await serveGraphiql(server, { folder: options.graphiqlFolder });
-  await serveGraphql(server, app);
-  return server;
 }
 
 /** Ends streams and keep-alive connections at a stop, because they would otherwise hold it up. */
@@ -149,6 +136,28 @@ function secure(app: App, request: FastifyRequest, reply: FastifyReply): void {
   void reply.headers(SECURITY_HEADERS);
   if (isSecure(app, request))
     void reply.header('strict-transport-security', 'max-age=31536000; includeSubDomains');
+}
+
+/** Answers requests that fail before they are executed, or while they are. */
+function answerErrors(server: FastifyInstance, app: App): void {
+  server.setErrorHandler((error: FastifyError, request, reply) => {
+    const refusal = refusalOf(error, request.id);
+    if (refusal.code === 'INTERNAL')
+      app.log.error(
+        { event: 'unexpected-error', requestId: request.id, err: error },
+        'unexpected error',
+      );
+    logRefused(app, refusal.code);
+    noteRefused(request, refusal.code);
+    // Never 200, because a request that is refused before it is executed has no data.
+    const status =
+      error.statusCode !== undefined && error.statusCode < 500
+        ? error.statusCode
+        : Math.max(400, reply.statusCode, ERROR_CODES[refusal.code]);
+    const { message, code, details } = refusal;
+    const errors = [{ message, extensions: { code, ...details } }];
+    return reply.code(status).headers(waitOf(errors)).send({ errors });
+  });
 }
 
 function refusalOf(error: FastifyError, requestId: string): DomainError {

@@ -19,12 +19,13 @@ export function serveStreams(server: FastifyInstance, app: App): void {
     const path = params.safeParse(request.params);
     const address = signature.safeParse(request.query);
     const audioId = path.data?.file.slice(0, -'.mp3'.length) ?? '';
-    if (!address.success || !isSigned(app, { key: streamKey(audioId), ...address.data }))
+    if (!address.success || !(await isSigned(app, { key: streamKey(audioId), ...address.data })))
       return refuseAddress(reply);
     const gone = holdConnection(request, reply);
     if (gone === null) return reply;
     const sentences = await listenAlong(app, audioId, gone);
-    if (sentences === null) return reply.code(404).send({ error: 'Nobody makes this.' });
+    if (sentences === null)
+      return reply.code(404).send({ error: 'This narration is not being made.' });
     return reply
       .headers({
         'content-type': 'audio/mpeg',

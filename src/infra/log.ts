@@ -1,5 +1,6 @@
 import { pino, type LevelWithSilent } from 'pino';
 import { prettyFactory } from 'pino-pretty';
+import { propertyOf } from '../domain/objects.js';
 import { escapeEvent, escapeJson, withMessagesOnOneLine } from './log-text.js';
 import { inBursts, type Bursts } from './logging/bursts.js';
 import type { Logger } from './logging/events.js';
@@ -24,26 +25,29 @@ export function createLogger(options: {
 }): Logger {
   const { about, atExit } = options;
   const destination = pino.destination({ dest: options.toStderr === true ? 2 : 1, sync: true });
-  const stackOf = options.format === 'json' ? asItIs : withMessagesOnOneLine;
+  const shape = options.format === 'json' ? escapeJson : createPrettifier();
+  const text = createText((whole) => {
+    destination.write(whole);
+  });
   /** The event whose line is being made. */
   let current: Happened = { atMs: 0, event: '', about: {}, write: () => undefined };
-  const settings: pino.LoggerOptions = {
-    level: options.level,
-    base: null,
-    // pino writes the fields of the line into it, so that `about` must return a new object each time.
-    mixin: () => current.about,
-    timestamp: () => `,"time":"${new Date(current.atMs).toISOString()}"`,
-    formatters: {
-      level: (label) => ({ level: label }),
-      log: (line) => redact(line, stackOf),
+  const events = eventsTo(
+    (happened) => {
+      for (const event of happened) {
+        current = event;
+        writeSafely(event);
+      }
+      text.flush();
     },
-    // Errors are plain objects by then.
-    serializers: { err: asItIs },
+    options.format === 'json' ? atExit : undefined,
+  );
+  const settings: pino.LoggerOptions = {
+    ...shapeOf(options, () => current),
     hooks: {
       logMethod([line, message], log, level) {
         events.add({
           atMs: Date.now(),
-          event: (line as { event?: unknown }).event,
+          event: propertyOf(line, 'event'),
           about: about?.() ?? {},
           write: (fields = line) => {
             log.apply(
@@ -56,26 +60,32 @@ export function createLogger(options: {
       },
     },
   };
-  const shape = options.format === 'json' ? escapeJson : createPrettifier();
-  const text = createText((whole) => {
-    destination.write(whole);
-  });
-  const logger = pino(settings, {
+  return pino(settings, {
     write: (line) => {
       text.add(shape(line));
     },
   });
-  const events = eventsTo(
-    (happened) => {
-      for (const event of happened) {
-        current = event;
-        writeSafely(event);
-      }
-      text.flush();
+}
+
+/** What stands in a line, and in which form. */
+function shapeOf(
+  { level, format }: { level: LevelWithSilent; format: 'json' | 'pretty' },
+  current: () => Happened,
+): pino.LoggerOptions {
+  const stackOf = format === 'json' ? asItIs : withMessagesOnOneLine;
+  return {
+    level,
+    base: null,
+    // pino writes the fields of the line into it, so that `about` must return a new object each time.
+    mixin: () => current().about,
+    timestamp: () => `,"time":"${new Date(current().atMs).toISOString()}"`,
+    formatters: {
+      level: (label) => ({ level: label }),
+      log: (line) => redact(line, stackOf),
     },
-    options.format === 'json' ? atExit : undefined,
-  );
-  return logger;
+    // Errors are plain objects by then.
+    serializers: { err: asItIs },
+  };
 }
 
 const ERROR = pino.levels.values['error'] ?? 50;

@@ -38,34 +38,17 @@ export function createNotices(options: {
   purpose?: string;
 }): Notices {
   const { url, log, askEveryMs = 250, purpose = 'notices' } = options;
-  const channels = new Map<string, Listener[]>();
+  const channels: Channels = new Map();
   const closing = new AbortController();
   let heardUntil = -Infinity;
   let listening: Promise<void> = Promise.resolve();
 
   const hear = async (client: pg.Client): Promise<never> => {
-    // Not a promise, because one that lives as long as the connection would keep a reaction for every race with it.
-    const lost = new AbortController();
-    client.on('error', (error) => {
-      lost.abort(error);
-    });
-    client.on('end', () => {
-      lost.abort();
-    });
-    const over = AbortSignal.any([closing.signal, lost.signal]);
-    client.on('notification', ({ channel, payload = '' }) => {
-      for (const listener of channels.get(channel) ?? []) listener.heard(payload);
-    });
-    await client.connect();
-    for (const channel of channels.keys()) await client.query(`LISTEN "${channel}"`);
-    for (const listener of [...channels.values()].flat()) listener.missed();
+    const over = AbortSignal.any([closing.signal, lossOf(client)]);
+    await listenOn(client, channels);
     for (;;) {
       const askedAt = performance.now();
-      const { rows } = await client.query<{ count: number }>(
-        'SELECT count(*)::int FROM pg_listening_channels()',
-      );
-      // A pooler may have given the session to another client.
-      if (rows[0]?.count !== channels.size) throw new Error('The session does not listen.');
+      await requireListening(client, channels.size);
       heardUntil = askedAt;
       await sleep(askEveryMs, null, { signal: over });
     }
@@ -102,4 +85,36 @@ export function createNotices(options: {
       await listening;
     },
   };
+}
+
+type Channels = Map<string, readonly Listener[]>;
+
+/** Not a promise, because one that lives as long as the connection would keep a reaction for every race with it. */
+function lossOf(client: pg.Client): AbortSignal {
+  const lost = new AbortController();
+  client.on('error', (error) => {
+    lost.abort(error);
+  });
+  client.on('end', () => {
+    lost.abort();
+  });
+  return lost.signal;
+}
+
+/** Connects, and passes the notices on the channels to their listeners from then on. */
+async function listenOn(client: pg.Client, channels: Channels): Promise<void> {
+  client.on('notification', ({ channel, payload = '' }) => {
+    for (const listener of channels.get(channel) ?? []) listener.heard(payload);
+  });
+  await client.connect();
+  for (const channel of channels.keys()) await client.query(`LISTEN "${channel}"`);
+  for (const listener of [...channels.values()].flat()) listener.missed();
+}
+
+/** @throws when the session does not listen any more, because a pooler has given it to another client */
+async function requireListening(client: pg.Client, channelCount: number): Promise<void> {
+  const { rows } = await client.query<{ count: number }>(
+    'SELECT count(*)::int FROM pg_listening_channels()',
+  );
+  if (rows[0]?.count !== channelCount) throw new Error('The session does not listen.');
 }

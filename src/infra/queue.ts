@@ -7,7 +7,7 @@ import type { Metrics } from './metrics.js';
 import { runJob } from './tracing/jobs.js';
 import { withOrigin, type Origin } from './tracing/origin.js';
 import { openPool, hasSchema, queueDatabase } from './jobs/queue-pool.js';
-import { retryJobs } from './jobs/redrive.js';
+import { affectedBy, retryJobs } from './jobs/redrive.js';
 
 /** A queue, declared once: both its ends take their types from here. */
 export interface QueueDeclaration<Payload extends object> {
@@ -93,6 +93,8 @@ export async function openQueue(options: {
   url: string;
   poolSize: number;
   supervise: boolean;
+  /** Whether the database is the coordinator of a Citus cluster, on which alone the tables of the queue are. */
+  isDistributed: boolean;
   log: Logger;
   metrics: Metrics;
   pools: WatchedPools;
@@ -101,6 +103,7 @@ export async function openQueue(options: {
   const pool = openPool(options);
   const boss = new PgBoss({
     db: queueDatabase(pool, options),
+    backend: options.isDistributed ? 'citus' : 'postgres',
     createSchema: !(await hasSchema(pool)),
     supervise: options.supervise,
     schedule: options.supervise,
@@ -113,18 +116,7 @@ export async function openQueue(options: {
   await boss.start();
 
   return {
-    async enqueue(tx, queue, jobs) {
-      if (jobs.length === 0) return;
-      const rows = jobs.map(({ id, payload, startAfterSeconds: startAfter, origin }) => ({
-        id,
-        data: withOrigin(queue.payload.parse(payload), origin),
-        priority: queue.priority?.(payload) ?? 0,
-        ...(startAfter === undefined ? {} : { startAfter }),
-      }));
-      const ids = await boss.insert(queue.name, rows, { db: asQueueDb(tx), returnId: true });
-      // pg-boss skips a duplicate silently, and then work that was paid for would not be done.
-      if (ids?.length !== jobs.length) throw new Error(`Not every ${queue.name} job was enqueued.`);
-    },
+    enqueue: (tx, queue, jobs) => insertJobs(boss, tx, queue, jobs),
     async request(queueName, options) {
       const payload = withOrigin(options?.payload ?? {});
       if (options === undefined) await boss.send(queueName, payload);
@@ -132,18 +124,14 @@ export async function openQueue(options: {
     },
     async complete(tx, queueName, { id, retryCount }) {
       const job = { id, retryCount };
-      const completed = await boss.complete(queueName, job, null, { db: asQueueDb(tx) });
-      return (completed as { affected: number }).affected === 1;
+      return affectedBy(await boss.complete(queueName, job, null, { db: asQueueDb(tx) })) === 1;
     },
     async cancel(tx, queueName, id) {
       await boss.cancel(queueName, id, { db: asQueueDb(tx) });
     },
     retry: (queueName, ids) => retryJobs(boss, queueName, ids),
     async declare(queues) {
-      for (const { name, policy } of queues) {
-        if ((await boss.getQueue(name)) === null) await boss.createQueue(name, policy);
-        else await boss.updateQueue(name, withoutFixedParts(policy));
-      }
+      for (const queue of queues) await createOrUpdate(boss, queue);
     },
     async check() {
       await boss.schemaVersion();
@@ -170,6 +158,24 @@ function logTroubles(boss: PgBoss, log: Logger): void {
   boss.on('warning', (warning) => {
     log.warn({ event: 'queue-warning', warning }, 'queue warning');
   });
+}
+
+async function insertJobs<Payload extends object>(
+  boss: PgBoss,
+  tx: Tx,
+  queue: QueueDeclaration<Payload>,
+  jobs: readonly NewJob<Payload>[],
+): Promise<void> {
+  if (jobs.length === 0) return;
+  const rows = jobs.map(({ id, payload, startAfterSeconds: startAfter, origin }) => ({
+    id,
+    data: withOrigin(queue.payload.parse(payload), origin),
+    priority: queue.priority?.(payload) ?? 0,
+    ...(startAfter === undefined ? {} : { startAfter }),
+  }));
+  const ids = await boss.insert(queue.name, rows, { db: asQueueDb(tx), returnId: true });
+  // pg-boss skips a duplicate silently, and then work that was paid for would not be done.
+  if (ids?.length !== jobs.length) throw new Error(`Not every ${queue.name} job was enqueued.`);
 }
 
 /** Counts and times the deliveries of a queue. */
@@ -218,10 +224,17 @@ async function startWorker<Payload extends object>(
   );
 }
 
-/** What pg-boss fixes when a queue is created. */
-function withoutFixedParts(policy: Omit<QueuePolicy, 'name'>): Omit<QueuePolicy, 'name'> {
-  const { policy: _policy, partition: _partition, ...rest } = policy;
-  return rest;
+async function createOrUpdate(
+  boss: PgBoss,
+  { name, policy }: Pick<QueueDeclaration<object>, 'name' | 'policy'>,
+): Promise<void> {
+  if ((await boss.getQueue(name)) === null) {
+    await boss.createQueue(name, policy);
+    return;
+  }
+  // pg-boss fixes these when it creates the queue.
+  const { policy: _policy, partition: _partition, ...changeable } = policy;
+  await boss.updateQueue(name, changeable);
 }
 
 function deliveryOf<Payload extends object>(

@@ -1,6 +1,6 @@
+import type { GraphQLFieldResolver, GraphQLResolveInfo } from 'graphql';
 import type { App } from '../services/app.js';
 import { DomainError, unauthenticated } from '../domain/errors.js';
-import type { Tally } from '../services/limits.js';
 import type { Subscriber } from '../services/live/follow.js';
 import type { Viewer } from '../services/sessions/viewer.js';
 import type { AnswerSize } from './documents/answer-size.js';
@@ -10,17 +10,13 @@ import { createLoaders, type Loaders } from './loaders.js';
 export interface Context {
   readonly app: App;
   readonly requestId: string;
-  /** Who is asking; null when nobody is signed in, or the token was refused. */
+  /** The user who is signed in. Null without a token, or when the token was refused. */
   readonly viewer: Viewer | null;
   /** Why the token that came along was refused. */
   readonly refused: DomainError | null;
   readonly loaders: Loaders;
   /** The users who signed in with this request, and their sessions, because they may see their own data. */
   readonly justSignedIn: Map<string, string>;
-  /** Mutations that were counted against a limit. */
-  readonly counted: Set<string>;
-  /** The count of all reads of points in the request, and the order in which their places were reached. */
-  readonly creditReads: { tally: Promise<Tally> | null; readonly places: Map<string, number> };
   /** How much text has been asked for. */
   readonly answerSize: AnswerSize;
   /** Aborted when the client has disconnected, which ends its subscriptions. */
@@ -36,18 +32,22 @@ export interface Context {
   };
 }
 
+/** A function around a resolver, as graphql-middleware calls it. */
+export type Middleware<Parent = unknown> = (
+  resolve: GraphQLFieldResolver<Parent, Context>,
+  parent: Parent,
+  args: object,
+  context: Context,
+  info: GraphQLResolveInfo,
+) => Promise<unknown>;
+
 /** What the transport knows of a request. */
-export type RequestFacts = Omit<
-  Context,
-  'loaders' | 'justSignedIn' | 'counted' | 'creditReads' | 'answerSize'
->;
+export type RequestFacts = Omit<Context, 'loaders' | 'justSignedIn' | 'answerSize'>;
 
 export const createContext = (facts: RequestFacts): Context => ({
   ...facts,
   loaders: createLoaders(facts.app),
   justSignedIn: new Map(),
-  counted: new Set(),
-  creditReads: { tally: null, places: new Map() },
   answerSize: { characters: 0 },
 });
 
@@ -64,7 +64,7 @@ export function signedIn(context: Context): Viewer {
 const curableRefusal = ({ refused }: Pick<Context, 'refused'>): DomainError | null =>
   refused?.code === 'ACCOUNT_SUSPENDED' ? null : refused;
 
-/** Who is asking; null for a stranger. @throws why the token was refused, where a better one would show more */
+/** The user who is signed in. Null without a token. @throws why the token was refused, because a valid one would show more */
 export function viewerOrStranger(context: Context): Viewer | null {
   const refusal = curableRefusal(context);
   if (refusal !== null) throw refusal;
@@ -86,7 +86,7 @@ export async function findAsViewer<Found>(context: Context, found: Promise<Found
   }
 }
 
-/** Who follows something with this request. @throws UNAUTHENTICATED */
+/** The user and the session that subscribe with this request. @throws UNAUTHENTICATED */
 export const subscriberOf = (context: Context): Subscriber => ({
   viewer: signedIn(context),
   signal: context.signal,

@@ -59,65 +59,67 @@ import { DateTimeScalar } from './scalars.js';
 import { StoryResolver } from './stories/story.resolver.js';
 import { VoiceResolver } from './stories/voice.resolver.js';
 
+const RESOLVERS = [
+  AuthResolver,
+  AccountResolver,
+  UserResolver,
+  SessionResolver,
+  AdministrationResolver,
+  AuditEntryResolver,
+  StoryResolver,
+  AudioResolver,
+  SynthesizeAudioPayloadResolver,
+  AudioQuoteResolver,
+  QuotedAllocationResolver,
+  CreditsResolver,
+  WalletResolver,
+  CreditLotResolver,
+  CreditTransactionResolver,
+  CreditAllocationResolver,
+  CreditsUpdatesResolver,
+  GrantCreditsResolver,
+  BulkGrantResolver,
+  BulkGrantSkipResolver,
+  BulkGrantRecipientResolver,
+  RevokeCreditLotResolver,
+  ProposalResolver,
+  AudioUpdatesResolver,
+  NarratedTextResolver,
+  SentencesResolver,
+  VoiceResolver,
+  AudioListeningResolver,
+  ListeningResolver,
+  BookmarkResolver,
+  AudioBookmarksResolver,
+  FavouriteResolver,
+  ChangesResolver,
+  SettingsResolver,
+  CancelAudioResolver,
+  RefundAudioResolver,
+  ReportsResolver,
+  StatementResolver,
+  LiabilityResolver,
+  NoticesResolver,
+  NoticeConnectionResolver,
+  NoticeResolver,
+  DeskResolver,
+  FailedJobResolver,
+  MaintenanceResolver,
+  JobQueueResolver,
+  NodeResolver,
+] as const;
+
 /** The schema as it is served, without the shield. */
 export function buildTypes(): GraphQLSchema {
   const schema = buildSchemaSync({
-    resolvers: [
-      AuthResolver,
-      AccountResolver,
-      UserResolver,
-      SessionResolver,
-      AdministrationResolver,
-      AuditEntryResolver,
-      StoryResolver,
-      AudioResolver,
-      SynthesizeAudioPayloadResolver,
-      AudioQuoteResolver,
-      QuotedAllocationResolver,
-      CreditsResolver,
-      WalletResolver,
-      CreditLotResolver,
-      CreditTransactionResolver,
-      CreditAllocationResolver,
-      CreditsUpdatesResolver,
-      GrantCreditsResolver,
-      BulkGrantResolver,
-      BulkGrantSkipResolver,
-      BulkGrantRecipientResolver,
-      RevokeCreditLotResolver,
-      ProposalResolver,
-      AudioUpdatesResolver,
-      NarratedTextResolver,
-      SentencesResolver,
-      VoiceResolver,
-      AudioListeningResolver,
-      ListeningResolver,
-      BookmarkResolver,
-      AudioBookmarksResolver,
-      FavouriteResolver,
-      ChangesResolver,
-      SettingsResolver,
-      CancelAudioResolver,
-      RefundAudioResolver,
-      ReportsResolver,
-      StatementResolver,
-      LiabilityResolver,
-      NoticesResolver,
-      NoticeConnectionResolver,
-      NoticeResolver,
-      DeskResolver,
-      FailedJobResolver,
-      MaintenanceResolver,
-      JobQueueResolver,
-      NodeResolver,
-    ],
+    resolvers: RESOLVERS,
     scalarsMap: [{ type: Date, scalar: DateTimeScalar }],
     // The services validate requests, so that every entry point gives the same answer.
     validate: false,
     // Not checked here, because Apollo Server checks the schema when it is created.
     skipCheck: true,
     nullableByDefault: false,
-    pubSub: NOBODY,
+    pubSub: UNUSED_PUB_SUB,
   });
   for (const [type, description] of [
     [schema, ABOUT.schema],
@@ -130,10 +132,10 @@ export function buildTypes(): GraphQLSchema {
 }
 
 /** The library requires it, but it is never used, because every subscription has its own `subscribe`. */
-const NOBODY = {
+const UNUSED_PUB_SUB = {
   publish: (): void => undefined,
   subscribe: (topic: string): never => {
-    throw new Error(`Nobody publishes ${topic}.`);
+    throw new Error(`No subscription uses the topic ${topic}.`);
   },
 };
 

@@ -282,7 +282,7 @@ test('a folder that other users can write to, or that is none, stops the start i
   await start(join(folder, 'new', 'folder'));
 });
 
-test('everything in a statement is of one instant, whatever comes in while it is made', async () => {
+test('a statement describes one instant, although movements come in while it is made', async () => {
   const { makeAnchor } = await compiled<typeof MakeAnchor>('services/anchors/make-anchor.js');
   const before = await expectedStatement(database);
   // The first question that is asked of the database is held until the test lets it go on.

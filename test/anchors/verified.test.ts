@@ -385,7 +385,7 @@ test('an anchor stays provable when its key is rotated, and nothing is believed 
   expect((await verify(await fileOf('late.jsonl', late))).stderr).toMatch(/signs nothing since/);
 });
 
-test('a key that was kept outside decides, whatever the database says', async () => {
+test('a key that was kept outside of the database decides against the keys in it', async () => {
   const { d: _secret, ...publicJwk } = key;
   const published = await app.anchorKeys.publicKeys();
   const tokenKeys = await app.keys.publicKeys();

@@ -154,7 +154,7 @@ test('a change holds even while no process can receive notices', async () => {
   await bothHear();
 });
 
-test('what is told while nobody hears it is not missed', async () => {
+test('a change that is announced while a process is disconnected reaches it afterwards', async () => {
   for (const pauseMs of [0, 20, 300, 900]) {
     const person = await newListener(url);
     for (const at of [url, other.url]) expect(await standing(at, person.token)).toBe(person.id);
@@ -208,7 +208,7 @@ test('a changed password signs every device out, and this one in anew', async ()
   expect(await audited(person.id)).toEqual(['changePassword: ']);
 });
 
-test('nobody stays signed in with a password that was changed at the same moment', async () => {
+test('a sign-in that races with a change of the password leaves no session with the old one', async () => {
   let both = 0;
   for (let round = 0; round < 20; round += 1) {
     const person = await newListener(url);
@@ -302,7 +302,7 @@ test('an administrator who becomes an auditor reads on and changes nothing any m
   await seesEverywhere(token);
 });
 
-test('the last administrator stays one, whatever is asked and however many ask at once', async () => {
+test('the last administrator keeps the role, also when many requests to take it away run at once', async () => {
   const { id: userId, token } = admin;
   const before = await audited(userId);
   const demote = { userId, role: 'USER' as const, reason: 'Tired' };
@@ -335,7 +335,7 @@ test('the last administrator stays one, whatever is asked and however many ask a
   await seesEverywhere(token);
 });
 
-test('whoever is no administrator any more when it is their turn administers nobody', async () => {
+test('a request of an administrator who loses the role while it waits is refused', async () => {
   const [deputy, person] = await Promise.all([newListener(url), newListener(url)]);
   const { id: userId } = person;
   const promote = { userId: deputy.id, role: 'ADMIN' as const, reason: 'A deputy' };
@@ -348,7 +348,7 @@ test('whoever is no administrator any more when it is their turn administers nob
     await client.query(`UPDATE users SET role = 'USER' WHERE id = $1`, [deputy.id]);
     const suspend = { userId, reason: 'A last deed' };
     const waiting = codeOf(execute(url, SuspendUser, suspend, { token: deputy.token }));
-    // Postgres itself commits as soon as somebody waits, because nobody waits for a lock longer than five seconds.
+    // Postgres itself commits as soon as a session waits, because a wait for a lock ends after five seconds.
     await client.query(`
       DO $$ BEGIN
         WHILE NOT EXISTS (
@@ -400,7 +400,7 @@ test('administrators find people page by page, and by a part of their address or
   expect(data).toEqual({ me: { displayName: null } });
 });
 
-test('the audit log tells who did what to whom and why, and nothing can change it', async () => {
+test('the audit log holds the actor, the action, the target and the reason, and cannot be changed', async () => {
   const { id: userId } = await newListener(url);
   await ask(url, SuspendUser, { userId, reason: 'For the log' }, admin.token);
   const { auditLog } = await ask(url, AuditLog, { first: 1 }, admin.token);
@@ -429,7 +429,7 @@ test('the audit log tells who did what to whom and why, and nothing can change i
     'TRUNCATE audit_entries',
   ])
     await expect(talebank.database.sql(statement)).rejects.toThrow();
-  // Nobody made the first administrator but whoever configures the server.
+  // The configuration made the first administrator, so that the entry has no actor.
   const first = await talebank.database.sql(
     'SELECT actor_id, action FROM audit_entries ORDER BY id LIMIT 1',
   );
@@ -453,7 +453,7 @@ test('what an administrator does to a story is in the audit log, and what is ref
   expect(await audited(id)).toEqual(['createStory: ', 'updateStory: ', 'deleteStory: ']);
 });
 
-test('nobody but an administrator administers, and a wrong request changes nothing', async () => {
+test('only administrators can use their mutations, and a wrong request changes nothing', async () => {
   const [person, stranger] = await Promise.all([newListener(url), newListener(url)]);
   const reason = 'Because';
   const { id: userId } = stranger;

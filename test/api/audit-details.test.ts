@@ -61,7 +61,7 @@ async function detailsOf(action: string, target: string): Promise<Entry['details
 const reason = 'A test';
 const instant = expect.stringMatching(/^\d{4}-.*Z$/) as unknown;
 
-test('an allowance and a role tell their old and their new value', async () => {
+test('a change of the allowance or of a role records the old and the new value', async () => {
   const { id: userId } = await newListener(url);
   for (const amount of [999, 5, null])
     await ask(url, SetMonthlyCredits, { userId, amount, reason }, admin.token);
@@ -87,7 +87,7 @@ test('an allowance and a role tell their old and their new value', async () => {
   ]);
 });
 
-test('what moves points tells whose, how many, and under which number', async () => {
+test('an entry about points records the account, the amount and the transaction', async () => {
   const listener = await newListener(url);
   const { id: userId } = listener;
   const lotId = await grantTo(url, admin, listener, { amount: 7, source: 'ADD_ON' });
@@ -128,7 +128,7 @@ test('what moves points tells whose, how many, and under which number', async ()
   );
 });
 
-test('a story tells which of its fields changed', async () => {
+test('an entry about a story lists the changed fields', async () => {
   const input = {
     title: 'One',
     author: 'Talebank',
@@ -164,7 +164,7 @@ test('a story tells which of its fields changed', async () => {
   ]);
 });
 
-test('what people do themselves tells counts and times, and no address outlives its account', async () => {
+test('entries about what users do themselves hold counts and times, and no address outlives its account', async () => {
   const listener = await newListener(url);
   const [password, newPassword] = ['a good password', 'another good password'];
   await ask(url, Login, { input: { email: listener.email, password } });

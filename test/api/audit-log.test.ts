@@ -59,7 +59,7 @@ const select = (
 const actionsOf = async (variables: Record<string, unknown>): Promise<string[]> =>
   ((await select(variables)).data?.auditLog?.nodes ?? []).map(({ action }) => action);
 
-test('the audit log is read by who, what, about whom and when', async () => {
+test('the audit log is filtered by actor, action, target and time', async () => {
   expect(await actionsOf({ actorId: second.id })).toEqual(['setMonthlyCredits']);
   expect(await actionsOf({ actorId: admin.id, target: one.id })).toEqual([
     'suspendUser',
@@ -77,7 +77,7 @@ test('the audit log is read by who, what, about whom and when', async () => {
   ]);
 });
 
-test('a selection is read page by page', async () => {
+test('a filtered audit log is read page by page', async () => {
   const action = ['setMonthlyCredits'];
   const { data } = await select({ action, first: 2 });
   expect(data?.auditLog?.nodes.map(({ target }) => target)).toEqual([one.id, two.id]);
@@ -97,7 +97,7 @@ test.each([
   expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT', field } }]);
 });
 
-test('nobody but administrators reads it, however it is selected', async () => {
+test('only administrators and auditors read the audit log, with any filter', async () => {
   const { errors } = await select({ target: two.id }, two);
   expect(errors).toMatchObject([{ extensions: { code: 'FORBIDDEN' } }]);
 });

@@ -52,14 +52,14 @@ test.each([
       credits { balance } creditLots { nodes { id } } creditHistory { nodes { id } }
       audio { nodes { id } } sessions { id ipAddress } } b: user(id: "${id}") { email } }`,
   ],
-])('an administrator who reads somebody %s leaves one entry', async (_how, query) => {
+])('an administrator who reads a user %s leaves one entry', async (_how, query) => {
   await read(query(person));
   await expectOneRead(person.id);
   await read(query(person));
   await expectOneRead(person.id);
 });
 
-test('a path through another object leaves one as well', async () => {
+test('a read through another object leaves an entry as well', async () => {
   await talebank.database.sql(
     `INSERT INTO audit_entries (id, at, actor_id, action) VALUES ($1, now(), $2, 'test')`,
     ['ffffffff-0000-7000-8000-000000000000', person.id],
@@ -85,7 +85,7 @@ test.each(['transaction', 'node'])(
   },
 );
 
-test('an auditor who reads somebody leaves one entry, as an administrator does', async () => {
+test('an auditor who reads a user leaves one entry, as an administrator does', async () => {
   const auditor = await newListener(url);
   const role = { userId: auditor.id, role: 'AUDITOR' as const, reason: 'Audits' };
   await ask(url, SetUserRole, role, admin.token);
@@ -93,7 +93,7 @@ test('an auditor who reads somebody leaves one entry, as an administrator does',
   expect(await entries(person.id)).toEqual([{ action: 'readUser', actor_id: auditor.id }]);
 });
 
-test('a page of people is noted in the same request, each once', async () => {
+test('a page of users leaves one entry for each user, within the request', async () => {
   const people = await Promise.all(Array.from({ length: 20 }, () => newListener(url)));
   const before = await countOf();
   await read('{ users(first: 20) { nodes { email credits { balance } sessions { id } } } }');
@@ -101,7 +101,7 @@ test('a page of people is noted in the same request, each once', async () => {
   for (const { id } of people.slice(0, 3)) await expectOneRead(id);
 });
 
-test('what people read of themselves is not noted, nor what is public', async () => {
+test('reads of one’s own data and of public data leave no entry', async () => {
   const before = await countOf();
   await read('{ me { email sessions { id } credits { balance } } }', person);
   await read('{ me { email sessions { id } credits { balance } } }');
@@ -113,7 +113,7 @@ test('what people read of themselves is not noted, nor what is public', async ()
   expect(await countOf()).toBe(before);
 });
 
-test('an hour later looking again is noted again', async () => {
+test('the same read an hour later leaves another entry', async () => {
   await talebank.database.sql(
     `INSERT INTO audit_entries (id, at, actor_id, action, target)
      VALUES ($1, now() - interval '61 minutes', $2, 'readUser', $3)`,
@@ -136,7 +136,7 @@ const idAt = (time: number): string => {
   return `${hex.slice(0, 8)}-${hex.slice(8)}-7${crypto.randomUUID().slice(15)}`;
 };
 
-test('the answer of a mutation is covered by its own entry, and noted where it changed nothing', async () => {
+test('the answer of a mutation is covered by its entry, and a mutation without effect leaves an entry for the read', async () => {
   const allowance = { userId: person.id, amount: 5, reason: 'A test' };
   await ask(url, SetMonthlyCredits, allowance, admin.token);
   expect((await entries(person.id)).map(({ action }) => action)).toEqual(['setMonthlyCredits']);
@@ -146,7 +146,7 @@ test('the answer of a mutation is covered by its own entry, and noted where it c
   await expectOneRead(other.id);
 });
 
-test('what cannot be noted is not answered', async () => {
+test('a read whose entry cannot be written is refused', async () => {
   await talebank.database.sql('ALTER TABLE audit_entries RENAME TO audit_entries_away');
   try {
     const query = `{ user(id: "${person.id}") { email } }`;

@@ -38,7 +38,7 @@ const balanceOf = async ({ token }: Person): Promise<number | undefined> =>
 const codeOf = async (person: Person, id: string): Promise<string | undefined> =>
   (await execute(url, CancelAudio, { id }, { token: person.token })).errors[0]?.extensions.code;
 
-/** Of so many sentences, each another one, that somebody is still at it when it is cancelled. */
+/** The length of a text with so many different sentences that a worker still speaks it when it is cancelled. */
 const LONG = 190_000;
 
 async function rich(): Promise<Person> {
@@ -47,7 +47,7 @@ async function rich(): Promise<Person> {
   return person;
 }
 
-test('what waits is stopped, its points come back, its job is gone, and twice is once', async () => {
+test('cancelling a queued narration refunds its points and removes its job, and is idempotent', async () => {
   const person = await newListener(url);
   const story = await newStory(url, admin, { length: 2500 });
   const { audioId } = await narrate(url, person, story.id, voiceId);
@@ -74,7 +74,7 @@ test('what waits is stopped, its points come back, its job is gone, and twice is
   });
 });
 
-test('somebody else’s, or none at all, is not there, and nothing has happened', async () => {
+test('a narration of another user, or an unknown one, is not found, and nothing changes', async () => {
   const [owner, other] = [await newListener(url), await newListener(url)];
   const story = await newStory(url, admin);
   const { audioId } = await narrate(url, owner, story.id, voiceId);
@@ -84,14 +84,14 @@ test('somebody else’s, or none at all, is not there, and nothing has happened'
   expect(await waitForAudio(url, owner, audioId, ['QUEUED'])).toMatchObject({ creditsCharged: 1 });
 });
 
-describe('while somebody is at it', () => {
+describe('while a worker speaks it', () => {
   let worker: ServerProcess;
   beforeAll(async () => {
     worker = await talebank.join({ ROLE: 'worker', SYNTHESIS_CONCURRENCY: '4' });
   });
   afterAll(() => worker.stop());
 
-  test('what is being spoken is stopped, and whoever speaks it finishes nothing', async () => {
+  test('a narration that is being spoken is stopped, and its worker finishes nothing', async () => {
     const person = await rich();
     const story = await newStory(url, admin, { length: LONG });
     const { audioId } = await narrate(url, person, story.id, voiceId);
@@ -111,7 +111,7 @@ describe('while somebody is at it', () => {
     expect((await jobsOf(audioId)).map(({ state }) => state)).toEqual(['cancelled']);
   });
 
-  test('one that is ready stays, and so does its charge', async () => {
+  test('a narration that is ready keeps its recording and its charge', async () => {
     const person = await newListener(url);
     const story = await newStory(url, admin, { content: 'It is done.' });
     const { audioId } = await narrate(url, person, story.id, voiceId);
@@ -120,7 +120,7 @@ describe('while somebody is at it', () => {
     expect(await balanceOf(person)).toBe(9);
   });
 
-  test('one that failed is left as it is, with the refund that it had', async () => {
+  test('a narration that failed keeps its state and its refund', async () => {
     const person = await newListener(url);
     const story = await newStory(url, admin, { content: '… ?! …' });
     const { audioId } = await narrate(url, person, story.id, voiceId);
@@ -133,7 +133,7 @@ describe('while somebody is at it', () => {
     });
   });
 
-  test('cancelling races with finishing: either a recording or the points, each time', async () => {
+  test('a cancellation that races with the end gives either the recording or the points', async () => {
     const person = await rich();
     const outcomes = new Set<string>();
     let delayMs = 20;

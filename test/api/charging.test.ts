@@ -17,7 +17,7 @@ let url: string;
 let admin: Person;
 let voiceId: string;
 
-// Nobody speaks here: what is asked for stays queued.
+// There is no worker, so that requested narrations stay queued.
 beforeAll(async () => {
   talebank = await startTalebank({ ROLE: 'api' });
   url = talebank.url;
@@ -136,7 +136,7 @@ test('the same idempotency key gives the first answer again, and refuses another
   expect(errors[0]?.extensions).toEqual({ code: 'IDEMPOTENCY_KEY_REUSED' });
 });
 
-test('two requests at once with points for one: one is served and one is refused', async () => {
+test('with points for one, one of two concurrent requests is served and the other refused', async () => {
   for (let round = 0; round < 10; round += 1) {
     const listener = await newListener(url);
     const [one, two] = await Promise.all([
@@ -153,7 +153,7 @@ test('two requests at once with points for one: one is served and one is refused
   }
 });
 
-test('what somebody has paid for stays theirs when the story leaves the library', async () => {
+test('a paid narration stays with its listener when the story leaves the library', async () => {
   const [owner, stranger] = [await newListener(url), await newListener(url)];
   const content = 'There was a hen who kept a diary. It was a short one.';
   const { id: storyId } = await newStory(url, admin, { content });

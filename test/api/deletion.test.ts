@@ -83,7 +83,7 @@ const blocked = (count: number): Promise<void> =>
     return rows.length >= count;
   });
 
-/** Waits until the job that erases somebody is done. */
+/** Waits until the job that erases the account is done. */
 async function erased(person: Person, { database } = talebank): Promise<void> {
   const startedMs = Date.now();
   for (;;) {
@@ -111,7 +111,7 @@ const pointsLeft = async ({ id }: Person): Promise<number> => {
   return row?.sum ?? -1;
 };
 
-test('who deletes their account is forgotten; their points are revoked and the ledger stays', async () => {
+test('deleting an account erases the person, revokes the points and keeps the ledger', async () => {
   const person = await newListener(url);
   await ask(url, UpdateProfile, { displayName: 'Grandma' }, person.token);
   await grantTo(url, admin, person, { amount: 100 });
@@ -155,7 +155,7 @@ test('who deletes their account is forgotten; their points are revoked and the l
   });
 });
 
-test('a recording that someone else paid for stays theirs; the last to leave takes it along', async () => {
+test('a shared recording stays for its other owners, and is deleted with the last of them', async () => {
   const [one, two] = await Promise.all([newListener(url), newListener(url)]);
   const story = await newStory(url, admin, { length: 72 });
   const first = await narrate(url, one, story.id, voiceId);
@@ -225,7 +225,7 @@ describe('with a second worker', () => {
   });
 });
 
-test('narrations in the making are stopped and given back before the points go', async () => {
+test('narrations that are being made are stopped and refunded before the points are revoked', async () => {
   // It stays in the making, because the provider does not answer.
   const provider = await startSpeechServer({ kind: 'openai' });
   provider.behave('hang before headers');
@@ -258,7 +258,40 @@ test('narrations in the making are stopped and given back before the points go',
   }
 });
 
-test('a narration in the making whose points have lapsed meanwhile does not keep anyone from leaving', async () => {
+test('a worker that puts a recording together while its account is erased leaves no files', async () => {
+  const [giver, leaver] = await Promise.all([newListener(url), newListener(url)]);
+  const contents = ['The owl sleeps. The fox wakes.', 'The fox wakes. The owl sleeps.'];
+  const [spoken, turned] = await Promise.all(
+    contents.map((content) => newStory(url, admin, { content })),
+  );
+  const first = await narrate(url, giver, spoken?.id ?? '', voiceId);
+  await waitForAudio(url, giver, first.audioId);
+  const before = await files();
+  const client = new pg.Client({ connectionString: talebank.database.url });
+  await client.connect();
+  let audioId: string;
+  try {
+    await client.query('BEGIN');
+    // All sentences are spoken, so the worker reads them, and waits before its files get their names.
+    await client.query('LOCK TABLE spoken_sentences IN SHARE MODE');
+    ({ audioId } = await narrate(url, leaver, turned?.id ?? '', voiceId));
+    await blocked(1);
+    expect(await remove(leaver)).toBeUndefined();
+    await erased(leaver);
+    await client.query('COMMIT');
+  } finally {
+    await client.end();
+  }
+  await until('the worker has given up', () =>
+    talebank.server
+      .logs()
+      .some((line) => line['event'] === 'narration-stopped' && line['audioId'] === audioId),
+  );
+  expect(await files()).toEqual(before);
+  expect(await rowsOf('audios', 'user_id', leaver)).toBe(0);
+});
+
+test('a narration in the making whose points have lapsed does not prevent the deletion', async () => {
   const apart = await startTalebank({ ROLE: 'api' }, { clockAt: MID_MONTH });
   try {
     const person = await newListener(apart.url);
@@ -288,7 +321,7 @@ test('a narration in the making whose points have lapsed meanwhile does not keep
   }
 });
 
-test('no points come in once somebody has left, however closely it is asked', async () => {
+test('no points reach an account that is being deleted, also in a race', async () => {
   for (let round = 0; round < 10; round += 1) {
     const person = await newListener(url);
     const input = {
@@ -313,7 +346,7 @@ test('no points come in once somebody has left, however closely it is asked', as
   }
 });
 
-test('whoever leaves waits for the points that move, and holds nobody up meanwhile', async () => {
+test('a deletion waits for running movements of points, and delays no other account', async () => {
   const person = await newListener(url);
   const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%credit_accounts%'`;
   const client = new pg.Client({ connectionString: talebank.database.url });
@@ -333,7 +366,7 @@ test('whoever leaves waits for the points that move, and holds nobody up meanwhi
   await erased(person);
 });
 
-test('whoever waited for the account while it was closed finds nobody', async () => {
+test('a command that waited for an account while it was closed finds no account', async () => {
   const person = await newListener(url);
   const story = await newStory(url, admin, { length: 60 });
   const client = new pg.Client({ connectionString: talebank.database.url });
@@ -366,7 +399,7 @@ test('whoever waited for the account while it was closed finds nobody', async ()
   }
 });
 
-test('whoever waited for a person who has left meanwhile finds nobody', async () => {
+test('a request that waited for a user who was deleted meanwhile finds no user', async () => {
   const person = await newListener(url);
   const { email, token, id: userId } = person;
   await ask(url, RequestPasswordReset, { email });
@@ -412,7 +445,7 @@ test('whoever waited for a person who has left meanwhile finds nobody', async ()
   });
 });
 
-test('the address is free again, and whoever takes it is somebody else', async () => {
+test('the address is free again, and its next user is another account', async () => {
   const person = await newListener(url);
   await remove(person);
   const { register } = await ask(url, Register, {
@@ -431,7 +464,7 @@ test('the address is free again, and whoever takes it is somebody else', async (
   expect(data?.user.creditHistory.nodes.map(({ type }) => type)).toContain('GRANT');
 });
 
-test('nobody can take the address that will stand in the place of somebody else', async () => {
+test('the placeholder addresses of deleted accounts cannot be registered', async () => {
   const person = await newListener(url);
   const email = `Deleted-${person.id}@deleted.invalid`;
   const { errors } = await execute(url, Register, { input: { email, password: PASSWORD } });
@@ -439,14 +472,14 @@ test('nobody can take the address that will stand in the place of somebody else'
   await remove(person);
 });
 
-/** Waits until it is known that somebody administers. */
+/** Waits until the process knows that the user is an administrator. */
 const administers = (token: string): Promise<void> =>
   until(
     'it is known',
     async () => (await codeOf(execute(url, Users, { first: 1 }, { token }))) === undefined,
   );
 
-test('the last administrator stays, also when all of them leave at once', async () => {
+test('the last administrator cannot delete the account, also when all try at once', async () => {
   const { token } = admin;
   expect(await remove({ token }, 'administrator')).toBe('CONFLICT');
   for (let round = 0; round < 5; round += 1) {
@@ -469,7 +502,7 @@ test('the last administrator stays, also when all of them leave at once', async 
   }
 });
 
-test('an erasure that is killed again and again is finished by whoever comes next', async () => {
+test('an erasure that is killed repeatedly is finished by the next attempt', async () => {
   const apart = await startTalebank({ ROLE: 'api' });
   try {
     const person = await newListener(apart.url);

@@ -111,7 +111,7 @@ test('narrations of all users are filtered by user, status and time', async () =
   );
   const { nodes } = await listed(`narrations(userId: "${ben.id}") { nodes { user { id } } }`);
   expect(nodes).toEqual([{ user: { id: ben.id } }]);
-  // Such a read is noted.
+  // Such a read leaves an entry.
   const notes = await listed(
     `auditLog(action: ["readUser"], target: "${ben.id}") { totalCount nodes { actor { id } } }`,
   );

@@ -33,7 +33,7 @@ const DAY_MS = 86_400_000;
 
 let talebank: Talebank;
 
-/** Of the tests of a group, which share what is started once. */
+/** Starts a server that the tests of a group share. */
 function startOnce(environment: Environment = {}, options: { clockAt?: string } = {}): void {
   beforeAll(async () => {
     talebank = await startTalebank(environment, options);
@@ -213,7 +213,7 @@ describe('a server of the API, and workers beside it', () => {
     const listener = await newListener(url);
     const name = new URL(database.url).pathname.slice(1);
     await database.sql(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
-    // Everybody connects anew, as after a failover.
+    // All sessions connect anew, as after a failover.
     await database.setReachable(true);
     await until('it is seen', async () => (await fetch(`${url}/readyz`)).status === 503);
     const input = { displayName: 'Ania' };
@@ -237,7 +237,7 @@ describe('a server of the API, and workers beside it', () => {
     const first = await talebank.join({ ROLE: 'worker' });
     const admin = await administrator(url);
     const listener = await newListener(url);
-    const story = await newStory(url, admin, { length: 8000 });
+    const story = await newStory(url, admin, { length: 4000 });
     const { audioId } = await narrate(url, listener, story.id, await englishVoice(url));
     await waitForAudio(url, listener, audioId, ['PROCESSING']);
     const speakers = await speakersOf(first);
@@ -259,7 +259,7 @@ describe('a server of the API, and workers beside it', () => {
     expect(Date.now() - killedAt).toBeLessThan(60_000 + 10 * (startedAt - killedAt));
     const audio = await waitForAudio(url, listener, audioId, ['READY', 'FAILED'], 180_000);
     await second.stop();
-    expect(audio).toMatchObject({ status: 'READY', creditsCharged: 8 });
+    expect(audio).toMatchObject({ status: 'READY', creditsCharged: 4 });
     expect(audio.transactions.length).toBe(1);
   }, 300_000);
 });
@@ -282,7 +282,7 @@ describe('a server of the API whose workers try again at once', () => {
       const cramped = await talebank.join({ ROLE: 'worker' }, { under });
       const admin = await administrator(url);
       const listener = await newListener(url);
-      const story = await newStory(url, admin, { length: 2000 });
+      const story = await newStory(url, admin, { length: 1100 });
       const voiceId = await englishVoice(url);
       const { audioId } = await narrate(url, listener, story.id, voiceId);
       const audio = await waitForAudio(url, listener, audioId, ['FAILED'], 180_000);
@@ -306,7 +306,7 @@ describe('a server of the API whose workers try again at once', () => {
 });
 
 describe('a server whose clock is moved', () => {
-  // Nobody may take the job before the clock has moved.
+  // No worker may take the job before the clock has moved.
   startOnce({ ROLE: 'api' }, { clockAt: MID_MONTH });
 
   test('points of a lot that lapsed meanwhile come back in a lot that lives a while', async () => {

@@ -15,7 +15,7 @@ let admin: Person;
 /** The process of Postgres behind the first server's connection for notices; another one after that was given up. */
 let listening: number[] = [];
 
-/** Of the first server: the connections of the second one, which always run, have another name. */
+/** The LISTEN sessions of the first server. Those of the second one, which always run, have another name. */
 const noticesOf = async (): Promise<number[]> =>
   (
     await talebank.database.sql<{ pid: number }>(

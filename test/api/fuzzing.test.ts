@@ -44,7 +44,7 @@ let codes: ReadonlySet<string>;
 /** Gives the others back what they lost; no operation knows them. */
 let keeper: Person;
 let known: Record<Known, readonly string[]>;
-/** Of earlier answers, the newest last. */
+/** Cursors of earlier answers, the newest last. */
 const cursors = new Set<string>();
 const people: Record<Exclude<Asker, 'nobody'>, Person[]> = { user: [], administrator: [] };
 let batches = 0;
@@ -78,7 +78,7 @@ async function newPerson(kind: Exclude<Asker, 'nobody'>): Promise<Person> {
   return { ...person, token: login.accessToken, refreshToken: login.refreshToken ?? '' };
 }
 
-/** Who was signed out, suspended, erased or made somebody else makes room for somebody new. */
+/** Replaces people who were signed out, suspended, erased or given another role. */
 async function replaceTheLost(): Promise<void> {
   const replaced = (['user', 'administrator'] as const).flatMap((kind) =>
     people[kind].map(async ({ token }, at) => {
@@ -134,12 +134,12 @@ async function lookUp(): Promise<void> {
     cursor: [...cursors].slice(-60),
     refreshToken: [...askers.map(({ refreshToken }) => refreshToken)],
     mailedToken: (await readMail(url)).map(({ token }) => token).filter((token) => token !== ''),
-    // Of periods that are over, with what has just been moved, and of one that is not.
+    // Ends of a period that includes the newest movements, and of one that is not over.
     end: [new Date().toISOString(), '2040-01-01T00:00:00Z'],
   };
 }
 
-/** Of stack traces, of the database and of this machine. */
+/** Parts of stack traces, of errors of the database and of paths of this machine. */
 const INSIDES =
   /prisma|postgres|pgboss|SELECT |INSERT INTO|node_modules|file:\/\/|\.[jt]s:\d+|\n? {4}at |\\n {4}at |\/(?:home|usr|tmp|var|root|work|dist|src)\/|(?<![\w-])P20\d\d(?![\w-])|\[object Object\]/i;
 
@@ -209,7 +209,7 @@ const failuresInLog = (): Record<string, unknown>[] =>
   talebank.server.logs().filter(({ level }) => level === 'error' || level === 'fatal');
 
 test(
-  'whatever is asked is answered as the schema says or refused by a code, and nothing fails or leaks',
+  'random operations are answered as the schema says or refused with a code, and nothing fails or leaks',
   async () => {
     // Bias would make most of them alike.
     const batch = fc.noBias(

@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(async () => {
   const logged = talebank.server.output();
   await talebank.close();
-  // Of everything that was sent here, at the level of traces.
+  // Nothing that was sent here may be logged, not even at the level of traces.
   for (const sent of [
     'key17',
     'fragment a',
@@ -224,7 +224,7 @@ const WRONG_VARIABLES: readonly [what: string, query: string, variables: object]
 ];
 
 test.each(WRONG_VARIABLES)(
-  'wrong variables cost little, whatever is in them: %s',
+  'wrong variables are refused at little cost: %s',
   async (_what, query, variables) => {
     for (const [path, headers] of [
       ['/graphql', {}],

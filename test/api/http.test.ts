@@ -218,7 +218,7 @@ test('a host that cannot be one is refused, and is no failure of ours', async ()
     }
 });
 
-test('who finds a hole is told whom to tell', async () => {
+test('security.txt says where to report a vulnerability', async () => {
   const response = await fetch(`${secure.url}/.well-known/security.txt`);
   expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
   const lines = (await response.text()).split('\n');

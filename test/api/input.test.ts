@@ -92,7 +92,7 @@ describe('register refuses', () => {
     expect(found).toEqual({ code: 'BAD_USER_INPUT', field });
   });
 
-  test('an address that is taken, in whatever case', async () => {
+  test('an address that is taken, in upper or lower case', async () => {
     const input = { ...good, email: listener.email.toUpperCase() };
     expect(await refusal(() => execute(url, Register, { input }))).toEqual({ code: 'EMAIL_TAKEN' });
   });

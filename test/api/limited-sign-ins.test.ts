@@ -64,7 +64,7 @@ beforeEach(async () => {
   email = await signUp(home);
 });
 
-test('a limited sign-in is the same answer from home, from elsewhere, and for nobody', async () => {
+test('a limited sign-in gets the same answer from a known network, from another one, and for an unknown address', async () => {
   const nobody = `nobody-${crypto.randomUUID()}@example.com`;
   await hammer(email, TRIES);
   await hammer(nobody, TRIES);

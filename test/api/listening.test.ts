@@ -136,7 +136,7 @@ async function otherDevice({ email }: Person): Promise<string> {
 }
 
 describe('the position of a listener', () => {
-  test('is the newest that a device has reported, in whatever order the reports arrive', async () => {
+  test('the newest report of a device holds, in any order of arrival', async () => {
     const { person, id } = await newNarration(storyId);
     const tablet = await otherDevice(person);
     const send = async (

@@ -118,7 +118,7 @@ const OURS = [
 const strangers = (about: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(about).filter(([key]) => !OURS.includes(key)));
 
-test('whatever is logged, in the pretty format it is one event that drives no terminal', () => {
+test('random values in the pretty format are one event without control characters', () => {
   const prettify = createPrettifier();
   fc.assert(
     fc.property(anyEvent, ({ about, error, message }) => {
@@ -133,7 +133,7 @@ test('whatever is logged, in the pretty format it is one event that drives no te
   );
 });
 
-test('whatever is logged as JSON is one line that means the same', () => {
+test('random values in the JSON format are one line with the same meaning', () => {
   fc.assert(
     fc.property(anyEvent, ({ about, error, message }) => {
       const event = { ...strangers(about), ...(error === null ? {} : { err: error }) };
@@ -163,7 +163,7 @@ test('what was escaped can be read, and the frames of a stack have lines of thei
   expect(output.split('\n').filter((line) => /^ {8,}at /.test(line)).length).toBeGreaterThan(2);
 });
 
-test('a server with LOG_FORMAT=pretty writes one event for an error, whatever its message says', async () => {
+test('a server with LOG_FORMAT=pretty writes one event for an error with any message', async () => {
   const talebank = await startTalebank({ ROLE: 'api' });
   const child = spawn(process.execPath, [...V8_FLAGS, MAIN], {
     env: {

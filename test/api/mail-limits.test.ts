@@ -43,7 +43,7 @@ const allMailed = (): Promise<void> =>
     return left.length === 0;
   });
 
-/** What reached somebody, whatever it was sent to. */
+/** The mails that reached a mailbox, under any spelling of its address. */
 const mailsOf = async (name: string): Promise<SeenMail[]> => {
   await allMailed();
   return (await readMail(url)).filter(({ to }) => to.replaceAll('.', '').startsWith(name));

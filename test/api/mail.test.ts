@@ -120,7 +120,7 @@ test('a forgotten password is set anew by a mailed link, and every device is sig
   const old = { input: { email, password: PASSWORD } };
   expect(await codeOf(execute(url, Login, old))).toBe('INVALID_CREDENTIALS');
   const { login } = await ask(url, Login, { input: { email, password: newPassword } });
-  // Who can read the mail has the address.
+  // A person who can read the mail owns the address.
   expect(await isVerified({ ...person, token: login.accessToken })).toBe(true);
   expect(await codeOf(execute(url, ResetPassword, { token, newPassword }))).toBe('TOKEN_INVALID');
   await mailTo(url, email, /password was changed/);
@@ -172,7 +172,7 @@ test('a link is good for what it was mailed for, and for as long as it says', as
   await ask(url, Login, { input: { email, password: PASSWORD } });
 });
 
-test('asking for a new password says nothing about whom there is', async () => {
+test('asking for a new password does not reveal whether the account exists', async () => {
   const { email } = await newListener(url);
   await mailTo(url, email, VERIFY);
   const answers = await Promise.all(
@@ -235,7 +235,7 @@ test('a link that was asked for before the password was changed is not mailed af
     await mailTo(apart.url, email, VERIFY);
     await expectDone(apart, 3);
     expect((await readMail(apart.url)).filter((mail) => RESET.exec(mail.subject))).toEqual([]);
-    // Whoever asks now gets one.
+    // The next request gets a mail.
     await ask(apart.url, RequestPasswordReset, { email });
     await mailTo(apart.url, email, RESET);
     const purposes = await apart.database.sql(
@@ -279,7 +279,7 @@ test('what came for development is shown to this machine alone, as text', async 
   expect(page.headers.get('cache-control')).toBe('no-store');
   const passedOn = await fetch(`${url}/dev/mail`, { headers: { 'x-forwarded-for': '192.0.2.1' } });
   expect(passedOn.status).toBe(404);
-  // A page of somebody else's whose name leads here.
+  // A page of another site whose host name resolves to this server.
   expect(await statusUnder('rebound.example')).toBe(404);
   for (const name of ['localhost', '127.0.0.1:80', '[::1]:4000'])
     expect(await statusUnder(name)).toBe(200);
@@ -336,7 +336,7 @@ test('with SMTP_URL mail goes through a server, as often as it takes, and there 
     expect(data).toMatch(/^From: Tales <tales@example.com>/m);
     const token = /https:\/\/tales\.example\.com\/verify\?token=([\w-]+)/.exec(data)?.[1] ?? '';
     expect(await ask(mailing.url, VerifyEmail, { token })).toEqual({ verifyEmail: true });
-    // Attempts that reached nobody left no token behind.
+    // Attempts that reached no account left no token behind.
     expect(await mailing.database.sql('SELECT 1 FROM email_tokens')).toEqual([]);
     expect(JSON.stringify(mailing.server.logs())).not.toContain(token);
   } finally {
@@ -347,7 +347,7 @@ test('with SMTP_URL mail goes through a server, as often as it takes, and there 
   }
 });
 
-test('in production without SMTP_URL mail waits, and somebody is told', async () => {
+test('in production without SMTP_URL mail waits, and the log says so', async () => {
   const waiting = await startTalebank({ NODE_ENV: 'production' });
   try {
     await newListener(waiting.url);

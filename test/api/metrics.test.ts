@@ -260,7 +260,7 @@ test('a refund that cannot be booked is counted, and counted as done when it is'
   await talebank.database.sql('ALTER TABLE credit_transactions DROP CONSTRAINT no_refunds');
   const audio = await waitForAudio(url, listener, audioId);
   expect(audio).toMatchObject({ status: 'FAILED', creditsCharged: 0 });
-  // It is counted after the commit that everybody sees.
+  // It is counted after the commit.
   await until(
     'it is counted as done',
     async () => (await metric(command('refund', 'FREE'), metricsUrl)) > 0,
@@ -289,7 +289,7 @@ test('every movement is a line of the log with request, user, transaction and lo
   });
 });
 
-test('metrics are for this machine and for whoever has the token', async () => {
+test('metrics are served to this machine and to requests with the token', async () => {
   const status = async (headers: Record<string, string>): Promise<number> =>
     (await fetch(`${url}/metrics`, { headers })).status;
   expect(await status({})).toBe(200);

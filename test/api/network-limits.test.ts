@@ -24,7 +24,7 @@ const REGISTER = 'mutation { register(input: { email: "no", password: "no" }) { 
 const RESET = 'mutation { requestPasswordReset(email: "no") }';
 const VERIFY = 'mutation { verifyEmail(token: "x") }';
 const REFRESH = 'mutation { refreshSession(refreshToken: "x") { accessToken } }';
-/** Of an account of its own each time, because accounts are counted as well. */
+/** A sign-in with another account each time, because accounts are counted as well. */
 const login = (at: number): string =>
   `mutation { login(input: { email: "n${String(at)}@example.com", password: "guess" }) { accessToken } }`;
 

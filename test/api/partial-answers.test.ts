@@ -11,7 +11,7 @@ import { startTalebank, type Talebank } from '../support/talebank.js';
 
 let talebank: Talebank;
 let url: string;
-/** Of each kind that is worth something, or nothing. */
+/** A token of each kind, valid or not. */
 const tokens: Record<string, string | undefined> = { none: undefined, wrong: 'nonsense' };
 
 beforeAll(async () => {
@@ -202,7 +202,7 @@ describe('an operation name that is empty is no name', () => {
   });
 });
 
-test('whatever is BUSY says when to come back', async () => {
+test('every BUSY answer has Retry-After', async () => {
   const node = 'node(id: "00000000-0000-7000-8000-000000000000") { id }';
   await talebank.database.setReachable(false);
   try {

@@ -79,12 +79,12 @@ let people: Record<SignedInViewer, Person>;
 let voiceId: string;
 /** Everyone who can has had it narrated. */
 let storyId: string;
-/** Nobody has had it narrated. */
+/** A story without narrations. */
 let freshStoryId: string;
 let draft: { id: string; slug: string };
 /** One of each type, all of them the owner's where they are anybody's. */
 let things: Record<string, string>;
-/** What was somebody's before they were suspended. */
+/** Objects of a user who was suspended later. */
 let lostThings: Record<string, string>;
 
 const idOf = async (statement: string, userId: string): Promise<string> =>
@@ -236,7 +236,7 @@ interface Question {
   readonly name: string;
   readonly token: string | undefined;
   readonly variables: object;
-  /** The same for what never was: whoever does not find the one must not be able to tell. */
+  /** The same for an unknown id: a viewer who may not read an object must not be able to tell the two apart. */
   readonly never?: object | undefined;
   /** What it must be, where any data will not do. */
   readonly value?: object;
@@ -304,7 +304,7 @@ const signedIn = (verdict: Verdict, exceptions: Partial<Row> = {}): Row =>
     ...exceptions,
   });
 
-/** Whoever it belongs to; for all others it is not there, the administrator among them. */
+/** Only the owner finds it; all others do not, the administrator included. */
 const ownerOnly = (verdict: Verdict): Row => signedIn('NOT_FOUND', { owner: verdict });
 
 const administrators = (verdict: Verdict): Row => signedIn('FORBIDDEN', { administrator: verdict });
@@ -542,7 +542,7 @@ const MUTATIONS: Readonly<Record<string, Entry>> = {
   },
   suspendUser: {
     expected: administrators('CONFLICT'),
-    // The last administrator stays one, whoever asks.
+    // The last administrator keeps the role.
     variables: () => ({ userId: people.administrator.id, reason: REASON }),
   },
   reinstateUser: { expected: administrators('data'), variables: aboutOwner },
@@ -645,14 +645,14 @@ const judgeNode = (type: string, id: string, viewer: Viewer): Promise<Verdict> =
     value: { __typename: type, id },
   });
 
-test('everything that has an id is there for whom it is for, and for nobody else as if it never was', async () => {
+test('every object with an id is found by those who may read it, and unknown to all others', async () => {
   const judge = (type: string, viewer: Viewer): Promise<Verdict> =>
     judgeNode(type, things[type] ?? '', viewer);
   expect(await matrixOf(NODE_TYPES, judge)).toEqual(NODES);
   expect(await rowOf((viewer) => judgeNode('Node', NEVER, viewer))).toEqual(hiddenExcept());
 });
 
-test('whoever is suspended does not find what was their own, and only those who see everybody find them', async () => {
+test('a suspended user does not find their own objects; administrators and auditors do', async () => {
   const judge = (type: string, viewer: Viewer): Promise<Verdict> =>
     judgeNode(type, lostThings[type] ?? '', viewer);
   expect(await matrixOf(Object.keys(lostThings), judge)).toEqual({
@@ -717,7 +717,7 @@ const selectionOfPerson = (fields: readonly string[]): string =>
     })
     .join(' ');
 
-test('whoever signs in sees all of themselves with the same request, whoever is signed in already', async () => {
+test('a sign-in sees its whole account within the same request, also with the token of another user', async () => {
   const document = `mutation ($input: LoginInput!) {
     login(input: $input) { user { ${selectionOfPerson(Object.keys(USER_FIELDS))} } }
   }`;

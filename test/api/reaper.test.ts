@@ -74,7 +74,7 @@ test.each(LOSSES)(
   },
 );
 
-test('one that is about to be settled is left to whoever settles it', async () => {
+test('the reaper leaves a narration that is being settled', async () => {
   const { person, audioId } = await asked();
   await sql(
     `WITH dead AS (UPDATE pgboss.job SET state = 'failed' WHERE data->>'audioId' = $1 RETURNING data)

@@ -59,7 +59,7 @@ beforeEach(() => {
 });
 
 let tales = 0;
-/** So many sentences of which no other story has any. */
+/** This many sentences, none of which another story has. */
 function sentences(count: number): string[] {
   tales += 1;
   return Array.from(
@@ -239,7 +239,7 @@ describe('a recording that is lost', () => {
       [audioId],
     );
 
-  test('is made anew from nothing, for whoever asks next', async () => {
+  test('is made anew for the next request', async () => {
     const parts = sentences(3);
     const { storyId, address } = await lose(parts, 'url');
     const ben = await newListener(url);

@@ -141,7 +141,7 @@ describe.each(LOCALES)('in a database whose locale is %s', (name, locale) => {
     expect((await stories('')).length).toBeGreaterThan(Object.keys(TALES).length);
   });
 
-  test('a story that is changed is found by what it says now, whoever has changed it', async () => {
+  test('a changed story is found by its new text, also if SQL changed it', async () => {
     const input = {
       title: 'Łabędź',
       author: 'Nobody',

@@ -80,7 +80,7 @@ test.each([
     };
     for (const type of [schema.getQueryType(), schema.getMutationType()]) {
       for (const field of Object.values(type?.getFields() ?? {})) {
-        // Of the arguments of a page only one can be right: then the others are looked at.
+        // Only one of the paging arguments may be given, so that the others are left out.
         const args = field.args.filter(({ name }) => !['after', 'before', 'last'].includes(name));
         if (args.length === 0) continue;
         const values = args.map((argument) => valueOf(argument.type, sown, twisted));
@@ -161,7 +161,7 @@ test.each(FORGERIES)('%j forges no line of the log, wherever it is put', async (
   await send(url, document, reason, { token: admin.token });
   await send(url, `query ${JSON.stringify(forgery)} { me { id } }`, {});
   const lines = talebank.server.output().split('\n').slice(0, -1);
-  // Each line is one event, and no event is one that somebody made up.
+  // Each line is one event, and no event is forged by an input.
   for (const line of lines) expect(() => JSON.parse(line) as unknown).not.toThrow();
   expect(talebank.server.logs().length).toBe(lines.length);
   expect(

@@ -87,7 +87,7 @@ test('signing up gives tokens, the device and ten points', async () => {
   expect(await me(login.accessToken)).toBe('new.listener@example.com');
 });
 
-test('without a token nobody is signed in; with a wrong one that is said', async () => {
+test('a request without a token is anonymous, and one with a wrong token is refused', async () => {
   const { token } = await newListener(url);
   const [header = '', payload = '', signature = ''] = token.split('.');
   const encode = (value: object): string =>
@@ -268,7 +268,7 @@ test('a browser whose access token has expired signs out with its cookie, and ke
   expect(wrong.headers.get('set-cookie')).toBeNull();
   const right = await execute(url, Refresh, {}, { headers: { cookie } });
   expect(right.errors).toEqual([]);
-  // Whoever is nobody cannot sign out.
+  // An anonymous request cannot sign out.
   expect((await logout({})).errors[0]?.extensions.code).toBe('UNAUTHENTICATED');
   expect((await logout({ cookie: `${EMPTY}nonsense` })).data).toEqual({ logout: true });
 });
@@ -295,7 +295,7 @@ test('of more than a hundred devices the least recently used are signed out', as
   expect(living).toEqual({ count: 100 });
 });
 
-test('whoever signs in while their password is hashed anew gets in', async () => {
+test('a sign-in during the rehash of the password succeeds', async () => {
   const old = await hash('a good password', { memoryCost: 8192, timeCost: 1, parallelism: 1 });
   for (let round = 0; round < 10; round += 1) {
     const { id, email, token } = await newListener(url);

@@ -54,7 +54,7 @@ async function families(count: number): Promise<string[]> {
   return tokens;
 }
 
-test('two tabs of each of 100 devices refresh at two processes, and nobody is signed out', async () => {
+test('two tabs of each of 100 devices refresh at two processes, and none is signed out', async () => {
   const owners = await Promise.all(Array.from({ length: 10 }, () => families(10)));
   // Two tabs have ten seconds, and a slow machine may take longer for all hundred pairs.
   await talebank.database.sql(`
@@ -110,7 +110,7 @@ test('an unknown address and a wrong password get the same answer in the same ti
     });
     return { ms: performance.now() - startedAt, answer: { status, data, errors } };
   };
-  // Of the time that either takes, because a slow machine is slow in all it does.
+  // A share of the time that either takes, because a slow machine slows both.
   await expectBelow(0.15, async () => {
     const gaps: number[] = [];
     const times: number[] = [];
@@ -121,7 +121,7 @@ test('an unknown address and a wrong password get the same answer in the same ti
       const one = await timed(inTurn[0] ?? '');
       const two = await timed(inTurn[1] ?? '');
       expect(one.answer).toEqual(two.answer);
-      // The first ones are slower whoever they are.
+      // The first ones are slower for every account.
       if (pair < 10) continue;
       gaps.push((pair % 2 === 0 ? 1 : -1) * (one.ms - two.ms));
       times.push(one.ms, two.ms);
@@ -145,7 +145,7 @@ test('forty sign-ins at once hold up neither a balance nor the pulse', async () 
     }
     // So few looks tell nothing, because a busy machine allows no more: the storm is then repeated.
     if (times.length <= 5) return Infinity;
-    // Of a few dozen looks one may have met something else that the machine was doing.
+    // One of a few dozen measurements may have met other work of the machine.
     return times.sort((one, two) => two - one)[1] ?? Number.NaN;
   };
   const balance = '{ me { credits { balance } } }';
@@ -177,7 +177,7 @@ const MANY_HASHES = `
   for (let at = 0; at < Number(count); at += 1) asked(at).catch(({ code }) => refused.push(code));
   setImmediate(() => process.stdout.write(JSON.stringify(refused), () => process.exit()));`;
 
-test('behind a thousand that wait for a hash of their password nobody has to wait', async () => {
+test('a thousand sign-ins that wait for a password hash delay no other request', async () => {
   const passwords = new URL('../../dist/infra/passwords.js', import.meta.url).href;
   const count = String(1_000 + availableParallelism() + 7);
   const { stdout } = await promisify(execFile)(process.execPath, [

@@ -151,7 +151,7 @@ test('a wrong, foreign or expired address is 403', async () => {
   for (const one of wrong) expect([one, (await fetch(one)).status]).toEqual([one, 403]);
 });
 
-test('whoever stops listening is forgotten, also before the first sound', async () => {
+test('a client that closes the stream is forgotten, also before the first sound', async () => {
   await worker.stop();
   const followers = async (): Promise<number> =>
     Number(

@@ -55,7 +55,7 @@ test('a narration is followed to its end, from another process than the one that
   const person = await newListener(url);
   await grantTo(url, admin, person, { amount: 20 });
   // So long that it is told of more than once in between on a fast machine, too.
-  const story = await newStory(url, admin, { length: 10_000 });
+  const story = await newStory(url, admin, { length: 6_000 });
   const begin = await holdNarrations(talebank.database);
   const { audioId } = await narrate(elsewhere.url, person, story.id, voiceId);
   const following = await followTyped(url, AudioUpdated, { id: audioId }, person.token);
@@ -122,7 +122,7 @@ test('what changes in another process is told within a second', async () => {
   });
 });
 
-test('points that lapse are told of when they do, although nobody has booked it', async () => {
+test('points that lapse are announced on time, although the sweep has not booked it', async () => {
   // On a slow machine the first may lapse before they are followed.
   for (const aheadMs of [1_500, 60_000]) {
     const person = await newListener(url);
@@ -156,7 +156,7 @@ test('a hundred changes in a row are told together, and the last one for sure', 
   expect(following.events.length).toBeLessThan(Math.max(50, 5 + tookMs / 90));
 });
 
-describe('whoever may not', () => {
+describe('who may not subscribe', () => {
   const AUDIO = AudioUpdated.toString();
 
   test.each([
@@ -273,7 +273,7 @@ describe('when the session ends, so does what it follows, within a second', () =
       'ACCOUNT_SUSPENDED',
     ));
 
-  test('lapsing, which nobody tells of', () =>
+  test('lapsing, which no event announces', () =>
     ends(
       ({ id }) =>
         talebank.database.sql(
@@ -343,7 +343,7 @@ const openSubscriptions = async (): Promise<number> => {
   return Number(/^talebank_subscriptions (\d+)/m.exec(text)?.[1]);
 };
 
-test('whoever goes is forgotten', async () => {
+test('a client that disconnects is forgotten', async () => {
   await until('nobody follows', async () => (await openSubscriptions()) === 0);
   const person = await newListener(url);
   const several = await Promise.all(Array.from({ length: 20 }, () => credits(person)));
@@ -365,7 +365,7 @@ test('a lost line to the database costs no change: what was missed is told when 
   await following.until(({ creditsUpdated }) => creditsUpdated.balance === 17);
 });
 
-test('whoever takes nothing is dropped, and holds nobody up', async () => {
+test('a client that does not read is dropped, and delays no other', async () => {
   const person = await newListener(url);
   const userId = asUserId(person.id);
   // Points that lapse at many instants, queried many times over, make events that fill all buffers on the way. Long
@@ -416,7 +416,7 @@ test('whoever takes nothing is dropped, and holds nobody up', async () => {
   await app.close(1000);
 });
 
-test('many on one connection are none: whoever asks behind a stream is cut off, and nothing stays', async () => {
+test('a request behind a stream on one connection is cut off, and nothing stays', async () => {
   const person = await newListener(url);
   const { hostname, port } = new URL(url);
   const body = JSON.stringify({ query: CreditsUpdated.toString() });
@@ -472,7 +472,7 @@ test('a change that a hundred follow does not hold up what others ask', async ()
   const all = await Promise.all(Array.from({ length: 100 }, () => credits(popular)));
   await until('all have begun', () => all.every(({ events }) => events.length === 1));
   let balance = 10;
-  // On a slow machine all takes longer: whoever was held up would wait for most of the time.
+  // A slow machine slows everything, but a client that was held up would wait for most of the time.
   await expectBelow(0.5, async () => {
     balance += 3;
     await grantTo(elsewhere.url, admin, popular, { amount: 3 });

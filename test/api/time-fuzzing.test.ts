@@ -20,7 +20,7 @@ import { startTalebank, type Talebank } from '../support/talebank.js';
 const SECONDS = Number(process.env['TIME_FUZZ_SECONDS'] ?? 5);
 const SEED = Number(process.env['TIME_FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 
-/** Of processor time, what asking for it included: for a small request, and for each megabyte more. */
+/** Bounds of the processor time, with that of the client: for a small request, and for each further megabyte. */
 const SMALL_MS = 50;
 const PER_MEGABYTE_MS = 100;
 const ANSWER_WITHIN_MS = 120_000;

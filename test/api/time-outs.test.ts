@@ -70,12 +70,12 @@ const ask = (): Promise<Answer<unknown>> =>
 
 const code = ({ status, errors }: Answer<unknown>): unknown => [status, errors[0]?.extensions.code];
 
-test('an account that is held is BUSY after some seconds, whatever time-outs the database has', async () => {
+test('an account that is held is BUSY after some seconds, with any time-outs of the database', async () => {
   await holding(async () => {
     const startedAt = performance.now();
     expect(code(await ask())).toEqual([503, 'BUSY']);
     expect(performance.now() - startedAt).toBeGreaterThan(2_000);
-    // It holds up nobody else.
+    // It delays no other account.
     expect((await narrate(talebank.url, other, input.storyId, input.voiceId)).charged).toBe(true);
   });
 });

@@ -80,9 +80,9 @@ const DEVELOPMENT_LICENCES = new Set([
   ...['MIT', 'MIT-0', 'ISC', '0BSD', 'BSD-2-Clause', 'BSD-3-Clause', 'Apache-2.0', 'BlueOak-1.0.0'],
   ...['Apache-2.0 AND MIT', 'MIT and ISC', '(MIT OR CC0-1.0)', '(MIT OR Apache-2.0)'],
   ...['(MIT AND Zlib)', 'Unlicense', 'Python-2.0', 'PSF-2.0'],
-  // Of data, and of files that are used as they are.
+  // Licences of data, and of files that are used unchanged.
   ...['CC-BY-4.0', 'MPL-2.0', 'EPL-2.0'],
-  // Of fonts, which the web app has with their licences.
+  // Licences of fonts, which the web app ships with their texts.
   'OFL-1.1',
 ]);
 /** Licensed under MIT by their licence file or README, and not by their manifest. */

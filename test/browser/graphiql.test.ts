@@ -40,7 +40,7 @@ afterAll(async () => {
 
 interface Visit {
   readonly page: Page;
-  /** What the page complained about, and whom it asked besides its own server. */
+  /** Errors that the page logged, and other hosts that it sent requests to. */
   readonly complaints: string[];
 }
 
@@ -130,7 +130,7 @@ async function administratorToken(): Promise<string> {
   return login.accessToken;
 }
 
-/** Somebody with a wallet of their own, signed in on the page. @returns their id */
+/** Signs in a new user on the page. @returns the id */
 async function signInNewListener(page: Page): Promise<string> {
   const input = { email: `${randomUUID()}@example.com`, password: 'a good password' };
   const query = 'mutation ($input: RegisterInput!) { register(input: $input) { user { id } } }';

@@ -30,8 +30,8 @@ import { answerWith, startSpeechServer, type SpeechServer } from '../support/spe
 import { ADMIN, startServer, type Environment, type ServerProcess } from '../support/talebank.js';
 
 /**
- * Processes, and Postgres, are killed at every point that could matter, and what is left is made whole by whoever
- * comes after. CRASH_ROUNDS says how often at each point; every fourth time it is Postgres.
+ * Processes of the server, and Postgres, are killed at every point that could matter, and the next process repairs what
+ * they leave. CRASH_ROUNDS says how often at each point; every fourth kill is one of Postgres.
  */
 const ROUNDS = Number(process.env['CRASH_ROUNDS'] ?? 1);
 const POSTGRES_EVERY = 4;
@@ -102,9 +102,9 @@ afterAll(async () => {
   await rm(bundle, { recursive: true, force: true });
 });
 
-/** What somebody has asked for, and may have been charged for. */
+/** A narration that was requested, and may have been charged. */
 interface Asked {
-  /** How it must end; null where nobody asks for it. */
+  /** How it must end. Null if the scenario requests no narration. */
   readonly end: 'READY' | 'FAILED' | 'CANCELLED' | null;
   readonly person: Person;
   readonly storyId: string;
@@ -194,7 +194,7 @@ async function crash(
 type Victim = 'process' | 'postgres';
 type Scenario = (victim: Victim) => Promise<void>;
 
-/** A worker comes to the point with what somebody has asked for. */
+/** A worker reaches the crash point with a requested narration. */
 const making =
   (point: string, content?: string): Scenario =>
   async (victim) => {
@@ -204,7 +204,7 @@ const making =
     await until('it is taken', async () => (await narrate(asked)).errors.length === 0);
   };
 
-/** The API comes to the point; whoever asked does not know what came of it, and asks again. */
+/** The API reaches the crash point. The client does not know the result, and repeats the request. */
 const asking =
   (point: string): Scenario =>
   async (victim) => {
@@ -304,7 +304,7 @@ test('there is a scenario for every point', async () => {
 });
 
 test(
-  'whatever is killed wherever, every narration is there or given back, and nothing is paid twice',
+  'a kill at any point leaves every narration made or refunded, and nothing paid twice',
   async () => {
     const kills = new Map<string, number>();
     for (let round = 1; round <= ROUNDS; round += 1) {

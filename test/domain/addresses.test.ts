@@ -27,7 +27,7 @@ describe('an address that mail servers accept is accepted, in one spelling', () 
   });
 });
 
-describe('what is no address, or reaches nobody, is refused', () => {
+describe('texts that are no address, and addresses that cannot receive mail, are refused', () => {
   test.each([
     '',
     '@',

@@ -58,13 +58,13 @@ test.each(['🏴\u{E0067}\u{E0062}', '🏴\u{E007F}', '\u{E0067}\u{E0062}\u{E007
 );
 
 test.each(['\u200b', '\u3164', '\u115f\u1160', '\u2800', '\u00ad', '\ufe0f', '\u200e', '\u0301'])(
-  'what nobody sees is not visible: %j',
+  'invisible characters are not visible: %j',
   (name) => {
     expect(isVisible(name)).toBe(false);
   },
 );
 
-test('what a program says of itself becomes a line, whatever it was', () => {
+test('the description that a program gives of itself becomes one line', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => {
       expect(lineFaultOf(asLine(text))).toBeNull();

@@ -145,7 +145,7 @@ const repeated = (row: string, length: number): string =>
 
 /** Below this a machine's mood decides more than the text. Quadratic work takes 300 ms with the longest story. */
 const NOTICEABLE_MS = 300 * (LONGEST / 200_000) ** 2;
-/** Of four times the text; quadratic work takes sixteen times as long. */
+/** The bound of the growth for four times the text. Quadratic work takes sixteen times as long. */
 const GROWTH_MAX = 10;
 /** Cubic work that takes this long with a quarter of the text is just noticeable with all of it. */
 const QUICK_MS = NOTICEABLE_MS / 64;
@@ -153,7 +153,7 @@ const QUICK_MS = NOTICEABLE_MS / 64;
 const SUSPICIOUS_GROWTH = 6;
 
 test.each(Object.entries(WORK))(
-  'what %s takes time that grows with the text, whatever it is',
+  '%s takes time that grows linearly with the text',
   (_name, work) => {
     const slow: Record<string, readonly number[]> = {};
     for (const row of ROWS) {

@@ -84,7 +84,7 @@ test('however an address is spelt, it belongs to one network, which begins as it
   );
 });
 
-test('whatever comes, it has a network', () => {
+test('random texts have a network', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.ipV6(), fc.ipV4Extended()), (text) => {
       expect(typeof networksOf(text).own).toBe('string');

@@ -72,7 +72,7 @@ describe('revokeCreditLot', () => {
     revokeCreditLot: { ...revokeCreditLot, replayed: true },
   });
 
-  test('forfeits what is left, leaves debits alone, and twice is once', async () => {
+  test('forfeits what is left, leaves debits alone, and is idempotent', async () => {
     const listener = await newListener(url);
     const lotId = await grantTo(url, admin, listener, {
       amount: 8,
@@ -368,7 +368,7 @@ describe('bulkGrantCredits', () => {
     ]);
   });
 
-  test('one that was interrupted is finished, and nobody gets anything twice', async () => {
+  test('an interrupted bulk grant is finished, and no account is granted twice', async () => {
     const people = await Promise.all(Array.from({ length: 6 }, () => newListener(url)));
     const input = {
       source: 'FREE' as const,

@@ -25,7 +25,7 @@ import {
 } from '../support/people.js';
 import { startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
 
-/** The allowance of a month is there when somebody looks at it or spends points, before any job has run. */
+/** The allowance of a month is granted on the first read or debit, before the job has run. */
 
 const MONTHLY = 5;
 /** One second after midnight on the 1st, in UTC. */
@@ -229,7 +229,7 @@ test('everything that one query asks for sees the same allowance, and each month
   ]);
 });
 
-test('a narration spends the allowance before points that never lapse, although nobody looked before', async () => {
+test('a narration spends the allowance before points that never lapse, also without an earlier read', async () => {
   const person = await verified();
   expect(await narrate(url, person, storyId, voiceId)).toMatchObject({
     charged: true,
@@ -242,7 +242,7 @@ test('a narration spends the allowance before points that never lapse, although 
   ]);
 });
 
-test('whoever confirms their address has the allowance at once', async () => {
+test('a user who verifies the address has the allowance at once', async () => {
   const person = await newListener(url);
   expect(await balanceOf(person)).toBe(10);
   expect(await allowancesOf(person.id)).toEqual([]);
@@ -251,7 +251,7 @@ test('whoever confirms their address has the allowance at once', async () => {
   expect(await balanceOf(person)).toBe(15);
 });
 
-test('those who are to get none get none, whoever looks', async () => {
+test('users without an allowance get none, also when others read them', async () => {
   const [unverified, none, suspended, spared] = await Promise.all([
     newListener(url),
     verified(),

@@ -18,7 +18,7 @@ const WHOLE = ['00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-
 const role = `auditor_${randomBytes(6).toString('hex')}`;
 let document: string;
 let database: TestDatabase;
-/** Of the same cluster, where nothing is granted to the role. */
+/** Another database of the same cluster, in which the role has no rights. */
 let other: TestDatabase;
 let app: OpenApp;
 let userId: UserId;
@@ -112,7 +112,7 @@ test('an auditor reads every row of the ledger and of the audit log', async () =
   expect(rows).toEqual([{ action: 'revokeCreditLot', is_end: true }]);
 });
 
-test('no view holds who somebody is, or a secret', async () => {
+test('no view holds personal data or a secret', async () => {
   const { rows } = await auditor.query<{ view: string }>(
     `SELECT table_name AS view FROM information_schema.tables WHERE table_schema = 'audit'`,
   );

@@ -98,7 +98,7 @@ interface Total {
   readonly credit: number;
 }
 
-/** Of a journal as JSON lines: the lines between the first and the last one, and what the last one tells. */
+/** Parses a journal of JSON lines: the entries between the first and the last line, and the totals in the last one. */
 function parseJournal(text: string): Total & { readonly lines: Line[] } {
   const [, ...lines] = text
     .trimEnd()

@@ -72,7 +72,7 @@ test('a large ledger is checked by a worker, and what was found is told with its
   expect(found).toMatchObject({ isFull: true, fullyCheckedSecondsAgo: found.checkedSecondsAgo });
   expect(found.transactionsRead).toBe(found.transactions);
 
-  // The next one believes the checkpoints of those with whom nothing was wrong, and finds the same.
+  // The next one starts from the checkpoints of the sound accounts, and finds the same.
   await ask(talebank.url, RunMaintenance, { task: 'RECONCILE_CREDITS' }, admin.token);
   const again = await health();
   expect(again).toMatchObject({ ok: false, isFull: false, checks: found.checks });

@@ -164,7 +164,7 @@ const unfinishedMetric = async (what = 'bulk_grants'): Promise<string | undefine
     await (await fetch(`${talebank.url}/metrics`)).text(),
   )?.[1];
 
-test('a grant to many that is killed is finished under its key, and nobody gets it twice', async () => {
+test('a bulk grant that is killed is finished under its key, and no account is granted twice', async () => {
   const killed = await order('killed');
   await killInTheMiddle(killed.ask, killed.done, RECIPIENTS);
   expect(await entries(killed)).toBe(1);
@@ -178,7 +178,7 @@ test('a grant to many that is killed is listed, and finished by a job while the 
   const unfinished = async (): Promise<unknown> =>
     (await ask(talebank.url, LedgerHealth, {}, token)).ledgerHealth.unfinishedBulkGrants;
   await killAtHalf(one.ask, one.done, RECIPIENTS);
-  // Who ordered it, and why, is known from the first grant on.
+  // The actor and the reason are recorded from the first grant on.
   expect(await entries(one)).toBe(1);
   expect(await jobs(one)).toEqual(['created']);
   expect(await unfinished()).toMatchObject([
@@ -212,7 +212,7 @@ test('a grant to many reaches every account that no other session holds, and a j
   const client = new pg.Client({ connectionString: talebank.database.url });
   await client.connect();
   await client.query('BEGIN');
-  // Of each batch some: waiting for all of them would take more than three minutes.
+  // Some accounts of each batch, because waiting for all of them would take more than three minutes.
   const held = users.filter((_, index) => index % 15 === 0);
   await client.query('SELECT FROM credit_accounts WHERE user_id = ANY($1) FOR UPDATE', [held]);
   try {

@@ -182,7 +182,7 @@ async function hold(ids: readonly string[]): Promise<pg.Client> {
 /** How long a lock is waited for, in milliseconds. */
 const LOCK_WAIT_MS = 5_000;
 
-test('an account that someone else holds delays nobody else', async () => {
+test('an account that another session holds delays no other account', async () => {
   await expectBelow(LOCK_WAIT_MS, async () => {
     const [held, free] = await Promise.all([newListener(url), newListener(url)]);
     const story = await newStory(url, admin);
@@ -225,7 +225,7 @@ test('accounts that others hold for long delay no other, and their own requests 
   });
 });
 
-test('one poisoned request of a batch harms nobody', async () => {
+test('one poisoned request of a batch harms no other request', async () => {
   const people = await Promise.all(Array.from({ length: 6 }, () => newListener(url)));
   const [poisoned] = people;
   const story = await newStory(url, admin);

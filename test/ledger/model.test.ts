@@ -456,7 +456,7 @@ async function newPairs(): Promise<Pair[]> {
 
 let [checked, read] = [0, 0];
 
-/** Only lots that nobody has swept yet may be wrong. */
+/** Only lots that are not swept yet may differ. */
 async function checkFromCheckpoints(): Promise<void> {
   const health = await reconcileCredits(app, { full: false });
   const wrong = health.checks.filter(({ sample }) => sample.length > 0);
@@ -465,7 +465,7 @@ async function checkFromCheckpoints(): Promise<void> {
   read += health.transactionsRead;
 }
 
-test('random commands come to what the model comes to, whatever the order and the time', async () => {
+test('random commands agree with the model, in any order and at any time', async () => {
   const property = fc.asyncProperty(
     fc.array(round, { minLength: ROUNDS, maxLength: ROUNDS }),
     async (rounds) => {
@@ -498,7 +498,7 @@ test('random commands come to what the model comes to, whatever the order and th
     ...(process.env['MODEL_PATH'] === undefined ? {} : { path: process.env['MODEL_PATH'] }),
   });
   await runMaintenance(app, 'EXPIRE_CREDITS');
-  // The model was the replay; from the rows alone nobody can tell what came first in a standing instant.
+  // The model was the replay, because the rows alone do not say what came first within one instant.
   expect(await violations(database, { replay: false })).toEqual({});
   const { checks } = await checkLedger(app);
   expect(checks.filter(({ sample }) => sample.length > 0)).toEqual([]);

@@ -91,7 +91,7 @@ test('a lot is closed when its last point is taken, and open again when one come
   expect(await isOpen()).toEqual([true]);
 });
 
-/** Lots as they would be after years, of which a few hold points; the rest of the history nobody reads here. */
+/** Lots as after years of use, a few of which hold points. The rest of their history is not read here. */
 const giveEmptyLots = (userId: UserId, count: number, open: number): Promise<unknown> =>
   database.sql(
     `INSERT INTO credit_lots (user_id, id, source, priority, granted, remaining, granted_at, expires_at)

@@ -185,7 +185,7 @@ const ORDERS: Readonly<Record<string, readonly string[]>> = {
   'REVOCATION REVOCATION': ['REVOCATION'],
   'GRANT PART': ['GRANT REVOCATION', 'REVOCATION GRANT'],
   'DEBIT PART': ['DEBIT REVOCATION', 'REVOCATION DEBIT'],
-  // Of a lot that is alive only a part is gone: what comes back stays.
+  // Only a part of a live lot was revoked, so that the refund stays in it.
   'REFUND PART': ['REFUND REVOCATION', 'REVOCATION REFUND'],
   // Revoked first, there is no part left.
   'REVOCATION PART': ['REVOCATION', 'REVOCATION REVOCATION'],

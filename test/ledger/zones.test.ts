@@ -176,7 +176,7 @@ test.each(PLACES)(
   },
 );
 
-test('sessions have their own settings and time-outs, whatever the database says', async () => {
+test('sessions have their own settings and time-outs, with any settings of the database', async () => {
   const { createClient, createPool } = await compiled<typeof Session>(
     'infra/connections/session.js',
   );

@@ -43,10 +43,8 @@ import {
 
 /**
  * The cause of each alert is made to happen at two processes, which a real Prometheus scrapes, and is then removed. All
- * causes happen at the same time, so that the waits for their alerts overlap.
- *
- * A database that grows by half within a week is shown only by `promtool test rules`, because it would have to take more
- * than a gigabyte.
+ * causes happen at the same time, so that the waits for their alerts overlap. Prometheus starts with a history, because one
+ * alert compares the database with its size a week ago.
  */
 const TOKEN = 'a-token-of-some-length';
 const VOICE = 'openai-alloy';
@@ -392,6 +390,10 @@ const REPLACED: readonly Cause[] = [
   },
 ];
 
+/** The rows have a page each, so that little has to be sent for 1.2 gigabytes. */
+const GROW = `CREATE UNLOGGED TABLE ballast WITH (fillfactor = 10) AS
+  SELECT rpad('', 700, 'x') AS filler FROM generate_series(1, 150000)`;
+
 /** These begin first, because they take minutes to fire: their metrics are read once a minute. */
 const SLOW: readonly Cause[] = [
   {
@@ -411,6 +413,14 @@ const SLOW: readonly Cause[] = [
     begin: async () => {
       await writeFile(authority, EXPIRED_CERTIFICATE);
       return () => writeFile(authority, CERTIFICATE);
+    },
+  },
+  {
+    // A week ago it had the size that it has when the server has just started.
+    alerts: ['DatabaseGrowth'],
+    begin: async () => {
+      await sql(GROW);
+      return () => sql('DROP TABLE ballast');
     },
   },
 ];
@@ -534,9 +544,17 @@ whereInstalled('a real Prometheus', () => {
     });
     await talebank.database.sql('DELETE FROM pgboss.schedule');
     admin = await administrator(url);
+    const [size] = await talebank.database.sql<{ bytes: number }>(
+      'SELECT pg_database_size(current_database())::float8 AS bytes',
+    );
     prometheus = await startPrometheus({
       jobs: { 'talebank-api': apiPort, 'talebank-worker': workerPort },
       token: TOKEN,
+      history: {
+        name: 'talebank_database_size_bytes',
+        value: size?.bytes ?? NaN,
+        from: new Date(Date.now() - 7 * 86_400_000 - 60_000),
+      },
     });
     closers.push(() => prometheus.stop());
     await until('both processes are scraped', async () => {

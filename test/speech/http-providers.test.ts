@@ -184,7 +184,7 @@ describe.each<Kind>(['openai', 'elevenlabs'])('%s', (kind) => {
     expect(server.requests).toHaveLength(1);
   });
 
-  test('a voice is a name in an address, whatever it is called', async () => {
+  test('a voice with any printable name can be used in an address', async () => {
     const { provider } = open(kind, server.url);
     const voice = '../v2/voices?x=/#';
     const speaking = provider.speak({ ...asked(), voice }, never);
@@ -418,7 +418,7 @@ describe.each<Kind>(['openai', 'elevenlabs'])('%s', (kind) => {
     };
 
     test.each([['how long'], ['nothing that helps']])(
-      'says %s: nobody asks before',
+      'says %s, and is not asked earlier',
       async (says) => {
         const cases =
           says === 'how long'
@@ -456,7 +456,7 @@ describe.each<Kind>(['openai', 'elevenlabs'])('%s', (kind) => {
       },
     );
 
-    test('whoever waits for it stops at once when aborted, and nothing is sent', async () => {
+    test('an aborted request that waits for its turn ends at once, and nothing is sent', async () => {
       onceWith(server, 429, { 'retry-after': '5' });
       const { provider } = open(kind, server.url, { concurrency: 1 });
       await errorOf(provider.speak(asked(), never));

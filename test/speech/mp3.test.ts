@@ -57,7 +57,7 @@ test.each([8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000]
   },
 );
 
-test('the same speech is the same bytes, in whichever thread and whatever came before', async () => {
+test('the same speech gives the same bytes, in every thread and after any other speech', async () => {
   const [first, ...others] = await Promise.all(
     [tone(2), tone(2), tone(2), tone(2)].map((pcm) => encode(pcm)),
   );

@@ -185,7 +185,7 @@ test.each([0, 1, LOWEST_RATE_HZ - 1, HIGHEST_RATE_HZ + 1, 2_000_000_000])(
   },
 );
 
-test('whatever comes, it is speech or a SpeechError', () => {
+test('random bytes give speech or a SpeechError', () => {
   const anyFile = fc.oneof(
     fc.uint8Array({ maxLength: 200 }),
     fc

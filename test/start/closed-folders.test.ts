@@ -8,7 +8,7 @@ import { newListener } from '../support/people.js';
 import { CAN_BE_A_STRANGER, command, socketFolderOf } from '../support/starting.js';
 import { startServer } from '../support/talebank.js';
 
-// Root starts Postgres as another user. Everybody else starts it as themselves, and may keep folders as closed as they like.
+// Root starts Postgres as another user. Other users start it as themselves, so that closed folders are no obstacle.
 const asRoot = CAN_BE_A_STRANGER ? test : test.skip;
 
 let closed: string;

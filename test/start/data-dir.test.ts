@@ -34,7 +34,7 @@ const PASSAGE = asRoot ? 0o710 : 0o700;
 
 const COMPILED = fileURLToPath(new URL('../../dist/.compiled', import.meta.url));
 
-/** Not in DATA_DIR: everybody can enter it. */
+/** Outside of DATA_DIR, in a folder that every user can enter. */
 let parent: string;
 let dataDir: string;
 
@@ -88,17 +88,30 @@ async function wrongModes(folder = dataDir): Promise<string[]> {
   return wrong;
 }
 
-describe('whatever the umask, no other user can enter what the server makes', () => {
+describe('with any umask, other users cannot enter the folders that the server makes', () => {
   const under = (umask: string, more: readonly string[] = []): Unusually => ({
     under: [...more, 'sh', '-c', `umask ${umask}; exec "$@"`, 'sh'],
   });
 
-  test('umask 0277', async () => {
-    const server = await startServer({ DATA_DIR: dataDir }, under('0277'));
-    await use(server, dataDir);
+  test('umask 0277; then folders that earlier releases left readable are closed, and symbolic links of one’s own are followed', async () => {
+    const first = await startServer({ DATA_DIR: dataDir }, under('0277'));
+    await use(first, dataDir);
     expect(await wrongModes()).toEqual([]);
     expect(await modeOf(dataDir)).toBe(PASSAGE);
-    await server.stop();
+    await first.stop();
+
+    await rename(join(dataDir, 'audio'), join(parent, 'disk'));
+    await symlink(join(parent, 'disk'), join(dataDir, 'audio'));
+    const recordings = await readdir(join(parent, 'disk'));
+    for (const name of recordings) await chmod(join(parent, 'disk', name), 0o755);
+    for (const name of ['.', 'mail', 'postgres', 'postgres/socket'])
+      await chmod(join(dataDir, name), 0o755);
+    await chmod(join(dataDir, 'administrator-password'), 0o644);
+    const second = await startServer({ DATA_DIR: dataDir });
+    expect(await wrongModes()).toEqual([]);
+    for (const name of ['', ...recordings])
+      expect(await modeOf(join(parent, 'disk', name))).toBe(0o700);
+    await second.stop();
   });
 
   (CAN_BE_A_STRANGER ? test : test.skip)(
@@ -173,7 +186,7 @@ describe('a start is refused with one line', () => {
     ['its cluster', 'postgres/cluster'],
     ['a password', 'postgres/password'],
     ['the administrator’s password', 'administrator-password'],
-  ])('when somebody else owns %s (only root can give files away)', async (_what, inside) => {
+  ])('when another user owns %s (only root can give files away)', async (_what, inside) => {
     const path = join(dataDir, inside);
     await mkdir(join(path, '..'), { recursive: true });
     if (inside.endsWith('password')) await writeFile(path, '', { mode: 0o600 });
@@ -188,7 +201,7 @@ describe('a start is refused with one line', () => {
   });
 
   (asRoot ? test : test.skip)(
-    'when somebody else has put a symbolic link there (only root can give it away)',
+    'when another user has put a symbolic link there (only root can give it away)',
     async () => {
       await mkdir(join(parent, 'elsewhere'));
       await mkdir(dataDir);
@@ -200,25 +213,6 @@ describe('a start is refused with one line', () => {
       );
     },
   );
-});
-
-test('folders that earlier releases left readable are closed, and symbolic links of one’s own are followed', async () => {
-  const first = await startServer({ DATA_DIR: dataDir });
-  await use(first, dataDir);
-  await first.stop();
-  await rename(join(dataDir, 'audio'), join(parent, 'disk'));
-  await symlink(join(parent, 'disk'), join(dataDir, 'audio'));
-  const recordings = await readdir(join(parent, 'disk'));
-  for (const name of recordings) await chmod(join(parent, 'disk', name), 0o755);
-  for (const name of ['.', 'mail', 'postgres', 'postgres/socket'])
-    await chmod(join(dataDir, name), 0o755);
-  await chmod(join(dataDir, 'administrator-password'), 0o644);
-
-  const second = await startServer({ DATA_DIR: dataDir });
-  expect(await wrongModes()).toEqual([]);
-  for (const name of ['', ...recordings])
-    expect(await modeOf(join(parent, 'disk', name))).toBe(0o700);
-  await second.stop();
 });
 
 describe('under the umask 000', () => {

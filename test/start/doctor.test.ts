@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { SCHEDULED_QUEUES } from '../../src/services/queues.js';
 import { TASK_NAMES } from '../../src/services/tasks.js';
 import { ask, execute } from '../support/client.js';
 import { RunMaintenance } from '../support/operations.js';
@@ -285,6 +286,28 @@ describe('what is wrong is told, with the rest', () => {
     expect(late.checks.every(({ level, advice }) => (level === 'ok') === (advice === null))).toBe(
       true,
     );
+  });
+
+  test('tasks, a check and an anchor that never ran are missed in an old database, and are not due in a new one', async () => {
+    const { database } = talebank;
+    const age = (by: string): Promise<unknown> =>
+      database.sql(`UPDATE _prisma_migrations SET finished_at = finished_at + interval '${by}'`);
+    await database.sql(`
+      CREATE TABLE kept_runs AS TABLE task_runs; DELETE FROM task_runs;
+      CREATE TABLE kept_checks AS TABLE reconciliations; DELETE FROM reconciliations`);
+    const fresh = await examine();
+    await age('-10 days');
+    const old = await examine();
+    await age('10 days');
+    await database.sql(`
+      INSERT INTO task_runs TABLE kept_runs; DROP TABLE kept_runs;
+      INSERT INTO reconciliations TABLE kept_checks; DROP TABLE kept_checks`);
+    expect([fresh.code, notOk(fresh)]).toEqual([0, []]);
+    expect(fresh.of('tasks')).toMatch(/^ok: 0 of \d+ tasks have run; the others are not due/);
+    expect([old.code, notOk(old)]).toEqual([1, ['tasks', 'ledger', 'anchor']]);
+    expect(old.checks.filter(({ name }) => name === 'tasks')).toHaveLength(SCHEDULED_QUEUES.length);
+    expect(old.of('ledger')).toBe('warn: it was never checked');
+    expect(await examine()).toMatchObject({ code: 0 });
   });
 
   test('anchors that wait for a place, also when the database is gone', async () => {

@@ -135,7 +135,7 @@ test('a path that no socket can have: it is in a temporary folder, which command
   expect(await command('ledger', ['verify'], environment)).toMatchObject({ code: 0 });
 });
 
-test('what a crash leaves beside the socket does not stop a start, whoever has the number now', async () => {
+test('what a crash leaves beside the socket does not stop a start, also if another process has its number now', async () => {
   const dataDir = join(parent, 'crashed');
   const first = await ready({ DATA_DIR: dataDir });
   const folder = await socketFolderOf(dataDir);

@@ -31,7 +31,7 @@ async function isReady(server: ServerProcess): Promise<void> {
   expect(await (await fetch(`${server.url}/readyz`)).json()).toMatchObject({ status: 'ready' });
 }
 
-/** Of every file but those that a Postgres at work writes to: its size, its mode and when it was written. */
+/** The size, the mode and the time of change of every file, except those that a running Postgres writes. */
 async function everything(): Promise<string[]> {
   const entries = await readdir(dataDir, { recursive: true });
   const stats = entries
@@ -76,7 +76,7 @@ whenApart('in other namespaces (where this system lets them be made)', () => {
     await isReady(server);
   });
 
-  test('after a kill, the next one starts whatever numbers its processes have', async () => {
+  test('after a kill, the next one starts with any process numbers', async () => {
     await server.kill();
     // Each program takes a number before the server does.
     const script = 'for i in $(seq 3); do true | true; done; exec "$@"';
@@ -101,7 +101,7 @@ test('a number in postmaster.pid that another Postgres has by now does not stop 
   await next.stop();
 });
 
-/** Of the Postgres below DATA_DIR. */
+/** The guardian process of the Postgres in DATA_DIR. */
 async function guardianOf(postmaster: number): Promise<number> {
   const status = await readFile(`/proc/${String(postmaster)}/status`, 'utf8');
   return Number(/^PPid:\t(\d+)$/m.exec(status)?.[1]);

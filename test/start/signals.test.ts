@@ -26,7 +26,7 @@ interface Launched {
   readonly server: number;
   readonly postmaster: number;
   readonly output: () => string;
-  /** Both have ended, and so has whoever could still write. */
+  /** Both have ended, and so has every process that could still write. */
   readonly hasEnded: () => boolean;
 }
 

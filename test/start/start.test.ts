@@ -18,9 +18,9 @@ const { ConfigError, readConfig } = await compiled<typeof ConfigModule>('config.
 const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 const MAIN = join(ROOT, 'dist', 'main.js');
 
-/** Of one test. */
+/** The data folder of a single test. */
 let dataDir: string;
-/** Of those that do not care whether somebody has started in it before: making a cluster takes seconds. */
+/** The data folder of tests that may find an earlier start in it, because making a cluster takes seconds. */
 let usedDir: string;
 const servers: ServerProcess[] = [];
 
@@ -62,7 +62,7 @@ async function refusal(environment: Environment): Promise<{ said: string; code: 
   return { said: said.trim(), code };
 }
 
-/** Of the Postgres in `usedDir`. */
+/** The process id of the Postgres in `usedDir`. */
 async function postmaster(): Promise<number> {
   const file = await readFile(join(usedDir, 'postgres', 'cluster', 'postmaster.pid'), 'utf8');
   return Number(file.split('\n')[0]);

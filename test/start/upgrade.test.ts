@@ -21,7 +21,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dataDir, { recursive: true, force: true }));
 
-/** Of everything in a database that is not the system's. */
+/** The owners of everything in a database that does not belong to the system. */
 const OWNERS = `
   SELECT DISTINCT owner::regrole::text AS owner FROM (
     SELECT relowner, relnamespace FROM pg_class UNION ALL

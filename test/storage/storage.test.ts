@@ -163,7 +163,7 @@ describe.each([
     expect((await readWhole(storage, KEY)).equals(young)).toBe(true);
   });
 
-  test('nobody sees a file before it is finished', async () => {
+  test('a file is not visible before it is finished', async () => {
     const file = await storage.openWriter(KEY);
     await write(file, randomBytes(12 * MEGABYTE));
     await until('it is on its way', async () => (await place.unfinished()).length === 1);
@@ -195,7 +195,7 @@ describe.each([
     },
   );
 
-  test('a file that is finished stays, whatever its writer does', async () => {
+  test('a finished file stays, also if its writer aborts afterwards', async () => {
     const file = await storage.openWriter(KEY);
     await file.write(Buffer.from('once'));
     await file.finish();

@@ -213,7 +213,7 @@ async function unfinishedFiles(): Promise<string[]> {
 }
 
 test(
-  'whatever is killed, every answer stays true, each task runs once, and nothing is left behind',
+  'after random kills every answer holds, each task has run once, and nothing is left behind',
   async () => {
     const end = Date.now() + MINUTES * 60_000;
     const [limited, followed, ...others] = people as [Person, Person, ...Person[]];

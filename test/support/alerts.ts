@@ -35,8 +35,9 @@ const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_
 const SHORTEST_RANGE_SECONDS = 5;
 
 /**
- * The same rules with a minute for each hour: ranges, offsets and `for` are a sixtieth as long, and a range has at least
- * five seconds. Thresholds stay, also those of ages. Every hour counts as one of the first day of a month, and a day
+ * The same rules with a minute for each hour: ranges, offsets of less than a day and `for` are a sixtieth as long, and a
+ * range has at least five seconds. Thresholds stay, also those of ages, and so do offsets of days, for which a test gives
+ * Prometheus a history. Every hour counts as one of the first day of a month, and a day
  * begins 24 hours ago, so that the alert about that day can fire on all others. The rules are evaluated each second.
  */
 export function shortenRules(rules: string): string {
@@ -59,7 +60,7 @@ export function shortenRules(rules: string): string {
           .replaceAll('day_of_month() == 1', 'day_of_month() >= 1')
           .replaceAll('hour() >= 1', 'hour() >= 0')
           .replaceAll('time() - time() % 86400', 'time() - 86400')
-          .replaceAll(/offset (\d+[smhd])/g, (_, by: string) => `offset ${shortened(by)}`),
+          .replaceAll(/offset (\d+[smh])/g, (_, by: string) => `offset ${shortened(by)}`),
         ...(rule.for === undefined ? {} : { for: shortened(rule.for) }),
       })),
     })),

@@ -154,6 +154,6 @@ const BRANCHES = new Set([
 export const environmentReaders = (sources: readonly Source[]): string[] =>
   sources
     .filter(({ path }) => !['main.ts', 'environment.ts'].includes(path) && layerOf(path) !== 'cli')
-    // A child process is given its PATH by whoever starts it.
+    // The parent gives a child process its PATH.
     .filter(({ text }) => /process\.env(?!\['PATH'\])/.test(text))
     .map(({ path }) => path);

@@ -1,4 +1,4 @@
-/** Of localhost, signed by itself, for 1 January 2000 to 2100. Nothing but tests trusts it. */
+/** A self-signed certificate of localhost, valid from 1 January 2000 to 2100. Only tests trust it. */
 export const CERTIFICATE = `-----BEGIN CERTIFICATE-----
 MIIBYTCCAQegAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAlsb2NhbGhv
 c3QwIBcNMDAwMTAxMDAwMDAwWhgPMjEwMDAxMDEwMDAwMDBaMBQxEjAQBgNVBAMM

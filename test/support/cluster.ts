@@ -26,7 +26,7 @@ export interface TestDatabase {
   setBackMs(): number;
   /** The instant that is so many milliseconds ahead of the ledger's clock. */
   ledgerTime(aheadMs?: number): Date;
-  /** Takes the database away: nobody gets in, and whoever is in is thrown out. Or gives it back. */
+  /** Refuses new connections and ends the open ones, or admits connections again. */
   setReachable(reachable: boolean): Promise<void>;
   drop(): Promise<void>;
 }

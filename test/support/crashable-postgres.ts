@@ -1,7 +1,5 @@
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +7,7 @@ import { promisify } from 'node:util';
 import { pino } from 'pino';
 import type * as Embedded from '../../src/infra/postgres/embedded.js';
 import { compiled } from './compiled.js';
+import { openDoor } from './door.js';
 import { machineClock, V8_FLAGS } from './machine.js';
 
 const MIGRATE = fileURLToPath(new URL('../../dist/cli/migrate.js', import.meta.url));
@@ -50,34 +49,6 @@ export async function startCrashablePostgres(): Promise<CrashablePostgres> {
       await postgres.close();
       door.close();
       await rm(folder, { recursive: true, force: true });
-    },
-  };
-}
-
-/** An address that stays the same, wherever it leads. */
-async function openDoor(port: () => number): Promise<{ port: number; close(): void }> {
-  const sockets = new Set<Socket>();
-  const server = createServer((client) => {
-    const target = connect(port(), '127.0.0.1');
-    client.pipe(target).pipe(client);
-    for (const [socket, other] of [
-      [client, target],
-      [target, client],
-    ] as const) {
-      sockets.add(socket);
-      socket.on('error', () => undefined);
-      socket.on('close', () => {
-        sockets.delete(socket);
-        other.destroy();
-      });
-    }
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    port: (server.address() as AddressInfo).port,
-    close: () => {
-      server.close();
-      for (const socket of sockets) socket.destroy();
     },
   };
 }

@@ -5,7 +5,7 @@ export interface SeenMail {
   readonly to: string;
   readonly subject: string;
   readonly text: string;
-  /** Of the link in it; '' without one. */
+  /** The token in its link, or '' without a link. */
   readonly token: string;
 }
 

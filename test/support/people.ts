@@ -40,7 +40,7 @@ export async function administrator(url: string): Promise<Person> {
 
 let tales = 0;
 
-/** So many code points in sentences that no other text has, so that each of them is still to be spoken. */
+/** A text with this many code points. No other text has its sentences, so that each of them must be spoken. */
 export function textOf(length: number, beginning = ''): string {
   tales += 1;
   let text = beginning;

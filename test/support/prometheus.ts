@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
@@ -33,12 +33,43 @@ export interface Prometheus {
   stop(): Promise<void>;
 }
 
-/** Starts Prometheus, which scrapes these jobs each second and evaluates the alerts with shortened times. */
+/** A gauge that had one value for an hour of the past. */
+export interface PastGauge {
+  readonly name: string;
+  readonly value: number;
+  readonly from: Date;
+}
+
+/** Prometheus sees a gauge for five minutes after each sample. */
+const SAMPLE_SECONDS = 60;
+const HISTORY_SAMPLES = 60;
+
+function openMetricsOf({ name, value, from }: PastGauge): string {
+  const start = Math.floor(from.getTime() / 1000);
+  const samples = Array.from(
+    { length: HISTORY_SAMPLES },
+    (_, index) => `${name} ${String(value)} ${String(start + index * SAMPLE_SECONDS)}`,
+  );
+  return [`# TYPE ${name} gauge`, ...samples, '# EOF', ''].join('\n');
+}
+
+/**
+ * Starts Prometheus, which scrapes these jobs each second and evaluates the alerts with shortened times.
+ *
+ * @param options.history what it has stored already
+ */
 export async function startPrometheus(options: {
   jobs: Readonly<Record<string, number>>;
   token: string;
+  history: PastGauge;
 }): Promise<Prometheus> {
   const folder = await mkdtemp(join(tmpdir(), 'talebank-prometheus-'));
+  const history = join(folder, 'history.txt');
+  await writeFile(history, openMetricsOf(options.history));
+  execFileSync('promtool', [
+    ...['tsdb', 'create-blocks-from', 'openmetrics', '--quiet'],
+    ...[history, join(folder, 'data')],
+  ]);
   const rules = await readFile('ops/prometheus/rules.yml', 'utf8');
   await writeFile(join(folder, 'rules.yml'), shortenRules(rules));
   await writeFile(join(folder, 'token'), options.token, { mode: 0o600 });

@@ -74,7 +74,7 @@ export async function postmasterOf(dataDir: string): Promise<number> {
 
 /** A local user who is neither root nor the account of Postgres. */
 const STRANGER = { uid: 65_534, gid: 65_534 };
-/** Only root can become somebody else. */
+/** Only root can become another user. */
 export const CAN_BE_A_STRANGER = process.getuid?.() === 0;
 /** Puts a program under the stranger's account. */
 export const asStranger = [

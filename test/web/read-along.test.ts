@@ -130,7 +130,7 @@ describe('paragraphs', () => {
     expect(parts).toEqual([[{ from: 0, to: 7, sentence: 0 }], [{ from: 9, to: 17, sentence: 0 }]]);
   });
 
-  test('every character but those between paragraphs is shown once, in its order, whatever the text', () => {
+  test('every character of any text but those between paragraphs is shown once, in its order', () => {
     const text = fc.string({
       unit: fc.constantFrom('a', 'ż', '.', ' ', '\n', '😀'),
       maxLength: 80,

@@ -77,7 +77,7 @@ export default dashboard({
       ),
       graph(
         'Points granted by source',
-        'Points of new lots by their source. A peak that nobody has planned may be a wrong bulk grant.',
+        'Points of new lots by their source. A peak that was not planned may be a wrong bulk grant.',
         [line(rate(moved('type="GRANT"'), 'source'), '{{source}}')],
         { runbook: 'wrong-bulk-grant' },
       ),

@@ -30,6 +30,15 @@ export async function readClock(client: pg.Client): Promise<number> {
   return rows[0]?.ms ?? NaN;
 }
 
+/** How long ago the first migration of this database was applied, in seconds. Infinity if none is known. */
+export async function readInstalledSecondsAgo(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ seconds: number | null }>(
+    `SELECT extract(epoch FROM clock_timestamp() - min(finished_at))::float8 AS seconds
+     FROM public._prisma_migrations`,
+  );
+  return rows[0]?.seconds ?? Infinity;
+}
+
 /** How far the ledger's clock is ahead of the database's, in milliseconds. */
 export async function readLedgerAheadMs(client: pg.Client): Promise<number> {
   const { rows } = await client.query<{ ms: number }>(

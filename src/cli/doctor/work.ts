@@ -10,6 +10,7 @@ import { SCHEDULED_QUEUES, type ScheduledQueue } from '../../services/queues.js'
 import { lastReconciliation } from '../../services/reconciliation/reconcile.js';
 import { counted } from '../counted.js';
 import { withDatabase, type Reached } from './database.js';
+import { readInstalledSecondsAgo } from './doctor.sql.js';
 import { fail, ok, warn, type Check, type Finding } from './findings.js';
 
 /** How long the oldest due job may wait. Narrations take minutes when many are asked for at once. */
@@ -61,27 +62,37 @@ function ofQueue({ name, queued, failed, oldestQueuedSeconds: oldest }: JobQueue
 const SLACK_SECONDS = 600;
 
 export const tasksCheck = (reached: Promise<Reached>): Check =>
-  withDatabase('tasks', reached, async ({ db }) => {
+  withDatabase('tasks', reached, async ({ ask, db }) => {
+    const installedAgo = await ask(readInstalledSecondsAgo);
     const runs = await readTaskRuns(db);
     const findings = SCHEDULED_QUEUES.flatMap((queue) =>
       ofTask(
         queue,
         runs.find((run) => run.task === queue.task),
+        installedAgo,
       ),
     );
-    const oldest = Math.max(0, ...runs.map(({ succeededAgo }) => succeededAgo ?? 0));
-    return findings.length > 0
-      ? findings
-      : ok(
-          `all ${String(SCHEDULED_QUEUES.length)} tasks have run on time, the least recent ${ago(oldest)} ago`,
-        );
+    return findings.length > 0 ? findings : ok(onTime(runs));
   });
 
-function ofTask(queue: ScheduledQueue, run: TaskRunRow | undefined): Finding[] {
+function onTime(runs: readonly TaskRunRow[]): string {
+  const succeededAgo = runs.flatMap(({ succeededAgo: seconds }) => seconds ?? []);
+  const waiting = SCHEDULED_QUEUES.length - succeededAgo.length;
+  if (waiting > 0)
+    return `${String(succeededAgo.length)} of ${String(SCHEDULED_QUEUES.length)} tasks have run; the others are not due in this new database`;
+  return `all ${String(SCHEDULED_QUEUES.length)} tasks have run on time, the least recent ${ago(Math.max(...succeededAgo))} ago`;
+}
+
+function ofTask(
+  queue: ScheduledQueue,
+  run: TaskRunRow | undefined,
+  installedAgo: number,
+): Finding[] {
   const { name, intervalSeconds: every } = queue;
   const advice = 'Check whether a worker runs, and look for `maintenance failed` in its log.';
   const succeededAgo = run?.succeededAgo ?? null;
   if (run?.hasFailed === true) return [fail(`${name}: the last run has failed`, advice)];
+  if (succeededAgo === null && installedAgo <= 2 * every + SLACK_SECONDS) return [];
   if (succeededAgo === null)
     return [warn(`${name}: no run is known, and it is due every ${ago(every)}`, advice)];
   if (succeededAgo <= 2 * every + SLACK_SECONDS) return [];
@@ -98,13 +109,15 @@ const violated = (invariants: readonly string[]): string =>
     : `invariants ${invariants.join(', ')} are violated`;
 
 export const ledgerCheck = (reached: Promise<Reached>): Check =>
-  withDatabase('ledger', reached, async ({ db }) => {
+  withDatabase('ledger', reached, async ({ ask, db }) => {
     const last = await lastReconciliation({ db });
     if (last === null)
-      return warn(
-        'it was never checked',
-        'Run `npm run ledger -- reconcile`, or wait for the task at 03:30 UTC.',
-      );
+      return (await ask(readInstalledSecondsAgo)) <= CHECK_SECONDS
+        ? ok('it is new, and the task at 03:30 UTC checks it')
+        : warn(
+            'it was never checked',
+            'Run `npm run ledger -- reconcile`, or wait for the task at 03:30 UTC.',
+          );
     const now = await readLedgerClock(db);
     const age = Math.max(0, (now.getTime() - last.checkedAt.getTime()) / 1000);
     const wrong = last.checks.filter(({ violations }) => violations > 0);
@@ -154,10 +167,12 @@ async function anchorsWaiting(dataDir: string): Promise<readonly Finding[]> {
   ];
 }
 
-async function anchorMade({ db }: Reached): Promise<Finding> {
+async function anchorMade({ ask, db }: Reached): Promise<Finding> {
   const [at, now] = await Promise.all([readAnchoredAt(db), readLedgerClock(db)]);
   if (at === null)
-    return warn('no anchor was made yet', 'The task at 03:30 UTC makes one after its check.');
+    return (await ask(readInstalledSecondsAgo)) <= CHECK_SECONDS
+      ? ok('none was made yet, and the task at 03:30 UTC makes one')
+      : warn('no anchor was made yet', 'The task at 03:30 UTC makes one after its check.');
   const age = Math.max(0, (now.getTime() - at.getTime()) / 1000);
   const text = `the last anchor that every place has was made ${ago(age)} ago`;
   return age > CHECK_SECONDS

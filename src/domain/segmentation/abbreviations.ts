@@ -146,7 +146,7 @@ const ORDINALS = 'de cs sk pl da no nb nn fi hu hr sl sr bs et lv is lb'.split('
 /** A syllable may have no vowel: `vlk`, `krk`. */
 const VOWELLESS = 'cs sk hr sl sr bs bg mk'.split(' ');
 
-/** Of every language. */
+/** Abbreviations before numbers, in every language. */
 const COUNTED = 'no nr tel fax p pp vol fig art cap ca';
 
 const setOf = (words = ''): ReadonlySet<string> => new Set(words.split(' '));

@@ -109,7 +109,7 @@ function* blocksOfGroup(group: readonly Line[]): Generator<Block> {
   yield* blocksOfLines(lines);
 }
 
-/** Of a paragraph of several lines. */
+/** The blocks of a paragraph that has several lines. */
 function* blocksOfLines(lines: readonly Line[]): Generator<Block> {
   const between = boundariesOfLines(lines);
   let start = lines[0]?.start ?? 0;

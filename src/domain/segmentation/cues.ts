@@ -6,7 +6,7 @@ export const CUE_LINE_LENGTH_MAX = 42;
 export const CUE_LINES_MAX = 2;
 export const CUE_MS_MAX = 12_000;
 const CUE_LENGTH_MAX = CUE_LINE_LENGTH_MAX * CUE_LINES_MAX;
-/** So many more parts than are needed are tried, because a word may be too long for any. */
+/** How many more parts than needed are tried, because a word may be too long for a part. */
 const PARTS_TO_SPARE = 8;
 /** A part may be so much longer than its share, so that it ends behind a clause or a word. */
 const LENGTH_TO_SPARE = 16;

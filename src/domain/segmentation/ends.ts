@@ -95,7 +95,7 @@ function endOfCluster(paragraph: Paragraph, sign: number): number {
 /** An end that is proposed, and the sentence that it would end. */
 interface Proposed {
   readonly start: number;
-  /** Of a terminator. */
+  /** The index of the terminator. */
   readonly sign: number;
   readonly end: number;
 }

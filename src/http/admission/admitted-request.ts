@@ -15,7 +15,7 @@ export interface Admission {
   readonly bodies: Budget;
   readonly answers: Budget;
   readonly answerRoom: AnswerRoom;
-  /** Of expensive operations. */
+  /** The lane of expensive operations. */
   readonly operations: Lane;
   readonly unread: UnreadAnswers;
 }
@@ -40,7 +40,7 @@ export interface AdmittedRequest {
 }
 
 const requests = new WeakMap<IncomingMessage, AdmittedRequest>();
-/** Of each connection, those whose answer is not taken yet. */
+/** The requests of each connection whose answer the client has not taken yet. */
 const underWay = new WeakMap<Socket, Set<IncomingMessage>>();
 
 /** Whether a request that has come whole waits for its answer on a connection. */

@@ -7,7 +7,7 @@ export const MB = 1024 * 1024;
 
 export const BODY_BYTES_MAX = MB;
 /**
- * Of an administrator: a story has 200,000 characters, and JSON may take twelve bytes for each; a bulk grant has 10,000
+ * The body of an administrator: a story has 200,000 characters, and JSON may take twelve bytes for each; a bulk grant has 10,000
  * rows, and the longest address takes 254 bytes.
  */
 export const LARGE_BODY_BYTES_MAX = 4 * MB;
@@ -32,13 +32,13 @@ export const UNREAD_BOUNDS = {
 
 /** What is left of a refused body is read and thrown away, so that its client sees the answer. */
 export const DISCARD = {
-  /** Of one body before its answer, and as much again after it. */
+  /** The bytes that are read of one body before its answer, and again after it. */
   bytesMax: 8 * MB,
   /** The same for the time. */
   durationMsMax: 5_000,
   /** A client that sends nothing for this time waits for its answer. */
   silenceMsMax: 1_000,
-  /** Of all bodies together, because reading costs time of the event loop. */
+  /** A bound for all bodies together, because reading costs time of the event loop. */
   bytesPerSecondMax: 64 * MB,
   /** What one such body has in memory at a time. */
   bufferBytes: 64 * 1024,

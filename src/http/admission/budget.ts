@@ -41,57 +41,17 @@ interface Holder {
   readonly holds: Set<Hold>;
 }
 
-const canBeCut = ({ holds }: Holder): boolean => [...holds].some(({ cut }) => cut !== null);
-
 export function createBudget({ addressBytesMax, bytesMax }: BudgetBounds): Budget {
-  // Only the addresses that hold bytes at the moment.
-  const holders = new Map<string, Holder>();
-  let total = 0;
-  let released = (): void => undefined;
-
-  const bytesOf = (address: string): number => holders.get(address)?.bytes ?? 0;
+  const tally = createTally();
+  const { bytesOf, hold } = tally;
 
   const fits = (address: string, bytes: number): boolean =>
-    bytesOf(address) + bytes <= addressBytesMax && total + bytes <= bytesMax;
-
-  function hold(address: string, bytes: number, cut: (() => void) | null): Hold {
-    const holder = holders.get(address) ?? { bytes: 0, holds: new Set() };
-    const own: Hold = {
-      address,
-      bytes,
-      cut,
-      release: () => {
-        if (!holder.holds.delete(own)) return;
-        holder.bytes -= bytes;
-        total -= bytes;
-        if (holder.holds.size === 0 && holders.get(address) === holder) holders.delete(address);
-        released();
-      },
-    };
-    holder.holds.add(own);
-    holder.bytes += bytes;
-    total += bytes;
-    holders.set(address, holder);
-    return own;
-  }
-
-  /** @returns whether there was a hold to cut off */
-  function cutOldest({ holds }: Holder): boolean {
-    for (const one of holds) {
-      if (one.cut === null) continue;
-      one.cut();
-      one.release();
-      return true;
-    }
-    return false;
-  }
+    bytesOf(address) + bytes <= addressBytesMax && tally.bytes() + bytes <= bytesMax;
 
   /** @param bytesMin only addresses with more bytes than this lose holds */
   function takeRoom(bytes: number, bytesMin: () => number): boolean {
-    while (total + bytes > bytesMax) {
-      let greatest: Holder | null = null;
-      for (const holder of holders.values())
-        if (holder.bytes > (greatest?.bytes ?? bytesMin()) && canBeCut(holder)) greatest = holder;
+    while (tally.bytes() + bytes > bytesMax) {
+      const greatest = greatestThatCanBeCut(tally.holders.values(), bytesMin());
       if (greatest === null) return false;
       cutOldest(greatest);
     }
@@ -99,7 +59,7 @@ export function createBudget({ addressBytesMax, bytesMax }: BudgetBounds): Budge
   }
 
   return {
-    bytes: () => total,
+    bytes: tally.bytes,
     bytesOf,
     fits,
     hold,
@@ -112,13 +72,73 @@ export function createBudget({ addressBytesMax, bytesMax }: BudgetBounds): Budge
     makeRoomForExisting: (bytes) => void takeRoom(bytes, () => 0),
     makeRoomWithin: (address, bytes) => {
       for (;;) {
-        const holder = holders.get(address);
+        const holder = tally.holders.get(address);
         if (holder === undefined || holder.bytes + bytes <= addressBytesMax) return;
         if (!cutOldest(holder)) return;
       }
+    },
+    onRelease: tally.onRelease,
+  };
+}
+
+interface Tally extends Pick<Budget, 'bytes' | 'bytesOf' | 'hold' | 'onRelease'> {
+  /** Only the addresses that hold bytes at the moment. */
+  readonly holders: ReadonlyMap<string, Holder>;
+}
+
+/** Counts bytes, without bounds. */
+function createTally(): Tally {
+  const holders = new Map<string, Holder>();
+  let total = 0;
+  let released = (): void => undefined;
+
+  return {
+    holders,
+    bytes: () => total,
+    bytesOf: (address) => holders.get(address)?.bytes ?? 0,
+    hold: (address, bytes, cut) => {
+      const holder = holders.get(address) ?? { bytes: 0, holds: new Set() };
+      const own: Hold = {
+        address,
+        bytes,
+        cut,
+        release: () => {
+          if (!holder.holds.delete(own)) return;
+          holder.bytes -= bytes;
+          total -= bytes;
+          if (holder.holds.size === 0 && holders.get(address) === holder) holders.delete(address);
+          released();
+        },
+      };
+      holder.holds.add(own);
+      holder.bytes += bytes;
+      total += bytes;
+      holders.set(address, holder);
+      return own;
     },
     onRelease: (listener) => {
       released = listener;
     },
   };
+}
+
+/** @returns whether there was a hold to cut off */
+function cutOldest({ holds }: Holder): boolean {
+  for (const one of holds) {
+    if (one.cut === null) continue;
+    one.cut();
+    one.release();
+    return true;
+  }
+  return false;
+}
+
+const canBeCut = ({ holds }: Holder): boolean => [...holds].some(({ cut }) => cut !== null);
+
+/** @returns the address with the most bytes of those that have more than `bytesMin` */
+function greatestThatCanBeCut(holders: Iterable<Holder>, bytesMin: number): Holder | null {
+  let greatest: Holder | null = null;
+  for (const holder of holders)
+    if (holder.bytes > (greatest?.bytes ?? bytesMin) && canBeCut(holder)) greatest = holder;
+  return greatest;
 }

@@ -30,11 +30,57 @@ export interface Connections {
 export function createConnections(app: Pick<App, 'config' | 'metrics'>): Connections {
   const { connectionsMax, connectionsPerAddressMax, trustProxy } = app.config.http;
   const trusts = createTrust(trustProxy);
-  const open = new Map<Socket, Connection>();
+  const open = createOpenConnections();
+
+  function reasonToRefuse({ peer, socket }: Connection): 'address' | 'all' | null {
+    const count = open.countOf(peer);
+    // All clients behind a proxy have the proxy's address.
+    if (count >= connectionsPerAddressMax && !trusts(socket.remoteAddress, 0)) return 'address';
+    if (open.count() < connectionsMax) return null;
+    return open.closeIdle(count) ? null : 'all';
+  }
+
+  function register(socket: Socket): Connection {
+    const known = open.find(socket);
+    if (known !== undefined) return known;
+    const connection = connectionOf(socket);
+    const refusal = reasonToRefuse(connection);
+    if (refusal === null) {
+      open.add(connection);
+    } else {
+      app.metrics.connectionsRefused.inc({ reason: refusal });
+      socket.destroy();
+    }
+    return connection;
+  }
+
+  return { register, all: open.all, count: open.count };
+}
+
+function connectionOf(socket: Socket): Connection {
+  const peer = networksOf(socket.remoteAddress ?? '').own;
+  return { socket, peer, client: peer, requests: 0, closeListeners: new Set() };
+}
+
+interface OpenConnections extends Pick<Connections, 'all' | 'count'> {
+  find(socket: Socket): Connection | undefined;
+  countOf(peer: string): number;
+  /** Adds it until it is closed. */
+  add(connection: Connection): void;
+  /**
+   * @param count the connections of the network that needs a place
+   * @returns whether an idle connection of a network with more was closed
+   */
+  closeIdle(count: number): boolean;
+}
+
+/** The open connections, without bounds. */
+function createOpenConnections(): OpenConnections {
+  const bySocket = new Map<Socket, Connection>();
   const byPeer = new Map<string, Set<Connection>>();
 
   function remove(connection: Connection): void {
-    if (!open.delete(connection.socket)) return;
+    if (!bySocket.delete(connection.socket)) return;
     const peers = byPeer.get(connection.peer);
     peers?.delete(connection);
     if (peers?.size === 0) byPeer.delete(connection.peer);
@@ -42,55 +88,30 @@ export function createConnections(app: Pick<App, 'config' | 'metrics'>): Connect
     connection.closeListeners.clear();
   }
 
-  /**
-   * @param count the connections of the network that needs a place
-   * @returns whether an idle connection of a network with more was closed
-   */
-  function closeIdle(count: number): boolean {
-    let most = new Set<Connection>();
-    for (const peers of byPeer.values()) if (peers.size > most.size) most = peers;
-    if (most.size <= count + 1) return false;
-    for (const connection of most) {
-      if (connection.requests > 0) continue;
-      connection.socket.destroy();
-      remove(connection);
-      return true;
-    }
-    return false;
-  }
-
-  function reasonToRefuse(peer: string, socket: Socket): 'address' | 'all' | null {
-    const count = byPeer.get(peer)?.size ?? 0;
-    // All clients behind a proxy have the proxy's address.
-    if (count >= connectionsPerAddressMax && !trusts(socket.remoteAddress, 0)) return 'address';
-    if (open.size < connectionsMax) return null;
-    return closeIdle(count) ? null : 'all';
-  }
-
-  function register(socket: Socket): Connection {
-    const known = open.get(socket);
-    if (known !== undefined) return known;
-    const peer = networksOf(socket.remoteAddress ?? '').own;
-    const connection: Connection = {
-      socket,
-      peer,
-      client: peer,
-      requests: 0,
-      closeListeners: new Set(),
-    };
-    const refusal = reasonToRefuse(peer, socket);
-    if (refusal !== null) {
-      app.metrics.connectionsRefused.inc({ reason: refusal });
-      socket.destroy();
-      return connection;
-    }
-    open.set(socket, connection);
-    byPeer.set(peer, (byPeer.get(peer) ?? new Set()).add(connection));
-    socket.once('close', () => {
-      remove(connection);
-    });
-    return connection;
-  }
-
-  return { register, all: () => open.values(), count: () => open.size };
+  return {
+    all: () => bySocket.values(),
+    count: () => bySocket.size,
+    find: (socket) => bySocket.get(socket),
+    countOf: (peer) => byPeer.get(peer)?.size ?? 0,
+    add: (connection) => {
+      const { socket, peer } = connection;
+      bySocket.set(socket, connection);
+      byPeer.set(peer, (byPeer.get(peer) ?? new Set()).add(connection));
+      socket.once('close', () => {
+        remove(connection);
+      });
+    },
+    closeIdle: (count) => {
+      let most = new Set<Connection>();
+      for (const peers of byPeer.values()) if (peers.size > most.size) most = peers;
+      if (most.size <= count + 1) return false;
+      for (const connection of most) {
+        if (connection.requests > 0) continue;
+        connection.socket.destroy();
+        remove(connection);
+        return true;
+      }
+      return false;
+    },
+  };
 }

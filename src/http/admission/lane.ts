@@ -17,60 +17,17 @@ export interface Lane {
   enter(address: string): Promise<(() => void) | null>;
 }
 
-type Waiter = (hasTurn: boolean) => void;
-
 /**
  * @param pause `always`, or only when another request waits at the end of a turn
  * @param bounds of what waits: for each address, for all, and how long
  */
-export function createLane(
-  pause: keyof typeof PAUSE_FACTORS,
-  { addressMax, allMax, waitMsMax } = BOUNDS,
-): Lane {
-  // In the order of their next turns.
-  const waiting = new Map<string, Set<Waiter>>();
-  let waitingCount = 0;
+export function createLane(pause: keyof typeof PAUSE_FACTORS, bounds = BOUNDS): Lane {
+  const waiters = createWaiters(bounds);
   let taken = false;
 
-  function remove(address: string, waiter: Waiter): void {
-    const queue = waiting.get(address);
-    if (queue?.delete(waiter) !== true) return;
-    waitingCount -= 1;
-    if (queue.size === 0) waiting.delete(address);
-  }
-
-  function startNext(): void {
-    const next = waiting.entries().next();
-    if (next.done === true) {
-      taken = false;
-      return;
-    }
-    const [address, queue] = next.value;
-    const [waiter] = queue;
-    // The address goes to the end.
-    waiting.delete(address);
-    waiting.set(address, queue);
-    if (waiter === undefined) return;
-    remove(address, waiter);
-    waiter(true);
-  }
-
-  function waitForTurn(address: string): Promise<boolean> {
-    const queue = waiting.get(address) ?? new Set<Waiter>();
-    if (queue.size >= addressMax || waitingCount >= allMax) return Promise.resolve(false);
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        remove(address, waiter);
-        resolve(false);
-      }, waitMsMax);
-      const waiter: Waiter = (hasTurn) => {
-        clearTimeout(timer);
-        resolve(hasTurn);
-      };
-      waiting.set(address, queue.add(waiter));
-      waitingCount += 1;
-    });
-  }
+  const startNext = (): void => {
+    taken = waiters.giveTurn();
+  };
 
   /** @returns ends the turn that begins now */
   function begin(): () => void {
@@ -79,7 +36,7 @@ export function createLane(
     return () => {
       if (ended) return;
       ended = true;
-      const pauses = pause === 'always' || waiting.size > 0;
+      const pauses = pause === 'always' || waiters.count() > 0;
       const pauseMs = pauses ? PAUSE_FACTORS[pause] * (performance.now() - startedMs) : 0;
       if (pauseMs === 0) startNext();
       else void sleep(pauseMs).then(startNext);
@@ -88,9 +45,66 @@ export function createLane(
 
   return {
     enter: async (address) => {
-      if (taken && !(await waitForTurn(address))) return null;
+      if (taken && !(await waiters.wait(address))) return null;
       taken = true;
       return begin();
+    },
+  };
+}
+
+/** The requests that wait for a turn. */
+interface Waiters {
+  count(): number;
+  /** @returns whether a turn came; false when too many wait, or when no turn came in time */
+  wait(address: string): Promise<boolean>;
+  /** Gives a turn to the oldest request of the address that has waited longest for one. @returns whether one waited */
+  giveTurn(): boolean;
+}
+
+type Waiter = (hasTurn: boolean) => void;
+
+function createWaiters({ addressMax, allMax, waitMsMax }: typeof BOUNDS): Waiters {
+  // The addresses are in the order of their next turns.
+  const waiting = new Map<string, Set<Waiter>>();
+  let count = 0;
+
+  function remove(address: string, waiter: Waiter): void {
+    const queue = waiting.get(address);
+    if (queue?.delete(waiter) !== true) return;
+    count -= 1;
+    if (queue.size === 0) waiting.delete(address);
+  }
+
+  return {
+    count: () => count,
+    wait: (address) => {
+      const queue = waiting.get(address) ?? new Set<Waiter>();
+      if (queue.size >= addressMax || count >= allMax) return Promise.resolve(false);
+      return new Promise((resolve) => {
+        const timer = setTimeout(() => {
+          remove(address, waiter);
+          resolve(false);
+        }, waitMsMax);
+        const waiter: Waiter = (hasTurn) => {
+          clearTimeout(timer);
+          resolve(hasTurn);
+        };
+        waiting.set(address, queue.add(waiter));
+        count += 1;
+      });
+    },
+    giveTurn: () => {
+      const [next] = waiting;
+      if (next === undefined) return false;
+      const [address, queue] = next;
+      // The address goes to the end.
+      waiting.delete(address);
+      waiting.set(address, queue);
+      const [waiter] = queue;
+      if (waiter === undefined) return false;
+      remove(address, waiter);
+      waiter(true);
+      return true;
     },
   };
 }

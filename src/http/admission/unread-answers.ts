@@ -37,22 +37,12 @@ export function createUnreadAnswers(
   bounds: BudgetBounds,
   now: () => number,
 ): UnreadAnswers {
-  const unread = new Set<UnreadAnswer>();
-  /** How many answers in memory each connection has. Their unsent bytes are in the budget already. */
-  const answersOf = new Map<Connection, number>();
+  const unread = createUnreadSet();
 
   function cutOff(connection: Connection, reason: Reason): void {
     if (connection.socket.destroyed) return;
     app.metrics.answersCutOff.inc({ reason });
     connection.socket.destroy();
-  }
-
-  function remove(answer: UnreadAnswer): void {
-    if (!unread.delete(answer)) return;
-    answer.hold.release();
-    const others = (answersOf.get(answer.connection) ?? 1) - 1;
-    if (others === 0) answersOf.delete(answer.connection);
-    else answersOf.set(answer.connection, others);
   }
 
   return {
@@ -63,34 +53,52 @@ export function createUnreadAnswers(
         cutOff(connection, 'room');
       });
       const sinceMs = now();
-      const answer = {
-        connection,
-        hold,
-        takenBytes,
-        sinceMs,
-        checkedMs: sinceMs,
-        checkedBytes: 0,
-      };
-      unread.add(answer);
-      answersOf.set(connection, (answersOf.get(connection) ?? 0) + 1);
-      return () => {
-        remove(answer);
-      };
+      const checked = { checkedMs: sinceMs, checkedBytes: 0 };
+      return unread.add({ connection, hold, takenBytes, sinceMs, ...checked });
     },
     sweep: (connections) => {
       let unsentBytes = 0;
-      for (const answer of unread) {
+      for (const answer of unread.all) {
         const reason = reasonToCutOff(answer, now());
         if (reason !== null) cutOff(answer.connection, reason);
         unsentBytes += answer.hold.bytes;
       }
       const streams = [...connections].filter(
-        (one) => one.socket.writableLength > 0 && !answersOf.has(one),
+        (one) => one.socket.writableLength > 0 && !unread.hasOneOf(one),
       );
       unsentBytes += cutOffStreams(streams, answers, bounds, (one) => {
         cutOff(one, 'room');
       });
       app.metrics.unsentBytes.set(unsentBytes);
+    },
+  };
+}
+
+interface UnreadSet {
+  readonly all: ReadonlySet<UnreadAnswer>;
+  /** Whether an answer of the connection is in memory. Its unsent bytes are in the budget already. */
+  hasOneOf(connection: Connection): boolean;
+  /** @returns removes the answer and releases its bytes; idempotent */
+  add(answer: UnreadAnswer): () => void;
+}
+
+function createUnreadSet(): UnreadSet {
+  const all = new Set<UnreadAnswer>();
+  const countOf = new Map<Connection, number>();
+  return {
+    all,
+    hasOneOf: (connection) => countOf.has(connection),
+    add: (answer) => {
+      const { connection, hold } = answer;
+      all.add(answer);
+      countOf.set(connection, (countOf.get(connection) ?? 0) + 1);
+      return () => {
+        if (!all.delete(answer)) return;
+        hold.release();
+        const others = (countOf.get(connection) ?? 1) - 1;
+        if (others === 0) countOf.delete(connection);
+        else countOf.set(connection, others);
+      };
     },
   };
 }

@@ -24,7 +24,7 @@ const table = z.strictObject({
   name,
   columns: z.array(z.strictObject({ name, type })).min(1),
   rows: count,
-  /** Of the compressed file. */
+  /** The length of the compressed file. */
   lengthBytes: count,
   sha256: sha256Hex,
 });

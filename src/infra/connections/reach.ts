@@ -93,7 +93,7 @@ async function createDatabase(databaseUrl: string, { database }: Address): Promi
   }
 }
 
-/** Of pg, where the server answers that it has no TLS. */
+/** Whether this is the error of pg for a server that has no TLS. */
 const isWithoutTls = (error: unknown): boolean =>
   error instanceof Error && error.message === 'The server does not support SSL connections';
 

@@ -1,6 +1,8 @@
+import type { Socket } from 'node:net';
 import pg from 'pg';
 import { readAddress } from './address.js';
 import { MeasuredPool } from './measured-pool.js';
+import { abandonSilent, PROBE_TIMEOUT_MS, type Connection } from './overdue.js';
 
 /**
  * How long a session may take. Every session sets all of them, because otherwise those of the role, the database or
@@ -37,6 +39,9 @@ const SETTINGS: Readonly<Record<string, string>> = {
   default_transaction_deferrable: 'off',
   client_min_messages: 'warning',
   idle_session_timeout: '0',
+  // The server notices within two minutes that the host of an idle session is gone. Sockets of Unix ignore both.
+  tcp_keepalives_idle: '30',
+  tcp_keepalives_interval: '10',
 };
 
 /**
@@ -58,6 +63,7 @@ export function pinning({
     `SELECT CASE WHEN current_setting('server_version_num')::int >= 170000
        THEN pg_catalog.set_config('transaction_timeout', '0', false) END`,
     ...Object.entries(settings).map(([name, value]) => `SET ${name} = '${value}'`),
+    'SELECT pg_backend_pid() AS pid',
   ].join('; ');
 }
 
@@ -74,11 +80,18 @@ interface SessionOptions {
  * A connection whose settings are pinned before it is used. They are pinned by statements rather than by parameters of
  * the start, because a pooler such as PgBouncer refuses those that it does not know, and knows few.
  */
-class PinnedClient extends pg.Client {
+class PinnedClient extends pg.Client implements Connection {
+  // Fields of pg that its types lack.
+  declare readonly connection: pg.Connection & { readonly stream: Socket };
+  declare readonly readyForQuery: boolean;
+  declare readonly connectionParameters: { replication: string | undefined };
   readonly #pinning: pg.QueryConfig;
+  #backendId = 0;
 
   constructor(config: pg.ClientConfig & { readonly pinning?: string } = {}) {
     super(config);
+    // PGREPLICATION must not count. It cannot be overridden, because PgBouncer refuses a connection that gives any value.
+    this.connectionParameters.replication = undefined;
     // A connection that is lost between two queries emits an error. A pool listens only while the client is idle, and
     // without a listener the error would end the process. The next query rejects, so the loss is not hidden.
     this.on('error', () => undefined);
@@ -104,17 +117,54 @@ class PinnedClient extends pg.Client {
   async #connectPinned(): Promise<pg.Client> {
     await super.connect();
     try {
-      await this.query(this.#pinning);
+      // Not the number that the protocol gives, because that of a pooler is its own.
+      const results = [await this.query<{ pid?: number }>(this.#pinning)].flat();
+      this.#backendId = results.at(-1)?.rows[0]?.pid ?? 0;
       return this;
     } catch (error) {
       void this.end().catch(() => undefined);
       throw error;
     }
   }
+
+  override end(): Promise<void>;
+  override end(callback: (error: Error) => void): void;
+  override end(callback?: (error: Error) => void): Promise<void> | undefined {
+    // The other side must close the connection too, which it never does when the network forwards nothing.
+    const late = setTimeout(() => this.connection.stream.destroy(), END_TIMEOUT_MS).unref();
+    this.once('end', () => {
+      clearTimeout(late);
+    });
+    if (callback === undefined) return super.end();
+    super.end(callback);
+    return undefined;
+  }
+
+  get backendId(): number {
+    return this.#backendId;
+  }
+
+  isWaiting(): boolean {
+    return !this.readyForQuery;
+  }
+
+  bytesRead(): number {
+    return this.connection.stream.bytesRead;
+  }
+
+  abandon(error: Error): void {
+    this.connection.stream.destroy(error);
+  }
 }
+
+/** How long the end of a connection may take. */
+const END_TIMEOUT_MS = 2_000;
 
 /** As the pool calls `connect`, without a promise. */
 type Connected = ((error: Error) => void) & ((error: null, client: pg.Client) => void);
+
+/** How long a connection is silent before the kernel asks whether the other side is still there. */
+const KEEP_ALIVE_MS = 10_000;
 
 /** The configuration of every connection. Only this function makes one from DATABASE_URL. */
 function configOf(
@@ -124,10 +174,9 @@ function configOf(
   const address = readAddress(databaseUrl);
   const { host, port, user, password, database, ssl, sslnegotiation, options } = address;
   const names = [address.applicationName ?? 'talebank', purpose].filter((name) => name !== '');
-  // Options that pg's types lack, and `pinning`, which is ours. Without a value, PGREPLICATION and the like would count.
+  // Options that pg's types lack, and `pinning`, which is ours. Without a value, PGCLIENTENCODING would count.
   const more: object = {
     sslnegotiation,
-    replication: 'false',
     client_encoding: 'UTF8',
     pinning: pinning(limits),
   };
@@ -140,6 +189,8 @@ function configOf(
     ssl,
     ...(options === undefined ? {} : { options }),
     application_name: names.join('-'),
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     connectionTimeoutMillis: address.connectTimeoutMs ?? connectTimeoutMs,
     ...(answerTimeoutMs === undefined ? {} : { query_timeout: answerTimeoutMs }),
     ...more,
@@ -161,8 +212,8 @@ const poolConfig = (
 });
 
 /**
- * A pool that survives a restart of the database.
- * @param onError is told of connections that were lost while they were idle
+ * A pool that survives a restart of the database, and a network that forwards nothing.
+ * @param onError is told of connections that were lost while they were idle, or whose answer was lost
  * @throws AddressError
  */
 export function createPool(
@@ -173,5 +224,23 @@ export function createPool(
   const pool = new MeasuredPool(poolConfig(databaseUrl, options));
   // Without a listener, a database that restarts would end the process.
   pool.on('error', onError);
+  const connections = new Set<PinnedClient>();
+  pool.on('connect', (client) => {
+    if (client instanceof PinnedClient) connections.add(client);
+  });
+  pool.on('remove', (client) => {
+    if (client instanceof PinnedClient) connections.delete(client);
+  });
+  abandonSilent({
+    connections,
+    createProbe: () =>
+      createClient(databaseUrl, {
+        purpose: 'health',
+        connectTimeoutMs: PROBE_TIMEOUT_MS,
+        answerTimeoutMs: PROBE_TIMEOUT_MS,
+      }),
+    onAbandoned: onError,
+    isOver: () => pool.ended,
+  });
   return pool;
 }

@@ -1,4 +1,12 @@
-import type { PgBoss } from 'pg-boss';
+import type { CommandResponse, PgBoss } from 'pg-boss';
+
+/** @returns how many jobs a command of pg-boss has changed, which its types do not have */
+export function affectedBy(response: CommandResponse): number {
+  const affected: unknown = 'affected' in response ? response.affected : undefined;
+  if (typeof affected !== 'number')
+    throw new Error('pg-boss did not say how many jobs it changed.');
+  return affected;
+}
 
 export async function retryJobs(
   boss: PgBoss,
@@ -6,7 +14,7 @@ export async function retryJobs(
   ids: readonly string[],
 ): Promise<number> {
   const retry = async (some: readonly string[]): Promise<number> =>
-    ((await boss.retry(queueName, [...some])) as { affected: number }).affected;
+    affectedBy(await boss.retry(queueName, [...some]));
   if (ids.length === 0) return 0;
   try {
     return await retry(ids);

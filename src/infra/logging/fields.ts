@@ -75,7 +75,7 @@ export const FIELDS = {
   transactionId: 'the transaction of the ledger',
   type: 'the type of the transaction',
   url: 'the address',
-  userId: 'the user whom the line is about',
+  userId: 'the user that the line is about',
   users: 'the number of users',
   waitMs: 'how long it waits, milliseconds',
   warning: 'what pg-boss warns of',

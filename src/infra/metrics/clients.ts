@@ -13,7 +13,7 @@ export const CLIENTS = {
     'limit',
     'by',
   ),
-  /** Of this process. */
+  /** Subscriptions of this process. */
   subscriptions: gauge(
     'subscriptions',
     'Subscriptions, and streams of what is being made, that are open.',

@@ -42,7 +42,7 @@ const listed = (names: readonly string[]): string =>
 /** What is to be done, and what in the database is not ours. */
 export interface Pending {
   readonly names: readonly string[];
-  /** Of these, those that were begun before and have not ended. */
+  /** Those of the pending ones that were begun before and have not ended. */
   readonly unfinished: readonly string[];
   /** `schema.table` of extensions, which the schema engine must not take for ours. */
   readonly extensionTables: readonly string[];

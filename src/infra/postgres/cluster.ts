@@ -18,9 +18,9 @@ export const clusterOf = (folder: string): string => join(folder, 'cluster');
 const partialOf = (folder: string): string => `${clusterOf(folder)}.partial`;
 /** What initdb reads. */
 const initialPasswordOf = (folder: string): string => join(folder, 'initdb-password');
-/** Of the superuser `postgres`, who only prepares the cluster. */
+/** The password file of the superuser `postgres`, which only prepares the cluster. */
 const superuserPasswordOf = (folder: string): string => join(folder, 'password');
-/** Of the role that owns the database, and that everything else connects as. */
+/** The password file of the role that owns the database and that everything else connects as. */
 export const ownerPasswordOf = (folder: string): string => join(folder, 'owner-password');
 
 /**
@@ -73,7 +73,7 @@ interface Initialisation {
   readonly initdb: PostgresBinaries['initdb'];
   readonly account: Account | null;
   readonly passage: Passage;
-  /** Of the lock for Postgres, which initdb and its processes hold as long as they write. */
+  /** The descriptor of the lock that initdb, Postgres and its processes hold while they may write. */
   readonly lockDescriptor: number;
 }
 

@@ -7,7 +7,7 @@ export interface EspeakQuestion {
   readonly memory: MemoryLimits;
 }
 
-/** Of the whole speaking process. */
+/** Bounds for the memory of the whole speaking process. */
 export interface MemoryLimits {
   /** One that has grown beyond this asks to be replaced. */
   readonly retireBytes: number;

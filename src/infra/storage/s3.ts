@@ -58,15 +58,7 @@ export function openS3Storage(
   }
 
   return {
-    async check() {
-      const abortSignal = AbortSignal.timeout(timeouts.checkMs);
-      try {
-        await client.send(new HeadBucketCommand({ Bucket }), { abortSignal });
-      } catch (error) {
-        if (!abortSignal.aborted) throw error;
-        throw new Error(`It did not answer in ${String(timeouts.checkMs)} ms.`, { cause: error });
-      }
-    },
+    check: () => requireBucket(client, Bucket, timeouts.checkMs),
     openWriter: (key) =>
       Promise.resolve().then(() =>
         openS3Writer(client, { ...objectOf(key), ContentType: contentTypeOf(key) }),
@@ -106,6 +98,17 @@ export function openS3Storage(
       return Promise.resolve();
     },
   };
+}
+
+/** @throws when the bucket is not there, or does not answer in time */
+async function requireBucket(client: S3Client, Bucket: string, limitMs: number): Promise<void> {
+  const abortSignal = AbortSignal.timeout(limitMs);
+  try {
+    await client.send(new HeadBucketCommand({ Bucket }), { abortSignal });
+  } catch (error) {
+    if (!abortSignal.aborted) throw error;
+    throw new Error(`It did not answer in ${String(limitMs)} ms.`, { cause: error });
+  }
 }
 
 async function statOf(client: S3Client, object: ObjectName): Promise<StoredFile | null> {

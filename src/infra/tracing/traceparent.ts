@@ -1,6 +1,6 @@
 import type { SpanContext } from '@opentelemetry/api';
 
-/** Of W3C Trace Context. A later version may add parts at the end. */
+/** A `traceparent` of W3C Trace Context. A later version may add parts at the end. */
 const TRACEPARENT =
   /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-|$)/;
 const SAMPLED = 1;

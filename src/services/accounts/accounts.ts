@@ -32,6 +32,7 @@ const registration = z.object({
   deviceName: name,
   locale: language.nullish().transform((tag) => tag ?? 'en'),
 });
+export type Registration = z.input<typeof registration>;
 const credentials = z.object({
   email: z.string().max(1000, 'must be at most 1,000 characters').transform(spellingOf),
   password: z.string().max(1000, 'must be at most 1,000 characters'),
@@ -46,13 +47,7 @@ export type DeviceFacts = Pick<Device, 'userAgent' | 'ipAddress' | 'transport'>;
  */
 export async function register(
   app: App,
-  input: {
-    email: string;
-    password: string;
-    displayName?: string | null;
-    deviceName?: string | null;
-    locale?: string | null;
-  },
+  input: Registration,
   device: DeviceFacts,
 ): Promise<SignedIn> {
   const request = parseRequest(registration, input);
@@ -125,7 +120,7 @@ async function grantForSigningUp(app: App, tx: Tx, userId: UserId): Promise<void
   await app.ledger.grantNewcomer(tx, request);
 }
 
-const NOBODY = '00000000-0000-0000-0000-000000000000';
+const NO_USER_ID = '00000000-0000-0000-0000-000000000000';
 
 /** A user, and whether they have signed in from the address of the request before. */
 type Candidate = User & { readonly isAtHome: boolean };
@@ -139,7 +134,7 @@ async function findCandidate(
   const user = !isCleanText(address)
     ? null
     : await app.db.user.findFirst({ where: { email: address, deletedAt: null } });
-  const isAtHome = await isKnownAddress(app.db, { userId: user?.id ?? NOBODY, ipAddress });
+  const isAtHome = await isKnownAddress(app.db, { userId: user?.id ?? NO_USER_ID, ipAddress });
   return user === null ? null : { ...user, isAtHome };
 }
 

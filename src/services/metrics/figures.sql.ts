@@ -1,6 +1,6 @@
 import type { Reader, Tx } from '../../infra/db.js';
 
-/** So many jobs of a queue and state are counted at most, so that a count is bounded. */
+/** How many jobs of a queue and state are counted at most, so that a count is bounded. */
 const JOBS_COUNTED_MAX = 500_000;
 
 export interface QueueFigures {
@@ -73,6 +73,7 @@ export async function readKeyAges(
     SELECT
       (SELECT extract(epoch FROM min(created_at))::float8 FROM signing_keys WHERE retired_at IS NULL) AS "accessTokens",
       (SELECT extract(epoch FROM max(created_at))::float8 FROM anchor_keys WHERE retired_at IS NULL) AS anchors,
-      (SELECT extract(epoch FROM created_at)::float8 FROM secrets WHERE name = 'url-signing') AS addresses`;
+      (SELECT extract(epoch FROM min(created_at))::float8 FROM secrets
+       WHERE name LIKE 'url-signing%' AND retired_at IS NULL) AS addresses`;
   return row ?? { accessTokens: null, anchors: null, addresses: null };
 }

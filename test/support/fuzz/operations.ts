@@ -39,7 +39,7 @@ import {
   type Value,
 } from './values.js';
 
-/** Who asks. */
+/** Who sends the operation. */
 export type Asker = 'nobody' | 'user' | 'administrator';
 
 /** As text, so that a failure can be read. Known values are written `{{kind:pick:twist}}` in both parts. */
@@ -89,7 +89,7 @@ class Author {
   private readonly fields = new Set<string>();
   private names = 0;
   private used = 0;
-  /** How likely each part is to be something that nobody sensible sends, in thousandths. */
+  /** The probability that a part is hostile, in thousandths. */
   private readonly hostility: number;
 
   constructor(
@@ -116,7 +116,7 @@ class Author {
     return chosen;
   }
 
-  /** Of any characters, more of them common ones. */
+  /** A text of random characters, most of them common ones. */
   private anyText(): string {
     return Array.from({ length: this.draw(30) }, () =>
       String.fromCharCode(this.draw(this.pick([127, 127, 0x17f, 0xffff]))),

@@ -80,7 +80,7 @@ const root = (
   ...more,
 });
 
-/** Things of these types are there for their owner alone, and those who see everybody do not find them by their id. */
+/** Only the owner finds objects of these types by their id. Administrators and auditors do not. */
 const OWNED = ['Session', 'Audio', 'CreditLot'] as const;
 const OVERSEEN = ['User', 'CreditTransaction'] as const;
 

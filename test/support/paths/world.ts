@@ -32,7 +32,7 @@ export type Listener = (typeof LISTENERS)[number];
 /** `sue` is suspended. */
 export const VIEWERS = ['stranger', ...LISTENERS, 'auditor', 'administrator'] as const;
 export type Viewer = (typeof VIEWERS)[number];
-/** Who reads what belongs to others. */
+/** Whether the viewer may read the objects of others. */
 export const seesEverybody = (viewer: Viewer): boolean =>
   viewer === 'auditor' || viewer === 'administrator';
 
@@ -77,7 +77,7 @@ export interface World {
 
 /** The key with which the narration of `storyId` was asked for first, so that asking again gives its charge. */
 export const NARRATION_KEY = 'the-first-narration';
-/** The key of a grant to many that can be revoked without harm, because nobody got anything. */
+/** The key of a bulk grant that can be revoked without harm, because it granted nothing. */
 export const EMPTY_GRANT_KEY = 'an-empty-grant';
 
 /** What a device says of itself: nothing that another person's device says. */

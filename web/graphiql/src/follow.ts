@@ -8,7 +8,7 @@ const LOST =
 
 const client = createClient({
   url: '/graphql/stream',
-  // Whoever looks at this page is told, and decides for themselves.
+  // The person at this page is told, and decides.
   retryAttempts: 0,
   fetchFn: async (url: string, init: RequestInit) => readable(await fetchSigned(url, init)),
 });

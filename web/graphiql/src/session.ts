@@ -1,4 +1,4 @@
-/** The tokens of whoever signed in on this page. They last as long as the tab. */
+/** The tokens of the user who signed in on this page. They last as long as the tab. */
 interface Tokens {
   readonly accessToken: string;
   readonly refreshToken: string | null;
@@ -6,7 +6,7 @@ interface Tokens {
 }
 
 const STORE = 'talebank:tokens';
-/** The status of what needs somebody who is signed in. */
+/** The status of an answer that needs a signed-in user. */
 const UNAUTHENTICATED = 401;
 type Listener = () => void;
 
@@ -34,7 +34,7 @@ export const subscribe = (listener: Listener): (() => void) => {
   return () => listeners.delete(listener);
 };
 
-/** Who is signed in; null for nobody. */
+/** The name of the signed-in user. Null when signed out. */
 export const who = (): string | null => tokens?.who ?? null;
 
 export async function signOut(): Promise<void> {

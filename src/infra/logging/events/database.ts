@@ -23,7 +23,7 @@ export const databaseEvents = define({
   'database-connection-lost': {
     level: 'warn',
     fields: ['err'],
-    when: 'A connection to Postgres was lost. It is replaced.',
+    when: 'A connection to Postgres was lost, or an answer on it did not come. It is replaced.',
     action: 'See the error if it is repeated.',
   },
   'database-refuses': {
@@ -65,7 +65,7 @@ export const databaseEvents = define({
   'signing-keys-not-read': {
     level: 'warn',
     fields: ['err'],
-    when: 'The keys of tokens could not be read. Those read before are used.',
+    when: 'The keys of tokens or of addresses could not be read. Those read before are used.',
     action: 'See the error; the database is probably not reachable.',
   },
   'queue-error': {

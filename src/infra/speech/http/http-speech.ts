@@ -70,7 +70,7 @@ function rateOf({ headers }: Response): number | null {
 
 const FIRST_BYTES = 65_536;
 
-/** Twice as large each time, so that every byte is copied about once more. */
+/** Doubles the buffer each time, so that every byte is copied about once more. */
 function roomFor(bytes: Buffer<ArrayBuffer>, lengthBytes: number): Buffer<ArrayBuffer> {
   if (lengthBytes <= bytes.length) return bytes;
   const larger = Buffer.alloc(Math.max(lengthBytes, 2 * bytes.length));

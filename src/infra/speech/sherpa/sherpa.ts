@@ -24,11 +24,11 @@ export interface SherpaOptions {
   readonly concurrency: number;
   /** Processes that keep a model loaded, also while it is not used. */
   readonly modelsKept: number;
-  /** Of each process. */
+  /** Threads of each process. */
   readonly threads: number;
   /** 1 is the model's own. */
   readonly speed: number;
-  /** Of each process. */
+  /** The memory that each process may use. */
   readonly memoryBytes: number;
   readonly timeoutMs: number;
   /** Whether what the engine writes is shown. It may have the text, so that a server must not. */

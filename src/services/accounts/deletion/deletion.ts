@@ -15,7 +15,7 @@ import { closeAccount, lockStandings } from '../people.sql.js';
 const deletion = z.object({ password: z.string().max(1000, 'must be at most 1,000 characters') });
 
 /** The address of a deleted account. Mail to `.invalid` is never delivered (RFC 2606). */
-const nobody = (id: string): string => `deleted-${id}@deleted.invalid`;
+const placeholderAddressOf = (id: string): string => `deleted-${id}@deleted.invalid`;
 
 /**
  * Deletes the viewer's account. This commit erases the personal data, signs every device out and closes the points. A
@@ -52,7 +52,7 @@ function erasePerson(app: App, { id, passwordHash }: Credentials): Promise<void>
     const { count } = await tx.user.updateMany({
       where: { id, passwordHash, deletedAt: null },
       data: {
-        email: nobody(id),
+        email: placeholderAddressOf(id),
         emailVerifiedAt: null,
         passwordHash: '',
         displayName: null,

@@ -85,7 +85,7 @@ const eraseRecordings: Step = async (app, userId) => {
       return begun;
     });
     // The other job may still delete files, even if the recording were remade meanwhile.
-    if (erasing === 'elsewhere') throw new Error('Somebody else is erasing this recording.');
+    if (erasing === 'elsewhere') throw new Error('Another process is erasing this recording.');
     if (erasing === 'marked') {
       await app.storage.remove([recording, storageKey(hash, 'vtt')]);
       await app.db.rendition.deleteMany({ where: { hash, erasingSince: { not: null } } });

@@ -40,23 +40,20 @@ export async function makeArchive(
   else app.log.info({ event: 'data-exported', userId }, 'archive of the user’s data made');
 }
 
-/** A list of the archive: reads the page after the last row of the page before. */
-type Pages = (after: unknown) => Promise<readonly unknown[]>;
+/** A list of the archive, in pages. */
+type List = AsyncIterable<readonly unknown[]>;
 
 async function* archiveOf(app: App, userId: string): AsyncGenerator<string> {
   const { profile, lists } = partsOf(app, userId);
   yield `{"format":"talebank-data-1","madeAt":${textOf(new Date())},"profile":${textOf(await profile())}`;
-  for (const [name, read] of Object.entries(lists)) {
+  for (const [name, list] of Object.entries(lists)) {
     yield `,\n"${name}":[`;
     let separator = '';
-    for (let after: unknown; ;) {
-      const rows = await read(after);
+    for await (const rows of list) {
       for (const row of rows) {
         yield `${separator}\n${textOf(row)}`;
         separator = ',';
       }
-      if (rows.length < AT_ONCE) break;
-      after = rows.at(-1);
     }
     yield ']';
   }
@@ -70,20 +67,50 @@ const textOf = (value: unknown): string =>
     return part instanceof Uint8Array ? Buffer.from(part).toString('hex') : part;
   });
 
-const lastId = (after: unknown): string => (after as { id: string } | undefined)?.id ?? FIRST_ID;
+/**
+ * Reads nothing before the first page is asked for.
+ * @param after where the first page begins
+ * @param read a page of at most `AT_ONCE` rows
+ * @param cursorOf where the page after this row begins
+ */
+async function* pagesOf<Row, Cursor>(
+  after: Cursor,
+  read: (after: Cursor) => Promise<readonly Row[]>,
+  cursorOf: (row: Row) => Cursor,
+): AsyncGenerator<readonly Row[]> {
+  for (;;) {
+    const rows = await read(after);
+    yield rows;
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < AT_ONCE) return;
+    after = cursorOf(last);
+  }
+}
+
+const pagesById = <Row extends { id: string }>(
+  read: (afterId: string) => Promise<readonly Row[]>,
+): List => pagesOf(FIRST_ID, read, ({ id }) => id);
+
+const ofUser = (userId: string, afterId: string): UserPage => ({
+  where: { userId, id: { gt: afterId } },
+  orderBy: { id: 'asc' },
+  take: AT_ONCE,
+});
+
+interface UserPage {
+  readonly where: { userId: string; id: { gt: string } };
+  readonly orderBy: { id: 'asc' };
+  readonly take: number;
+}
+
+const omit = { userId: true } as const;
 
 /** Leaves out secrets, such as hashes of passwords and tokens, and the ids of other people, such as administrators. */
 function partsOf(
-  { db, ...app }: App,
+  app: App,
   userId: string,
-): { profile: () => Promise<unknown>; lists: Readonly<Record<string, Pages>> } {
-  const byId = (after: unknown) =>
-    ({
-      where: { userId, id: { gt: lastId(after) } },
-      orderBy: { id: 'asc' },
-      take: AT_ONCE,
-    }) as const;
-  const omit = { userId: true } as const;
+): { profile: () => Promise<unknown>; lists: Readonly<Record<string, List>> } {
+  const { db } = app;
   return {
     profile: () =>
       db.user.findUnique({
@@ -92,49 +119,73 @@ function partsOf(
         include: { emailChange: { omit }, formerEmails: { omit, orderBy: { id: 'asc' } } },
       }),
     lists: {
-      sessions: (after) => db.session.findMany({ ...byId(after), omit }),
-      lots: (after) => db.creditLot.findMany({ ...byId(after), omit: { ...omit, isOpen: true } }),
-      movements: (after) =>
-        db.creditTransaction.findMany({
-          where: { userId, seq: { gt: (after as { seq: number } | undefined)?.seq ?? 0 } },
-          orderBy: { seq: 'asc' },
-          take: AT_ONCE,
-          omit: { ...omit, actorId: true, requestHash: true },
-          include: { allocations: { select: { lotId: true, amount: true } } },
-        }),
-      narrations: async (after) => {
-        const rows = await db.audio.findMany({
-          ...byId(after),
-          omit: { ...omit, claim: true, jobId: true },
-          include: {
-            listening: { omit: { ...omit, audioId: true } },
-            bookmarks: { omit: { ...omit, audioId: true } },
-          },
-        });
-        const stories = await storiesById(
-          { db, ...app },
-          rows.map(({ storyId }) => storyId),
-        );
-        return rows.map((row) => ({ ...row, title: stories.get(row.storyId)?.title ?? null }));
-      },
-      favourites: (after) =>
-        db.favourite.findMany({
-          where: {
-            userId,
-            storyId: { gt: (after as { storyId: string } | undefined)?.storyId ?? FIRST_ID },
-          },
-          orderBy: { storyId: 'asc' },
-          take: AT_ONCE,
-          omit,
-        }),
-      notices: (after) => db.notice.findMany({ ...byId(after), omit: { ...omit, key: true } }),
-      actions: (after) =>
-        db.auditEntry.findMany({
-          where: { target: userId, actorId: userId, id: { gt: lastId(after) } },
-          orderBy: { id: 'asc' },
-          take: AT_ONCE,
-          select: { id: true, action: true, at: true, details: true },
-        }),
+      sessions: pagesById((after) => db.session.findMany({ ...ofUser(userId, after), omit })),
+      lots: pagesById((after) =>
+        db.creditLot.findMany({ ...ofUser(userId, after), omit: { ...omit, isOpen: true } }),
+      ),
+      movements: movementsOf(app, userId),
+      narrations: pagesById((after) => readNarrations(app, userId, after)),
+      favourites: favouritesOf(app, userId),
+      notices: pagesById((after) =>
+        db.notice.findMany({ ...ofUser(userId, after), omit: { ...omit, key: true } }),
+      ),
+      actions: pagesById((after) => readActions(app, userId, after)),
     },
   };
 }
+
+const movementsOf = ({ db }: App, userId: string): List =>
+  pagesOf(
+    0,
+    (afterSeq) =>
+      db.creditTransaction.findMany({
+        where: { userId, seq: { gt: afterSeq } },
+        orderBy: { seq: 'asc' },
+        take: AT_ONCE,
+        omit: { ...omit, actorId: true, requestHash: true },
+        include: { allocations: { select: { lotId: true, amount: true } } },
+      }),
+    ({ seq }) => seq,
+  );
+
+async function readNarrations(
+  app: App,
+  userId: string,
+  afterId: string,
+): Promise<{ id: string }[]> {
+  const rows = await app.db.audio.findMany({
+    ...ofUser(userId, afterId),
+    omit: { ...omit, claim: true, jobId: true },
+    include: {
+      listening: { omit: { ...omit, audioId: true } },
+      bookmarks: { omit: { ...omit, audioId: true } },
+    },
+  });
+  const stories = await storiesById(
+    app,
+    rows.map(({ storyId }) => storyId),
+  );
+  return rows.map((row) => ({ ...row, title: stories.get(row.storyId)?.title ?? null }));
+}
+
+const favouritesOf = ({ db }: App, userId: string): List =>
+  pagesOf(
+    FIRST_ID,
+    (afterStoryId) =>
+      db.favourite.findMany({
+        where: { userId, storyId: { gt: afterStoryId } },
+        orderBy: { storyId: 'asc' },
+        take: AT_ONCE,
+        omit,
+      }),
+    ({ storyId }) => storyId,
+  );
+
+/** What the user did to their own account. */
+const readActions = ({ db }: App, userId: string, afterId: string): Promise<{ id: string }[]> =>
+  db.auditEntry.findMany({
+    where: { target: userId, actorId: userId, id: { gt: afterId } },
+    orderBy: { id: 'asc' },
+    take: AT_ONCE,
+    select: { id: true, action: true, at: true, details: true },
+  });

@@ -5,7 +5,7 @@ import { transact, type Db, type Tx } from '../../../infra/db.js';
 import type { Logger } from '../../../infra/log.js';
 import type { Metrics } from '../../../infra/metrics.js';
 import { settleInBulk } from './bulk.js';
-import { observe, observeAll, type LedgerCommand, type SourceOf } from './observer.js';
+import { observe, type LedgerCommand, type SourceOf } from './observer.js';
 import { groupCommit, waitingRooms, type Command } from './policy.js';
 import type { Settle, Settled, Settlement } from './settlement.js';
 
@@ -16,6 +16,8 @@ export interface CommitPorts {
   readonly metrics: Metrics;
   /** The size of the connection pool. */
   readonly connections: number;
+  /** Whether a transaction may move the points of one account only, because accounts are on several servers. */
+  readonly byAccount: boolean;
 }
 
 /** A command for many requests, which a task or an order brings at once. */
@@ -57,36 +59,46 @@ export interface WaysToCommit {
 }
 
 /** The ways of one process. Its commands share the limits on waiting for locks. */
-export function waysToCommit({ db, connections, ...facts }: CommitPorts): WaysToCommit {
-  const doors = { db, ...waitingRooms(connections) };
+export function waysToCommit({ db, connections, byAccount, ...facts }: CommitPorts): WaysToCommit {
+  // A third of the pool is left to everything that moves no points, and to the requests that wait for rows.
+  const atOnce = Math.max(1, Math.floor((connections * 2) / 3));
+  const oneAccount = byAccount ? { atOnce } : undefined;
+  const doors = { db, oneAccount, ...waitingRooms(connections) };
   return {
     grouped: (name, settle, sourceOf) => groupCommit(doors, settle, observe(facts, name, sourceOf)),
     inBulk: (name, settle, sourceOf) => {
       const observer = observe(facts, name, sourceOf);
       return (requests, options) =>
-        settleInBulk({ db, log: facts.log }, settle, observer, requests, options);
+        settleInBulk({ db, oneAccount, log: facts.log }, settle, observer, requests, options);
     },
     joined: (name, settle, sourceOf) => {
       const observer = observe(facts, name, sourceOf);
       return async (tx, request) => {
         const startedAt = performance.now();
-        const settlements = await settle(tx, [request], { wait: true });
-        const [settlement] = settlements;
-        if (settlement instanceof DomainError) throw settlement;
-        if (settlement === undefined || typeof settlement === 'symbol') throw notFound('user');
+        const settled = await settleOne(tx, settle, request);
+        if (settled === null) throw notFound('user');
         afterCommit(tx, () => {
-          observeAll(observer, [request], settlements, performance.now() - startedAt);
+          observer.settled(request, settled.entries, performance.now() - startedAt);
         });
-        return settlement.result;
+        return settled.result;
       };
     },
     alone: (settle) => (request) =>
       transact(db, async (tx) => {
-        const [settled] = await settle(tx, [request], { wait: true });
-        if (settled instanceof DomainError) throw settled;
-        if (settled === undefined || typeof settled === 'symbol')
-          throw new Error('The account is gone.');
+        const settled = await settleOne(tx, settle, request);
+        if (settled === null) throw new Error('The account is gone.');
         return settled;
       }),
   };
+}
+
+/** Settles one request, and waits for its rows. @returns null when there is no such account. @throws its refusal */
+async function settleOne<Request, Result>(
+  tx: Tx,
+  settle: Settle<Request, Result>,
+  request: Request,
+): Promise<Settled<Result> | null> {
+  const [settlement] = await settle(tx, [request], { wait: true });
+  if (settlement instanceof DomainError) throw settlement;
+  return settlement === undefined || typeof settlement === 'symbol' ? null : settlement;
 }

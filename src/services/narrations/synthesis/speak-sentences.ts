@@ -20,7 +20,7 @@ const KEEP_EVERY_MS = 10_000;
 export const LOOK_EVERY_MS = 200;
 /** Sentences in work beyond the provider's concurrency: one that is encoded, and one that is stored. */
 const IN_OTHER_HANDS = 2;
-/** So many consecutive failures mean that the rest would fail as well. */
+/** After this many consecutive failures, the rest would probably fail as well. */
 const MOST_FAILURES_IN_A_ROW = 3;
 
 /** A recording that is being made. */

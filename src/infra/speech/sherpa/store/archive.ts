@@ -13,7 +13,7 @@ import { FOLDER_MODE, openPrivateFile } from '../../../storage/private-files.js'
 export class RefusedArchive extends Error {}
 
 export interface ArchiveLimits {
-  /** Of everything that is unpacked. */
+  /** The total size of everything that is unpacked. */
   readonly bytesMax: number;
   readonly entriesMax: number;
 }
