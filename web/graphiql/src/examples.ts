@@ -1,11 +1,4 @@
-import type {
-  FollowItSubscriptionVariables,
-  GrantMutationVariables,
-  NarrateMutationVariables,
-  QuoteQueryVariables,
-  SignInMutationVariables,
-  StopItMutationVariables,
-} from './gql/graphql.js';
+import type * as types from './gql/graphql.js';
 
 /** A tab that can be run as it is. */
 export interface Example {
@@ -24,7 +17,8 @@ export interface Findings {
 const json = (variables: object): string => JSON.stringify(variables, null, 2);
 
 const narration = (audioId: string): string =>
-  json({ id: audioId } satisfies FollowItSubscriptionVariables & StopItMutationVariables);
+  json({ id: audioId } satisfies types.FollowItSubscriptionVariables &
+    types.StopItMutationVariables);
 
 const grant = (userId: string): string =>
   json({
@@ -35,7 +29,7 @@ const grant = (userId: string): string =>
       reason: 'A present from GraphiQL',
       idempotencyKey: 'graphiql-present-1',
     },
-  } satisfies GrantMutationVariables);
+  } satisfies types.GrantMutationVariables);
 
 /** The ids that become known while the page is used. */
 export interface Known {
@@ -108,7 +102,7 @@ export const examplesFor = ({ storyId, voiceId, userId, audioId }: Findings): Ex
         password: 'once upon a time',
         deviceName: 'GraphiQL',
       },
-    } satisfies SignInMutationVariables),
+    } satisfies types.SignInMutationVariables),
   },
   {
     query: /* GraphQL */ `
@@ -132,7 +126,7 @@ export const examplesFor = ({ storyId, voiceId, userId, audioId }: Findings): Ex
         }
       }
     `,
-    variables: json({ storyId, voiceId } satisfies QuoteQueryVariables),
+    variables: json({ storyId, voiceId } satisfies types.QuoteQueryVariables),
   },
   {
     query: /* GraphQL */ `
@@ -160,7 +154,7 @@ export const examplesFor = ({ storyId, voiceId, userId, audioId }: Findings): Ex
     `,
     variables: json({
       input: { storyId, voiceId, maxCredits: 10 },
-    } satisfies NarrateMutationVariables),
+    } satisfies types.NarrateMutationVariables),
   },
   {
     query: /* GraphQL */ `
