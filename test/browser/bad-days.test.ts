@@ -172,6 +172,110 @@ test('a story of 200,000 characters: it opens, scrolls and ends', async () => {
   expect(complaints).toEqual([]);
 });
 
+const NARRATIONS = 5_000;
+const GRANTS = 200;
+
+/**
+ * Gives a listener many narrations of drafts, which the library does not list, each with the recording of the first one.
+ * @returns what takes them away again, because they have no debits
+ */
+async function fillUp(userId: string): Promise<() => Promise<unknown>> {
+  const { database } = app.talebank;
+  await database.sql(
+    `WITH made AS (
+      INSERT INTO stories (id, slug, title, author, language, published, text_hash)
+      SELECT gen_random_uuid(), 'tale-' || n, 'Tale ' || n, 'Talebank', 'en', false, a.text_hash
+      FROM generate_series(2, $2::int) n, (SELECT text_hash FROM audios WHERE user_id = $1 LIMIT 1) a
+      RETURNING id
+    )
+    INSERT INTO audios (user_id, id, story_id, voice_id, text_hash, status, attempt, progress, job_id, debit_seq,
+      rendition_hash, duration_ms, length_bytes, created_at, updated_at, ready_at)
+    SELECT user_id, gen_random_uuid(), made.id, voice_id, text_hash, status, attempt, progress, job_id, debit_seq,
+      rendition_hash, duration_ms, length_bytes, created_at, updated_at, ready_at
+    FROM audios a, made WHERE a.user_id = $1`,
+    [userId, NARRATIONS],
+  );
+  for (let left = GRANTS; left > 0; left -= 20)
+    await Promise.all(Array.from({ length: 20 }, () => app.grant(userId, 1)));
+  return () =>
+    database.sql(
+      `DELETE FROM audios WHERE user_id = $1
+       AND story_id IN (SELECT id FROM stories WHERE slug LIKE 'tale-%')`,
+      [userId],
+    );
+}
+
+test('a listener with 5,000 narrations and 200 grants: the lists open, scroll and end', async () => {
+  const { page, complaints, id } = await app.listenAt(`/stories/${SHORT}`);
+  await press(page, 'Narrate');
+  await isReady(page);
+  const empty = await fillUp(id);
+  let requests = 0;
+  const operations: Record<string, number> = {};
+  page.on('request', (request) => {
+    const name = /"operationName":"(\w+)"/.exec(request.postData() ?? '')?.[1];
+    if (name === undefined || !request.url().endsWith('/graphql')) return;
+    operations[name] = (operations[name] ?? 0) + 1;
+    requests += 1;
+  });
+  const took = async (step: () => Promise<unknown>): Promise<number> => {
+    const startedAt = performance.now();
+    await step();
+    return Math.round(performance.now() - startedAt);
+  };
+  const openMs = await took(async () => {
+    await page.goto(`${app.url}/?mine=yes`);
+    await page
+      .getByRole('link', { name: /^Tale / })
+      .first()
+      .waitFor();
+  });
+  const opened = requests;
+  const end = page.getByText(`${NARRATIONS.toLocaleString('en-GB')} stories found.`);
+  const frames: number[] = [];
+  const scrollMs = await took(async () => {
+    while (!(await end.isVisible())) {
+      const some = await page.evaluate<number[]>(`new Promise((done) => {
+        const times = [];
+        const step = (time) => {
+          times.push(time);
+          scrollBy(0, 600);
+          if (times.length < 60) requestAnimationFrame(step);
+          else done(times.slice(1).map((at, index) => at - times[index]));
+        };
+        requestAnimationFrame(step);
+      })`);
+      frames.push(...some);
+    }
+  });
+  const sorted = frames.sort((one, other) => one - other);
+  const share = (part: number): number => Math.round(sorted[Math.floor(sorted.length * part)] ?? 0);
+  const scrolled = requests;
+  const drawn = await page.locator('[role=listitem]').count();
+  const walletMs = await took(async () => {
+    await page.goto(`${app.url}/wallet`);
+    await press(page, 'Show more');
+    await page.getByText('A present from the library').nth(30).waitFor();
+  });
+  console.log('5,000 narrations', {
+    openMs,
+    opened,
+    scrollMs,
+    scrolled,
+    frames: { count: sorted.length, median: share(0.5), p95: share(0.95), longest: share(0.9999) },
+    drawn,
+    walletMs,
+    wallet: requests - scrolled,
+    operations,
+  });
+  // One request for each page of sixty.
+  expect(operations['MyNarrations']).toBeLessThanOrEqual(Math.ceil(NARRATIONS / 60));
+  expect(drawn).toBeLessThanOrEqual(100);
+  expect(operations['WalletHistory']).toBeLessThanOrEqual(4);
+  expect(complaints).toEqual([]);
+  await empty();
+});
+
 test('a right-to-left text runs from right to left in an interface from left to right', async () => {
   const content =
     'פעם אחת גר ירח קטן בתוך באר. כל לילה הוא עלה עם הדלי, הביט סביב, וירד שוב לישון.\n\nבבוקר איש לא ידע.';

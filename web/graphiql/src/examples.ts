@@ -1,11 +1,4 @@
-import type {
-  FollowItSubscriptionVariables,
-  GrantMutationVariables,
-  NarrateMutationVariables,
-  QuoteQueryVariables,
-  SignInMutationVariables,
-  StopItMutationVariables,
-} from './gql/graphql.js';
+import type * as types from './gql/graphql.js';
 
 /** A tab that can be run as it is. */
 export interface Example {
@@ -21,14 +14,14 @@ export interface Findings {
   readonly audioId: string;
 }
 
-const json = <Variables extends object>(variables: Variables): string =>
-  JSON.stringify(variables, null, 2);
+const json = (variables: object): string => JSON.stringify(variables, null, 2);
 
 const narration = (audioId: string): string =>
-  json<FollowItSubscriptionVariables & StopItMutationVariables>({ id: audioId });
+  json({ id: audioId } satisfies types.FollowItSubscriptionVariables &
+    types.StopItMutationVariables);
 
 const grant = (userId: string): string =>
-  json<GrantMutationVariables>({
+  json({
     input: {
       userId,
       amount: 5,
@@ -36,7 +29,7 @@ const grant = (userId: string): string =>
       reason: 'A present from GraphiQL',
       idempotencyKey: 'graphiql-present-1',
     },
-  });
+  } satisfies types.GrantMutationVariables);
 
 /** The ids that become known while the page is used. */
 export interface Known {
@@ -103,13 +96,13 @@ export const examplesFor = ({ storyId, voiceId, userId, audioId }: Findings): Ex
         }
       }
     `,
-    variables: json<SignInMutationVariables>({
+    variables: json({
       input: {
         email: 'listener@talebank.local',
         password: 'once upon a time',
         deviceName: 'GraphiQL',
       },
-    }),
+    } satisfies types.SignInMutationVariables),
   },
   {
     query: /* GraphQL */ `
@@ -133,7 +126,7 @@ export const examplesFor = ({ storyId, voiceId, userId, audioId }: Findings): Ex
         }
       }
     `,
-    variables: json<QuoteQueryVariables>({ storyId, voiceId }),
+    variables: json({ storyId, voiceId } satisfies types.QuoteQueryVariables),
   },
   {
     query: /* GraphQL */ `
@@ -159,7 +152,9 @@ export const examplesFor = ({ storyId, voiceId, userId, audioId }: Findings): Ex
         }
       }
     `,
-    variables: json<NarrateMutationVariables>({ input: { storyId, voiceId, maxCredits: 10 } }),
+    variables: json({
+      input: { storyId, voiceId, maxCredits: 10 },
+    } satisfies types.NarrateMutationVariables),
   },
   {
     query: /* GraphQL */ `

@@ -1,5 +1,5 @@
 import { Bell } from 'lucide-react';
-import { useEffect, type ReactElement } from 'react';
+import { useEffect, useRef, type ReactElement } from 'react';
 import { useQuery } from 'urql';
 import { Link } from 'wouter';
 import { createStore, useStore } from '../api/store.js';
@@ -17,13 +17,22 @@ export const noticeArrived = (): void => arrived.set(arrived.get() + 1);
 export const useNoticesArrived = (): number => useStore(arrived);
 
 const MOST_SHOWN = 99;
+/** Hundreds of notices may come one after the other, and their number is not read for each of them. */
+const READ_EVERY_MS = 2000;
 
 /** Leads to the notices, and says how many are new. */
 export function NoticeBell(): ReactElement {
   const [{ data }, read] = useQuery({ query: Unread, variables: {} });
   const count = useNoticesArrived();
+  const readAt = useRef(-Infinity);
   useEffect(() => {
-    if (count > 0) read({ requestPolicy: 'network-only' });
+    if (count === 0) return undefined;
+    const again = (): void => {
+      readAt.current = performance.now();
+      read({ requestPolicy: 'network-only' });
+    };
+    const timer = setTimeout(again, readAt.current + READ_EVERY_MS - performance.now());
+    return () => clearTimeout(timer);
   }, [count, read]);
   const unread = data?.me?.notices.unread ?? 0;
   const name =
