@@ -29,7 +29,7 @@ export async function benchNarrations(bench: Bench): Promise<void> {
     'services/narrations/settle-narrations.js',
   );
   const { transact } = await compiled<typeof Db>('infra/db.js');
-  const settle = narrationSettler(app.queue, app.synthesizeAudio, app.mender);
+  const settle = narrationSettler(app.queue, app.mender);
   const alone = (userId: UserId): Promise<unknown> =>
     transact(app.db, (tx) => settle(tx, [narrationRequest(userId)], { wait: true }));
   const spread = (number: number): UserId => users[(number * 7919) % users.length] ?? hot;

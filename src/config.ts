@@ -8,6 +8,7 @@ import { variables } from './variables.js';
 import { anchorsOf, type AnchorConfig } from './variables/anchors.js';
 import { bucketOf, type Bucket } from './variables/buckets.js';
 import { bothOrNeither, ConfigError } from './variables/config-error.js';
+import { metricsOf, type MetricsConfig } from './variables/metrics.js';
 import { speechOf, type SpeechConfig } from './variables/speech.js';
 import { tracingOf, type TracingConfig } from './variables/tracing.js';
 import { explain } from './variables/explanation.js';
@@ -34,11 +35,7 @@ export interface Config {
   readonly anchors: AnchorConfig;
   readonly admin: { readonly email: string; readonly password: string } | null;
   readonly seed: boolean;
-  readonly metrics: {
-    /** The port of the metrics server. Null: the API serves /metrics to this machine and to clients with the token. */
-    readonly port: number | null;
-    readonly token: string | null;
-  };
+  readonly metrics: MetricsConfig;
   readonly mail: {
     /** Null: outside production mail goes to a mailbox in dataDir, and in production it stays in the queue. */
     readonly smtpUrl: string | null;
@@ -136,7 +133,7 @@ export function readConfig(environment: Environment): Config {
     anchors: anchorsOf(env, env.JWT_PRIVATE_KEYS ?? []),
     admin: adminOf(env, production),
     seed: env.SEED ?? !production,
-    metrics: { port: env.METRICS_PORT ?? null, token: env.METRICS_TOKEN ?? null },
+    metrics: metricsOf(env),
     mail: { smtpUrl: env.SMTP_URL ?? null, from: env.MAIL_FROM },
     http: httpOf(env),
     limits: limitsOf(env),

@@ -6,7 +6,7 @@ import type { Logger } from './infra/log.js';
 import { createSmtpMailer, openMailbox } from './infra/mail.js';
 import { createMetrics } from './infra/metrics.js';
 import { createNotices } from './infra/notices.js';
-import { openQueue } from './infra/queue.js';
+import { openQueue, type JobQueue } from './infra/queue.js';
 import { createConnectionCheck } from './infra/connections/check.js';
 import type { MeasuredPool } from './infra/connections/measured-pool.js';
 import { watchPools } from './infra/connections/watched-pools.js';
@@ -17,8 +17,9 @@ import { measureStorage } from './infra/storage/measured.js';
 import { openStorage } from './infra/storage/open.js';
 import { traceSpeech, traceStorage } from './infra/tracing/calls.js';
 import { openAnchorKeys } from './services/anchors/keys.js';
-import type { App } from './services/app.js';
-import { loadSecret, openKeys } from './services/keys/keys.js';
+import type { App, Live, Mailing, Observation, Points } from './services/app.js';
+import { openKeys } from './services/keys/keys.js';
+import { openUrlKeys } from './services/keys/url-keys.js';
 import { createFollowers, LIVE_CHANNEL } from './services/live/followers.js';
 import { startRechecking } from './services/live/recheck.js';
 import { startTelling } from './services/live/change-sender.js';
@@ -67,8 +68,7 @@ export async function openApp(options: {
   const { metrics, pools, db } = openMeasuredDb({ config, log, url });
   const topology = await readTopology(db, url);
   const { isDistributed } = topology;
-  const queues = { config, log, url, metrics, pools, isDistributed };
-  const { queue, synthesizeAudio } = await openQueues(queues);
+  const queue = await openQueues({ config, log, url, metrics, pools, isDistributed });
   const facts = { log, metrics };
   const hearing = openHearing(db, {
     url,
@@ -95,7 +95,6 @@ export async function openApp(options: {
     db,
     checkConnecting: createConnectionCheck(url),
     queue,
-    synthesizeAudio,
     storage,
     speech,
     encoder,
@@ -107,9 +106,9 @@ export async function openApp(options: {
     rateLimiter,
     mailer,
     mailbox,
-    urlSecret: await loadSecret(db, 'url-signing'),
+    urlKeys: await openUrlKeys(db, log),
     publicUrl: options.publicUrl,
-    ...openPoints({ config, db, queue, synthesizeAudio, byAccount: isDistributed }, facts),
+    ...openPoints({ config, db, queue, log, metrics, byAccount: isDistributed }),
     close: async (timeoutMs) => {
       followers.close();
       await queue.close(timeoutMs);
@@ -128,16 +127,16 @@ export async function openApp(options: {
 async function openQueues({
   config,
   ...facts
-}: Pick<App, 'config' | 'log' | 'metrics' | 'pools'> & {
-  url: string;
-  isDistributed: boolean;
-}): Promise<Pick<App, 'queue' | 'synthesizeAudio'>> {
+}: Observation &
+  Pick<App, 'config' | 'pools'> & {
+    readonly url: string;
+    readonly isDistributed: boolean;
+  }): Promise<JobQueue> {
   const supervise = config.role !== 'api';
   const queue = await openQueue({ ...facts, poolSize: queuePoolOf(config), supervise });
-  const synthesizeAudio = synthesizeAudioQueue;
   await queue.declare([
     failAudioQueue,
-    synthesizeAudio,
+    synthesizeAudioQueue,
     sendMailQueue,
     eraseAccountQueue,
     eraseRecordingQueue,
@@ -147,7 +146,7 @@ async function openQueues({
     repairAccountQueue,
     ...SCHEDULED_QUEUES,
   ]);
-  return { queue, synthesizeAudio };
+  return queue;
 }
 
 /** Opens the database with the metrics, which have the figures of its pool and of the pools that are opened later. */
@@ -169,7 +168,7 @@ function openMeasuredDb({
 function openHearing(
   db: Db,
   options: { url: string; log: Logger; topology: Topology; mostFollowers: number },
-): Pick<App, 'sessionStates' | 'followers'> & { close(): Promise<void> } {
+): Live & { close(): Promise<void> } {
   const notices = createNotices(options);
   // The notices of a cluster come from each node by itself, so that none of them proves that all have arrived.
   const heard = (): boolean => !options.topology.isDistributed && notices.current();
@@ -191,20 +190,16 @@ function openHearing(
 }
 
 /** Opens the ledger, and what reads and repairs the points besides its commands. */
-function openPoints(
-  {
-    config,
-    db,
-    queue,
-    synthesizeAudio,
-    byAccount,
-  }: Pick<App, 'config' | 'db' | 'queue' | 'synthesizeAudio'> & { readonly byAccount: boolean },
-  facts: Pick<App, 'log' | 'metrics'>,
-): Pick<App, 'ledger' | 'points' | 'mender'> {
+function openPoints({
+  config,
+  db,
+  queue,
+  byAccount,
+  ...facts
+}: Observation & Pick<App, 'config' | 'db' | 'queue'> & { readonly byAccount: boolean }): Points {
   const { credits, databasePoolSize: connections } = config;
   const mender = createMender({ ...facts, queue }, config.reconcileRepair);
-  const ports = { ...facts, db, connections, byAccount, credits, mender, queue, synthesizeAudio };
-  const ledger = openLedger(ports);
+  const ledger = openLedger({ ...facts, db, connections, byAccount, credits, mender, queue });
   return { ledger, mender, points: grantingReader(db, credits, ledger.grantAllowance) };
 }
 
@@ -213,7 +208,7 @@ async function openMail({
   mail: { smtpUrl, from },
   production,
   dataDir,
-}: Config): Promise<Pick<App, 'mailer' | 'mailbox'>> {
+}: Config): Promise<Mailing> {
   if (smtpUrl !== null) return { mailer: createSmtpMailer({ url: smtpUrl, from }), mailbox: null };
   if (production) return { mailer: null, mailbox: null };
   const mailbox = await openMailbox({ folder: join(dataDir, 'mail'), from });

@@ -17,6 +17,7 @@ import {
 } from './variables/value-types.js';
 import { anchorVariables } from './variables/anchors.js';
 import { bucketName, bucketPrefix } from './variables/buckets.js';
+import { metricsVariables } from './variables/metrics.js';
 import { speechVariables } from './variables/speech.js';
 import { tracingVariables } from './variables/tracing.js';
 
@@ -42,8 +43,7 @@ export const variables = z.object({
   ADMIN_EMAIL: email.optional(),
   ADMIN_PASSWORD: passwordText.optional(),
   SEED: flag.optional(),
-  METRICS_PORT: wholeNumber(0, 65_535).optional(),
-  METRICS_TOKEN: z.string().min(16, 'at least 16 characters').optional(),
+  ...metricsVariables,
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   LOG_FORMAT: z.enum(['auto', 'json', 'pretty']).default('auto'),
   EVENT_LOOP_STALL_SECONDS: wholeNumber(0, 600).default(10),

@@ -4,16 +4,14 @@
  * is not sound or differs from the anchor; the backup is complete even then.
  */
 import '../environment.js';
-import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import type { Config } from '../config.js';
 import { dumpDatabase } from '../infra/backup/dump.js';
 import { takeBackupFolder } from '../infra/backup/folder.js';
 import { writeManifest, type Manifest } from '../infra/backup/manifest.js';
 import { saveRecordings } from '../infra/backup/recordings.js';
-import { StartError } from '../infra/start-error.js';
 import { openStorage } from '../infra/storage/open.js';
 import { release } from '../services/metrics/release.js';
+import { readBackupOptions, type BackupOptions } from './backup-options.js';
 import { counted } from './counted.js';
 import { runCommand, withDatabase } from './database.js';
 import { print, proveDatabase } from './proof.js';
@@ -22,37 +20,13 @@ const USAGE = `Usage:
   npm run backup -- FOLDER [--without-recordings] [--anchor FILE] [--key FILE]
 FOLDER must be new or empty. The ledger is compared with the anchor in FILE, or with the newest one in ANCHOR_DIR.`;
 
-interface Options {
-  readonly folder: string;
-  readonly withRecordings: boolean;
-  readonly anchor: string | undefined;
-  readonly key: string | undefined;
-}
-
-function readOptions(): Options {
-  try {
-    const { positionals, values } = parseArgs({
-      allowPositionals: true,
-      options: {
-        'without-recordings': { type: 'boolean', default: false },
-        anchor: { type: 'string' },
-        key: { type: 'string' },
-      },
-    });
-    const [folder, ...rest] = positionals;
-    if (folder === undefined || rest.length > 0) throw new StartError(USAGE);
-    const { anchor, key, 'without-recordings': without } = values;
-    return { folder: resolve(folder), withRecordings: !without, anchor, key };
-  } catch {
-    throw new StartError(USAGE);
-  }
-}
+const readOptions = (): BackupOptions => readBackupOptions('backup', USAGE);
 
 /** @returns the digest of the manifest */
 async function writeBackup(
   databaseUrl: string,
   config: Config,
-  { folder, withRecordings }: Options,
+  { folder, withRecordings }: BackupOptions,
 ): Promise<string> {
   const database = await dumpDatabase(databaseUrl, folder);
   const rows = database.tables.reduce((sum, table) => sum + table.rows, 0);

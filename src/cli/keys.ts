@@ -1,9 +1,10 @@
 /**
- * The keys that sign access tokens, and those that sign anchors of the ledger, in the database of DATABASE_URL or the
- * embedded one:
+ * The keys that sign access tokens, the addresses of files, and anchors of the ledger, in the database of DATABASE_URL
+ * or the embedded one:
  *   npm run keys
  *   npm run keys -- rotate|replace
  *   npm run keys -- make
+ *   npm run keys -- addresses|rotate-addresses|replace-addresses
  *   npm run keys -- anchors|rotate-anchor
  *   npm run keys -- make-anchor
  */
@@ -16,14 +17,19 @@ import { createLogger } from '../infra/log.js';
 import { StartError } from '../infra/start-error.js';
 import { makeSigningKey } from '../infra/tokens.js';
 import { listAnchorKeys, makeAnchorKey, rotateAnchorKey } from '../services/anchors/keys.js';
+import { EXPORT_HOURS } from '../services/accounts/export/data-export.sql.js';
 import { listKeys, replaceKeys, rotateKeys, type KeyView } from '../services/keys/keys.js';
+import { listUrlKeys, replaceUrlKeys, rotateUrlKeys } from '../services/keys/url-keys.js';
 import { runCommand, withDatabase } from './database.js';
 
 const USAGE = `Usage:
   npm run keys                       lists the keys
-  npm run keys -- rotate             lets the next one sign; all sessions stay valid
+  npm run keys -- rotate             lets the next one sign; no token is refused early
   npm run keys -- replace            for keys that leaked: their tokens are refused within seconds
   npm run keys -- make               prints two new ones, for JWT_PRIVATE_KEYS
+  npm run keys -- addresses          lists the keys of the addresses of files
+  npm run keys -- rotate-addresses   lets the next one sign; no address is refused early
+  npm run keys -- replace-addresses  for keys that leaked: their addresses are refused within seconds
   npm run keys -- anchors            lists the keys of anchors
   npm run keys -- rotate-anchor      makes a new one and destroys the private part of the one that signed
   npm run keys -- make-anchor        prints a new one, for ANCHOR_PRIVATE_KEYS`;
@@ -42,14 +48,27 @@ async function makeAnchor(): Promise<number> {
   return 0;
 }
 
-const stateOf = ({ retiredAt }: KeyView, at: number): string =>
+type Aged = Pick<KeyView, 'createdAt' | 'retiredAt'>;
+
+const stateOf = ({ retiredAt }: Aged, at: number): string =>
   retiredAt === null
     ? (['signs', 'signs next'][at] ?? 'waits')
     : `is believed until ${retiredAt.toISOString()}`;
 
+const printKey = (name: string, key: Aged, at: number): unknown =>
+  process.stdout.write(`${name}  ${key.createdAt.toISOString()}  ${stateOf(key, at)}\n`);
+
+async function keepUrlKeys(command: string, databaseUrl: string, config: Config): Promise<number> {
+  const lifetimeSeconds = Math.max(config.tokens.urlTtlSeconds, EXPORT_HOURS * 3_600);
+  return withKeys(databaseUrl, async (db) => {
+    if (command === 'rotate-addresses') await rotateUrlKeys(db, { lifetimeSeconds });
+    if (command === 'replace-addresses') await replaceUrlKeys(db);
+    for (const [at, key] of (await listUrlKeys(db)).entries()) printKey(key.name, key, at);
+  });
+}
+
 async function print(db: Db): Promise<void> {
-  for (const [at, key] of (await listKeys(db)).entries())
-    process.stdout.write(`${key.kid}  ${key.createdAt.toISOString()}  ${stateOf(key, at)}\n`);
+  for (const [at, key] of (await listKeys(db)).entries()) printKey(key.kid, key, at);
 }
 
 async function printAnchorKeys(db: Db): Promise<void> {
@@ -78,7 +97,7 @@ async function keep(command: string, databaseUrl: string, config: Config): Promi
   const { keys: configured, accessTtlSeconds } = config.tokens;
   if (configured !== null)
     throw new StartError(
-      'JWT_PRIVATE_KEYS is set: the keys are kept there. The first one signs; put a new one at the end, and first when every process knows it.',
+      'JWT_PRIVATE_KEYS is set: the keys are kept there. The first one signs: put the second one first and a new one at the end, keep the old one until its tokens have expired, and start the processes again one after the other.',
     );
   return withKeys(databaseUrl, async (db) => {
     if (command === 'rotate') await rotateKeys(db, { accessTtlSeconds });
@@ -101,15 +120,22 @@ async function withKeys(databaseUrl: string, work: (db: Db) => Promise<void>): P
 }
 
 const OF_TOKENS = ['list', 'rotate', 'replace', 'make'];
+const OF_ADDRESSES = ['addresses', 'rotate-addresses', 'replace-addresses'];
 const OF_ANCHORS = ['anchors', 'rotate-anchor', 'make-anchor'];
+
+/** Which keys a command is about. */
+function workOf(command: string): typeof keep {
+  if (OF_ADDRESSES.includes(command)) return keepUrlKeys;
+  return OF_ANCHORS.includes(command) ? keepAnchorKeys : keep;
+}
 
 await runCommand(() => {
   const { positionals } = parseArgs({ allowPositionals: true });
   const [command = 'list', ...rest] = positionals;
-  if (rest.length > 0 || ![...OF_TOKENS, ...OF_ANCHORS].includes(command))
+  if (rest.length > 0 || ![...OF_TOKENS, ...OF_ADDRESSES, ...OF_ANCHORS].includes(command))
     throw new StartError(USAGE);
   if (command === 'make') return make();
   if (command === 'make-anchor') return makeAnchor();
-  const work = OF_ANCHORS.includes(command) ? keepAnchorKeys : keep;
+  const work = workOf(command);
   return withDatabase({ create: false }, (url, config) => work(command, url, config));
 });

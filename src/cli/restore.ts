@@ -5,8 +5,6 @@
  * interrupted continues when the same command is run again.
  */
 import '../environment.js';
-import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import type { Config } from '../config.js';
 import { requireUnchanged } from '../infra/backup/hashed-files.js';
 import { loadDatabase } from '../infra/backup/load.js';
@@ -20,6 +18,7 @@ import { checksumsOf } from '../infra/migrations/history.js';
 import { StartError } from '../infra/start-error.js';
 import { openStorage } from '../infra/storage/open.js';
 import { MIGRATIONS, openDataDir } from '../installation.js';
+import { readBackupOptions, type BackupOptions } from './backup-options.js';
 import { counted } from './counted.js';
 import { runCommand, withDatabase } from './database.js';
 import { print, proveDatabase } from './proof.js';
@@ -29,33 +28,7 @@ const USAGE = `Usage:
 FOLDER is one that \`npm run backup\` made. The database must be empty. The ledger is compared with the anchor in FILE, or
 with the newest one in ANCHOR_DIR.`;
 
-interface Options {
-  readonly folder: string;
-  readonly digest: string | undefined;
-  readonly withRecordings: boolean;
-  readonly anchor: string | undefined;
-  readonly key: string | undefined;
-}
-
-function readOptions(): Options {
-  try {
-    const { positionals, values } = parseArgs({
-      allowPositionals: true,
-      options: {
-        digest: { type: 'string' },
-        'without-recordings': { type: 'boolean', default: false },
-        anchor: { type: 'string' },
-        key: { type: 'string' },
-      },
-    });
-    const [folder, ...rest] = positionals;
-    if (folder === undefined || rest.length > 0) throw new StartError(USAGE);
-    const { digest, anchor, key, 'without-recordings': without } = values;
-    return { folder: resolve(folder), digest, withRecordings: !without, anchor, key };
-  } catch {
-    throw new StartError(USAGE);
-  }
-}
+const readOptions = (): BackupOptions => readBackupOptions('restore', USAGE);
 
 interface Backup {
   readonly manifest: Manifest;
@@ -63,7 +36,7 @@ interface Backup {
 }
 
 /** Reads all of a backup before anything is written. @throws StartError when it is not as it was made */
-async function checkBackup(options: Options): Promise<Backup> {
+async function checkBackup(options: BackupOptions): Promise<Backup> {
   const { folder } = options;
   const backup = await readManifest(folder);
   if (options.digest !== undefined && options.digest !== backup.digest)
@@ -132,7 +105,7 @@ async function restoreRecordings(config: Config, folder: string): Promise<void> 
 async function restore(
   given: string,
   config: Config,
-  { options, backup }: { readonly options: Options; readonly backup: Backup },
+  { options, backup }: { readonly options: BackupOptions; readonly backup: Backup },
 ): Promise<number> {
   const { manifest, digest } = backup;
   const target = await takeTarget(given, digest);

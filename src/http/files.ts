@@ -75,9 +75,8 @@ export function serveFiles(server: FastifyInstance, app: App): void {
   server.get(`${FILES_PATH}/:key`, { exposeHeadRoute: true }, async (request, reply) => {
     const key = params.safeParse(request.params);
     const address = signature.safeParse(request.query);
-    if (!key.success || !address.success || !isSigned(app, { ...key.data, ...address.data })) {
-      return refuseAddress(reply);
-    }
+    if (!key.success || !address.success) return refuseAddress(reply);
+    if (!(await isSigned(app, { ...key.data, ...address.data }))) return refuseAddress(reply);
     const { name, tag } = address.data;
     const file = { key: key.data.key, name, head: tagIn(tag), cacheControl: CACHED };
     return sendFile(app, request, reply, file);

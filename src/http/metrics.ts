@@ -13,7 +13,7 @@ export function serveMetrics(server: FastifyInstance, app: App): void {
   const expose = exposeMetrics(app);
   server.get('/metrics', (request, reply) => {
     // Others get 404, so that they do not learn that there is anything.
-    if (!isFromHere(request) && !hasToken(request, app.config.metrics.token)) {
+    if (!isFromHere(request) && !hasToken(request, app.config.metrics.tokens)) {
       reply.callNotFound();
       return reply;
     }
@@ -45,13 +45,13 @@ export function createMetricsServer(app: App): FastifyInstance | null {
   countRequests(server, app);
   const expose = exposeMetrics(app);
   server.get('/metrics', (request, reply) => {
-    const { token } = app.config.metrics;
-    if (token !== null && !hasToken(request, token))
+    const { tokens } = app.config.metrics;
+    if (tokens.length > 0 && !hasToken(request, tokens))
       return reply
         .code(401)
         .header('www-authenticate', 'Bearer')
         .send({ error: 'METRICS_TOKEN is set: send it as a bearer.' });
-    if (token === null && !isPrivateName(request.headers.host, app.config.host))
+    if (tokens.length === 0 && !isPrivateName(request.headers.host, app.config.host))
       return reply.code(421).send({
         error:
           'Host must be an address, localhost, HOST or a name without dots: ask by one of these, or set METRICS_TOKEN.',
@@ -79,8 +79,9 @@ async function answer(expose: () => Promise<Exposed>, reply: FastifyReply): Prom
 
 const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-function hasToken(request: FastifyRequest, token: string | null): boolean {
+/** Whether the request has METRICS_TOKEN, or the token that it replaces. */
+function hasToken(request: FastifyRequest, tokens: readonly string[]): boolean {
   const given = bearerOf(request);
-  if (token === null || given === undefined) return false;
-  return timingSafeEqual(sha256(given), sha256(token));
+  if (given === undefined) return false;
+  return tokens.some((token) => timingSafeEqual(sha256(given), sha256(token)));
 }

@@ -19,7 +19,7 @@ export function serveStreams(server: FastifyInstance, app: App): void {
     const path = params.safeParse(request.params);
     const address = signature.safeParse(request.query);
     const audioId = path.data?.file.slice(0, -'.mp3'.length) ?? '';
-    if (!address.success || !isSigned(app, { key: streamKey(audioId), ...address.data }))
+    if (!address.success || !(await isSigned(app, { key: streamKey(audioId), ...address.data })))
       return refuseAddress(reply);
     const gone = holdConnection(request, reply);
     if (gone === null) return reply;

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { fromPrisma, type Db as QueueDb } from 'pg-boss';
 import { Prisma, PrismaClient, type User } from '../generated/prisma/client.js';
+import type * as Rows from '../generated/prisma/client.js';
 import { busy, DomainError } from '../domain/errors.js';
 import { inheritPlacement } from './citus/placement.js';
 import type { MeasuredPool } from './connections/measured-pool.js';
@@ -14,6 +15,8 @@ import { traceStatements } from './tracing/statements.js';
 import { describe, answerOf } from './connections/database-errors.js';
 
 export { Prisma, type User };
+/** The rows of the tables, by the names of Prisma's models. */
+export type { Rows };
 
 /** The client outside of a transaction. */
 export type Db = Omit<PrismaClient, '$transaction' | '$extends'> & {

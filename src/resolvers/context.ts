@@ -1,6 +1,6 @@
+import type { GraphQLFieldResolver, GraphQLResolveInfo } from 'graphql';
 import type { App } from '../services/app.js';
 import { DomainError, unauthenticated } from '../domain/errors.js';
-import type { Tally } from '../services/limits.js';
 import type { Subscriber } from '../services/live/follow.js';
 import type { Viewer } from '../services/sessions/viewer.js';
 import type { AnswerSize } from './documents/answer-size.js';
@@ -17,10 +17,6 @@ export interface Context {
   readonly loaders: Loaders;
   /** The users who signed in with this request, and their sessions, because they may see their own data. */
   readonly justSignedIn: Map<string, string>;
-  /** Mutations that were counted against a limit. */
-  readonly counted: Set<string>;
-  /** The count of all reads of points in the request, and the order in which their places were reached. */
-  readonly creditReads: { tally: Promise<Tally> | null; readonly places: Map<string, number> };
   /** How much text has been asked for. */
   readonly answerSize: AnswerSize;
   /** Aborted when the client has disconnected, which ends its subscriptions. */
@@ -36,18 +32,22 @@ export interface Context {
   };
 }
 
+/** A function around a resolver, as graphql-middleware calls it. */
+export type Middleware<Parent = unknown> = (
+  resolve: GraphQLFieldResolver<Parent, Context>,
+  parent: Parent,
+  args: object,
+  context: Context,
+  info: GraphQLResolveInfo,
+) => Promise<unknown>;
+
 /** What the transport knows of a request. */
-export type RequestFacts = Omit<
-  Context,
-  'loaders' | 'justSignedIn' | 'counted' | 'creditReads' | 'answerSize'
->;
+export type RequestFacts = Omit<Context, 'loaders' | 'justSignedIn' | 'answerSize'>;
 
 export const createContext = (facts: RequestFacts): Context => ({
   ...facts,
   loaders: createLoaders(facts.app),
   justSignedIn: new Map(),
-  counted: new Set(),
-  creditReads: { tally: null, places: new Map() },
   answerSize: { characters: 0 },
 });
 

@@ -2,21 +2,15 @@ import { z } from 'zod';
 import type { QueueDeclaration } from '../infra/queue.js';
 import { TASK_NAMES, TASKS, type MaintenanceTask } from './tasks.js';
 
-export interface NarrationJob {
-  readonly userId: string;
-  readonly audioId: string;
-  /** The attempt that was paid for. A job of an older attempt does nothing. */
-  readonly attempt: number;
-  /** For a job that follows another one of the attempt: when the first was enqueued. */
-  readonly requestedAt?: string | undefined;
-}
-
 const narrationJob = z.object({
   userId: z.uuid(),
   audioId: z.uuid(),
+  /** The attempt that was paid for. A job of an older attempt does nothing. */
   attempt: z.int().positive(),
+  /** For a job that follows another one of the attempt: when the first was enqueued. */
   requestedAt: z.iso.datetime().optional(),
 });
+export type NarrationJob = Readonly<z.infer<typeof narrationJob>>;
 
 const failingCause = z.enum(['DEADLINE']);
 /** Why a narration is not tried again, where users are told more than that it could not be made. */

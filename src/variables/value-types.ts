@@ -76,18 +76,21 @@ export const proxies = z
     (value) => !Array.isArray(value) || (value.length > 0 && value.every(isNetwork)),
     'false, a number of proxies, or the addresses and networks of the proxies, for example 1 or loopback,10.0.0.0/8 (true is not accepted because clients would choose their own address)',
   );
-interface PrivateJwk {
-  readonly kty: 'OKP';
-  readonly crv: 'Ed25519';
-  readonly kid: string;
-  readonly x: string;
-  readonly d: string;
-}
+const privateJwk = z.object({
+  kty: z.literal('OKP'),
+  crv: z.literal('Ed25519'),
+  kid: z.string().min(1).max(200),
+  x: z.base64url(),
+  d: z.base64url(),
+});
 
 const NUMBERS: Readonly<Record<1 | 2, string>> = { 1: 'one private key', 2: 'two private keys' };
 
 /** Ed25519 keys as JSON Web Keys, the one that signs first; `command` prints them. */
-export const privateKeys = (least: 1 | 2, command: string): z.ZodType<PrivateJwk[], string> =>
+export const privateKeys = (
+  least: 1 | 2,
+  command: string,
+): z.ZodType<z.infer<typeof privateJwk>[], string> =>
   z
     .string()
     .transform((value, context): unknown => {
@@ -101,13 +104,7 @@ export const privateKeys = (least: 1 | 2, command: string): z.ZodType<PrivateJwk
     .pipe(
       z
         .array(
-          z.object({
-            kty: z.literal('OKP'),
-            crv: z.literal('Ed25519'),
-            kid: z.string().min(1).max(200),
-            x: z.base64url(),
-            d: z.base64url(),
-          }),
+          privateJwk,
           `a list of at least ${least === 1 ? 'one private Ed25519 key' : 'two private Ed25519 keys'}, as \`npm run keys -- ${command}\` prints it`,
         )
         .min(least, `at least ${NUMBERS[least]}`)

@@ -258,6 +258,39 @@ test('narrations that are being made are stopped and refunded before the points 
   }
 });
 
+test('a worker that puts a recording together while its account is erased leaves no files', async () => {
+  const [giver, leaver] = await Promise.all([newListener(url), newListener(url)]);
+  const contents = ['The owl sleeps. The fox wakes.', 'The fox wakes. The owl sleeps.'];
+  const [spoken, turned] = await Promise.all(
+    contents.map((content) => newStory(url, admin, { content })),
+  );
+  const first = await narrate(url, giver, spoken?.id ?? '', voiceId);
+  await waitForAudio(url, giver, first.audioId);
+  const before = await files();
+  const client = new pg.Client({ connectionString: talebank.database.url });
+  await client.connect();
+  let audioId: string;
+  try {
+    await client.query('BEGIN');
+    // All sentences are spoken, so the worker reads them, and waits before its files get their names.
+    await client.query('LOCK TABLE spoken_sentences IN SHARE MODE');
+    ({ audioId } = await narrate(url, leaver, turned?.id ?? '', voiceId));
+    await blocked(1);
+    expect(await remove(leaver)).toBeUndefined();
+    await erased(leaver);
+    await client.query('COMMIT');
+  } finally {
+    await client.end();
+  }
+  await until('the worker has given up', () =>
+    talebank.server
+      .logs()
+      .some((line) => line['event'] === 'narration-stopped' && line['audioId'] === audioId),
+  );
+  expect(await files()).toEqual(before);
+  expect(await rowsOf('audios', 'user_id', leaver)).toBe(0);
+});
+
 test('a narration in the making whose points have lapsed does not prevent the deletion', async () => {
   const apart = await startTalebank({ ROLE: 'api' }, { clockAt: MID_MONTH });
   try {

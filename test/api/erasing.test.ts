@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { OpenApp } from '../../src/open-app.js';
 import type * as Db from '../../src/infra/db.js';
+import type * as Erasing from '../../src/services/narrations/deletion/erasing.sql.js';
 import type * as Renditions from '../../src/services/narrations/synthesis/renditions.sql.js';
 import { makeAccounts, openTestApp } from '../support/app.js';
 import { createDatabase, type TestDatabase } from '../support/cluster.js';
@@ -11,6 +12,8 @@ import { compiled } from '../support/compiled.js';
 let database: TestDatabase;
 let app: OpenApp;
 let erase: (hash: string, userId: string) => Promise<string>;
+let markAbandoned: (hash: string) => Promise<boolean>;
+let readAbandoned: (days: number) => Promise<string[]>;
 let hold: (hash: string, userId: string, audioId: string) => Promise<unknown>;
 
 beforeAll(async () => {
@@ -20,6 +23,9 @@ beforeAll(async () => {
   const renditions = await compiled<typeof Renditions>(
     'services/narrations/synthesis/renditions.sql.js',
   );
+  const erasing = await compiled<typeof Erasing>('services/narrations/deletion/erasing.sql.js');
+  markAbandoned = (hash) => transact(app.db, (tx) => erasing.markAbandoned(tx as never, hash));
+  readAbandoned = (days) => erasing.readAbandoned(app.db, { days, limit: 1000 });
   erase = (hash, userId) =>
     transact(app.db, (tx) => renditions.beginErasing(tx as never, { hash, userId }));
   hold = (hash, userId, audioId) =>
@@ -92,4 +98,42 @@ test('of two who had it and left, one erases it at a time', async () => {
     [hash],
   );
   expect(await erase(hash, second)).toBe('marked');
+});
+
+test('a recording that no narration uses is found after its time, and one that is used never', async () => {
+  const [person = ''] = await people(0, 1);
+  const used = await recording([person, 'READY']);
+  const wanted = await recording([person, 'PROCESSING']);
+  const cancelled = await recording([person, 'PROCESSING']);
+  const young = await recording();
+  await database.sql(
+    `UPDATE renditions SET created_at = now() - interval '31 days' WHERE hash = ANY($1)`,
+    [[used.hash, wanted.hash, cancelled.hash]],
+  );
+  await database.sql(
+    `UPDATE audios SET status = 'CANCELLED', failure_code = NULL WHERE rendition_hash = $1`,
+    [cancelled.hash],
+  );
+  const found = await readAbandoned(30);
+  expect(found).toContain(cancelled.hash);
+  for (const { hash } of [used, wanted, young]) expect(found).not.toContain(hash);
+});
+
+test('a recording that is used again just before it would be marked stays, and one that is marked is not used', async () => {
+  const [person = ''] = await people(0, 1);
+  const { hash } = await recording();
+  const { audioIds } = await recording([person, 'PROCESSING']);
+  await hold(hash, person, audioIds[0] ?? '');
+  expect(await markAbandoned(hash)).toBe(false);
+  const other = await recording();
+  expect(await markAbandoned(other.hash)).toBe(true);
+  expect(await hold(other.hash, person, audioIds[0] ?? '')).toMatchObject({ erasing: true });
+  // A deletion that has begun is left to its job, and begun again when that one must have been lost.
+  expect(await markAbandoned(other.hash)).toBe(false);
+  const lost = await recording();
+  await database.sql(
+    `UPDATE renditions SET erasing_since = now() - interval '25 hours' WHERE hash = $1`,
+    [lost.hash],
+  );
+  expect(await markAbandoned(lost.hash)).toBe(true);
 });

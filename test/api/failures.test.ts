@@ -237,7 +237,7 @@ describe('a server of the API, and workers beside it', () => {
     const first = await talebank.join({ ROLE: 'worker' });
     const admin = await administrator(url);
     const listener = await newListener(url);
-    const story = await newStory(url, admin, { length: 8000 });
+    const story = await newStory(url, admin, { length: 4000 });
     const { audioId } = await narrate(url, listener, story.id, await englishVoice(url));
     await waitForAudio(url, listener, audioId, ['PROCESSING']);
     const speakers = await speakersOf(first);
@@ -259,7 +259,7 @@ describe('a server of the API, and workers beside it', () => {
     expect(Date.now() - killedAt).toBeLessThan(60_000 + 10 * (startedAt - killedAt));
     const audio = await waitForAudio(url, listener, audioId, ['READY', 'FAILED'], 180_000);
     await second.stop();
-    expect(audio).toMatchObject({ status: 'READY', creditsCharged: 8 });
+    expect(audio).toMatchObject({ status: 'READY', creditsCharged: 4 });
     expect(audio.transactions.length).toBe(1);
   }, 300_000);
 });
@@ -282,7 +282,7 @@ describe('a server of the API whose workers try again at once', () => {
       const cramped = await talebank.join({ ROLE: 'worker' }, { under });
       const admin = await administrator(url);
       const listener = await newListener(url);
-      const story = await newStory(url, admin, { length: 2000 });
+      const story = await newStory(url, admin, { length: 1100 });
       const voiceId = await englishVoice(url);
       const { audioId } = await narrate(url, listener, story.id, voiceId);
       const audio = await waitForAudio(url, listener, audioId, ['FAILED'], 180_000);

@@ -297,6 +297,133 @@ test('tokens of other keys or algorithms are refused, with any header', async ()
   );
 });
 
+/** A new address of a file, signed by one of the processes. */
+async function addressFrom(url: string, { token }: Pick<Person, 'token'>): Promise<URL> {
+  const month = new Date().toISOString().slice(0, 7);
+  const query = `{ creditStatement(month: "${month}") { csvUrl } }`;
+  const { data } = await send<{ creditStatement: { csvUrl: string } }>(url, query, {}, { token });
+  return new URL(data?.creditStatement.csvUrl ?? '');
+}
+
+/** The status with which a process answers an address of any process. */
+async function statusAt(url: string, address: URL): Promise<number> {
+  const response = await fetch(new URL(`${address.pathname}${address.search}`, url));
+  await response.arrayBuffer();
+  return response.status;
+}
+
+/** The name of the key that has signed an address. */
+async function signerOf(address: URL): Promise<string | undefined> {
+  const [, , userId = '', month = ''] = address.pathname.replace('.csv', '').split('/');
+  const [expires, name, signature] = ['expires', 'name', 'signature'].map(
+    (field) => address.searchParams.get(field) ?? '',
+  );
+  const text = `statement/${userId}/${month}\n${expires ?? ''}\n${name ?? ''}`;
+  const stored = await talebank.database.sql<{ name: string; value: Buffer }>(
+    'SELECT name, value FROM secrets',
+  );
+  return stored.find(
+    ({ value }) => createHmac('sha256', value).update(text).digest('base64url') === signature,
+  )?.name;
+}
+
+const ageUrlKeys = (): Promise<unknown> =>
+  talebank.database.sql(`UPDATE secrets SET created_at = created_at - interval '2 minutes'`);
+
+test('a rotation of the keys of addresses refuses no address, on any process', async () => {
+  const person = await newListener(talebank.url);
+  const first = await addressFrom(talebank.url, person);
+  const before = await signerOf(first);
+  expect(before).toBeDefined();
+  await ageUrlKeys();
+  let rotating = true;
+  const statuses: number[] = [];
+  const signers: (string | undefined)[] = [before, before];
+  const pairs = [
+    [talebank.url, other.url],
+    [other.url, talebank.url],
+  ] as const;
+  const clients = pairs.map(async ([here, there], at) => {
+    while (rotating) {
+      const address = await addressFrom(here, person);
+      for (const url of [here, there]) statuses.push(await statusAt(url, address));
+      statuses.push(await statusAt(there, first));
+      signers[at] = await signerOf(address);
+      await sleep(50);
+    }
+  });
+  const { code, stdout } = await keys('rotate-addresses');
+  expect(code).toBe(0);
+  const [signs, next, ...retired] = stdout.trim().split('\n');
+  expect(signs).toMatch(/ signs$/);
+  expect(next).toMatch(/ signs next$/);
+  expect(retired).toContainEqual(
+    expect.stringMatching(new RegExp(`^${before ?? ''} .*is believed until`)),
+  );
+  const moved = (): boolean => signers.every((name) => name === signs?.split(' ')[0]);
+  await until('both sign with the next key', moved, KNOWN_MS);
+  await until('they have asked for a while', () => statuses.length > 50);
+  rotating = false;
+  await Promise.all(clients);
+  expect(new Set(statuses)).toEqual(new Set([200]));
+  expect(await audited('keys rotate-addresses')).toContain(before);
+  // The address of an archive is valid for a day, and the old key as long.
+  const [row] = await talebank.database.sql<{ hours: number }>(
+    `SELECT extract(epoch FROM retired_at - clock_timestamp())::float8 / 3600 AS hours
+     FROM secrets WHERE name = $1`,
+    [before],
+  );
+  expect(row?.hours).toBeGreaterThan(23);
+  const again = await keys('rotate-addresses');
+  expect(again).toMatchObject({ code: 1, stdout: '' });
+  expect(again.stderr).toMatch(/^The next key is not known everywhere yet/);
+});
+
+test('a key of addresses that signs before every process has read it is looked for', async () => {
+  for (const _rotation of [1, 2]) {
+    await ageUrlKeys();
+    expect((await keys('rotate-addresses')).code).toBe(0);
+  }
+  const late = await talebank.join({ ROLE: 'api' });
+  const address = await addressFrom(late.url, await newListener(late.url));
+  await sleep(1000);
+  for (const url of [talebank.url, other.url]) expect(await statusAt(url, address)).toBe(200);
+});
+
+test('the addresses of keys that leaked are refused within seconds', async () => {
+  const person = await newListener(talebank.url);
+  const leaked = await addressFrom(talebank.url, person);
+  expect(await statusAt(other.url, leaked)).toBe(200);
+  const name = await signerOf(leaked);
+  expect((await keys('replace-addresses')).code).toBe(0);
+  expect(await audited('keys replace-addresses')).toContain(name);
+  for (const url of [talebank.url, other.url]) {
+    const refused = async (): Promise<boolean> => (await statusAt(url, leaked)) === 403;
+    await until('it is refused', refused, KNOWN_MS);
+    const address = await addressFrom(url, person);
+    expect(await signerOf(address)).not.toBe(name);
+    await sleep(1000);
+    for (const at of [talebank.url, other.url]) expect(await statusAt(at, address)).toBe(200);
+  }
+});
+
+test('addresses are checked without the database', async () => {
+  const person = await newListener(talebank.url);
+  const address = await addressFrom(talebank.url, person);
+  const forged = new URL(address);
+  forged.searchParams.set('signature', 'A'.repeat(43));
+  await talebank.database.setReachable(false);
+  try {
+    // A wrong signature is known to be wrong; a right one gets as far as the statement, which the database has.
+    expect(await statusAt(other.url, forged)).toBe(403);
+    expect(await statusAt(other.url, address)).toBe(503);
+  } finally {
+    await talebank.database.setReachable(true);
+  }
+  const works = async (): Promise<boolean> => (await statusAt(other.url, address)) === 200;
+  await until('the database is back', works, KNOWN_MS);
+});
+
 test('processes that start at once on an empty database agree on two keys', async () => {
   const empty = await createDatabase();
   const environment = {
@@ -311,6 +438,11 @@ test('processes that start at once on an empty database agree on two keys', asyn
     'SELECT count(*)::int FROM signing_keys WHERE retired_at IS NULL',
   );
   expect(count?.count).toBe(2);
+  const secrets = await empty.sql<{ name: string }>('SELECT name FROM secrets ORDER BY name');
+  expect(secrets.map(({ name }) => name)).toEqual([
+    'url-signing',
+    expect.stringMatching(/^url-signing-[\w-]{16}$/),
+  ]);
   await Promise.all(processes.map((one) => one.stop()));
   await empty.drop();
 });

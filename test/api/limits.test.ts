@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { ask, execute, send, type Answer } from '../support/client.js';
+import { follow, stopFollowing } from '../support/events.js';
 import { until } from '../support/faults.js';
 import {
   Login,
@@ -11,7 +12,14 @@ import {
   RunMaintenance,
   SuspendUser,
 } from '../support/operations.js';
-import { administrator, newListener, newStory, PASSWORD, type Person } from '../support/people.js';
+import {
+  administrator,
+  grantTo,
+  newListener,
+  newStory,
+  PASSWORD,
+  type Person,
+} from '../support/people.js';
 import { startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
 
 let talebank: Talebank;
@@ -309,6 +317,98 @@ test('reads that are left out of a query do not count, and of those counted at o
   // 54 have been counted, and now seven at once.
   const { errors } = await read(true);
   expect(errors.map(({ extensions }) => extensions.code)).toEqual(['RATE_LIMITED']);
+});
+
+/** So many reads of points as a selection of a user: two under each name. */
+const pairsOfReads = (count: number): string =>
+  Array.from(
+    { length: count },
+    (_, at) => `r${String(at)}: credits { balance balanceAt(at: "2026-01-01T00:00:00Z") }`,
+  ).join(' ');
+
+test('the reads in the answers of all mutations of a document are counted before the first is done', async () => {
+  const { token } = await signUp();
+  const document = `mutation {
+      first: updateProfile(displayName: "first") { displayName ...Reads }
+      second: updateProfile(displayName: "second") { displayName ...Reads }
+    }
+    fragment Reads on User { ${pairsOfReads(20)} }`;
+  const { errors, data } = await send(url, document, {}, { token });
+  expect(errors.map(({ path, extensions }) => [path, extensions.code])).toEqual([
+    [['first'], 'RATE_LIMITED'],
+  ]);
+  expect(data).toBeNull();
+  const name = await send(other.url, '{ me { displayName } }', {}, { token });
+  expect(name.data).toEqual({ me: { displayName: null } });
+  // Within the limit, both are done, and each place counts once for both together.
+  const half = document.replaceAll(pairsOfReads(20), pairsOfReads(15));
+  const { token: another } = await signUp();
+  expect((await send(url, half, {}, { token: another })).errors).toEqual([]);
+  const next = await send(url, '{ me { credits { balance } } }', {}, { token: another });
+  expect(outcomeOf(next)).toMatchObject({ code: 'RATE_LIMITED', status: 429 });
+});
+
+test('only the reads of the operation that is executed count, by the default values of its variables', async () => {
+  const { token } = await signUp();
+  const query = `query Few($all: Boolean = false, $some: Boolean! = true) { me { ...Reads } }
+    query Many($all: Boolean = true, $some: Boolean! = true) { me { ...Reads } }
+    fragment Reads on User {
+      ...Many @include(if: $all)
+      ... @include(if: $some) { creditLots { nodes { id } } creditLots { nodes { remaining } } }
+    }
+    fragment Many on User { ${pairsOfReads(20)} }`;
+  const ask = async (operationName: string, variables = {}): Promise<Outcome> => {
+    const response = await fetch(`${url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+      body: JSON.stringify({ query, operationName, variables }),
+    });
+    const { errors = [] } = (await response.json()) as Partial<Answer<unknown>>;
+    const retryAfter = response.headers.get('retry-after');
+    return { code: errors[0]?.extensions.code, status: response.status, retryAfter };
+  };
+  for (let at = 1; at <= 18; at += 1) expect((await ask('Few')).code).toBeUndefined();
+  // 18 have been counted, and now 40, one and one.
+  expect((await ask('Many', { some: false })).code).toBeUndefined();
+  expect((await ask('Few')).code).toBeUndefined();
+  expect((await ask('Many', { all: false })).code).toBeUndefined();
+  expect((await ask('Many', { all: false, some: false })).code).toBeUndefined();
+  expect((await ask('Few')).code).toBe('RATE_LIMITED');
+});
+
+test('each event of a subscription counts its reads, besides the read with which it begins', async () => {
+  const [person, admin] = [await signUp(), await newAdministrator()];
+  const query = `subscription { creditsUpdated { balance ...Reads ...Reads } }
+    fragment Reads on Credits { balanceAt(at: "2026-01-01T00:00:00Z") }`;
+  const { token } = person;
+  const following = await follow<{ creditsUpdated: object }>(url, query, {}, { token });
+  await until('it has begun', () => following.events.length === 1);
+  // Two have been counted, and now 57.
+  const much = `{ creditLots { nodes { id } } me { ${pairsOfReads(28)} } }`;
+  expect((await send(url, much, {}, { token })).errors).toEqual([]);
+  await grantTo(url, admin, person, { amount: 1 });
+  await until('the grant is told', () => following.events.length === 2);
+  expect(following.events.map(({ errors }) => errors)).toEqual([[], []]);
+  await grantTo(url, admin, person, { amount: 1 });
+  await until('the other grant is told', () => following.events.length === 3);
+  const [refusal] = following.events[2]?.errors ?? [];
+  expect([refusal?.path, refusal?.extensions.code]).toEqual([
+    ['creditsUpdated', 'balanceAt'],
+    'RATE_LIMITED',
+  ]);
+  expect(outcomeOf(await send(url, '{ me { credits { balance } } }', {}, { token }))).toMatchObject(
+    { code: 'RATE_LIMITED', status: 429 },
+  );
+  stopFollowing();
+});
+
+test('reads that are not allowed do not count', async () => {
+  const [{ token }, { id }] = [await signUp(), await signUp()];
+  const others = `{ user(id: "${id}") { ${pairsOfReads(40)} } }`;
+  expect(outcomeOf(await send(url, others, {}, { token })).code).toBe('FORBIDDEN');
+  const own = `{ me { ${pairsOfReads(30)} } }`;
+  expect((await send(url, own, {}, { token })).errors).toEqual([]);
+  expect(outcomeOf(await send(url, own, {}, { token })).code).toBe('RATE_LIMITED');
 });
 
 test('what is asked of many people in one field counts once', async () => {

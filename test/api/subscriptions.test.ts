@@ -55,7 +55,7 @@ test('a narration is followed to its end, from another process than the one that
   const person = await newListener(url);
   await grantTo(url, admin, person, { amount: 20 });
   // So long that it is told of more than once in between on a fast machine, too.
-  const story = await newStory(url, admin, { length: 10_000 });
+  const story = await newStory(url, admin, { length: 6_000 });
   const begin = await holdNarrations(talebank.database);
   const { audioId } = await narrate(elsewhere.url, person, story.id, voiceId);
   const following = await followTyped(url, AudioUpdated, { id: audioId }, person.token);

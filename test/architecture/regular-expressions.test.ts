@@ -54,11 +54,13 @@ const TEXT: Readonly<Record<string, readonly [text: string, charactersMax: numbe
     'a sentence; 200,000 code points for those who split none',
     400_000,
   ],
+  'src/domain/spoken/languages/de-abbreviations.ts': ['a word of a sentence', 400],
   'src/domain/spoken/languages/de.ts': ['a word of a sentence, or the words for a number', 400],
   'src/domain/spoken/languages/en-roman.ts': ['a word of a sentence', 400],
   'src/domain/spoken/languages/en.ts': ['a word of a sentence, or the words for a number', 400],
   'src/domain/spoken/languages/es.ts': ['a word of a sentence, or the words for a number', 400],
   'src/domain/spoken/languages/fr.ts': ['a word of a sentence, or the words for a number', 400],
+  'src/domain/spoken/languages/pl-abbreviations.ts': ['a word of a sentence', 400],
   'src/domain/spoken/languages/pl-ordinals.ts': [
     'a word of a sentence, or the words for a number',
     400,

@@ -9,7 +9,7 @@ export const POINTS = {
   // What is asked for: debit, narration and job.
   'asked, before the commit': {
     file: 'services/narrations/settle-narrations.js',
-    line: 'await queue.enqueue(tx, declaration, queued.map(jobOf));',
+    line: 'await queue.enqueue(tx, synthesizeAudioQueue, queued.map(jobOf));',
     put: 'behind',
   },
   'committed, before the answer': {
@@ -45,7 +45,7 @@ export const POINTS = {
   },
   'READY, before the job is completed': {
     file: 'services/narrations/synthesis/make-narration.js',
-    line: 'await app.queue.complete(tx, app.synthesizeAudio.name, job);',
+    line: 'await app.queue.complete(tx, synthesizeAudioQueue.name, job);',
     put: 'before',
   },
   'READY and committed, before the sentences’ files are removed': {
@@ -66,7 +66,7 @@ export const POINTS = {
   },
   'refunded, before the commit that closes the job': {
     file: 'services/ledger/commit/ways.js',
-    line: 'if (settled instanceof DomainError) throw settled;',
+    line: 'return settled;',
     put: 'before',
   },
   'CANCELLED, before the refund': {

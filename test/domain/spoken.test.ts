@@ -1,6 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { toWebVtt } from '../../src/domain/captions.js';
+import { cuesOf } from '../../src/domain/segmentation/cues.js';
 import { splitSentences } from '../../src/domain/sentences.js';
 import { storedRangeOf } from '../../src/domain/spoken/draft.js';
 import { canRead, countLetters, speaksLanguage } from '../../src/domain/spoken/scripts.js';
@@ -95,7 +97,11 @@ test('every offset leads back into the text, in order, and the end to the end', 
 });
 
 /** Letters and digits, as a listener compares what is shown with what is stored. */
-const lettersOf = (text: string): string => text.replace(/[^\p{L}\p{N}]/gu, '');
+const lettersOf = (text: string): string => text.replace(/[^\p{L}\p{M}\p{N}]/gu, '');
+
+/** The signs that a file of captions writes as entities. */
+const unescaped = (text: string): string =>
+  text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
 
 /** A short text for each language that has abbreviations, markup and a line without words in it. */
 const MADE: Readonly<Record<string, string>> = {
@@ -123,6 +129,17 @@ test('every letter and digit of the library is in the captions, in order, and is
     const content = await readFile(`prisma/library/${file}`, 'utf8');
     const language = /\.(\w+)\.md$/u.exec(file)?.[1] ?? '';
     expect([file, lettersOf(shown(content, language))]).toEqual([file, lettersOf(content)]);
+    // As a player shows it: in the file of captions, without its times.
+    const cues = [...withSpoken(splitSentences(content, language), language)].flatMap(
+      ({ text }, at) =>
+        cuesOf({ text, startMs: at * 10_000, endMs: at * 10_000 + 70 * text.length }, language),
+    );
+    // A cue is its number, its times and its lines.
+    const lines = toWebVtt(cues)
+      .split('\n\n')
+      .slice(1)
+      .flatMap((cue) => cue.split('\n').slice(2));
+    expect([file, lettersOf(unescaped(lines.join(' ')))]).toEqual([file, lettersOf(content)]);
     for (const { spoken } of withSpoken(splitSentences(content, language), language))
       expect(spoken.text).toMatch(/[\p{L}\p{N}]/u);
   }

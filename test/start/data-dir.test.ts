@@ -93,12 +93,25 @@ describe('with any umask, other users cannot enter the folders that the server m
     under: [...more, 'sh', '-c', `umask ${umask}; exec "$@"`, 'sh'],
   });
 
-  test('umask 0277', async () => {
-    const server = await startServer({ DATA_DIR: dataDir }, under('0277'));
-    await use(server, dataDir);
+  test('umask 0277; then folders that earlier releases left readable are closed, and symbolic links of one’s own are followed', async () => {
+    const first = await startServer({ DATA_DIR: dataDir }, under('0277'));
+    await use(first, dataDir);
     expect(await wrongModes()).toEqual([]);
     expect(await modeOf(dataDir)).toBe(PASSAGE);
-    await server.stop();
+    await first.stop();
+
+    await rename(join(dataDir, 'audio'), join(parent, 'disk'));
+    await symlink(join(parent, 'disk'), join(dataDir, 'audio'));
+    const recordings = await readdir(join(parent, 'disk'));
+    for (const name of recordings) await chmod(join(parent, 'disk', name), 0o755);
+    for (const name of ['.', 'mail', 'postgres', 'postgres/socket'])
+      await chmod(join(dataDir, name), 0o755);
+    await chmod(join(dataDir, 'administrator-password'), 0o644);
+    const second = await startServer({ DATA_DIR: dataDir });
+    expect(await wrongModes()).toEqual([]);
+    for (const name of ['', ...recordings])
+      expect(await modeOf(join(parent, 'disk', name))).toBe(0o700);
+    await second.stop();
   });
 
   (CAN_BE_A_STRANGER ? test : test.skip)(
@@ -200,25 +213,6 @@ describe('a start is refused with one line', () => {
       );
     },
   );
-});
-
-test('folders that earlier releases left readable are closed, and symbolic links of one’s own are followed', async () => {
-  const first = await startServer({ DATA_DIR: dataDir });
-  await use(first, dataDir);
-  await first.stop();
-  await rename(join(dataDir, 'audio'), join(parent, 'disk'));
-  await symlink(join(parent, 'disk'), join(dataDir, 'audio'));
-  const recordings = await readdir(join(parent, 'disk'));
-  for (const name of recordings) await chmod(join(parent, 'disk', name), 0o755);
-  for (const name of ['.', 'mail', 'postgres', 'postgres/socket'])
-    await chmod(join(dataDir, name), 0o755);
-  await chmod(join(dataDir, 'administrator-password'), 0o644);
-
-  const second = await startServer({ DATA_DIR: dataDir });
-  expect(await wrongModes()).toEqual([]);
-  for (const name of ['', ...recordings])
-    expect(await modeOf(join(parent, 'disk', name))).toBe(0o700);
-  await second.stop();
 });
 
 describe('under the umask 000', () => {

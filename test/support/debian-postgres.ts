@@ -1,7 +1,7 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chown, mkdtemp, rm } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +18,12 @@ export interface DebianPostgres {
   readonly programs: string;
   /** The address of a database for the role that owns it. */
   urlOf(database: string): string;
+  /** The archive of the write-ahead log. */
+  readonly archive: string;
+  /** The words that run a command as the user of the cluster. */
+  readonly asPostgres: string;
+  /** A new, empty folder of that user. */
+  newFolder(): Promise<string>;
   /** The address of the database `postgres` for the superuser. */
   readonly superuserUrl: string;
   close(): Promise<void>;
@@ -25,7 +31,7 @@ export interface DebianPostgres {
 
 const VERSIONS = ['15', '16', '17', '18'];
 
-const programsOf = (): string => {
+export const programsOf = (): string => {
   const found = VERSIONS.map((version) => `/usr/lib/postgresql/${version}/bin`).find((folder) =>
     ['initdb', 'postgres', 'pg_dump'].every((program) => existsSync(join(folder, program))),
   );
@@ -38,12 +44,21 @@ const idOf = async (flag: string, user: string): Promise<number> =>
   Number((await run('id', [flag, user])).stdout);
 
 /** Postgres refuses to run as root. */
-const accountOf = async (): Promise<{ uid: number; gid: number } | null> =>
+export const accountOf = async (): Promise<{ uid: number; gid: number } | null> =>
   process.getuid?.() === 0
     ? { uid: await idOf('-u', 'postgres'), gid: await idOf('-g', 'postgres') }
     : null;
 
-async function freePort(): Promise<number> {
+async function newFolder(
+  parent: string,
+  account: { readonly uid: number; readonly gid: number } | null,
+): Promise<string> {
+  const made = await mkdtemp(join(parent, 'folder-'));
+  if (account !== null) await chown(made, account.uid, account.gid);
+  return made;
+}
+
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -52,7 +67,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-const answers = (port: number): Promise<boolean> =>
+export const answers = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
     socket.once('error', () => {
@@ -64,6 +79,9 @@ const answers = (port: number): Promise<boolean> =>
     });
   });
 
+/** Passwords are checked, so that a page about them cannot pass with a wrong one. */
+const PASSWORD = 'cluster';
+
 /** Starts a cluster with the role `talebank`, which owns the database `talebank` and may do nothing else. */
 export async function startDebianPostgres(): Promise<DebianPostgres> {
   const programs = programsOf();
@@ -72,9 +90,17 @@ export async function startDebianPostgres(): Promise<DebianPostgres> {
   if (account !== null) await chown(folder, account.uid, account.gid);
   const options = { ...account, cwd: folder, env: { ...machineClock(), PATH: '/usr/bin:/bin' } };
   const cluster = join(folder, 'cluster');
-  const initialised = ['-D', cluster, '-U', 'postgres', '-E', 'UTF8', '--auth=trust', '--no-sync'];
+  const passwordFile = join(folder, 'password');
+  await writeFile(passwordFile, PASSWORD);
+  const initialised = [
+    ...['-D', cluster, '-U', 'postgres', '-E', 'UTF8', '--no-sync'],
+    ...['--auth=scram-sha-256', `--pwfile=${passwordFile}`],
+  ];
   await run(join(programs, 'initdb'), initialised, options);
   const port = await freePort();
+  const archive = join(folder, 'archive');
+  await mkdir(archive);
+  if (account !== null) await chown(archive, account.uid, account.gid);
   const server: ChildProcess = spawn(
     join(programs, 'postgres'),
     [
@@ -88,17 +114,21 @@ export async function startDebianPostgres(): Promise<DebianPostgres> {
         'synchronous_commit=off',
         '-c',
         'jit=off',
+        '-c',
+        'archive_mode=on',
+        '-c',
+        `archive_command=test ! -f ${archive}/%f && cp %p ${archive}/%f`,
       ],
     ],
     { ...options, stdio: 'ignore' },
   );
-  const superuserUrl = `postgresql://postgres@127.0.0.1:${String(port)}/postgres`;
+  const superuserUrl = `postgresql://postgres:${PASSWORD}@127.0.0.1:${String(port)}/postgres`;
   await until('the cluster answers', () => answers(port));
   await until('the cluster is ready', async () => {
     const client = new pg.Client({ connectionString: superuserUrl });
     try {
       await client.connect();
-      await client.query('CREATE ROLE talebank LOGIN');
+      await client.query(`CREATE ROLE talebank LOGIN PASSWORD '${PASSWORD}'`);
       await client.query('CREATE DATABASE talebank OWNER talebank');
       return true;
     } catch (error) {
@@ -111,7 +141,10 @@ export async function startDebianPostgres(): Promise<DebianPostgres> {
   });
   return {
     programs,
-    urlOf: (database) => `postgresql://talebank@127.0.0.1:${String(port)}/${database}`,
+    archive,
+    asPostgres: account === null ? 'env' : 'runuser -u postgres --',
+    newFolder: () => newFolder(folder, account),
+    urlOf: (database) => `postgresql://talebank:${PASSWORD}@127.0.0.1:${String(port)}/${database}`,
     superuserUrl,
     close: async () => {
       const ended = once(server, 'exit');

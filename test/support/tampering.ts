@@ -80,14 +80,16 @@ export async function sealHistory(
   const rows = (await database.sql<ChainRow & Record<string, unknown>>(CHAIN)).filter(
     (row) => row.user_id === userId,
   );
-  for (const { seq, text } of rows) {
+  const hashes = rows.map(({ seq, text }) => {
     head = sha256(head, Buffer.from(text ?? ''));
+    return `(${String(seq)}, '\\x${head.toString('hex')}'::bytea)`;
+  });
+  if (hashes.length > 0)
     await tamper(
       database,
-      `UPDATE credit_transactions SET hash = '\\x${head.toString('hex')}'
-       WHERE user_id = '${userId}' AND seq = ${String(seq)}`,
+      `UPDATE credit_transactions t SET hash = sealed.hash
+       FROM (VALUES ${hashes.join()}) sealed (seq, hash) WHERE t.user_id = '${userId}' AND t.seq = sealed.seq`,
     );
-  }
   await database.sql('UPDATE credit_accounts SET head_hash = $2 WHERE user_id = $1', [
     userId,
     head,

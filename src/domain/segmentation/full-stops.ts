@@ -24,6 +24,8 @@ const PART_NUMBER =
 const ROMAN = /^(?=[IVXLCDM])M{0,3}(?:C[MD]|D?C{0,3})(?:X[CL]|L?X{0,3})(?:I[XV]|V?I{0,3})$/u;
 const NO_VOWEL = /^(?:(?![aeiouy])[a-z]){2,4}$/u;
 const NUMBER = /^(?:\p{N}|[IVXLC]{2,}(?!\p{L}))/u;
+/** A number with a unit that is written without a full stop. */
+const MEASURED = /\p{N}[ \u00a0](?:km|cm|mm|kg|dkg|mg|ml|ha|gr|[kMGT]B|kW|mph)$/u;
 /** What follows the time of day in English. */
 const NAME_OF_TIME =
   /^(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|Eastern|Central|Pacific|Greenwich|GMT)/u;
@@ -34,6 +36,7 @@ export function endsSentence({ before, after, language }: FullStop): boolean {
   const word = before.split(OUTSIDE_WORD).at(-1) ?? '';
   if (word === '') return true;
   if (ITEM.test(before) || PART_NUMBER.test(before) || NOTE_TO_READERS.test(before)) return false;
+  if (MEASURED.test(before)) return true;
   const begins = beginsSentence(after, language);
   // The numbers of `Bd. 3.` and `godz. 10.` are not ordinals.
   if (/^\p{N}+$/u.test(word) && isCountedBefore(before, language)) return true;
@@ -47,8 +50,11 @@ export function endsSentence({ before, after, language }: FullStop): boolean {
 
 /** Whether a text ends with a number that counts something, as in `Nr. 5`. */
 function isCountedBefore(before: string, { counted }: Language): boolean {
-  const [, word = ''] = /(?:^|[^\p{L}\p{N}])(\p{L}{1,5})\. \p{N}{1,3}$/u.exec(before) ?? [];
-  return word.length > 1 && counted.has(word.toLowerCase());
+  const [, word = ''] = /(?:^|[^\p{L}\p{N}])(\p{L}{1,5})\.? \p{N}{1,3}$/u.exec(before) ?? [];
+  // `5 m. 3` is a flat in a house.
+  return (
+    (word.length > 1 && counted.has(word.toLowerCase())) || /\p{N} m\. \p{N}{1,3}$/u.test(before)
+  );
 }
 
 /** @returns null when that depends on whether the next word begins sentences */

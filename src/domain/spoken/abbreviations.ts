@@ -16,10 +16,19 @@ export function withoutAbbreviations(draft: Draft, words: Words): Draft {
   );
   return rewrite(
     pointed,
-    pointed.text.matchAll(/(?<![\p{L}\p{N}.])(?:\p{L}{1,6}|n°)(?=[ \u00a0\u202f])/gu),
-    (found) => expansionOf(found[0], found, words),
+    pointed.text.matchAll(
+      /(?<![\p{L}\p{N}.])(?:\p{L}{1,6}(?=[ \u00a0\u202f]|-\p{Lu})|[nN]°(?=[ \u00a0\u202f]?\d))/gu,
+    ),
+    (found) => {
+      const full = expansionOf(found[0], found, words);
+      return full === null ? null : full + spaceBehind(found.input, found.index + found[0].length);
+    },
   );
 }
+
+/** `No.5` and `n°7` are written without the space that is spoken. */
+const spaceBehind = (text: string, offset: number): string =>
+  /^\d/u.test(text.slice(offset, offset + 1)) ? ' ' : '';
 
 /** `Hauptstr. 5`. A full stop that also ends the sentence stays. */
 const withWholeEnds = (draft: Draft, { endings = {} }: Words): Draft =>
@@ -38,12 +47,13 @@ function longest(found: RegExpExecArray, words: Words): string | null {
     if (full === null) continue;
     const rest = all.slice(end);
     const isEnd = rest === '' && endsSentence(found.input, found.index + end);
-    return full + (isEnd ? '.' : '') + (rest === '' ? '' : restOf(rest, words));
+    if (rest === '') return full + (isEnd ? '.' : spaceBehind(found.input, found.index + end));
+    return full + restOf(rest, words);
   }
   return null;
 }
 
-const ALONE: Around = { earlier: '', before: '', after: '' };
+const ALONE: Around = { earliest: '', earlier: '', before: '', after: '', later: '' };
 
 /** What follows an abbreviation and was matched with it. */
 function restOf(rest: string, words: Words): string {
@@ -60,10 +70,15 @@ const expansionOf = (part: string, found: RegExpExecArray, words: Words): string
     {
       ...ALONE,
       before: wordBefore(found.input, found.index),
-      after: wordAfter(found.input, found.index + part.length),
+      after: nextTo(found.input, found.index + part.length),
     },
     words,
   );
+
+/** The word behind, also one that follows without a space: `No.5`, `St-Pierre`. */
+const nextTo = (text: string, offset: number): string =>
+  /^(?:\d+|-\p{Lu}\p{L}*)/u.exec(text.slice(offset, offset + 40))?.[0].replace('-', '') ??
+  wordAfter(text, offset);
 
 function lookUp(part: string, around: Around, words: Words): string | null {
   const written = part.replace(/\s/gu, '');

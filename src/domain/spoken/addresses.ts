@@ -79,6 +79,8 @@ function isPhone({ 0: number, index, input }: RegExpExecArray, groups: readonly 
   if (number.startsWith('+') || number.startsWith('(')) return true;
   const before = wordBefore(input, index).toLowerCase();
   if (PHONE_WORDS.some((word) => before.startsWith(word))) return true;
+  // 01 23 45 67 89 and 06.12.34.56.78, as in France.
+  if (/^0\d(?:([ .])\d{2})(?:\1\d{2}){3}$/u.test(number)) return true;
   // 555-1234, 555-123-4567 and 0-800-123-456, but neither a date nor a range of years.
   return /^(?:\d-)?\d{3}-(?:\d{3}-)?\d{3,4}$/u.test(number);
 }

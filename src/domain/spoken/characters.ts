@@ -29,7 +29,7 @@ const PLAIN = /^[\u0020-\u007e\u00a1-\u00ac\u00ae-\u024f\u0370-\u04ff–—‘�
 
 /** Ligatures, full-width and half-width forms, mathematical letters, letters in circles. */
 const COMPATIBLE =
-  /[\ufb00-\ufb4f\uff01-\uff9f\u{1d400}-\u{1d7ff}\u24b6-\u24e9\u2460-\u2473ĳĲŉǆǅǄ℃℉№]+/gu;
+  /[\ufb00-\ufb4f\uff01-\uff9f\u{1d400}-\u{1d7ff}\u24b6-\u24e9\u2460-\u2473ĳĲŉǆǅǄ℃℉]+/gu;
 
 /** Words after which a hyphen stands for a part that follows: `Vor- und Nachteile`, `pre- and post-war`. */
 const JOINING = new Set(

@@ -88,7 +88,7 @@ export const spokenTimes = (draft: Draft, words: Words): Draft =>
   rewrite(
     draft,
     draft.text.matchAll(
-      /(?<![\p{L}\d.,:/])([01]?\d|2[0-4])(?::(\d{2})|(\.)(\d{2})(?:(?=[ \u00a0](?:Uhr|[ap]\.?m))|(?<=(?:godz\.|godzini[ea]|godziny|kl\.)[ \u00a0]\d{1,2}\.\d{2}))|[ \u00a0]?h[ \u00a0]?(\d{2}))(?:[ \u00a0](?:Uhr|h|hs|o[’']clock))?(?:(?=[ap]\.?m(?!\p{L}))|(?![\p{L}\d:/%]|[.,]\d))/gu,
+      /(?<![\p{L}\d.,:/])([01]?\d|2[0-4])(?::(\d{2})|(\.)(\d{2})(?:(?=[ \u00a0](?:Uhr|[ap]\.?m))|(?<=(?:godz\.|godzini[ea]|godziny|kl\.)[ \u00a0]\d{1,2}\.\d{2}))|[ \u00a0]?h[ \u00a0]?(\d{2}))(?:[ \u00a0](?:Uhr|h|hs|o[’']clock))?(?:(?=[ap]\.?m(?!\p{L}))|(?![\p{L}\d:/%]|[.,]\d|[ \u00a0]min(?!\p{L})))/gu,
     ),
     (found) => {
       const minutes = Number(found[2] ?? found[4] ?? found[5]);
@@ -103,13 +103,40 @@ export const spokenTimes = (draft: Draft, words: Words): Draft =>
     },
   );
 
+/** Hours without minutes, where the words around them say that they are. */
+export const spokenHours = (draft: Draft, words: Words): Draft =>
+  words.hour === undefined
+    ? draft
+    : rewrite(
+        draft,
+        draft.text.matchAll(/(?<![\p{L}\d.,:/–-])([01]?\d|2[0-4])(?![\p{L}\d:/%–-]|[.,]\d)/gu),
+        (found) => words.hour?.(Number(found[1]), aroundOf(found)) ?? null,
+      );
+
 /** Years, where the words around them say that they are. */
-export const spokenYears = (draft: Draft, words: Words): Draft =>
-  rewrite(
+export function spokenYears(draft: Draft, words: Words): Draft {
+  const whole = rewrite(
     draft,
-    draft.text.matchAll(/(?<![\p{L}\d.,:/–-])((?:1\d|20)\d{2})(s?)(?![\p{L}\d:/–-]|[.,]\d)/gu),
+    draft.text.matchAll(
+      /(?<![\p{L}\d.,:/–-])((?:1\d|20)\d{2}|[1-9]\d{2})(s?)(?![\p{L}\d:/–-]|[.,]\d)/gu,
+    ),
     (found) => {
       const year = Number(found[1]);
-      return found[2] === '' ? words.year(year, aroundOf(found)) : words.decade(year);
+      // Years before 1000 only where the language says so by the words around them.
+      if (found[2] === '') return words.year(year, aroundOf(found));
+      return year < 1000 ? null : words.decade(year);
     },
   );
+  return rewrite(
+    whole,
+    whole.text.matchAll(/(?<![\p{L}\p{N}])[’']([1-9]0)s(?![\p{L}\d])/gu),
+    ([, decade]) =>
+      words
+        .decade(SHORT_CENTURY + Number(decade))
+        ?.split(' ')
+        .at(-1) ?? null,
+  );
+}
+
+/** The century of the thirties in `the ’30s`. */
+const SHORT_CENTURY = 1900;

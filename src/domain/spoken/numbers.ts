@@ -3,6 +3,7 @@ import {
   aroundOf,
   formOf,
   isName,
+  wordBefore,
   type Currency,
   type Gender,
   type Noun,
@@ -56,20 +57,27 @@ export const spokenUnits = (draft: Draft, words: Words): Draft =>
   rewrite(
     draft,
     draft.text.matchAll(
-      /(?<![\p{L}\d.,:/])([-−]?)(\d{1,12}(?:[.,]\d{1,6})?)([ \u00a0\u202f]?)(\p{L}{1,5}[²³]?(?:\/\p{L}{1,2})?|°(?:[ \u00a0]?[CF])?)(?![\p{L}\p{N}])(?:\.(?= \p{Ll}))?/gu,
+      /(?<![\p{L}\d.,:/])([-−–]?)(\d{1,12}(?:[.,]\d{1,6})?)([ \u00a0\u202f-]?)(\p{L}{1,5}[²³]?(?:\/\p{L}{1,2})?|°(?:[ \u00a0]?[CF])?)(?![\p{L}\p{N}]|\.[ \u00a0]\d)(?:\.(?= \p{Ll}))?/gu,
     ),
     (found) => {
       const [, sign = '', number = '', space = '', unit = ''] = found;
-      // Without a space, it is a plural: 1990s.
-      if (unit === 's' && space === '') return null;
+      // Without a space, it is a plural: 1990s. Pence are written without one.
+      if (unit === (space === '' ? 's' : 'p')) return null;
       const noun = lookUp(words.units, unit.replace(/\s/gu, ''));
-      const spoken = noun === undefined ? null : quantity(number, noun, words);
+      const isBefore = isBeforeNoun(found, words);
+      if (noun === undefined || (space === '-' && !isBefore)) return null;
+      const spoken = quantity(number, isBefore ? { ...noun, other: noun.one } : noun, words);
       if (spoken === null) return null;
-      // A hyphen behind a word is not a minus.
-      const isMinus = sign !== '' && !/\S/u.test(found.input.charAt(found.index - 1));
+      // A hyphen behind a word is not a minus, nor is a dash, except before degrees.
+      const isSign = sign !== '–' || unit.startsWith('°');
+      const isMinus = sign !== '' && isSign && !/\S/u.test(found.input.charAt(found.index - 1));
       return (isMinus ? `${words.minus} ` : sign) + spoken;
     },
   );
+
+/** In English, a quantity before a noun is in the singular: `a 5-km run`, `a $20 bill`. */
+const isBeforeNoun = ({ input, index }: RegExpExecArray, { tag }: Words): boolean =>
+  tag.startsWith('en') && /^an?$/iu.test(wordBefore(input, index));
 
 /** Amounts of money, with the sign before or behind: `$3.50`, `3,50 €`, `$2 million`. */
 export function spokenMoney(draft: Draft, words: Words): Draft {
@@ -80,15 +88,20 @@ export function spokenMoney(draft: Draft, words: Words): Draft {
     ),
     (found) => {
       const [all, sign = '', number = '', scale = '', letter] = found;
-      if (letter !== undefined) return shortScale({ number, letter }, sign, words);
       const tail = scale === '' ? '' : all.slice(all.length - scale.length - 1);
-      return money({ number, scale, tail }, sign, words);
+      const spoken =
+        letter === undefined
+          ? money({ number, scale, tail }, sign, words)
+          : shortScale({ number, letter }, sign, words);
+      if (!isBeforeNoun(found, words)) return spoken;
+      const { other = '', one = '' } = lookUp(words.currencies, sign) ?? {};
+      return spoken?.replace(other, one) ?? null;
     },
   );
   return rewrite(
     before,
     before.text.matchAll(
-      /(?<![\p{L}\d.,])(\d{1,12}(?:[.,]\d{1,6})?)[ \u00a0\u202f]?(?:(\p{L}{3,12}\.?)[ \u00a0\u202f]|([kKM])(?=[$€£]))?([$€£¥₽₴₹]|zł|gr|EUR|USD|PLN|GBP|CHF)(?![\d\p{L}])/gu,
+      /(?<![\p{L}\d.,])(\d{1,12}(?:[.,]\d{1,6})?)[ \u00a0\u202f]?(?:(\p{L}{3,12}\.?)[ \u00a0\u202f]|([kKM])(?=[$€£]))?([$€£¥₽₴₹¢]|zł|gr|EUR|USD|PLN|GBP|CHF)(?![\d\p{L}])/gu,
     ),
     ({ 1: number = '', 2: scale = '', 3: letter, 4: sign = '' }) => {
       if (letter !== undefined) return shortScale({ number, letter }, sign, words);
@@ -172,22 +185,23 @@ export function spokenFractions(draft: Draft, words: Words): Draft {
     (found) => {
       const { 1: whole, 2: space = '', 3: numerator = '', 4: denominator = '' } = found;
       // `ul. Polna 3/5` is an address.
-      const { before, earlier } = aroundOf(found);
+      const { before, earlier, after } = aroundOf(found);
       if (isName(before) && earlier !== '') return null;
       const [upper, lower] = [Number(numerator), Number(denominator)];
       if (whole !== undefined && upper < lower) return words.mixed(Number(whole), upper, lower);
-      const fraction = words.fraction(upper, lower);
+      const fraction = words.fraction(upper, lower, after);
       return fraction === null ? null : `${whole ?? ''}${space}${fraction}`;
     },
   );
   return rewrite(
     plain,
     plain.text.matchAll(/(?<![\p{L}.,])(\d{0,6})[ \u00a0]?([\u00bc-\u00be\u2150-\u215e])/gu),
-    ({ 0: all, 1: whole = '', 2: sign = '' }) => {
+    (found) => {
+      const { 0: all, 1: whole = '', 2: sign = '' } = found;
       const [upper = 0, lower = 0] = sign.normalize('NFKC').split('\u2044').map(Number);
       if (whole === '') {
         const space = all.startsWith(sign) ? '' : all.charAt(0);
-        const fraction = words.fraction(upper, lower);
+        const fraction = words.fraction(upper, lower, aroundOf(found).after);
         return fraction === null ? null : space + fraction;
       }
       return words.mixed(Number(whole), upper, lower);
@@ -216,7 +230,13 @@ export const spokenOrdinals = (draft: Draft, words: Words): Draft =>
     draft.text.matchAll(
       /(?<![\p{L}\d.,:/])(\d{1,4})(\.?[ºª°]|\.er|st|nde?|rd|th|er|re|ère|ème|e|\.)(?![\p{L}\d])/giu,
     ),
-    (found) => words.ordinal(Number(found[1]), (found[2] ?? '').toLowerCase(), aroundOf(found)),
+    (found) => {
+      const { 0: all, 1: number, 2: suffix = '', index, input } = found;
+      const spoken = words.ordinal(Number(number), suffix.toLowerCase(), aroundOf(found));
+      // The full stop may also end the sentence.
+      const isEnd = suffix === '.' && index + all.length === input.length;
+      return spoken !== null && isEnd ? `${spoken}.` : spoken;
+    },
   );
 
 export type Spelling = (value: number, gender: Gender) => string;

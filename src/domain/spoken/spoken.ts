@@ -2,7 +2,7 @@ import { withoutAbbreviations } from './abbreviations.js';
 import { spokenAddresses, spokenPhones } from './addresses.js';
 import { withoutCapitals } from './capitals.js';
 import { plainCharacters, withoutRows, withWholeWords } from './characters.js';
-import { spokenDates, spokenTimes, spokenYears } from './dates.js';
+import { spokenDates, spokenHours, spokenTimes, spokenYears } from './dates.js';
 import { SPEAKABLE } from '../speakable.js';
 import { draftOf, rewrite, type Draft } from './draft.js';
 import { wordsOf } from './languages/all.js';
@@ -59,6 +59,7 @@ const STEPS: readonly ((draft: Draft, words: Words) => Draft)[] = [
   spokenScales,
   spokenUnits,
   spokenOrdinals,
+  spokenHours,
   spokenYears,
   spokenRanges,
   withoutAbbreviations,

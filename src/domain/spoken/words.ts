@@ -28,12 +28,16 @@ export interface CalendarDate {
 
 /** What stands around a part of a sentence. */
 export interface Around {
+  /** The word in front of `earlier`; '' when there is none. */
+  readonly earliest: string;
   /** The word in front of `before`; '' when there is none. */
   readonly earlier: string;
   /** The word before, as it is written; '' when there is none. */
   readonly before: string;
   /** The word after, as it is written; '' when there is none. */
   readonly after: string;
+  /** The word behind `after`; '' when there is none. */
+  readonly later: string;
 }
 
 /** How a language speaks what is not written as words. */
@@ -60,8 +64,8 @@ export interface Words {
   cardinal(value: number, gender: Gender): string;
   /** A number with decimals. @param decimals the digits after the point */
   decimal(whole: number, decimals: string): string;
-  /** 1/2, 3/4 … Null when it is not read as a fraction. */
-  fraction(numerator: number, denominator: number): string | null;
+  /** 1/2, 3/4 … Null when it is not read as a fraction. @param after the word behind it, or '' */
+  fraction(numerator: number, denominator: number, after: string): string | null;
   /** 2½ */
   mixed(whole: number, numerator: number, denominator: number): string | null;
   readonly units: Readonly<Record<string, Noun>>;
@@ -77,6 +81,8 @@ export interface Words {
   /** The number of a month by its name or abbreviation, in lower case. */
   readonly months: Readonly<Record<string, number>>;
   clock(time: Clock, around: Around): string;
+  /** An hour without minutes. Null where it is no hour, or the engine reads it right. */
+  hour?(value: number, around: Around): string | null;
   date(date: CalendarDate, around: Around): string;
   /** Null leaves the year to the engine. */
   year(year: number, around: Around): string | null;
@@ -149,12 +155,17 @@ export function wordAfter(text: string, offset: number): string {
 const LONGEST_WORD = 40;
 
 export function aroundOf({ 0: part, index, input }: RegExpExecArray): Around {
-  const before = wordBefore(input, index);
-  return {
-    before,
-    earlier: before === '' ? '' : wordBefore(input, Math.max(0, index - before.length - 1)),
-    after: wordAfter(input, index + part.length),
+  const wordInFront = (word: string, from: number): [string, number] => {
+    const at = Math.max(0, from - word.length - 1);
+    return [word === '' ? '' : wordBefore(input, at), at];
   };
+  const end = index + part.length;
+  const before = wordBefore(input, index);
+  const [earlier, at] = wordInFront(before, index);
+  const [earliest] = wordInFront(earlier, at);
+  const after = wordAfter(input, end);
+  const later = after === '' ? '' : wordAfter(input, end + 1 + after.length);
+  return { before, earlier, earliest, after, later };
 }
 
 /** Whether a word begins with a capital and goes on in small letters, as names do. */

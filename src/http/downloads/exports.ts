@@ -37,7 +37,7 @@ export function serveExports(server: FastifyInstance, app: App): void {
     const address = signature.safeParse(request.query);
     if (!path.success || !address.success) return refuseAddress(reply);
     const { userId, file: id } = path.data;
-    if (!isSigned(app, { key: exportKey(userId, id), ...address.data }))
+    if (!(await isSigned(app, { key: exportKey(userId, id), ...address.data })))
       return refuseAddress(reply);
     void reply.header('cache-control', 'no-store');
     const state = await stateOfExport(app, { userId, id });

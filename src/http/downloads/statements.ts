@@ -46,7 +46,7 @@ export function serveStatements(server: FastifyInstance, app: App): void {
       if (!path.success || !address.success) return refuseAddress(reply);
       const { userId, file } = path.data;
       const period = file.slice(0, -'.csv'.length);
-      if (!isSigned(app, { key: statementKey(userId, period), ...address.data }))
+      if (!(await isSigned(app, { key: statementKey(userId, period), ...address.data })))
         return refuseAddress(reply);
       const lines = await statementCsv(app, userId, () => statementOf(app, userId, period));
       if (lines === null) return reply.code(404).send({ error: 'This statement is gone.' });

@@ -13,14 +13,23 @@ export interface Outcome {
   readonly code: ErrorCode | 'OK';
 }
 
-/** The state of a request until it ends. It is the current work while the request is being answered. */
-export interface RequestRecord extends CurrentWork {
+/**
+ * The state of a request until it ends. It is the current work while the request is being answered. A class, so that
+ * `currentRecord` can tell it from the work of a job.
+ */
+export class RequestRecord implements CurrentWork {
   readonly requestId: string;
   readonly span: Span | null;
+  declare viewerId?: string;
   /** When its body had been received, on the clock of `performance`. Null for a request that is not an operation. */
-  receivedAtMs: number | null;
+  receivedAtMs: number | null = null;
   /** Null until it is known. */
-  outcome: Outcome | null;
+  outcome: Outcome | null = null;
+
+  constructor(requestId: string, span: Span | null) {
+    this.requestId = requestId;
+    this.span = span;
+  }
 }
 
 const RECORD = Symbol('record of the request');
@@ -32,8 +41,7 @@ export function keepRecords(server: FastifyInstance): void {
 }
 
 export function beginRecord(request: FastifyRequest, span: Span | null): void {
-  const { id: requestId } = request;
-  (request as Recorded)[RECORD] = { requestId, span, receivedAtMs: null, outcome: null };
+  (request as Recorded)[RECORD] = new RequestRecord(request.id, span);
 }
 
 /** @returns null for a request that no hook has seen, because its address is malformed */
@@ -43,5 +51,5 @@ export const recordOf = (request: FastifyRequest): RequestRecord | null =>
 /** The record of the request that is being answered. */
 export function currentRecord(): RequestRecord | null {
   const work = currentWork.getStore();
-  return work !== undefined && 'outcome' in work ? (work as RequestRecord) : null;
+  return work instanceof RequestRecord ? work : null;
 }

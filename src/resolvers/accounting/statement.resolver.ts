@@ -70,7 +70,7 @@ export class StatementResolver {
     description:
       'The signed URL of the statement as a CSV file. It needs no access token. It expires after `URL_TTL_SECONDS`, which is one hour by default.',
   })
-  csvUrl(@Root() { userId, month }: CreditStatement, @Ctx() { app }: Context): string {
+  csvUrl(@Root() { userId, month }: CreditStatement, @Ctx() { app }: Context): Promise<string> {
     return statementUrl(app, userId, month);
   }
 }

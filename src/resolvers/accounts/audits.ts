@@ -1,4 +1,4 @@
-import { OperationTypeNode, type GraphQLFieldResolver, type GraphQLResolveInfo } from 'graphql';
+import { OperationTypeNode, type GraphQLResolveInfo } from 'graphql';
 import type { IMiddleware } from 'graphql-middleware';
 import type { UserView } from '../../services/accounts/people.sql.js';
 import { readKey } from '../../services/audit.js';
@@ -6,17 +6,9 @@ import type { TransactionView } from '../../services/credits/credits.js';
 import type { AudioView } from '../../services/narrations/audios.js';
 import type { FoundNode } from '../../services/nodes.js';
 import { seesEverybody } from '../../services/sessions/viewer.js';
-import type { Context } from '../context.js';
+import type { Context, Middleware } from '../context.js';
 import type { Connection } from '../paging.js';
 import { RULES } from '../permissions.js';
-
-type Middleware<Parent> = (
-  resolve: GraphQLFieldResolver<Parent, Context>,
-  parent: Parent,
-  args: object,
-  context: Context,
-  info: GraphQLResolveInfo,
-) => Promise<unknown>;
 
 /** Records that an administrator or auditor reads another user's private data. @throws BUSY when that fails */
 async function record(
@@ -41,31 +33,31 @@ const readOfField: Middleware<Pick<UserView, 'id'>> = async (
   return resolve(user, args, context, info);
 };
 
-const readOfOne: Middleware<unknown> = async (resolve, parent, args, context, info) => {
+const readOfOne: Middleware = async (resolve, parent, args, context, info) => {
   const user = (await resolve(parent, args, context, info)) as UserView;
   await record(context, user.id, info);
   return user;
 };
 
-const readOfPage: Middleware<unknown> = async (resolve, parent, args, context, info) => {
+const readOfPage: Middleware = async (resolve, parent, args, context, info) => {
   const page = (await resolve(parent, args, context, info)) as Connection<UserView>;
   await Promise.all(page.nodes.map(({ id }) => record(context, id, info)));
   return page;
 };
 
-const readOfTransaction: Middleware<unknown> = async (resolve, parent, args, context, info) => {
+const readOfTransaction: Middleware = async (resolve, parent, args, context, info) => {
   const transaction = (await resolve(parent, args, context, info)) as TransactionView;
   await record(context, transaction.userId, info);
   return transaction;
 };
 
-const readOfNarrations: Middleware<unknown> = async (resolve, parent, args, context, info) => {
+const readOfNarrations: Middleware = async (resolve, parent, args, context, info) => {
   const page = (await resolve(parent, args, context, info)) as Connection<AudioView>;
   await Promise.all(page.nodes.map(({ userId }) => record(context, userId, info)));
   return page;
 };
 
-const readOfTarget: Middleware<unknown> = async (resolve, parent, args, context, info) => {
+const readOfTarget: Middleware = async (resolve, parent, args, context, info) => {
   const node = (await resolve(parent, args, context, info)) as FoundNode | null;
   if (node?.kind === 'Audio' && node.userId !== undefined) await record(context, node.userId, info);
   return node;
@@ -83,7 +75,7 @@ const readOfBalance: Middleware<{ userId: string }> = async (
 };
 
 /** Among nodes, only other users' transactions are private. Reads of a user are recorded at the user's fields. */
-const readOfNode: Middleware<unknown> = async (resolve, parent, args, context, info) => {
+const readOfNode: Middleware = async (resolve, parent, args, context, info) => {
   const node = (await resolve(parent, args, context, info)) as FoundNode;
   if (node.kind === 'CreditTransaction' && node.userId !== undefined)
     await record(context, node.userId, info);

@@ -1,9 +1,10 @@
 import { ArgsType, Field, InputType, ObjectType } from 'type-graphql';
+import type { Registration } from '../../services/accounts/accounts.js';
 import type { SignedIn } from '../../services/sessions/sessions.js';
 import { TokenTransport } from '../enums.js';
 
 @InputType('RegisterInput', { description: 'A new account.' })
-export class RegisterInput {
+export class RegisterInput implements Registration {
   @Field(() => String, { description: 'The e-mail address. Case is ignored.' })
   email!: string;
 

@@ -107,10 +107,12 @@ export class GrantCreditsInputType implements GrantCreditsInput {
   idempotencyKey!: string;
 }
 
+type Row = BulkGrantInput['rows'][number];
+
 @InputType('BulkGrantRow', {
   description: 'A grant to one user, who is identified by id or by e-mail address.',
 })
-class BulkGrantRow {
+class BulkGrantRow implements Row {
   @Field(() => ID, {
     nullable: true,
     description:

@@ -1,5 +1,8 @@
 import { Field, ID, Int, ObjectType } from 'type-graphql';
-import type { GrantProposal } from '../../services/credits/approvals/proposals.js';
+import type {
+  GrantProposal,
+  ProposedRecipient,
+} from '../../services/credits/approvals/proposals.js';
 import { CreditSource, GrantCommand, GrantProposalState } from '../enums.js';
 import { Node } from '../node.js';
 import { connectionOf } from '../paging.js';
@@ -79,7 +82,7 @@ export class GrantProposalType implements Omit<GrantProposal, 'proposerId' | 'de
 }
 
 @ObjectType('ProposedRecipient', { description: 'A recipient of a proposed grant.' })
-export class ProposedRecipientType {
+export class ProposedRecipientType implements ProposedRecipient {
   @Field(() => ID, { description: 'The id of the user.' })
   userId!: string;
 

@@ -8,6 +8,8 @@ import type {
 } from '../../services/reconciliation/reconcile.js';
 import { SafeIntScalar } from '../scalars.js';
 
+type Order = Omit<UnfinishedBulkRevocation, 'reason'>;
+
 @ObjectType('LedgerCheck', { description: 'The result of checking one invariant of the ledger.' })
 class LedgerCheckType implements LedgerCheck {
   @Field(() => String, { description: 'The number of the invariant in the documentation.' })
@@ -28,11 +30,9 @@ class LedgerCheckType implements LedgerCheck {
   sample!: string[];
 }
 
-@ObjectType('UnfinishedBulkGrant', {
-  description:
-    'A bulk grant that is in progress or was interrupted. A job finishes an interrupted bulk grant, usually within about a minute if a worker is running. A repeated request with the same key also finishes it.',
-})
-export class UnfinishedBulkGrantType implements UnfinishedBulkGrant {
+/** What unfinished bulk grants and unfinished revocations of them have in common. */
+@ObjectType()
+abstract class UnfinishedOrder implements Order {
   @Field(() => String, { description: 'The idempotency key of the bulk grant.' })
   idempotencyKey!: string;
 
@@ -41,7 +41,13 @@ export class UnfinishedBulkGrantType implements UnfinishedBulkGrant {
 
   @Field(() => ID, { description: 'The id of the administrator who requested it.' })
   actorId!: string;
+}
 
+@ObjectType('UnfinishedBulkGrant', {
+  description:
+    'A bulk grant that is in progress or was interrupted. A job finishes an interrupted bulk grant, usually within about a minute if a worker is running. A repeated request with the same key also finishes it.',
+})
+export class UnfinishedBulkGrantType extends UnfinishedOrder implements UnfinishedBulkGrant {
   @Field(() => String, {
     nullable: true,
     description:
@@ -61,16 +67,10 @@ export class UnfinishedBulkGrantType implements UnfinishedBulkGrant {
   description:
     'A revocation of a bulk grant that is in progress or was interrupted. A job finishes an interrupted revocation, usually within about a minute if a worker is running. A repeated request also finishes it.',
 })
-export class UnfinishedBulkRevocationType implements UnfinishedBulkRevocation {
-  @Field(() => String, { description: 'The idempotency key of the bulk grant.' })
-  idempotencyKey!: string;
-
-  @Field(() => Date, { description: 'When it was requested.' })
-  placedAt!: Date;
-
-  @Field(() => ID, { description: 'The id of the administrator who requested it.' })
-  actorId!: string;
-
+export class UnfinishedBulkRevocationType
+  extends UnfinishedOrder
+  implements UnfinishedBulkRevocation
+{
   @Field(() => String, { description: 'The reason.' })
   reason!: string;
 }

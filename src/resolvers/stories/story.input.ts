@@ -1,10 +1,10 @@
 import { ArgsType, Field, ID, InputType, Int } from 'type-graphql';
-import type { StoryInput, StoryOrder } from '../../services/stories/stories.js';
+import type { StoriesFilter, StoryInput, StoryOrder } from '../../services/stories/stories.js';
 import { StoryOrder as StoryOrderEnum } from '../enums.js';
 import { PageArgs } from '../paging.js';
 
 @ArgsType()
-export class StoriesArgs extends PageArgs {
+export class StoriesArgs extends PageArgs implements StoriesFilter {
   @Field(() => String, {
     nullable: true,
     description: 'Only stories in this language, a BCP 47 tag. `en` also matches `en-GB`.',
@@ -131,7 +131,7 @@ export class StoryInputType implements StoryInput {
     description:
       'What the story is about: up to 10 tags, each one line of 1 to 30 characters without commas. They are stored in lower case, without duplicates. None by default.',
   })
-  tags?: readonly string[] | null;
+  tags?: string[] | null;
 
   @Field(() => Boolean, {
     nullable: true,

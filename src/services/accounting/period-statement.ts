@@ -36,7 +36,7 @@ export async function statementFile(
   const days = [statement.from, statement.to].map((at) => at.toISOString().slice(0, 10));
   const title = `points ${days.join(' to ')}`;
   return {
-    url: signed(app, path, statementKey(userId, period), { title }),
+    url: await signed(app, path, statementKey(userId, period), { title }),
     expiresAt: new Date(expiryOf(app) * 1000),
     rows: await countRows(app.db, movementsQuery(statement)),
   };

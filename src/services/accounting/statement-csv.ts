@@ -13,7 +13,7 @@ export const statementKey = (userId: string, month: string): string =>
   `statement/${userId}/${month}`;
 
 /** A signed address of a statement as CSV, valid for URL_TTL_SECONDS. */
-export const statementUrl = (app: App, userId: string, month: string): string =>
+export const statementUrl = (app: App, userId: string, month: string): Promise<string> =>
   signed(app, `${STATEMENTS_PATH}/${userId}/${month}.csv`, statementKey(userId, month), {
     title: `points ${month}`,
   });

@@ -32,6 +32,7 @@ const registration = z.object({
   deviceName: name,
   locale: language.nullish().transform((tag) => tag ?? 'en'),
 });
+export type Registration = z.input<typeof registration>;
 const credentials = z.object({
   email: z.string().max(1000, 'must be at most 1,000 characters').transform(spellingOf),
   password: z.string().max(1000, 'must be at most 1,000 characters'),
@@ -46,13 +47,7 @@ export type DeviceFacts = Pick<Device, 'userAgent' | 'ipAddress' | 'transport'>;
  */
 export async function register(
   app: App,
-  input: {
-    email: string;
-    password: string;
-    displayName?: string | null;
-    deviceName?: string | null;
-    locale?: string | null;
-  },
+  input: Registration,
   device: DeviceFacts,
 ): Promise<SignedIn> {
   const request = parseRequest(registration, input);

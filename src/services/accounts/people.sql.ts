@@ -1,25 +1,25 @@
-import type { Role } from '../../domain/accounts/role.js';
 import { networksOf } from '../../domain/networks.js';
 import type { Window } from '../../domain/paging.js';
-import { Prisma, type Reader, type Tx } from '../../infra/db.js';
+import { Prisma, type Reader, type Rows, type Tx } from '../../infra/db.js';
 import { containing } from '../search/search.sql.js';
 import { byId, keysetOf } from '../keyset.sql.js';
 
 /** A user without private data that no one but the server needs, such as the password hash. */
-export interface UserView {
-  readonly id: string;
-  readonly email: string;
-  readonly emailVerifiedAt: Date | null;
-  readonly displayName: string | null;
-  readonly role: Role;
-  readonly suspendedAt: Date | null;
-  readonly monthlyCredits: number | null;
-  readonly createdAt: Date;
-  /** The language of mails, a BCP 47 tag. */
-  readonly locale: string;
-  /** The kinds of notices that are also mailed: NoticeKinds. */
-  readonly mailOn: readonly string[];
-}
+export type UserView = Readonly<
+  Pick<
+    Rows.User,
+    | 'id'
+    | 'email'
+    | 'emailVerifiedAt'
+    | 'displayName'
+    | 'role'
+    | 'suspendedAt'
+    | 'monthlyCredits'
+    | 'createdAt'
+    | 'locale'
+    | 'mailOn'
+  >
+>;
 
 export type Standing = Pick<UserView, 'id' | 'role' | 'suspendedAt'>;
 

@@ -2,7 +2,7 @@ import { calculateJwkThumbprint, type JWK } from 'jose';
 import { transact, type Db, type Tx } from '../../infra/db.js';
 import type { Logger } from '../../infra/log.js';
 import { makeSigningKey, type StoredKey } from '../../infra/tokens.js';
-import { writeAudit } from '../audit.sql.js';
+import { auditRetiredKeys } from '../keys/retired-keys.js';
 import {
   insertAnchorKey,
   lockAnchorKeys,
@@ -106,8 +106,8 @@ async function keepPublicParts(db: Db, keys: readonly StoredKey[]): Promise<void
   await transact(db, async (tx) => {
     await lockAnchorKeys(tx);
     for (const key of keys) await insert(tx, key, null);
-    const made = keys[0]?.kid ?? '';
-    await audit(tx, 'ANCHOR_PRIVATE_KEYS', await retireStoredKeys(tx), made);
+    const madeKid = keys[0]?.kid ?? '';
+    await auditRetiredKeys(tx, 'ANCHOR_PRIVATE_KEYS', await retireStoredKeys(tx), { madeKid });
   });
 }
 
@@ -121,27 +121,9 @@ export async function rotateAnchorKey(db: Db): Promise<void> {
     await lockAnchorKeys(tx);
     const retired = await retireStoredKeys(tx);
     await insert(tx, key, key.privateJwk);
-    await audit(tx, 'keys rotate-anchor', retired, key.kid);
+    await auditRetiredKeys(tx, 'keys rotate-anchor', retired, { madeKid: key.kid });
   });
 }
-
-const audit = (
-  tx: Tx,
-  action: string,
-  retired: readonly { kid: string }[],
-  madeKid: string,
-): Promise<void> =>
-  writeAudit(
-    tx,
-    retired.map(({ kid }) => ({
-      actorId: null,
-      action,
-      target: kid,
-      reason: null,
-      details: { madeKid },
-      at: new Date(),
-    })),
-  );
 
 export const listAnchorKeys = async (
   db: Db,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { App } from '../app.js';
-import type { BulkSkip } from '../desk/bulk-skips.js';
+import { bulkSkip, type BulkSkip } from '../desk/bulk-skips.js';
 import { asUserId, newId, type UserId } from '../../domain/ids.js';
 import { CREDIT_SOURCES, pricesIn, type CreditSource } from '../../domain/ledger/lots.js';
 import { transact, type Tx } from '../../infra/db.js';
@@ -82,14 +82,7 @@ export const storedOrder = z.object({
       ...storedPrice,
     }),
   ),
-  skipped: z.array(
-    z.object({
-      row: z.int(),
-      reason: z.string(),
-      code: z.enum(['UNKNOWN_USER', 'REPEATED_USER', 'SUSPENDED', 'INVALID_AMOUNT']).optional(),
-      otherRow: z.int().optional(),
-    }),
-  ),
+  skipped: z.array(bulkSkip),
 });
 
 export interface BulkGrantClaim {

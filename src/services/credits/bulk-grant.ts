@@ -5,16 +5,8 @@ import type { UserId } from '../../domain/ids.js';
 import { MOST_POINTS } from '../../domain/ledger/book.js';
 import { hashRequest } from '../../domain/ledger/idempotency.js';
 import { priceParts } from '../../domain/ledger/lots.js';
-import type { GrantRequest } from '../ledger/grants.js';
 import { readLedgerClock } from '../ledger/clock.sql.js';
-import {
-  addPriceFault,
-  idempotencyKey,
-  line,
-  parseRequest,
-  points,
-  priceFields,
-} from '../validation.js';
+import { addPriceFault, idempotencyKey, line, parseRequest } from '../validation.js';
 import {
   findBulkGrant,
   placeBulkGrant,
@@ -24,16 +16,7 @@ import {
 } from './bulk-grant-orders.js';
 import { runBulkGrant } from './bulk-grant-run.js';
 import { grantTerms } from './grant-credits.js';
-import { findRecipients, type NamedRow, type Recipient } from './recipients.js';
-
-export interface BulkGrantInput {
-  readonly source: GrantRequest['terms']['source'];
-  readonly expiresAt?: Date | null;
-  readonly reason: string;
-  readonly idempotencyKey: string;
-  readonly dryRun?: boolean | null;
-  readonly rows: readonly NamedRow[];
-}
+import { findRecipients, namedRow, type Recipient } from './recipients.js';
 
 export interface BulkGrantOutcome extends BulkGrantResult {
   readonly dryRun: boolean;
@@ -56,14 +39,7 @@ const bulkGrant = grantTerms.safeExtend({
     .nullish()
     .transform((dryRun) => dryRun ?? false),
   rows: z
-    .array(
-      z.object({
-        userId: z.string().nullish(),
-        email: z.string().nullish(),
-        amount: points(1, 1_000_000),
-        ...priceFields,
-      }),
-    )
+    .array(namedRow)
     .min(1, 'must have at least one row')
     .max(MOST_ROWS, `must have at most ${MOST_ROWS.toLocaleString('en')} rows`)
     .refine(
@@ -71,6 +47,8 @@ const bulkGrant = grantTerms.safeExtend({
       `must come to at most ${MOST_POINTS.toLocaleString('en')} points together`,
     ),
 });
+
+export type BulkGrantInput = z.input<typeof bulkGrant>;
 
 const pricedBulkGrant = bulkGrant.superRefine(({ source, rows }, context) => {
   for (const [index, row] of rows.entries()) addPriceFault(context, ['rows', index], row, source);

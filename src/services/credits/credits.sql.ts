@@ -1,5 +1,4 @@
-import { Prisma, type Reader } from '../../infra/db.js';
-import type { CreditTransactionType } from '../../domain/ledger/chain.js';
+import { Prisma, type Reader, type Rows } from '../../infra/db.js';
 import type { CreditLotStatus, CreditSource } from '../../domain/ledger/lots.js';
 import type { Window } from '../../domain/paging.js';
 import type { PointsReader } from '../ledger/allowances.js';
@@ -118,22 +117,25 @@ export function readLotsById(
     JOIN credit_lots l USING (user_id, id), ${CLOCK}`;
 }
 
-export interface TransactionView {
-  readonly userId: string;
-  readonly seq: number;
-  readonly id: string;
-  readonly type: CreditTransactionType;
-  readonly amount: number;
-  readonly balanceAfter: number;
-  readonly reason: string | null;
-  readonly audioId: string | null;
-  readonly storyId: string | null;
-  readonly debitSeq: number | null;
-  readonly actorId: string | null;
-  readonly effectiveAt: Date;
-  readonly recordedAt: Date;
-  readonly hash: Uint8Array;
-}
+export type TransactionView = Readonly<
+  Pick<
+    Rows.CreditTransaction,
+    | 'userId'
+    | 'seq'
+    | 'id'
+    | 'type'
+    | 'amount'
+    | 'balanceAfter'
+    | 'reason'
+    | 'audioId'
+    | 'storyId'
+    | 'debitSeq'
+    | 'actorId'
+    | 'effectiveAt'
+    | 'recordedAt'
+    | 'hash'
+  >
+>;
 
 export const TRANSACTION_COLUMNS = Prisma.sql`t.user_id AS "userId", t.seq, t.id, t.type::text, t.amount,
   t.balance_after AS "balanceAfter", t.reason, t.audio_id AS "audioId", t.story_id AS "storyId",
@@ -151,12 +153,9 @@ export function readTransactions(
     JOIN credit_transactions t USING (user_id, seq)`;
 }
 
-export interface AllocationView {
-  readonly userId: string;
-  readonly seq: number;
-  readonly lotId: string;
-  readonly amount: number;
-}
+export type AllocationView = Readonly<
+  Pick<Rows.CreditAllocation, 'userId' | 'seq' | 'lotId' | 'amount'>
+>;
 
 /** Allocations, in the order in which their transaction took them. Index: credit_allocations_pkey. */
 export function readAllocations(

@@ -4,13 +4,7 @@ import { notFound } from '../../domain/errors.js';
 import { asUserId, isId, type UserId } from '../../domain/ids.js';
 import type { GrantTerms } from '../../domain/ledger/book.js';
 import { hashRequest, keys } from '../../domain/ledger/idempotency.js';
-import {
-  CREDIT_SOURCES,
-  priceParts,
-  sourceOf,
-  sourcesWith,
-  type CreditSource,
-} from '../../domain/ledger/lots.js';
+import { CREDIT_SOURCES, priceParts, sourceOf, sourcesWith } from '../../domain/ledger/lots.js';
 import type { GrantOutcome } from '../ledger/grants.js';
 import {
   addPriceFault,
@@ -21,20 +15,6 @@ import {
   points,
   priceFields,
 } from '../validation.js';
-
-export interface GrantCreditsInput {
-  readonly userId: string;
-  /** Points. */
-  readonly amount: number;
-  readonly source: CreditSource;
-  readonly expiresAt?: Date | null;
-  /** The price of the whole lot, in minor units of the currency. */
-  readonly priceMinor?: number | null;
-  /** An ISO 4217 code. */
-  readonly currency?: string | null;
-  readonly reason: string;
-  readonly idempotencyKey: string;
-}
 
 /** The terms that all kinds of grants share: source and expiry. */
 export const grantTerms = z
@@ -54,6 +34,7 @@ const grantInput = grantTerms.safeExtend({
   reason: line(1, 500),
   idempotencyKey,
 });
+export type GrantCreditsInput = z.input<typeof grantInput>;
 const pricedGrant = grantInput.superRefine((input, context) => {
   addPriceFault(context, [], input, input.source);
 });

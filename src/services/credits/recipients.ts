@@ -1,19 +1,21 @@
+import { z } from 'zod';
 import type { App } from '../app.js';
 import { asUserId, isId, type UserId } from '../../domain/ids.js';
 import { repeatedUser, unknownUser, type BulkSkip } from '../desk/bulk-skips.js';
 import { spellingOf } from '../../domain/inboxes.js';
 import type { LotPrice } from '../../domain/ledger/lots.js';
 import { isCleanText } from '../../domain/text.js';
+import { points, priceFields } from '../validation.js';
 import { readByIdOrAddress } from './bulk-grant.sql.js';
 
 /** A row of a bulk grant: a user, by id or by e-mail address, with points and their price. */
-export interface NamedRow {
-  readonly userId?: string | null | undefined;
-  readonly email?: string | null | undefined;
-  readonly amount: number;
-  readonly priceMinor?: number | null | undefined;
-  readonly currency?: string | null | undefined;
-}
+export const namedRow = z.object({
+  userId: z.string().nullish(),
+  email: z.string().nullish(),
+  amount: points(1, 1_000_000),
+  ...priceFields,
+});
+export type NamedRow = z.input<typeof namedRow>;
 
 export interface Recipient extends LotPrice {
   /** The index of the row. */

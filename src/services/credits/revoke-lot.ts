@@ -7,17 +7,6 @@ import { hashRequest, keys } from '../../domain/ledger/idempotency.js';
 import type { RevokedPart, RevokeOutcome } from '../ledger/revocations.js';
 import { idempotencyKey, line, parseRequest, points } from '../validation.js';
 
-export interface RevokeCreditLotInput {
-  readonly lotId: string;
-  readonly reason: string;
-  /** Points. */
-  readonly expectedRemaining?: number | null;
-  /** Points; null for all that is left. */
-  readonly amount?: number | null;
-  /** Required with `amount`, and only allowed with it. */
-  readonly idempotencyKey?: string | null;
-}
-
 const revocation = z
   .object({
     lotId: z.string(),
@@ -36,6 +25,7 @@ const revocation = z
     path: ['idempotencyKey'],
     message: 'needs an amount, because a whole lot is revoked once without a key',
   });
+export type RevokeCreditLotInput = z.input<typeof revocation>;
 
 /**
  * Forfeits the remaining points of a lot, or a part of them. Debits stay. A whole lot is revoked once, and a part once

@@ -1,16 +1,18 @@
-/** Why a row of a bulk grant was skipped, for programs. */
-export type BulkSkipCode = 'UNKNOWN_USER' | 'REPEATED_USER' | 'SUSPENDED' | 'INVALID_AMOUNT';
+import { z } from 'zod';
 
-/** A row that was skipped. Rows that an earlier release stored have no code. */
-export interface BulkSkip {
+/** A row of a bulk grant that was skipped. Rows that an earlier release stored have no code. */
+export const bulkSkip = z.object({
   /** The index of the row. */
-  readonly row: number;
+  row: z.int(),
   /** Shown to administrators. */
-  readonly reason: string;
-  readonly code?: BulkSkipCode | undefined;
+  reason: z.string(),
+  /** Why, for programs. */
+  code: z.enum(['UNKNOWN_USER', 'REPEATED_USER', 'SUSPENDED', 'INVALID_AMOUNT']).optional(),
   /** For REPEATED_USER: the first row with the same user. */
-  readonly otherRow?: number | undefined;
-}
+  otherRow: z.int().optional(),
+});
+export type BulkSkip = Readonly<z.infer<typeof bulkSkip>>;
+export type BulkSkipCode = NonNullable<BulkSkip['code']>;
 
 const REPEATED = 'The same user as in row ';
 

@@ -1,4 +1,4 @@
-import type { Db, Reader, Tx } from '../../infra/db.js';
+import type { Reader, Tx } from '../../infra/db.js';
 import type { StoredKey } from '../../infra/tokens.js';
 
 export interface KeyRow extends StoredKey {
@@ -32,12 +32,3 @@ export const retireKey = (tx: Tx, kid: string, inSeconds: number): Promise<numbe
   tx.$executeRaw`
     UPDATE signing_keys SET retired_at = clock_timestamp() + make_interval(secs => ${inSeconds})
     WHERE kid = ${kid}`;
-
-/** Stores a secret, unless its name has one already. Index: secrets_pkey. */
-export const insertSecret = (
-  db: Pick<Db, '$executeRaw'>,
-  name: string,
-  value: Uint8Array<ArrayBuffer>,
-): Promise<number> =>
-  db.$executeRaw`
-    INSERT INTO secrets (name, value) VALUES (${name}, ${value}) ON CONFLICT (name) DO NOTHING`;

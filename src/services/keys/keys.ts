@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { conflict } from '../../domain/errors.js';
-import { transact, type Db, type Tx } from '../../infra/db.js';
+import { transact, type Db } from '../../infra/db.js';
 import type { Logger } from '../../infra/log.js';
 import {
   makeSigningKey,
@@ -9,25 +8,21 @@ import {
   type KeyRing,
   type StoredKey,
 } from '../../infra/tokens.js';
-import { writeAudit } from '../audit.sql.js';
-import { insertKey, insertSecret, lockKeys, readKeys, retireKey, type KeyRow } from './keys.sql.js';
+import type { AuditDetails } from '../audit.sql.js';
+import { insertKey, lockKeys, readKeys, retireKey, type KeyRow } from './keys.sql.js';
+import { LOOK_AGAIN_MS, openReloaded } from './reloaded.js';
+import { auditRetiredKeys } from './retired-keys.js';
 
 /** The key that signs and the next one, which is published before it is used. */
-const KEYS_AT_ONCE = 2;
-/** How old the known keys of a process may be. */
-const RELOAD_MS = 10_000;
-/**
- * How old they may be when a token names an unknown key. It bounds the queries that made-up names of keys can cause.
- */
-const LOOK_AGAIN_MS = 1_000;
+export const KEYS_AT_ONCE = 2;
 /** After this long, every process and every cache of the published keys knows a new key. */
-const KNOWN_AFTER_SECONDS = 60;
+export const KNOWN_AFTER_SECONDS = 60;
 
 export type KeyView = Omit<KeyRow, 'privateJwk'>;
 
 /**
  * Opens the keys that sign access tokens: those of the configuration, or those in the database, which are read again
- * every RELOAD_MS. A first start makes them, even if several processes start at once.
+ * every ten seconds. A first start makes them, even if several processes start at once.
  */
 export async function openKeys(
   db: Db,
@@ -36,34 +31,33 @@ export async function openKeys(
 ): Promise<KeyRing> {
   if (configured !== null) return openKeyRing(configured);
   await ensureKeys(db);
-  let keys = await readKeys(db);
-  let ring = await openKeyRing(keys);
-  let readAt = performance.now();
-  let reading: Promise<void> | null = null;
-  const reload = async (): Promise<void> => {
-    try {
-      const stored = await readKeys(db);
-      // The ring is replaced only if the keys have changed, because it caches verified tokens.
-      if (namesOf(stored) !== namesOf(keys)) ring = await openKeyRing(stored);
-      keys = stored;
-      readAt = performance.now();
-    } catch (error) {
-      // The known keys are used further. Other code reports a database that is unreachable.
-      log.warn({ event: 'signing-keys-not-read', err: error }, 'signing keys not read');
-    } finally {
-      reading = null;
-    }
-  };
-  const fresh = async (atMostMs = RELOAD_MS): Promise<KeyRing> => {
-    if (performance.now() - readAt > atMostMs) await (reading ??= reload());
-    return ring;
-  };
-  const isKnown = (name: string | undefined): boolean => keys.some(({ kid }) => kid === name);
+  const fresh = await openReloaded(createRingReader(db), log);
   return {
-    sign: async (claims, lifetime) => (await fresh()).sign(claims, lifetime),
-    verify: async (token) =>
-      (await fresh(isKnown(nameOfKey(token)) ? RELOAD_MS : LOOK_AGAIN_MS)).verify(token),
-    publicKeys: async () => (await fresh()).publicKeys(),
+    sign: async (claims, lifetime) => (await fresh()).ring.sign(claims, lifetime),
+    verify: async (token) => {
+      const { kids, ring } = await fresh();
+      if (kids.has(nameOfKey(token) ?? '')) return ring.verify(token);
+      return (await fresh({ atMostMs: LOOK_AGAIN_MS })).ring.verify(token);
+    },
+    publicKeys: async () => (await fresh()).ring.publicKeys(),
+  };
+}
+
+interface NamedRing {
+  readonly kids: ReadonlySet<string>;
+  readonly ring: KeyRing;
+}
+
+/** The ring is replaced only if the keys have changed, because it caches verified tokens. */
+function createRingReader(db: Db): () => Promise<NamedRing> {
+  let names = '';
+  let known: NamedRing | null = null;
+  return async () => {
+    const keys = await readKeys(db);
+    if (known === null || namesOf(keys) !== names)
+      known = { kids: new Set(keys.map(({ kid }) => kid)), ring: await openKeyRing(keys) };
+    names = namesOf(keys);
+    return known;
   };
 }
 
@@ -104,15 +98,20 @@ export async function rotateKeys(
     await lockKeys(tx);
     const [current, next] = living(await readKeys(tx));
     if (current === undefined || next === undefined) throw new Error('There must be two keys.');
-    const waitSeconds = Math.ceil(KNOWN_AFTER_SECONDS - next.ageMs / 1000);
-    if (waitSeconds > 0)
-      throw conflict(
-        `The next key is not known everywhere yet. Try again in ${String(waitSeconds)} s.`,
-      );
+    requireKnownEverywhere(next);
     await retireKey(tx, current.kid, KNOWN_AFTER_SECONDS + accessTtlSeconds);
     await insertKey(tx, made);
-    await audit(tx, 'keys rotate', [current], [made]);
+    await auditRetiredKeys(tx, 'keys rotate', [current], madeKids([made]));
   });
+}
+
+/** @throws CONFLICT while some processes may not know the next key yet */
+export function requireKnownEverywhere({ ageMs }: { readonly ageMs: number }): void {
+  const waitSeconds = Math.ceil(KNOWN_AFTER_SECONDS - ageMs / 1000);
+  if (waitSeconds > 0)
+    throw conflict(
+      `The next key is not known everywhere yet. Try again in ${String(waitSeconds)} s.`,
+    );
 }
 
 /** Replaces keys that have leaked. All tokens are refused within seconds, and all clients must refresh. */
@@ -123,32 +122,8 @@ export async function replaceKeys(db: Db): Promise<void> {
     const leaked = await readKeys(tx);
     for (const { kid } of leaked) await retireKey(tx, kid, 0);
     for (const key of made) await insertKey(tx, key);
-    await audit(tx, 'keys replace', leaked, made);
+    await auditRetiredKeys(tx, 'keys replace', leaked, madeKids(made));
   });
 }
 
-/** Writes an audit entry for each key that a command of the operator has retired. */
-const audit = (
-  tx: Tx,
-  action: string,
-  retired: readonly KeyRow[],
-  made: readonly { kid: string }[],
-): Promise<void> =>
-  writeAudit(
-    tx,
-    retired.map(({ kid }) => ({
-      actorId: null,
-      action,
-      target: kid,
-      reason: null,
-      details: { madeKids: made.map((key) => key.kid).join(' ') },
-      at: new Date(),
-    })),
-  );
-
-/** Loads 32 random bytes that all processes of this installation share, and makes them the first time. */
-export async function loadSecret(db: Db, name: string): Promise<Uint8Array> {
-  const value = new Uint8Array(randomBytes(32));
-  await insertSecret(db, name, value);
-  return (await db.secret.findUniqueOrThrow({ where: { name } })).value;
-}
+const madeKids = (made: readonly StoredKey[]): AuditDetails => ({ madeKids: namesOf(made) });

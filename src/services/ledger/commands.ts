@@ -1,10 +1,9 @@
 import type { Config } from '../../config.js';
-import type { JobQueue, QueueDeclaration } from '../../infra/queue.js';
+import type { JobQueue } from '../../infra/queue.js';
 import { grantGateOf } from '../credits/approvals/grant-gate.js';
 import { narrationSettler } from '../narrations/settle-narrations.js';
-import type { NarrationJob } from '../queues.js';
 import type { Mender } from '../repairs/mender.js';
-import { waysToCommit, type CommitPorts } from './commit/ways.js';
+import { waysToCommit, type CommitPorts, type WaysToCommit } from './commit/ways.js';
 import { expirationSettler } from './expirations.js';
 import { grantSettler, settleGrants, sourceOfGrant } from './grants.js';
 import { endSettler, refundSettler } from './refunds.js';
@@ -14,7 +13,6 @@ interface LedgerPorts extends CommitPorts {
   readonly credits: Config['credits'];
   readonly mender: Mender;
   readonly queue: JobQueue;
-  readonly synthesizeAudio: QueueDeclaration<NarrationJob>;
 }
 
 /**
@@ -32,11 +30,13 @@ interface LedgerPorts extends CommitPorts {
  *   and is reported after that transaction has committed.
  * - `alone`: the narration's end, the end of its job and the refund must be one commit, and the narration is marked
  *   under the account's lock. So the settler calls the caller, in a transaction of its own.
+ *
+ * Narrations and approvals bring a settler and a gate of their own. This page imports them, because it is the one place
+ * where a command meets the way it commits; the settlers themselves do not depend on it.
  */
-export const openLedger = (
-  ports: LedgerPorts,
-  { credits, mender, queue, synthesizeAudio } = ports,
-  { grouped, inBulk, joined, alone } = waysToCommit(ports),
+const commandsOf = (
+  { credits, mender, queue }: LedgerPorts,
+  { grouped, inBulk, joined, alone }: WaysToCommit,
 ) =>
   ({
     /**
@@ -67,7 +67,7 @@ export const openLedger = (
      * returned without a debit.
      * @throws INSUFFICIENT_CREDITS, PRICE_CHANGED, IDEMPOTENCY_KEY_REUSED, NOT_FOUND (also a closed account)
      */
-    narrate: grouped('debit', narrationSettler(queue, synthesizeAudio, mender)),
+    narrate: grouped('debit', narrationSettler(queue, mender)),
     /** Refunds what is outstanding of a debit: `RefundRequest` → `RefundOutcome`. @throws NOT_FOUND (also no such debit) */
     refund: grouped('refund', refundSettler(credits.refundPolicy, mender)),
     /**
@@ -92,4 +92,7 @@ export const openLedger = (
   }) as const;
 
 /** The commands of a process. */
-export type Ledger = ReturnType<typeof openLedger>;
+export type Ledger = ReturnType<typeof commandsOf>;
+
+/** Opens the ledger of a process. */
+export const openLedger = (ports: LedgerPorts): Ledger => commandsOf(ports, waysToCommit(ports));

@@ -2,21 +2,14 @@ import { z } from 'zod';
 import type { App } from '../app.js';
 import { conflict, notFound } from '../../domain/errors.js';
 import { isId, newId, type RowKey } from '../../domain/ids.js';
-import { transact } from '../../infra/db.js';
+import { transact, type Rows } from '../../infra/db.js';
 import { ledgerKey, splitLedgerKey } from '../credits/credits.js';
 import { paragraphs, parseRequest } from '../validation.js';
 import { position } from './listening.js';
 import { serialiseAdditions } from './people-lock.sql.js';
 
 /** A place in a narration that its user has marked. */
-export interface Bookmark {
-  readonly userId: string;
-  readonly id: string;
-  readonly audioId: string;
-  readonly positionMs: number;
-  readonly note: string | null;
-  readonly createdAt: Date;
-}
+export type Bookmark = Readonly<Rows.Bookmark>;
 
 /** The most bookmarks of one narration. */
 export const BOOKMARKS_MAX = 100;

@@ -1,29 +1,15 @@
-import type { Reader } from '../../infra/db.js';
+import type { Reader, Rows } from '../../infra/db.js';
 import type { AudioView } from '../narrations/audios.js';
 
 /** How far a user has heard a narration. */
-export interface Listening {
-  readonly userId: string;
-  readonly audioId: string;
-  readonly positionMs: number;
-  readonly finished: boolean;
-  /** 1 is the normal speed. */
-  readonly rate: number;
-  readonly at: Date;
-  readonly sessionId: string;
-}
+export type Listening = Readonly<Rows.Listening>;
 
 /** A report of a device, without what the server decides. */
-export interface ListeningReport {
-  readonly userId: string;
-  readonly sessionId: string;
-  readonly audioId: string;
-  readonly positionMs: number;
+export interface ListeningReport extends Omit<Listening, 'finished' | 'rate'> {
   /** Null for whether the position is at the end of the recording. */
   readonly finished: boolean | null;
   /** Null for the rate that is stored, or 1. */
   readonly rate: number | null;
-  readonly at: Date;
 }
 
 /**

@@ -12,14 +12,6 @@ import { readBegun, writeListening, type Listening } from './listening.sql.js';
 
 export type { Listening };
 
-export interface ListeningInput {
-  readonly audioId: string;
-  readonly positionMs: number;
-  readonly finished?: boolean | null;
-  readonly rate?: number | null;
-  readonly at: Date;
-}
-
 /** The longest recording that a position can be in: 200,000 characters at the slowest voice are shorter. */
 export const POSITION_MAX_MS = 48 * 3_600_000;
 
@@ -41,6 +33,10 @@ const report = z.object({
     .nullish()
     .transform((rate) => rate ?? null),
 });
+export interface ListeningInput extends z.input<typeof report> {
+  readonly audioId: string;
+  readonly at: Date;
+}
 
 /** No report can be older than the product. The year 0, which a Date can have, does not exist in Postgres. */
 const EARLIEST = new Date('2000-01-01T00:00:00Z');

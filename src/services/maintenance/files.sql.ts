@@ -16,6 +16,17 @@ export async function readUnknownFiles(db: Reader, keys: readonly string[]): Pro
 }
 
 /**
+ * The hashes of those of these files that are samples of voices: only a sample is in a file with its own hash. No locks.
+ * Index: spoken_sentences_key_idx.
+ */
+export async function readSampleHashes(db: Reader, keys: readonly string[]): Promise<string[]> {
+  const rows = await db.$queryRaw<{ hash: string }[]>`
+    SELECT s.hash FROM unnest(${[...keys]}::text[]) AS f(key)
+    JOIN spoken_sentences s ON s.key = f.key AND f.key = s.hash || '.mp3'`;
+  return rows.map(({ hash }) => hash);
+}
+
+/**
  * Deletes a batch of rows that are older than `days`: sentences that are in no recording, and leases that were never
  * released.
  * @returns their files; null for a row without a file. Index: spoken_sentences_loose.

@@ -1,7 +1,7 @@
 import type { App } from '../app.js';
 import { readAbandoned, type AbandonedRow } from '../narrations/synthesis/abandoned.sql.js';
 import { COULD_NOT_BE_MADE, failNarration } from '../narrations/settle-attempt.js';
-import { failAudioQueue } from '../queues.js';
+import { failAudioQueue, synthesizeAudioQueue } from '../queues.js';
 import type { TaskOutcome } from './task.js';
 
 const AT_ONCE = 100;
@@ -14,7 +14,7 @@ const ABANDONED_AFTER_MS = 60_000;
  */
 export async function reapStuckAudio(app: App, signal?: AbortSignal): Promise<TaskOutcome> {
   let [processed, changed] = [0, 0];
-  const queues = { making: app.synthesizeAudio.name, failing: failAudioQueue.name };
+  const queues = { making: synthesizeAudioQueue.name, failing: failAudioQueue.name };
   for (let after: AbandonedRow | null = null; ;) {
     signal?.throwIfAborted();
     const wanted = { after, forMs: ABANDONED_AFTER_MS, limit: AT_ONCE };

@@ -1,4 +1,3 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { App } from '../app.js';
 import { fileNameOf } from './file-names.js';
 import type { AudioView } from './audios.js';
@@ -40,20 +39,23 @@ export async function signedUrl(
  * @param key the part of the address that is signed, besides the expiry and the name
  * @param about the title, which names the file when it is saved, and the tag that it begins with, as `packTag` writes it
  */
-export function signed(
+export async function signed(
   app: App,
   path: string,
   key: string,
   about: { readonly title: string; readonly tag?: string | undefined; readonly expiresAt?: Date },
-): string {
+): Promise<string> {
   const { title, tag, expiresAt } = about;
   const expires = String(
     expiresAt === undefined ? expiryOf(app) : Math.floor(expiresAt.getTime() / 1000),
   );
   const name = fileNameOf(title);
-  const signature = sign(app, { key, expires, name }).toString('base64url');
+  const { urlKeys } = app;
+  const signature = (await urlKeys.sign(signedText({ key, expires, name }))).toString('base64url');
   const tagged =
-    tag === undefined ? '' : `&tag=${tag}.${signTag(app, signature, tag).toString('base64url')}`;
+    tag === undefined
+      ? ''
+      : `&tag=${tag}.${(await urlKeys.sign(tagText(signature, tag))).toString('base64url')}`;
   return `${app.publicUrl()}${path}?expires=${expires}&name=${encodeURIComponent(name)}${tagged}&signature=${signature}`;
 }
 
@@ -94,34 +96,28 @@ interface Signed {
 }
 
 /** Whether the signature is valid and the address has not expired. */
-export function isSigned(app: App, address: Signed & { readonly signature: string }): boolean {
-  const given = Buffer.from(address.signature, 'base64url');
-  if (!isEqual(given, sign(app, address))) return false;
-  if (address.tag !== undefined && !isTagSigned(app, address.signature, address.tag)) return false;
-  return Number(address.expires) > Date.now() / 1000;
+export async function isSigned(
+  { urlKeys }: Pick<App, 'urlKeys'>,
+  address: Signed & { readonly signature: string },
+): Promise<boolean> {
+  const { expires, signature, tag: signedTag } = address;
+  if (!(Number(expires) > Date.now() / 1000)) return false;
+  if (!(await urlKeys.isSigned(signedText(address), bytesOf(signature)))) return false;
+  if (signedTag === undefined) return true;
+  const [tag = '', given = ''] = signedTag.split('.');
+  return urlKeys.isSigned(tagText(signature, tag), bytesOf(given));
 }
 
-const sign = (app: App, { key, expires, name }: Signed): Buffer =>
-  createHmac('sha256', app.urlSecret)
-    .update(name === undefined ? `${key}\n${expires}` : `${key}\n${expires}\n${name}`)
-    .digest();
+const bytesOf = (signature: string): Buffer => Buffer.from(signature, 'base64url');
+
+const signedText = ({ key, expires, name }: Signed): string =>
+  name === undefined ? `${key}\n${expires}` : `${key}\n${expires}\n${name}`;
 
 /**
  * The tag has a signature of its own, over the address's, because processes of the earlier release ignore the tag during
  * an update and would refuse a signature that covers it.
  */
-const signTag = (app: App, signature: string, tag: string): Buffer =>
-  createHmac('sha256', app.urlSecret)
-    .update(JSON.stringify([signature, tag]))
-    .digest();
-
-function isTagSigned(app: App, signature: string, signedTag: string): boolean {
-  const [tag = '', given = ''] = signedTag.split('.');
-  return isEqual(Buffer.from(given, 'base64url'), signTag(app, signature, tag));
-}
-
-const isEqual = (one: Buffer, other: Buffer): boolean =>
-  one.length === other.length && timingSafeEqual(one, other);
+const tagText = (signature: string, tag: string): string => JSON.stringify([signature, tag]);
 
 /** The length in bytes of what the address of a narration's MP3 answers: its tag and the recording. Null unless READY. */
 export async function servedLength(

@@ -3,6 +3,7 @@ import type { App } from '../app.js';
 import { notFound } from '../../domain/errors.js';
 import { isId, type RowKey } from '../../domain/ids.js';
 import { cursorsOf, pageOf, windowOf, type Page, type PageArguments } from '../../domain/paging.js';
+import type { Rows } from '../../infra/db.js';
 import { ledgerKey, splitLedgerKey } from '../credits/credits.js';
 import type { AudioFailureCode } from './synthesis/failure-code.js';
 import type { AudioStatus, NarrationKey } from './narrations.sql.js';
@@ -10,27 +11,27 @@ import type { AudioStatus, NarrationKey } from './narrations.sql.js';
 export type { AudioStatus };
 
 /** A narration as its owner may see it. */
-export interface AudioView {
-  readonly userId: string;
-  readonly id: string;
-  readonly storyId: string;
-  readonly voiceId: string;
-  readonly textHash: string;
-  readonly status: AudioStatus;
-  /** 0 to 1. */
-  readonly progress: number;
-  readonly renditionHash: string | null;
-  readonly durationMs: number | null;
-  readonly lengthBytes: number | null;
-  readonly failureReason: string | null;
-  /** An AudioFailureCode. Null for narrations that failed before there were codes. */
-  readonly failureCode: string | null;
-  /** What it waits for besides a worker. Null for nothing. */
-  readonly waitingFor: string | null;
-  readonly createdAt: Date;
-  readonly updatedAt: Date;
-  readonly readyAt: Date | null;
-}
+export type AudioView = Readonly<
+  Pick<
+    Rows.Audio,
+    | 'userId'
+    | 'id'
+    | 'storyId'
+    | 'voiceId'
+    | 'textHash'
+    | 'status'
+    | 'progress'
+    | 'renditionHash'
+    | 'durationMs'
+    | 'lengthBytes'
+    | 'failureReason'
+    | 'failureCode'
+    | 'waitingFor'
+    | 'createdAt'
+    | 'updatedAt'
+    | 'readyAt'
+  >
+>;
 
 const cursors = cursorsOf('audio', z.uuid());
 

@@ -2,6 +2,7 @@ import type { App } from '../app.js';
 import { conflict, notFound } from '../../domain/errors.js';
 import { isId } from '../../domain/ids.js';
 import type { TransactionView } from '../credits/credits.js';
+import { synthesizeAudioQueue } from '../queues.js';
 import type { Viewer } from '../sessions/viewer.js';
 import { lockNarration, writeEnding } from './narrations.sql.js';
 import { endAttempt } from './settle-attempt.js';
@@ -29,7 +30,7 @@ export async function cancelAudio(
       throw conflict('This narration is made once more because its recording was lost.');
     const debitSeq = await writeEnding(tx, { ...audio, attempt: found.attempt }, ending);
     // A worker that is running the job finds that its claim is not valid any more.
-    if (debitSeq !== undefined) await app.queue.cancel(tx, app.synthesizeAudio.name, found.jobId);
+    if (debitSeq !== undefined) await app.queue.cancel(tx, synthesizeAudioQueue.name, found.jobId);
     return debitSeq;
   });
   return audio;

@@ -1,4 +1,4 @@
-import { Prisma, type Tx } from '../../infra/db.js';
+import { Prisma, type Rows, type Tx } from '../../infra/db.js';
 import { ofOneAccount } from '../ledger/one-account.sql.js';
 import type { AudioFailureCode } from './synthesis/failure-code.js';
 
@@ -60,12 +60,10 @@ export function lockNarrations(
     ORDER BY a.user_id, a.id FOR NO KEY UPDATE OF a ${wait ? Prisma.empty : Prisma.sql`SKIP LOCKED`}`;
 }
 
-export interface AudioRequestRow {
-  readonly userId: string;
-  readonly idempotencyKey: string;
+export interface AudioRequestRow extends Readonly<
+  Pick<Rows.AudioRequest, 'userId' | 'idempotencyKey' | 'audioId' | 'debitSeq'>
+> {
   readonly requestHash: Uint8Array;
-  readonly audioId: string;
-  readonly debitSeq: number | null;
 }
 
 /** The requests that these keys were first used for. Index: audio_requests_pkey. */

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '../app.js';
 import { newId } from '../../domain/ids.js';
 import { transact } from '../../infra/db.js';
+import { synthesizeAudioQueue } from '../queues.js';
 import { findAudio } from './audios.js';
 import { isStored } from './files.js';
 import { writeQueuedAgain } from './narrations.sql.js';
@@ -26,7 +27,7 @@ export async function remakeIfLost(
     const attempt = await writeQueuedAgain(tx, { userId, audioId, jobId, readyAt });
     if (attempt === undefined) return false;
     const payload = { userId, audioId, attempt };
-    await app.queue.enqueue(tx, app.synthesizeAudio, [{ id: jobId, payload }]);
+    await app.queue.enqueue(tx, synthesizeAudioQueue, [{ id: jobId, payload }]);
     return true;
   });
   if (begun)

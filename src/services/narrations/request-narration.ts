@@ -18,13 +18,6 @@ import { checkReadable } from './readable.js';
 import { remakeIfLost } from './remake-lost.js';
 import type { NarrationOutcome } from './settle-narrations.js';
 
-export interface SynthesizeAudioInput {
-  readonly storyId: string;
-  readonly voiceId: string;
-  readonly maxCredits?: number | null;
-  readonly idempotencyKey?: string | null;
-}
-
 const synthesizeInput = z.object({
   storyId: z.string(),
   voiceId: z.string(),
@@ -33,6 +26,7 @@ const synthesizeInput = z.object({
     .transform((most) => most ?? null),
   idempotencyKey: idempotencyKey.nullish().transform((key) => key ?? null),
 });
+export type SynthesizeAudioInput = z.input<typeof synthesizeInput>;
 
 /** The present price of narrating the story, in points. */
 export const priceOfStory = (app: App, story: Pick<Story, 'characterCount'>): number =>

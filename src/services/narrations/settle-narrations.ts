@@ -4,12 +4,12 @@ import { debit, type Book } from '../../domain/ledger/book.js';
 import { assertSameRequest, keys } from '../../domain/ledger/idempotency.js';
 import { isSpendable } from '../../domain/ledger/lots.js';
 import type { Tx } from '../../infra/db.js';
-import type { JobQueue, NewJob, QueueDeclaration } from '../../infra/queue.js';
+import type { JobQueue, NewJob } from '../../infra/queue.js';
 import type { Origin } from '../../infra/tracing/origin.js';
 import { loadOpenLots } from '../ledger/books.js';
 import { HELD, type Settle } from '../ledger/commit/settlement.js';
 import { settling } from '../ledger/settling.js';
-import type { NarrationJob } from '../queues.js';
+import { synthesizeAudioQueue, type NarrationJob } from '../queues.js';
 import { mendOpenLots, type Mender } from '../repairs/mender.js';
 import {
   lockNarrations,
@@ -63,7 +63,6 @@ interface Batch {
  */
 export const narrationSettler = (
   queue: JobQueue,
-  declaration: QueueDeclaration<NarrationJob>,
   mender: Mender,
 ): Settle<NarrationRequest, NarrationOutcome> =>
   settling(
@@ -79,7 +78,7 @@ export const narrationSettler = (
       if (queued.length > 0 || batch.remembered.length > 0) {
         await writeNarrations(tx, queued, batch.remembered);
       }
-      await queue.enqueue(tx, declaration, queued.map(jobOf));
+      await queue.enqueue(tx, synthesizeAudioQueue, queued.map(jobOf));
     },
   );
 

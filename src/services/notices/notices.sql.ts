@@ -1,20 +1,14 @@
 import type { Window } from '../../domain/paging.js';
 import { skippingLocked } from '../../infra/citus/locks.js';
 import { isDistributed } from '../../infra/citus/placement.js';
-import { Prisma, type Db, type Reader, type Tx } from '../../infra/db.js';
+import { Prisma, type Db, type Reader, type Rows, type Tx } from '../../infra/db.js';
 import type { NoticeKind } from './notice-kinds.js';
 import { byId, keysetOf } from '../keyset.sql.js';
 
-export interface NoticeView {
-  readonly userId: string;
-  readonly id: string;
+export interface NoticeView extends Readonly<
+  Pick<Rows.Notice, 'userId' | 'id' | 'at' | 'readAt' | 'points' | 'lapsesAt' | 'audioId' | 'seq'>
+> {
   readonly kind: NoticeKind;
-  readonly at: Date;
-  readonly readAt: Date | null;
-  readonly points: number | null;
-  readonly lapsesAt: Date | null;
-  readonly audioId: string | null;
-  readonly seq: number | null;
 }
 
 const COLUMNS = Prisma.sql`

@@ -1,7 +1,7 @@
 import type { App } from '../app.js';
 import { notFound } from '../../domain/errors.js';
 import { isId, type RowKey } from '../../domain/ids.js';
-import { transact } from '../../infra/db.js';
+import { transact, type Rows } from '../../infra/db.js';
 import { changed, writeAudit } from '../audit.sql.js';
 import { ledgerKey, splitLedgerKey } from '../credits/credits.js';
 import { MOST_DEVICES } from './session-states.js';
@@ -9,16 +9,19 @@ import { endSessions } from './sessions.sql.js';
 import type { Viewer } from './viewer.js';
 
 /** A signed-in device as its owner sees it. */
-export interface SessionView {
-  readonly userId: string;
-  readonly id: string;
-  readonly deviceName: string | null;
-  readonly userAgent: string | null;
-  readonly ipAddress: string | null;
-  readonly createdAt: Date;
-  readonly lastUsedAt: Date;
-  readonly expiresAt: Date;
-}
+export type SessionView = Readonly<
+  Pick<
+    Rows.Session,
+    | 'userId'
+    | 'id'
+    | 'deviceName'
+    | 'userAgent'
+    | 'ipAddress'
+    | 'createdAt'
+    | 'lastUsedAt'
+    | 'expiresAt'
+  >
+>;
 
 /** @param keys `ledgerKey(userId, sessionId)` */
 export async function sessionsByKey(

@@ -2,6 +2,14 @@ import { Prisma, type Reader, type Tx } from '../../infra/db.js';
 import type { Role } from '../../domain/accounts/role.js';
 import type { TokenTransport } from '../../domain/accounts/token-transport.js';
 
+/** A device as it describes itself in its request. */
+export interface Device {
+  readonly name: string | null;
+  readonly userAgent: string | null;
+  readonly ipAddress: string | null;
+  readonly transport: TokenTransport;
+}
+
 interface NewSession {
   readonly userId: string;
   readonly id: string;
@@ -16,12 +24,7 @@ interface NewSession {
 export async function insertSession(
   tx: Tx,
   { userId, id, hash, idleMs, longestMs }: NewSession,
-  device: {
-    readonly name: string | null;
-    readonly userAgent: string | null;
-    readonly ipAddress: string | null;
-    readonly transport: TokenTransport;
-  },
+  device: Device,
 ): Promise<Date> {
   const [row] = await tx.$queryRaw<[{ expiresAt: Date }]>`
     WITH clock AS MATERIALIZED (SELECT date_trunc('milliseconds', clock_timestamp()) AS now),

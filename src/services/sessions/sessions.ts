@@ -18,17 +18,12 @@ import {
   insertSession,
   isOfLiveSession,
   lockSessionOfToken,
+  type Device,
   type SessionRow,
 } from './sessions.sql.js';
 import { MOST_DEVICES } from './session-states.js';
 
-/** A device as it describes itself in its request. */
-export interface Device {
-  readonly name: string | null;
-  readonly userAgent: string | null;
-  readonly ipAddress: string | null;
-  readonly transport: TokenTransport;
-}
+export type { Device };
 
 /** A signed-in device and its tokens. */
 export interface SignedIn {

@@ -2,38 +2,22 @@ import { z } from 'zod';
 import { language, line, paragraphs, text } from '../validation.js';
 import { webAddress } from '../web-address.js';
 
-export interface StoryInput {
-  readonly slug?: string | null;
-  readonly title: string;
-  readonly author: string;
-  readonly language: string;
-  readonly description?: string | null;
-  readonly content: string;
-  readonly coverUrl?: string | null;
-  readonly coverColor?: string | null;
-  readonly coverWidth?: number | null;
-  readonly coverHeight?: number | null;
-  readonly ageFrom?: number | null;
-  readonly ageTo?: number | null;
-  readonly tags?: readonly string[] | null;
-  readonly published?: boolean | null;
-  readonly announced?: boolean | null;
-}
-
-const orNull = <Schema extends z.ZodType>(
-  schema: Schema,
-): z.ZodPipe<
+/** What may be left out, and then has its default. */
+type Defaulted<Schema extends z.ZodType, Default> = z.ZodPipe<
   z.ZodOptional<z.ZodNullable<Schema>>,
-  z.ZodTransform<z.output<Schema> | null, z.output<Schema> | null | undefined>
-> => schema.nullish().transform((value) => value ?? null);
+  z.ZodTransform<z.output<Schema> | Default, z.output<Schema> | null | undefined>
+>;
 
-const flag = (byDefault: boolean): z.ZodType<boolean> =>
+const orNull = <Schema extends z.ZodType>(schema: Schema): Defaulted<Schema, null> =>
+  schema.nullish().transform((value) => value ?? null);
+
+const flag = (byDefault: boolean): Defaulted<z.ZodBoolean, boolean> =>
   z
     .boolean()
     .nullish()
     .transform((given) => given ?? byDefault);
 
-const between = (least: number, most: number): z.ZodType<number> =>
+const between = (least: number, most: number): z.ZodType<number, number> =>
   z
     .int('must be a whole number')
     .refine(
@@ -90,6 +74,8 @@ const fields = z.object({
   published: flag(false),
   announced: flag(true),
 });
+/** A story as a client gives it. */
+export type StoryInput = z.input<typeof fields>;
 
 /** The fields of a story as a client gives them. Fields that were left out get their defaults. */
 export const storyInput = fields.superRefine((story, context) => {

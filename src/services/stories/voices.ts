@@ -1,22 +1,17 @@
 import type { App } from '../app.js';
+import type { Rows } from '../../infra/db.js';
 import { z } from 'zod';
 import { notFound } from '../../domain/errors.js';
 import { isCleanText } from '../../domain/text.js';
 import { language, parseRequest } from '../validation.js';
 import { writeVoices } from './voices.sql.js';
 
-export interface Voice {
-  readonly id: string;
-  readonly name: string;
-  /** BCP 47. */
-  readonly languages: readonly string[];
-  readonly gender: string | null;
-  readonly provider: string;
-  /** The provider's own name of it. */
-  readonly providerVoice: string;
-  /** Whether it is offered. */
-  readonly available: boolean;
-}
+export type Voice = Readonly<
+  Pick<
+    Rows.Voice,
+    'id' | 'name' | 'languages' | 'gender' | 'provider' | 'providerVoice' | 'available'
+  >
+>;
 
 /** The available voices. With a language, those that speak it in any of its variants. */
 export async function listVoices(app: App, wanted: { language?: string | null }): Promise<Voice[]> {

@@ -17,9 +17,47 @@ export interface VoiceModel {
   readonly metadata?: Readonly<Record<string, string | number | null>>;
 }
 
-/** The frequency of a letter, in Hz. */
+/** The tone of a token, in Hz. */
+export const toneOf = (token: number, speaker: number): number => 10 * (token + 20 + 30 * speaker);
+
+/** The tone of a letter, in Hz. */
 export const frequencyOf = (letter: string, speaker: number): number =>
-  10 * (LETTERS.indexOf(letter) + 1 + 20 + 30 * speaker);
+  toneOf(LETTERS.indexOf(letter) + 1, speaker);
+
+/**
+ * The part of a model that sounds: each token is a sine tone, whose frequency depends on the token and on the speaker.
+ * Its inputs are `letters` (float, [1, n]), `speaker` (float, [1]) and `scale` (float, []); its output is `y`.
+ */
+export const tones = (
+  sampleRateHz: number,
+  samplesPerLetter: number,
+): { readonly constants: Uint8Array[]; readonly nodes: Uint8Array[] } => ({
+  constants: [
+    tensor('zero', 'float', [], [0]),
+    tensor('one', 'float', [], [1]),
+    tensor('letter', 'float', [], [samplesPerLetter]),
+    tensor('step', 'float', [], [(2 * Math.PI * 10) / sampleRateHz]),
+    tensor('base', 'float', [], [20]),
+    tensor('apart', 'float', [], [30]),
+    tensor('loudness', 'float', [], [0.3]),
+    tensor('column', 'int64', [3], [1, -1, 1]),
+    tensor('flat', 'int64', [3], [1, 1, -1]),
+    tensor('axis', 'int64', [1], [0]),
+  ],
+  nodes: [
+    node('Mul', ['letter', 'scale'], ['limit']),
+    node('Range', ['zero', 'limit', 'one'], ['times']),
+    node('Mul', ['times', 'step'], ['angles']),
+    node('Mul', ['speaker', 'apart'], ['higher']),
+    node('Add', ['letters', 'base'], ['low']),
+    node('Add', ['low', 'higher'], ['tones']),
+    node('Reshape', ['tones', 'column'], ['rows']),
+    node('Mul', ['rows', 'angles'], ['phases']),
+    node('Sin', ['phases'], ['waves']),
+    node('Mul', ['waves', 'loudness'], ['sound']),
+    node('Reshape', ['sound', 'flat'], ['y']),
+  ],
+});
 
 /** A loop that only counts. */
 const SPIN = graph({
@@ -29,8 +67,7 @@ const SPIN = graph({
 });
 
 /**
- * A model that the engine takes for VITS: each letter is a sine tone, whose frequency depends on the letter and on the
- * speaker. The engine turns letters into numbers by itself, because the metadata say so.
+ * A model that the engine takes for VITS. The engine turns letters into numbers by itself, because the metadata say so.
  */
 export function vitsModel({
   speakers = 1,
@@ -39,6 +76,7 @@ export function vitsModel({
   turns = 0,
   metadata = {},
 }: VoiceModel = {}): Uint8Array {
+  const { constants, nodes } = tones(sampleRateHz, samplesPerLetter);
   const made = graph({
     inputs: [
       value('x', 'int64', [1, 'letters']),
@@ -50,37 +88,18 @@ export function vitsModel({
     ],
     outputs: [value('y', 'float', [1, 1, 'samples'])],
     constants: [
-      tensor('zero', 'float', [], [0]),
-      tensor('one', 'float', [], [1]),
+      ...constants,
       tensor('turns', 'int64', [], [turns]),
       tensor('goesOn', 'bool', [], [1]),
-      tensor('letter', 'float', [], [samplesPerLetter]),
-      tensor('step', 'float', [], [(2 * Math.PI * 10) / sampleRateHz]),
-      tensor('base', 'float', [], [20]),
-      tensor('apart', 'float', [], [30]),
-      tensor('loudness', 'float', [], [0.3]),
-      tensor('column', 'int64', [3], [1, -1, 1]),
-      tensor('flat', 'int64', [3], [1, 1, -1]),
-      tensor('axis', 'int64', [1], [0]),
     ],
     nodes: [
       node('Loop', ['turns', 'goesOn', 'zero'], ['spun'], { body: SPIN }),
       node('Mul', ['spun', 'zero'], ['nothing']),
       node('Squeeze', ['length_scale', 'axis'], ['scale']),
-      node('Mul', ['letter', 'scale'], ['limit']),
-      node('Range', ['zero', 'limit', 'one'], ['times']),
-      node('Mul', ['times', 'step'], ['angles']),
-      node('Cast', ['x'], ['letters'], { to: 1 }),
+      node('Cast', ['x'], ['numbers'], { to: 1 }),
+      node('Add', ['numbers', 'nothing'], ['letters']),
       node('Cast', ['sid'], ['speaker'], { to: 1 }),
-      node('Mul', ['speaker', 'apart'], ['higher']),
-      node('Add', ['letters', 'base'], ['low']),
-      node('Add', ['low', 'higher'], ['tones']),
-      node('Reshape', ['tones', 'column'], ['rows']),
-      node('Mul', ['rows', 'angles'], ['phases']),
-      node('Sin', ['phases'], ['waves']),
-      node('Mul', ['waves', 'loudness'], ['soft']),
-      node('Add', ['soft', 'nothing'], ['sound']),
-      node('Reshape', ['sound', 'flat'], ['y']),
+      ...nodes,
     ],
   });
   const entries: Readonly<Record<string, string | number | null>> = {
@@ -104,7 +123,7 @@ export function vitsModel({
   );
 }
 
-/** A file with metadata and an empty graph, for kinds of models that are recognised only. */
+/** A file with metadata and an empty graph, for tests that only recognise it. */
 export const emptyModel = (metadata: Readonly<Record<string, string | number>>): Uint8Array =>
   model(graph({ nodes: [], inputs: [], outputs: [] }), metadata);
 

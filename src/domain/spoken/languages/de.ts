@@ -10,7 +10,8 @@ import {
   type Numeral,
   type Words,
 } from '../words.js';
-import { before, centuryYear, digitsOf, monthTable, noun, wordSet } from './shared.js';
+import { ABBREVIATIONS } from './de-abbreviations.js';
+import { centuryYear, digitsOf, monthTable, noun, wordSet } from './shared.js';
 
 const MONTHS = monthTable([
   'januar jan jänner',
@@ -121,6 +122,11 @@ const isRuler = (word: string): boolean =>
 
 /** `2. Oktober` and `der 3. Mann`; a number before a full stop that ends the sentence is left. */
 function ordinal(value: number, suffix: string, around: Around): string | null {
+  // `die 60er Jahre`
+  if (suffix === 'er') return value % 10 === 0 && value > 0 ? `${yearInWords(value)}er` : null;
+  // `vom 1. bis 5. Mai`
+  if (suffix === '.' && around.after === 'bis' && OBLIQUE.has(around.before.toLowerCase()))
+    return agreeing(value, around);
   if (suffix !== '.' || value < 1 || !isCapitalised(around.after)) return null;
   const word = around.before.toLowerCase();
   const isMeant =
@@ -136,8 +142,6 @@ const euro = { ...same('m', 'Euro'), minor: same('m', 'Cent') };
 const dollar = { ...same('m', 'Dollar'), minor: same('m', 'Cent') };
 const pound = { ...same('n', 'Pfund'), minor: noun('m', 'Penny', 'Pence') };
 const zloty = { ...same('m', 'Zloty'), minor: noun('m', 'Grosz', 'Groszy') };
-
-const beforeNumber = before(/^\d/u);
 
 export const german: Words = {
   tag: 'de',
@@ -167,6 +171,7 @@ export const german: Words = {
     ...{ s: noun('f', 'Sekunde', 'Sekunden'), Std: noun('f', 'Stunde', 'Stunden') },
     ...{ min: noun('f', 'Minute', 'Minuten'), Min: noun('f', 'Minute', 'Minuten') },
     ...{ '°C': same('m', 'Grad Celsius'), '°F': same('m', 'Grad Fahrenheit') },
+    ...{ ct: same('m', 'Cent') },
     ...{ '°': same('m', 'Grad'), kW: same('n', 'Kilowatt'), Hz: same('n', 'Hertz') },
   },
   currencies: {
@@ -194,47 +199,7 @@ export const german: Words = {
   dayFirst: true,
   roman,
   ordinal,
-  abbreviations: {
-    'z.b.': 'zum Beispiel',
-    'd.h.': 'das heißt',
-    'u.a.': 'unter anderem',
-    'u.s.w.': 'und so weiter',
-    'usw.': 'und so weiter',
-    'usf.': 'und so fort',
-    'bzw.': 'beziehungsweise',
-    'vgl.': 'vergleiche',
-    'ca.': 'circa',
-    'evtl.': 'eventuell',
-    'ggf.': 'gegebenenfalls',
-    'inkl.': 'inklusive',
-    'sog.': 'sogenannt',
-    'o.ä.': 'oder Ähnliches',
-    'u.ä.': 'und Ähnliches',
-    'i.d.r.': 'in der Regel',
-    'v.chr.': 'vor Christus',
-    'n.chr.': 'nach Christus',
-    'dr.': 'Doktor',
-    'prof.': 'Professor',
-    'hr.': 'Herr',
-    'fr.': ({ after }) => (isCapitalised(after) ? 'Frau' : null),
-    'st.': ({ after }) => (isCapitalised(after) ? 'Sankt' : null),
-    'nr.': 'Nummer',
-    'str.': 'Straße',
-    'jh.': 'Jahrhundert',
-    'jhdt.': 'Jahrhundert',
-    's.': beforeNumber('Seite'),
-    'bd.': beforeNumber('Band'),
-    'kap.': beforeNumber('Kapitel'),
-    'abs.': beforeNumber('Absatz'),
-    'bzgl.': 'bezüglich',
-    'm.e.': 'meines Erachtens',
-    'abb.': beforeNumber('Abbildung'),
-    'tel.': 'Telefon',
-    'mio.': 'Millionen',
-    'mrd.': 'Milliarden',
-    'std.': ({ before }) => (/^(?:1|eine)$/u.test(before) ? 'Stunde' : 'Stunden'),
-    'min.': ({ before }) => (/\d$/u.test(before) ? 'Minuten' : null),
-  },
+  abbreviations: ABBREVIATIONS,
   endings: { 'str.': 'straße' },
   shortWords: wordSet(
     'AB ALS AM AN AUF AUS BEI BIN BIS DA DAS DEM DEN DER DES DIE DU EIN ER ES FÜR HAT ICH IHR IM IN IST JA MAN MIT NEIN NIE NUN NUR OB ODER OH SEI SIE SO TAG UM UND UNS VON VOR WAR WAS WER WIE WIR WO ZU ZUM ZUR',

@@ -38,6 +38,7 @@ const FRACTIONS: Readonly<Record<number, readonly [string, string]>> = {
 
 function fraction(numerator: number, denominator: number): string | null {
   if (numerator === 9 && denominator === 11) return 'nine eleven';
+  if (numerator === 24 && denominator === 7) return 'twenty-four seven';
   if (numerator < 1 || denominator < 2 || numerator >= denominator) return null;
   const name = toOrdinal(denominator);
   const [one, more] = FRACTIONS[denominator] ?? [name, `${name}s`];
@@ -79,7 +80,7 @@ const COUNTED =
 
 function year(value: number, { before, after }: Around): string | null {
   if (!BEFORE_YEAR.has(before.toLowerCase()) || COUNTED.test(after)) return null;
-  return value < 1100 ? null : yearInWords(value);
+  return value <= 1000 ? null : yearInWords(value);
 }
 
 const ordinal = (value: number, suffix: string): string | null =>
@@ -100,6 +101,17 @@ const afterNumber =
   (full: string) =>
   ({ before }: Around): string | null =>
     /\d$/u.test(before) ? full : null;
+
+/** `Wed. 3 Feb.`, of which only the weekday is left when it is looked up. `Sat.` and `Sun.` may be words elsewhere. */
+const beforeDay = before(
+  /^(?:\d|the$|(?:January|February|March|April|May|June|July|August|September|October|November|December)$)/u,
+);
+const WEEKDAYS = {
+  ...{ 'mon.': beforeDay('Monday'), 'tue.': beforeDay('Tuesday'), 'tues.': beforeDay('Tuesday') },
+  ...{ 'wed.': beforeDay('Wednesday'), 'thu.': beforeDay('Thursday') },
+  ...{ 'thurs.': beforeDay('Thursday'), 'fri.': beforeDay('Friday') },
+  ...{ 'sat.': beforeDay('Saturday'), 'sun.': beforeDay('Sunday') },
+};
 
 export const english: Words = {
   tag: 'en',
@@ -132,6 +144,7 @@ export const english: Words = {
     ...{ hr: counted('hour'), hrs: counted('hour'), h: counted('hour'), sec: counted('second') },
     ...{ s: counted('second'), ms: counted('millisecond'), kB: counted('kilobyte') },
     ...{ MB: counted('megabyte'), GB: counted('gigabyte'), TB: counted('terabyte') },
+    ...{ p: noun('n', 'penny', 'pence') },
     ...{ yd: counted('yard'), kW: counted('kilowatt'), Hz: noun('n', 'hertz', 'hertz') },
     '°C': noun('n', 'degree Celsius', 'degrees Celsius'),
     '°F': noun('n', 'degree Fahrenheit', 'degrees Fahrenheit'),
@@ -153,6 +166,7 @@ export const english: Words = {
     '₴': { ...noun('n', 'hryvnia', 'hryvnias'), minor: counted('kopiyka') },
     zł: { ...noun('n', 'zloty', 'zlotys'), minor: noun('n', 'grosz', 'groszy') },
     PLN: { ...noun('n', 'zloty', 'zlotys'), minor: noun('n', 'grosz', 'groszy') },
+    '¢': { ...counted('cent'), minor: null },
     CHF: { ...counted('Swiss franc'), minor: counted('centime') },
   },
   moneyJoint: 'and',
@@ -191,7 +205,9 @@ export const english: Words = {
     'messrs.': 'Messieurs',
     'st.': saintOrStreet,
     'mt.': beforeName('Mount'),
-    'ave.': ({ before }) => (isCapitalised(before) ? 'Avenue' : null),
+    'ave.': ({ before }) =>
+      isCapitalised(before) || /(?:st|nd|rd|th)$/u.test(before) ? 'Avenue' : null,
+    ...WEEKDAYS,
     'rd.': ({ before }) => (isCapitalised(before) ? 'Road' : null),
     'jr.': 'Junior',
     'sr.': 'Senior',
@@ -202,6 +218,8 @@ export const english: Words = {
     'ch.': beforeNumber('chapter'),
     'vol.': beforeNumber('volume'),
     'fig.': beforeNumber('figure'),
+    'figs.': beforeNumber('figures'),
+    'vols.': beforeNumber('volumes'),
     'e.g.': 'for example',
     'i.e.': 'that is',
     'etc.': 'et cetera',
@@ -212,7 +230,7 @@ export const english: Words = {
     'c.': beforeNumber('around'),
     'approx.': 'approximately',
     'dept.': 'department',
-    'ft.': afterNumber('feet'),
+    'ft.': (around) => afterNumber('feet')(around) ?? (isCapitalised(around.after) ? 'Fort' : null),
     'in.': afterNumber('inches'),
     'lb.': afterNumber('pounds'),
     'lbs.': afterNumber('pounds'),

@@ -62,9 +62,9 @@ const NAMED: Readonly<Record<number, readonly [string, string]>> = {
 /** Beyond ten, a fraction ends in -avo. */
 const ORDINAL_FRACTION_MAX = 10;
 
-const fraction = (numerator: number, denominator: number): string | null => {
+const fraction = (numerator: number, denominator: number, after = ''): string | null => {
   if (numerator < 1 || denominator < 2 || numerator >= denominator) return null;
-  if (denominator === 2) return 'medio';
+  if (denominator === 2) return /^\p{Ll}{3,}a$/u.test(after) ? 'media' : 'medio';
   const name =
     denominator <= ORDINAL_FRACTION_MAX
       ? toOrdinal(denominator)
@@ -110,6 +110,7 @@ function roman(
     return value <= ORDINAL_MAX && /^(?:parte|acto|escena|guerra|canto|mundial)$/u.test(small)
       ? toOrdinal(value, { gender: FEMININE_COUNTING.has(small) ? 'feminine' : 'masculine' })
       : toCardinal(value);
+  if (after === 'Reich' && value === 3) return 'tercer';
   if (/^(?:Guerra|República)$/u.test(after)) return toOrdinal(value, { gender: 'feminine' });
   const isLetter = letters.length === 1 && !isSign;
   if (!isName(before) || value > 40 || (isLetter && !SINGLE_RULERS.has(before))) return null;
@@ -202,6 +203,10 @@ export const spanish: Words = {
     's.': before(/^[IVX]{2}/u)('siglo'),
     'ss.': before(/^[IVX]{2}/u)('siglos'),
     'cap.': beforeNumber('capítulo'),
+    't.': beforeNumber('tomo'),
+    'jj.oo.': 'Juegos Olímpicos',
+    'pza.': beforeName('plaza'),
+    'cía.': 'compañía',
     'vol.': beforeNumber('volumen'),
     'a.C.': 'antes de Cristo',
     'd.C.': 'después de Cristo',

@@ -48,8 +48,14 @@ const NAMED: Readonly<Record<number, readonly [string, string]>> = {
   4: ['quart', 'quarts'],
 };
 
-const fraction = (numerator: number, denominator: number): string | null => {
+/** What is halved and feminine. */
+const HALVED = wordSet(
+  'heure douzaine livre page bouteille tasse portion journée lieue part pomme',
+);
+
+const fraction = (numerator: number, denominator: number, after = ''): string | null => {
   if (numerator < 1 || denominator < 2 || numerator >= denominator) return null;
+  if (denominator === 2 && HALVED.has(after)) return 'une demi';
   const [one, more] = NAMED[denominator] ?? [toOrdinal(denominator), `${toOrdinal(denominator)}s`];
   return `${toCardinal(numerator)} ${numerator === 1 ? one : more}`;
 };
@@ -179,6 +185,8 @@ export const french: Words = {
     'n°': 'numéro',
     no: beforeNumber('numéro'),
     'p.': beforeNumber('page'),
+    't.': beforeNumber('tome'),
+    's.': ({ before }) => (/(?:ième|premier)$/u.test(before) ? 'siècle' : null),
     'pp.': beforeNumber('pages'),
     'chap.': 'chapitre',
     'vol.': beforeNumber('volume'),

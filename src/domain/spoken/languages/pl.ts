@@ -1,6 +1,5 @@
 import { toCardinal } from 'n2words/pl-PL';
 import {
-  isCapitalised,
   isName,
   type Around,
   type CalendarDate,
@@ -11,7 +10,8 @@ import {
 } from '../words.js';
 import { formsOf, ordinalOf, type Case } from './pl-ordinals.js';
 import { CURRENCIES, SCALES, UNITS } from './pl-nouns.js';
-import { before, decimalsOf, monthTable, wordSet, own } from './shared.js';
+import { ABBREVIATIONS, KINGS_GENITIVE } from './pl-abbreviations.js';
+import { decimalsOf, monthTable, wordSet, own } from './shared.js';
 
 const MONTHS = monthTable([
   'stycznia',
@@ -44,6 +44,8 @@ function date({ day, month, year }: CalendarDate, { after }: Around): string {
 
 /** Words before an hour in the locative or genitive. */
 const OBLIQUE_HOUR = wordSet('o po od do około koło przed godzinie godziny');
+const HOUR_WORDS = wordSet('godz. godzina godzinie godziny godzinę');
+const DAY_TIMES = wordSet('rano wieczorem');
 
 function clock({ hours, minutes }: Clock, { earlier, before }: Around): string {
   const preposition = before === 'godz.' ? earlier : before;
@@ -54,11 +56,22 @@ function clock({ hours, minutes }: Clock, { earlier, before }: Around): string {
   return `${hour} ${minutes < 10 ? 'zero ' : ''}${cardinal(minutes, 'f')}`;
 }
 
+/** `o godz. 8`, `o 6 rano` */
+function hour(value: number, around: Around): string | null {
+  const { before, after } = around;
+  const isMeant = HOUR_WORDS.has(before) || (/^[op]o?$/iu.test(before) && DAY_TIMES.has(after));
+  return isMeant && value > 0 ? clock({ hours: value, minutes: 0 }, around) : null;
+}
+
 const LOCATIVE = wordSet('w we po o na przy');
 
 /** Years before `r.` and `roku`, and after `w roku`. */
 function year(value: number, { earlier, before, after }: Around): string | null {
   const small = before.toLowerCase();
+  if (value < 1000 && !/^(?:r\.?|roku)$/u.test(after)) return null;
+  const isRange =
+    (small === 'od' && after === 'do') || (small === 'do' && /^\d{4}$/u.test(earlier));
+  if (isRange) return ordinalOf(value, 'genitive', 'm');
   if (after === 'r.' || after === 'r' || after === 'roku')
     return ordinalOf(value, LOCATIVE.has(small) ? 'locative' : 'genitive', 'm');
   if (after === 'rok') return ordinalOf(value, 'nominative', 'm');
@@ -81,7 +94,7 @@ const COUNTED: Readonly<Record<string, Gender>> = {
   ...{ rozdział: 'm', tom: 'm', akt: 'm', wiek: 'm', etap: 'm', artykuł: 'm', odcinek: 'm' },
   ...{ część: 'f', księga: 'f', scena: 'f', wojna: 'f', klasa: 'f', seria: 'f', pieśń: 'f' },
   ...{ rzeczpospolita: 'f', liga: 'f', nagroda: 'f', miejsce: 'n', piętro: 'n', liceum: 'n' },
-  ...{ rozbiór: 'm', pułk: 'm', sobór: 'm', dzień: 'm', symfonia: 'f', brygada: 'f' },
+  ...{ raz: 'm', rozbiór: 'm', pułk: 'm', sobór: 'm', dzień: 'm', symfonia: 'f', brygada: 'f' },
 };
 /** Their other forms, which need another form of the ordinal. */
 const OBLIQUE: Readonly<Record<string, readonly [Case, Gender]>> = {
@@ -106,10 +119,6 @@ function agreeing(value: number, noun: string, before: string): string | null {
   return ordinalOf(value, isLocative ? 'locative' : form[0], form[1]);
 }
 
-/** Names of rulers in the genitive, which end like names of women. */
-const KINGS_GENITIVE =
-  /^(?:Ludwik|Jan|Pawł|Karol|Henryk|Zygmunt|Kazimierz|Władysław|Bolesław|Stanisław|August|Mikołaj|Aleksandr|Fryderyk|Pius|Leon|Piotr|Stefan|Napoleon|Wilhelm|Edward|Ryszard|Filip|Franciszk|Józef|Iwan|Grzegorz|Benedykt|Mieszk|Przemysł|Leszk)a$/u;
-
 function ofRuler(value: number, name: string): string {
   if (KINGS_GENITIVE.test(name) || name.endsWith('ego')) return ordinalOf(value, 'genitive', 'm');
   if (name.endsWith('owi')) return ordinalOf(value, 'dative', 'm');
@@ -119,8 +128,18 @@ function ofRuler(value: number, name: string): string {
   return ordinalOf(value, 'nominative', name.endsWith('a') ? 'f' : 'm');
 }
 
+/** `w XIX i XX w.`, of which neither numeral has both words around it. */
+function isOneOfCenturies(value: number, around: Around): boolean {
+  const { earliest, earlier, before, after, later } = around;
+  if (value < 9) return false;
+  if (after === 'i') return LOCATIVE.has(before.toLowerCase()) && /^[IVX]{2,5}$/u.test(later);
+  const isSecond = before === 'i' && /^[IVX]{1,5}$/u.test(earlier);
+  return isSecond && LOCATIVE.has(earliest.toLowerCase()) && /^(?:w\.?|wieku)$/u.test(after);
+}
+
 function roman(value: number, { letters, isSign }: Numeral, around: Around): string | null {
   const { before, after } = around;
+  if (isOneOfCenturies(value, around)) return ordinalOf(value, 'locative', 'm');
   if (/^w\.?$/u.test(after) && letters.length + Number(isSign) > 1)
     return ordinalOf(value, LOCATIVE.has(before.toLowerCase()) ? 'locative' : 'nominative', 'm');
   const isWord = letters === 'I' && !isSign;
@@ -138,15 +157,14 @@ function roman(value: number, { letters, isSign }: Numeral, around: Around): str
 const NO_NAMES = wordSet('Ale Oto Pod Nad Przed Gdy Jak Dla Bez Jest Był Była');
 
 /** `2. piętro`, only before the words of the tables, because a full stop mostly ends a sentence. */
-const ordinal = (value: number, suffix: string, { before, after }: Around): string | null =>
-  suffix === '.' && value > 0 ? agreeing(value, after, before) : null;
-
-const saint = ({ after }: Around): string => {
-  if (KINGS_GENITIVE.test(after)) return 'świętego';
-  return after.endsWith('a') ? 'święta' : 'święty';
-};
-
-const beforeNumber = before(/^(?:\d|[IVX]{2})/u);
+function ordinal(value: number, suffix: string, { before, after }: Around): string | null {
+  if (suffix !== '.' || value < 1) return null;
+  // `w latach 60.`
+  const decade = /^lat(a|ach)?$/iu.exec(before);
+  if (decade !== null && value % 10 === 0 && value < 100)
+    return ordinalOf(value, 'nominative', 'm').replace(/y$/u, decade[1] === 'a' ? 'e' : 'ych');
+  return agreeing(value, after, before);
+}
 
 export const polish: Words = {
   tag: 'pl',
@@ -174,75 +192,14 @@ export const polish: Words = {
   powers: ['tys.', 'mln', 'mld'],
   months: MONTHS,
   clock,
+  hour,
   date,
   year,
   decade: () => null,
   dayFirst: true,
   roman,
   ordinal,
-  abbreviations: {
-    'np.': 'na przykład',
-    'itd.': 'i tak dalej',
-    'itp.': 'i tym podobne',
-    'm.in.': 'między innymi',
-    'tzn.': 'to znaczy',
-    'tj.': 'to jest',
-    'tzw.': 'tak zwany',
-    wg: 'według',
-    dr: 'doktor',
-    'dr.': 'doktor',
-    mgr: 'magister',
-    'inż.': 'inżynier',
-    'prof.': 'profesor',
-    'hab.': 'habilitowany',
-    'ks.': 'ksiądz',
-    'gen.': ({ after }) => (isCapitalised(after) ? 'generał' : null),
-    płk: 'pułkownik',
-    mjr: 'major',
-    'kpt.': 'kapitan',
-    'św.': saint,
-    'bł.': 'błogosławiony',
-    'ul.': ({ before }) => (/^(?:na|przy)$/iu.test(before) ? 'ulicy' : 'ulica'),
-    'al.': ({ before }) => (/^(?:w|przy)$/iu.test(before) ? 'alei' : 'aleja'),
-    'pl.': ({ after }) => (isCapitalised(after) ? 'plac' : null),
-    'os.': ({ after }) => (isCapitalised(after) ? 'osiedle' : null),
-    nr: 'numer',
-    'str.': beforeNumber('strona'),
-    's.': beforeNumber('strona'),
-    'rozdz.': 'rozdział',
-    'godz.': ({ before }) => (/^o$/iu.test(before) ? 'godzinie' : 'godzina'),
-    'tel.': 'telefon',
-    'ok.': 'około',
-    'art.': beforeNumber('artykuł'),
-    'hr.': ({ after }) => (isCapitalised(after) ? 'hrabia' : null),
-    'proc.': 'procent',
-    'ust.': beforeNumber('ustęp'),
-    pkt: beforeNumber('punkt'),
-    'poz.': beforeNumber('pozycja'),
-    'rys.': beforeNumber('rysunek'),
-    'tab.': beforeNumber('tabela'),
-    't.': beforeNumber('tom'),
-    'p.n.e.': 'przed naszą erą',
-    'n.e.': 'naszej ery',
-    'im.': ({ after }) => (isCapitalised(after) ? 'imienia' : null),
-    'r.': ({ before }) => (/(?:ego|ym|im|ch)$/u.test(before) ? 'roku' : null),
-    'w.': ({ before }) =>
-      /(?:ym|im)$/u.test(before)
-        ? 'wieku'
-        : /(?:ty|wszy|gi|ci|my|ny)$/u.test(before)
-          ? 'wiek'
-          : null,
-    'zob.': 'zobacz',
-    'por.': ({ after }) => (isCapitalised(after) ? 'porucznik' : 'porównaj'),
-    'ww.': 'wyżej wymieniony',
-    'tys.': 'tysięcy',
-    mln: 'milionów',
-    mld: 'miliardów',
-    'cd.': 'ciąg dalszy',
-    'cdn.': 'ciąg dalszy nastąpi',
-    'ur.': 'urodzony',
-    'zm.': 'zmarły',
-  },
+  abbreviations: ABBREVIATIONS,
   shortWords: wordSet(
     'A ALE BO BY BYŁ CI CO CZY DLA DO DZIŚ GDY I ICH IM JA JAK JEJ JEST JUŻ KTO LUB MA MAM MI MNIE MOC MÓJ MY NA NAD NAM NAS NIC NIE NO O OD ON ONA ONI OTO PAN PO POD PRZY RAZ SAM SIĘ SĄ TA TAK TAM TE TEN TO TU TY TYM U W WAM WAS WE WY Z ZA ZE ŻE',
   ),

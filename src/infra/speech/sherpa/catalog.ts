@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { canonicalTag, sha256Hex } from '../../../domain/text.js';
 import { checksumOfModel, filesOfModel } from './checksum.js';
 import { recogniseModel, UnusableModel, type ModelParts } from './kinds.js';
-import { NoModelError, readModelMetadata } from './metadata.js';
+import { NoModelError, readModelMetadata, readStyleCount } from './metadata.js';
 import { languagesOfModel, nameOfModel } from './naming.js';
 import { speakersOf, type ModelSpeaker } from './speakers.js';
 
@@ -92,21 +92,49 @@ export async function readModel(voices: string, folder: string): Promise<Model> 
     name,
     kind: parts.kind,
     metadata,
+    speakers: await speakersStated(path, parts, metadata),
     languages,
     recordings,
     namesByNumber: new Map(
       Object.entries(piper?.speaker_id_map ?? {}).map(([id, number]) => [number, id]),
     ),
   });
-  const rules = [...names].filter((file) => file.endsWith('.fst')).sort();
+  const rules = inOrder([...names].filter((file) => file.endsWith('.fst')));
   const checksum = await checksumOfModel(path, files);
   const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
   return { folder, path, name, parts, rules, speakers, checksum, sizeBytes };
 }
 
-async function metadataOf(path: string, file: string): Promise<ReadonlyMap<string, string>> {
+/** What is told apart first: without this order, the rules for numbers would read the digits of a telephone number. */
+const RULES = ['phone', 'date', 'number'];
+
+function inOrder(rules: readonly string[]): string[] {
+  const place = (name: string): number => {
+    const at = RULES.findIndex((stem) => name.startsWith(stem));
+    return at === -1 ? RULES.length : at;
+  };
+  return rules.toSorted().sort((one, other) => place(one) - place(other));
+}
+
+/** How many voices the files state. */
+async function speakersStated(
+  path: string,
+  { kind, parts }: ModelParts,
+  metadata: ReadonlyMap<string, string>,
+): Promise<number> {
+  const { voiceStyle } = parts;
+  if (kind !== 'supertonic' || voiceStyle === undefined)
+    return Number(metadata.get('n_speakers') ?? '1');
+  return readable(voiceStyle, readStyleCount(join(path, voiceStyle)));
+}
+
+const metadataOf = (path: string, file: string): Promise<ReadonlyMap<string, string>> =>
+  readable(file, readModelMetadata(join(path, file)));
+
+/** @throws UnusableModel when the file is not what its name says */
+async function readable<Read>(file: string, reading: Promise<Read>): Promise<Read> {
   try {
-    return await readModelMetadata(join(path, file));
+    return await reading;
   } catch (error) {
     if (!(error instanceof NoModelError)) throw error;
     throw new UnusableModel(`${file} cannot be used: ${error.message}`);

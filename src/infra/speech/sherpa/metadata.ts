@@ -32,6 +32,18 @@ export async function readModelMetadata(path: string): Promise<ReadonlyMap<strin
   }
 }
 
+/** How many voices a file of Supertonic's styles has: the first of its numbers. @throws NoModelError */
+export async function readStyleCount(path: string): Promise<number> {
+  const file = await open(path, 'r');
+  try {
+    const head = await readAt(file, 0, 8);
+    if (head.length < 8) throw new NoModelError('it is incomplete');
+    return Number(head.readBigInt64LE());
+  } finally {
+    await file.close();
+  }
+}
+
 async function readFields(file: FileHandle, size: number): Promise<ReadonlyMap<string, string>> {
   const metadata = new Map<string, string>();
   let hasGraph = false;

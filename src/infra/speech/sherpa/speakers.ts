@@ -27,6 +27,8 @@ export interface SpeakerSources {
   readonly name: string;
   readonly kind: ModelKind;
   readonly metadata: ReadonlyMap<string, string>;
+  /** How many speakers the files state. 0 for one. */
+  readonly speakers: number;
   /** The languages of the model. */
   readonly languages: readonly string[];
   /** Paths of the recordings in the folder. */
@@ -34,6 +36,9 @@ export interface SpeakerSources {
   /** Names of speakers from a file beside the model. */
   readonly namesByNumber: ReadonlyMap<number, string>;
 }
+
+/** Some kinds begin with noise. The same noise makes the same sentence always sound the same. */
+const SEED = 42;
 
 /** No model is offered with more. */
 const SPEAKERS_MAX = 1000;
@@ -64,17 +69,15 @@ function ofRecordings({ folder, languages, recordings }: SpeakerSources): ModelS
       gender: null,
       number: 0,
       parts: {},
-      // The same sentence always sounds the same.
-      extra: { max_reference_audio_len: 12, seed: 42 },
+      extra: { max_reference_audio_len: 12, seed: SEED },
       reference,
     };
   });
 }
 
 function ofNumbers(sources: SpeakerSources): ModelSpeaker[] {
-  const { folder, metadata, namesByNumber } = sources;
+  const { folder, metadata, namesByNumber, speakers: stated } = sources;
   const names = (metadata.get('speaker_names') ?? '').split(',').filter((name) => name !== '');
-  const stated = Number(metadata.get('n_speakers') ?? '1');
   if (!Number.isInteger(stated) || stated < 0 || stated > 100_000)
     throw new UnusableModel('its metadata do not state the number of speakers');
   const count = Math.min(SPEAKERS_MAX, Math.max(1, stated));
@@ -147,6 +150,7 @@ function optionsOf(
   // Version 1 reads English alone, and has no such option.
   const lang = Number(metadata.get('version') ?? '1') >= 2 ? KOKORO_LANGS[tag] : undefined;
   if (kind === 'kokoro' && lang) return { parts: { lang }, extra: {} };
-  if (kind === 'supertonic') return { parts: {}, extra: { lang: tag.split('-')[0] ?? 'en' } };
+  if (kind === 'supertonic')
+    return { parts: {}, extra: { lang: tag.split('-')[0] ?? 'en', seed: SEED } };
   return { parts: {}, extra: {} };
 }

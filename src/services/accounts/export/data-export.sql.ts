@@ -9,7 +9,7 @@ export interface DataExport {
 }
 
 /** How long an archive is kept, and how long its address is valid. */
-const KEPT_HOURS = 24;
+export const EXPORT_HOURS = 24;
 /** Within this time a second request gets the first archive, which bounds the work and the files of one user. */
 const SHARED_MINUTES = 60;
 
@@ -48,7 +48,7 @@ export async function insertExport(
       + (SELECT count(*) FROM favourites WHERE user_id = u.id)
       + (SELECT count(*) FROM notices WHERE user_id = u.id)
       + (SELECT count(*) FROM audit_entries WHERE target = u.id::text AND actor_id = u.id),
-      now(), now() + ${KEPT_HOURS} * interval '1 hour'
+      now(), now() + ${EXPORT_HOURS} * interval '1 hour'
     FROM users u WHERE u.id = ${userId}::uuid
     RETURNING id, rows, expires_at AS "expiresAt"`;
   if (made === undefined) throw new Error('The user whose data is exported must exist.');

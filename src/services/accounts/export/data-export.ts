@@ -45,7 +45,7 @@ export async function exportData(
   const { expiresAt, rows } = made;
   const path = `${EXPORTS_PATH}/${id}/${made.id}.json`;
   const about = { title: 'talebank data', expiresAt };
-  return { url: signed(app, path, exportKey(id, made.id), about), expiresAt, rows };
+  return { url: await signed(app, path, exportKey(id, made.id), about), expiresAt, rows };
 }
 
 const beginExport = (app: App, userId: string, passwordHash: string): Promise<DataExport> =>

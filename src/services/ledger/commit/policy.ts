@@ -12,9 +12,9 @@ import { ABSENT, HELD, settleBatch, type Settle, type Settlement } from './settl
  * Group commit: while one batch is committing, the next one gathers. An idle server does not wait for more requests.
  * Locked accounts do not delay others, however many there are, because a batch waits for no row lock.
  *
- * A request of a command is in one of these states:
- *
  * Where the accounts are distributed over several database servers, each account gathers in a queue of its own.
+ *
+ * A request of a command is in one of these states:
  *
  * GATHERING (gathering.ts)
  *   Entered: when the command is called.
@@ -83,9 +83,10 @@ export function groupCommit<Request extends { userId: UserId }, Result>(
 ): Command<Request, Result> {
   const settleAll = (requests: readonly Request[]): Promise<readonly Settlement<Result>[]> =>
     tracedBatch(requests, () => settleBatch(doors.db, settle, requests, { wait: false }));
+  const gathered = gatherWhileBusy(settleAll);
   const ask =
     doors.oneAccount === undefined
-      ? gatherWhileBusy(settleAll).ask
+      ? (request: Request) => gathered.ask(request)
       : gatherByKey(accountOf, settleAll, doors.oneAccount);
   const settleHeld = waitForRows(doors, settle);
 

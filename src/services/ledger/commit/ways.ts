@@ -5,7 +5,7 @@ import { transact, type Db, type Tx } from '../../../infra/db.js';
 import type { Logger } from '../../../infra/log.js';
 import type { Metrics } from '../../../infra/metrics.js';
 import { settleInBulk } from './bulk.js';
-import { observe, observeAll, type LedgerCommand, type SourceOf } from './observer.js';
+import { observe, type LedgerCommand, type SourceOf } from './observer.js';
 import { groupCommit, waitingRooms, type Command } from './policy.js';
 import type { Settle, Settled, Settlement } from './settlement.js';
 
@@ -75,23 +75,30 @@ export function waysToCommit({ db, connections, byAccount, ...facts }: CommitPor
       const observer = observe(facts, name, sourceOf);
       return async (tx, request) => {
         const startedAt = performance.now();
-        const settlements = await settle(tx, [request], { wait: true });
-        const [settlement] = settlements;
-        if (settlement instanceof DomainError) throw settlement;
-        if (settlement === undefined || typeof settlement === 'symbol') throw notFound('user');
+        const settled = await settleOne(tx, settle, request);
+        if (settled === null) throw notFound('user');
         afterCommit(tx, () => {
-          observeAll(observer, [request], settlements, performance.now() - startedAt);
+          observer.settled(request, settled.entries, performance.now() - startedAt);
         });
-        return settlement.result;
+        return settled.result;
       };
     },
     alone: (settle) => (request) =>
       transact(db, async (tx) => {
-        const [settled] = await settle(tx, [request], { wait: true });
-        if (settled instanceof DomainError) throw settled;
-        if (settled === undefined || typeof settled === 'symbol')
-          throw new Error('The account is gone.');
+        const settled = await settleOne(tx, settle, request);
+        if (settled === null) throw new Error('The account is gone.');
         return settled;
       }),
   };
+}
+
+/** Settles one request, and waits for its rows. @returns null when there is no such account. @throws its refusal */
+async function settleOne<Request, Result>(
+  tx: Tx,
+  settle: Settle<Request, Result>,
+  request: Request,
+): Promise<Settled<Result> | null> {
+  const [settlement] = await settle(tx, [request], { wait: true });
+  if (settlement instanceof DomainError) throw settlement;
+  return settlement === undefined || typeof settlement === 'symbol' ? null : settlement;
 }

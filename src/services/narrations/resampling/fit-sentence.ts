@@ -8,6 +8,10 @@ import { readSentence, storeSentence } from '../synthesis/stored-sentences.js';
 /** More than the longest sentence takes. */
 const MOST_SECONDS = 3_600;
 
+/** The hash of a sentence that was resampled. */
+export const fittedHash = (hash: string, sampleRateHz: number): string =>
+  sha256Hex(JSON.stringify([hash, { sampleRateHz }]));
+
 /**
  * The place of a sentence at the sample rate of its recording. A voice that was changed on its server may speak at another
  * rate than before, and a recording has sentences of both. Such a sentence is resampled once, and stored under a hash of
@@ -19,7 +23,7 @@ export async function fitSentence(
   sampleRateHz: number,
 ): Promise<SentencePlace> {
   if (place.sampleRateHz === sampleRateHz) return place;
-  const hash = sha256Hex(JSON.stringify([place.hash, { sampleRateHz }]));
+  const hash = fittedHash(place.hash, sampleRateHz);
   const [fitted] = await readPlaces(app.db, [hash]);
   if (fitted !== undefined) return fitted;
   const speech = await decodeCompressed('mp3', await readSentence(app, place), MOST_SECONDS);

@@ -1,6 +1,6 @@
 import type { App } from '../../app.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
-import { SYNTHESIS_SECONDS } from '../../queues.js';
+import { SYNTHESIS_SECONDS, synthesizeAudioQueue } from '../../queues.js';
 import { failureCodeOf, type AudioFailureCode } from '../synthesis/failure-code.js';
 import { failNarration } from '../settle-attempt.js';
 import {
@@ -73,7 +73,7 @@ async function settle(app: App, held: BegunJob, error: unknown): Promise<void> {
       app,
       { ...job.payload, claim: task.claim },
       { reason: 'This text cannot be spoken in this voice.', code },
-      { queueName: app.synthesizeAudio.name, delivery: job },
+      { queueName: synthesizeAudioQueue.name, delivery: job },
     );
     return;
   }

@@ -2,7 +2,12 @@ import type { App } from '../../app.js';
 import { newId } from '../../../domain/ids.js';
 import { transact, type Tx } from '../../../infra/db.js';
 import type { Delivery } from '../../../infra/queue.js';
-import { failAudioQueue, type FailingCause, type NarrationJob } from '../../queues.js';
+import {
+  failAudioQueue,
+  synthesizeAudioQueue,
+  type FailingCause,
+  type NarrationJob,
+} from '../../queues.js';
 import type { Claim, ClaimRow } from '../synthesis/claims.sql.js';
 import type { AudioFailureCode } from '../synthesis/failure-code.js';
 import { writeFailedTry, writeGivenUp, writeQueued, writeWaiting } from './tries.sql.js';
@@ -66,7 +71,7 @@ function putBack(
   return transact(app.db, async (tx) => {
     await mustHold(write(tx, jobId));
     await endJob(app, tx, held);
-    await app.queue.enqueue(tx, app.synthesizeAudio, [{ id: jobId, payload, startAfterSeconds }]);
+    await app.queue.enqueue(tx, synthesizeAudioQueue, [{ id: jobId, payload, startAfterSeconds }]);
   });
 }
 
@@ -96,4 +101,4 @@ async function mustHold(written: Promise<boolean>): Promise<void> {
 
 /** @throws ClaimLost when the queue has taken the job back, so that it will be delivered again */
 const endJob = (app: App, tx: Tx, { job }: HeldJob): Promise<void> =>
-  mustHold(app.queue.complete(tx, app.synthesizeAudio.name, job));
+  mustHold(app.queue.complete(tx, synthesizeAudioQueue.name, job));

@@ -44,11 +44,15 @@ interface Sample {
 }
 
 /** @returns null for a voice that is not available, and for a language without a text */
-function sampleOf(app: App, voice: Voice): Sample | null {
+const sampleOf = (app: App, voice: Voice): Sample | null =>
+  voice.available ? sampleAsItIs(app, voice) : null;
+
+/** @returns null for a voice of another provider, and for a language without a text */
+function sampleAsItIs(app: App, voice: Voice): Sample | null {
   const { provider, providerVoice } = voice;
   const language = localeOf(voice);
   const text = sampleTextOf(language);
-  if (text === null || !voice.available || provider !== app.speech.name) return null;
+  if (text === null || provider !== app.speech.name) return null;
   const spoken = spokenOf(text, language).text;
   // Never the hash of a sentence of a story, because that one moves into a recording, and is erased with it.
   const sound = [...soundOf(app, { provider, providerVoice, language }), { sample: spoken }];
@@ -84,6 +88,15 @@ export async function provideSample(
   if (sample?.hash !== hash) return null;
   await makeOnce(app, sample, voiceId);
   return key;
+}
+
+/**
+ * The hashes of the samples of all voices of the provider, as they sound now. Voices that are not offered at the moment
+ * count, because the provider may only be unreachable.
+ */
+export async function presentSamples(app: App): Promise<ReadonlySet<string>> {
+  const voices = await app.db.voice.findMany({ where: { provider: app.speech.name } });
+  return new Set(voices.flatMap((voice) => sampleAsItIs(app, voice)?.hash ?? []));
 }
 
 /** Whether a sample is recorded and its file exists. Other sentences are never in a file with their own hash. */

@@ -29,6 +29,13 @@ export interface Assembled {
   readonly sentences: readonly TimedSentence[];
 }
 
+export interface Assembly {
+  readonly sentences: readonly PlannedSentence[];
+  readonly language: string;
+  /** Called when all is written, before the files get their names. @throws when they are not wanted any more */
+  readonly confirm: () => Promise<void>;
+}
+
 type PlacedSentence = PlannedSentence & { readonly place: SentencePlace };
 
 /**
@@ -40,7 +47,7 @@ type PlacedSentence = PlannedSentence & { readonly place: SentencePlace };
 export async function assemble(
   app: App,
   hash: string,
-  { sentences, language }: { sentences: readonly PlannedSentence[]; language: string },
+  { sentences, language, confirm }: Assembly,
 ): Promise<Assembled> {
   const placed = await placeAll(app, sentences);
   const timed = timeAll(placed);
@@ -51,12 +58,13 @@ export async function assemble(
     const tag = tagOfChapters(chaptersOf(timed, durationMs));
     if (tag.length > 0) await file.write(tag);
     const parts = await writeAll(app, file, placed, { key, offsetBytes: tag.length });
+    await forgetMisplaced(app.db, key, parts);
+    await confirm();
     await storeWhole(
       app.storage,
       storageKey(hash, 'vtt'),
       Buffer.from(toWebVtt(cuesOfAll(timed, language))),
     );
-    await forgetMisplaced(app.db, key, parts);
     return { durationMs, lengthBytes: await file.finish(), parts, sentences: timelineOf(timed) };
   } catch (error) {
     await file.abandon();

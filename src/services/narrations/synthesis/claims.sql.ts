@@ -73,6 +73,12 @@ export interface Claim {
 export const heldBy = ({ userId, audioId, claim }: Claim): Prisma.Sql => Prisma.sql`
   user_id = ${userId}::uuid AND id = ${audioId}::uuid AND claim = ${claim} AND status = 'PROCESSING'`;
 
+/** Whether a claim is valid. */
+export async function isHeld(tx: Pick<Tx, '$queryRaw'>, claim: Claim): Promise<boolean> {
+  const rows = await tx.$queryRaw<unknown[]>`SELECT FROM audios WHERE ${heldBy(claim)}`;
+  return rows.length === 1;
+}
+
 /**
  * Writes the progress, 0 to 1. It never decreases, because a later delivery begins with what was spoken before. New
  * progress ends a wait for the speech provider, and clears deaths of workers, because the text did not cause them.

@@ -6,7 +6,7 @@ import { packed } from '../../../domain/timing/timeline.js';
 import { transact } from '../../../infra/db.js';
 import type { Delivery } from '../../../infra/queue.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
-import type { NarrationJob } from '../../queues.js';
+import { synthesizeAudioQueue, type NarrationJob } from '../../queues.js';
 import { isStored } from '../files.js';
 import { noticeEnd } from '../../notices/notices.sql.js';
 import { failIfDeadly, giveUp, layDownWhenStopping } from '../retries/give-up.js';
@@ -15,6 +15,7 @@ import { writeTimeline, type NewTimeline } from '../timeline/timeline.sql.js';
 import { assemble, type Assembled } from './assemble.js';
 import {
   claimNarration,
+  isHeld,
   writeProgress,
   writeReady,
   type Claim,
@@ -43,7 +44,7 @@ export async function makeNarration(app: App, job: Job): Promise<void> {
   const { userId, audioId, attempt } = job.payload;
   const startedAt = performance.now();
   const { id: jobId, retryCount } = job;
-  const delivered = { ...job.payload, queueName: app.synthesizeAudio.name, jobId, retryCount };
+  const delivered = { ...job.payload, queueName: synthesizeAudioQueue.name, jobId, retryCount };
   const task = await transact(app.db, (tx) => claimNarration(tx, delivered));
   if (task === undefined) {
     app.log.info(
@@ -129,7 +130,11 @@ async function record(
     });
   const report = progressReporter(app, claim);
   await speakSentences(app, sentences, { script: task, signal, report, heard });
-  const assembled = await assemble(app, hash, { sentences, language: task.language });
+  // The account may have been erased meanwhile. Its files would then be left behind.
+  const confirm = async (): Promise<void> => {
+    if (!(await isHeld(app.db, claim))) throw new ClaimLost();
+  };
+  const assembled = await assemble(app, hash, { sentences, language: task.language, confirm });
   return { hash, ...assembled, timeline: timelineOf(task, hash, assembled) };
 }
 
@@ -176,7 +181,7 @@ async function finish(app: App, job: Job, claim: Claim, recording: Rendition): P
   const loose = await transact(app.db, async (tx) => {
     if (!(await writeReady(tx, claim, recording))) throw new ClaimLost();
     await noticeEnd(tx, job.payload, 'NARRATION_READY');
-    await app.queue.complete(tx, app.synthesizeAudio.name, job);
+    await app.queue.complete(tx, synthesizeAudioQueue.name, job);
     if (recording.timeline !== null) await writeTimeline(tx, recording.timeline);
     return parts.length === 0 ? [] : placeInRendition(tx, parts);
   });
