@@ -10,7 +10,9 @@ function behind(script: string, text: string, from: number): number {
 function dollarMark(script: string, at: number): string | null {
   const close = script.indexOf('$', at + 1);
   const name = script.slice(at + 1, close);
-  const isName = Array.from(name).every((one) => one === '_' || one.toLowerCase() !== one.toUpperCase());
+  const isName = Array.from(name).every(
+    (one) => one === '_' || one.toLowerCase() !== one.toUpperCase(),
+  );
   return close !== -1 && isName ? `$${name}$` : null;
 }
 
