@@ -15,6 +15,9 @@ const KEY = /^[0-9a-f]{64}\.([a-z0-9]+)$/;
 export const isKey = (text: string): boolean =>
   Object.hasOwn(CONTENT_TYPES, KEY.exec(text)?.[1] ?? '');
 
+/** Whether a file is an archive of a user's data, which is removed after a day. */
+export const isArchive = (key: string): boolean => key.endsWith('.gz');
+
 /** The last check before a key becomes a path, because nothing else may name a file. @throws unless it is a key */
 export function assertKey(key: string): void {
   if (!isKey(key)) throw new Error(`${JSON.stringify(key)} is not a storage key.`);
