@@ -11,12 +11,15 @@ const SUBJECTS = {
     words: Prisma.raw(`concat_ws(E'\\n', title, author, description)`),
     title: Prisma.raw('title'),
     titleKey: Prisma.raw(', title_key = f.title_key'),
+    // A process of an earlier release folds the words alone.
+    unfolded: Prisma.raw('(search_text IS NULL OR title_key IS NULL)'),
   },
   users: {
     table: Prisma.raw('users'),
     words: Prisma.raw(`concat_ws(E'\\n', email, display_name)`),
     title: Prisma.raw(`''`),
     titleKey: Prisma.empty,
+    unfolded: Prisma.raw('search_text IS NULL'),
   },
 } as const;
 export type Subject = keyof typeof SUBJECTS;
@@ -53,7 +56,7 @@ interface Folded extends Unfolded {
 }
 
 /**
- * Rows that are not folded yet: a single one, or the next after a given id. No locks. Indexes: stories_unfolded,
+ * Rows that are not folded yet: a single one, or the next after a given id. No locks. Indexes: stories_unkeyed,
  * users_unfolded.
  */
 export function readUnfolded(
@@ -61,14 +64,14 @@ export function readUnfolded(
   subject: Subject,
   wanted: { id: string } | { after: string; limit: number },
 ): Promise<Unfolded[]> {
-  const { table, words, title } = SUBJECTS[subject];
+  const { table, words, title, unfolded } = SUBJECTS[subject];
   const which =
     'id' in wanted
       ? Prisma.sql`AND id = ${wanted.id}::uuid`
       : Prisma.sql`AND id > ${wanted.after}::uuid ORDER BY id LIMIT ${wanted.limit}`;
   return db.$queryRaw<Unfolded[]>`
     SELECT id, ${words} AS words, ${title} AS title FROM ${table}
-    WHERE search_text IS NULL AND deleted_at IS NULL ${which}`;
+    WHERE ${unfolded} AND deleted_at IS NULL ${which}`;
 }
 
 /**
@@ -81,11 +84,11 @@ export function writeFolded(
   subject: Subject,
   rows: readonly Folded[],
 ): Promise<number> {
-  const { table, words, titleKey } = SUBJECTS[subject];
+  const { table, words, titleKey, unfolded } = SUBJECTS[subject];
   return db.$executeRaw`
     WITH free AS MATERIALIZED (
       SELECT id FROM ${table}
-      WHERE id = ANY(${rows.map(({ id }) => id)}::uuid[]) AND search_text IS NULL AND deleted_at IS NULL
+      WHERE id = ANY(${rows.map(({ id }) => id)}::uuid[]) AND ${unfolded} AND deleted_at IS NULL
       ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
     )
     UPDATE ${table} t SET search_text = f.folded${titleKey}
