@@ -55,7 +55,7 @@ afterAll(async () => {
     const voiceId = await englishVoice(url);
     const stories: string[] = [];
     for (let count = 0; count < 20; count += 1) stories.push((await newStory(url, admin)).id);
-    const load = await startLoad(doors, { stories, voiceId, admin });
+    const load = startLoad(doors, { stories, voiceId, admin });
     await load.round();
 
     const migrated = await command('migrate', [], { DATABASE_URL: database.url });
