@@ -25,6 +25,7 @@ export default tseslint.config(
       'web/graphiql/dist/',
       'web/dist/',
       'web/app/src/gql/',
+      'web/graphiql/src/gql/',
       'web/app/src/paraglide/',
     ],
   },

@@ -12,7 +12,16 @@ import { fileURLToPath } from 'node:url';
 
 const DIST = fileURLToPath(new URL('../dist', import.meta.url));
 const BUNDLE = join(DIST, 'bundle');
-const PROGRAMS = ['main', 'cli/keys', 'cli/ledger', 'cli/migrate'];
+const PROGRAMS = [
+  'main',
+  'cli/backup',
+  'cli/doctor',
+  'cli/keys',
+  'cli/ledger',
+  'cli/migrate',
+  'cli/restore',
+  'cli/voices',
+];
 /** Packages with native code, with WebAssembly, or with files that they search for beside their own. */
 const LEFT_OUT = [
   '@alexanderolsen/libsamplerate-js',

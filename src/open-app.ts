@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Config } from './config.js';
+import { readTopology, type Topology } from './infra/citus/topology.js';
 import { createDb, type Db } from './infra/db.js';
 import type { Logger } from './infra/log.js';
 import { createSmtpMailer, openMailbox } from './infra/mail.js';
@@ -22,6 +23,7 @@ import { openUrlKeys } from './services/keys/url-keys.js';
 import { createFollowers, LIVE_CHANNEL } from './services/live/followers.js';
 import { startRechecking } from './services/live/recheck.js';
 import { startTelling } from './services/live/change-sender.js';
+import { hearWorker } from './services/live/worker-changes.js';
 import { createSessionStates, STANDING_CHANNEL } from './services/sessions/session-states.js';
 import { grantingReader } from './services/ledger/allowances.js';
 import { openLedger } from './services/ledger/commands.js';
@@ -64,9 +66,16 @@ export async function openApp(options: {
 }): Promise<OpenApp> {
   const { config, log, databaseUrl: url } = options;
   const { metrics, pools, db } = openMeasuredDb({ config, log, url });
-  const queue = await openQueues({ config, log, url, metrics, pools });
+  const topology = await readTopology(db, url);
+  const { isDistributed } = topology;
+  const queue = await openQueues({ config, log, url, metrics, pools, isDistributed });
   const facts = { log, metrics };
-  const hearing = openHearing(db, { url, log, mostFollowers: config.subscriptionsPerUser });
+  const hearing = openHearing(db, {
+    url,
+    log,
+    topology,
+    mostFollowers: config.subscriptionsPerUser,
+  });
   const { sessionStates, followers } = hearing;
   const { mailer, mailbox } = await openMail(config);
   const { limits: rates, limitSiteFactor: siteFactor } = config;
@@ -99,7 +108,7 @@ export async function openApp(options: {
     mailbox,
     urlKeys: await openUrlKeys(db, log),
     publicUrl: options.publicUrl,
-    ...openPoints({ config, db, queue, log, metrics }),
+    ...openPoints({ config, db, queue, log, metrics, byAccount: isDistributed }),
     close: async (timeoutMs) => {
       followers.close();
       await queue.close(timeoutMs);
@@ -118,7 +127,11 @@ export async function openApp(options: {
 async function openQueues({
   config,
   ...facts
-}: Observation & Pick<App, 'config' | 'pools'> & { readonly url: string }): Promise<JobQueue> {
+}: Observation &
+  Pick<App, 'config' | 'pools'> & {
+    readonly url: string;
+    readonly isDistributed: boolean;
+  }): Promise<JobQueue> {
   const supervise = config.role !== 'api';
   const queue = await openQueue({ ...facts, poolSize: queuePoolOf(config), supervise });
   await queue.declare([
@@ -154,10 +167,12 @@ function openMeasuredDb({
 /** Opens the parts that receive notices from other processes. */
 function openHearing(
   db: Db,
-  options: { url: string; log: Logger; mostFollowers: number },
+  options: { url: string; log: Logger; topology: Topology; mostFollowers: number },
 ): Live & { close(): Promise<void> } {
   const notices = createNotices(options);
-  const sessionStates = createSessionStates(db, () => notices.current());
+  // The notices of a cluster come from each node by itself, so that none of them proves that all have arrived.
+  const heard = (): boolean => !options.topology.isDistributed && notices.current();
+  const sessionStates = createSessionStates(db, heard);
   notices.listen(STANDING_CHANNEL, sessionStates.listener);
   // Registered after the listener of the sessions, so that a follower who is told of a change reads the new state.
   const followers = createFollowers(options.mostFollowers);
@@ -165,13 +180,10 @@ function openHearing(
   notices.listen(LIVE_CHANNEL, followers.live);
   notices.open();
   const telling = startTelling(db, followers, options.log);
-  const rechecking = startRechecking(
-    { sessionStates, followers },
-    () => notices.current(),
-    options.log,
-  );
+  const rechecking = startRechecking({ sessionStates, followers }, heard, options.log);
+  const workers = options.topology.workers.map((url) => hearWorker(url, followers, options.log));
   const close = async (): Promise<void> => {
-    await Promise.all([telling.stop(), rechecking.stop()]);
+    await Promise.all([telling.stop(), rechecking.stop(), ...workers.map((one) => one.close())]);
     await notices.close();
   };
   return { sessionStates, followers, close };
@@ -182,11 +194,12 @@ function openPoints({
   config,
   db,
   queue,
+  byAccount,
   ...facts
-}: Observation & Pick<App, 'config' | 'db' | 'queue'>): Points {
+}: Observation & Pick<App, 'config' | 'db' | 'queue'> & { readonly byAccount: boolean }): Points {
   const { credits, databasePoolSize: connections } = config;
   const mender = createMender({ ...facts, queue }, config.reconcileRepair);
-  const ledger = openLedger({ ...facts, db, connections, credits, mender, queue });
+  const ledger = openLedger({ ...facts, db, connections, byAccount, credits, mender, queue });
   return { ledger, mender, points: grantingReader(db, credits, ledger.grantAllowance) };
 }
 

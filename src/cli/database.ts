@@ -14,7 +14,7 @@ export async function runCommand(work: () => Promise<number>): Promise<never> {
   watchNpm({
     environment: process.env,
     manifest: root('package.json'),
-    scripts: ['backup', 'keys', 'ledger', 'migrate', 'restore', 'voices'],
+    scripts: ['backup', 'distribute', 'keys', 'ledger', 'migrate', 'restore', 'voices'],
     onEnded: () => process.kill(process.pid, 'SIGTERM'),
   });
   try {

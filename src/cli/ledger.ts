@@ -15,6 +15,7 @@ import { parseArgs } from 'node:util';
 import type { App } from '../services/app.js';
 import type { Config } from '../config.js';
 import { codeOf, DomainError } from '../domain/errors.js';
+import { readTopology } from '../infra/citus/topology.js';
 import { createDb } from '../infra/db.js';
 import { isTableMissing } from '../infra/connections/database-errors.js';
 import { createLogger } from '../infra/log.js';
@@ -154,6 +155,7 @@ await runCommand(() =>
     const log = createLogger({ level: 'error', format: 'json', toStderr: true });
     const db = createDb({ url, poolSize: config.databasePoolSize, log });
     try {
+      await readTopology(db, url);
       return await run({ db, log }, config);
     } catch (error) {
       if (String(codeOf(error)).includes('ERR_PARSE_ARGS')) throw new StartError(USAGE);

@@ -5,6 +5,7 @@ import { fromPrisma, type Db as QueueDb } from 'pg-boss';
 import { Prisma, PrismaClient, type User } from '../generated/prisma/client.js';
 import type * as Rows from '../generated/prisma/client.js';
 import { busy, DomainError } from '../domain/errors.js';
+import { inheritPlacement } from './citus/placement.js';
 import type { MeasuredPool } from './connections/measured-pool.js';
 import { createPool } from './connections/session.js';
 import { needsOperator } from './connections/sql-states.js';
@@ -133,8 +134,10 @@ export async function transact<Result>(
 ): Promise<Result> {
   for (let tries = 1; ; tries += 1) {
     const steps = createSteps();
-    const begin = (client: Prisma.TransactionClient): Promise<Result> =>
-      steps.around(client as unknown as Tx, work);
+    const begin = (client: Prisma.TransactionClient): Promise<Result> => {
+      inheritPlacement(db, client);
+      return steps.around(client as unknown as Tx, work);
+    };
     try {
       const result = await db.$transaction(begin, {
         isolationLevel: options.isolationLevel ?? 'ReadCommitted',

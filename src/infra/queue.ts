@@ -93,6 +93,8 @@ export async function openQueue(options: {
   url: string;
   poolSize: number;
   supervise: boolean;
+  /** Whether the database is the coordinator of a Citus cluster, on which alone the tables of the queue are. */
+  isDistributed: boolean;
   log: Logger;
   metrics: Metrics;
   pools: WatchedPools;
@@ -101,6 +103,7 @@ export async function openQueue(options: {
   const pool = openPool(options);
   const boss = new PgBoss({
     db: queueDatabase(pool, options),
+    backend: options.isDistributed ? 'citus' : 'postgres',
     createSchema: !(await hasSchema(pool)),
     supervise: options.supervise,
     schedule: options.supervise,

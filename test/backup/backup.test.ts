@@ -30,6 +30,7 @@ import { grant } from '../support/commands.js';
 import { compiled } from '../support/compiled.js';
 import { until } from '../support/faults.js';
 import { expectSoundLedger } from '../support/invariants.js';
+import { V8_FLAGS } from '../support/machine.js';
 import { RunMaintenance } from '../support/operations.js';
 import { execute } from '../support/client.js';
 import {
@@ -385,8 +386,12 @@ const COMMAND = (name: string): string =>
   fileURLToPath(new URL(`../../dist/cli/${name}.js`, import.meta.url));
 
 function begin(name: string, args: string[], environment: Record<string, string>): ChildProcess {
-  return spawn(process.execPath, [COMMAND(name), ...args], {
-    env: { PATH: process.env['PATH'] ?? '', ...environment },
+  return spawn(process.execPath, [...V8_FLAGS, COMMAND(name), ...args], {
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
+      ...environment,
+    },
     stdio: 'ignore',
   });
 }

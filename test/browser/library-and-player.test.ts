@@ -367,6 +367,63 @@ test('in Polish', async () => {
   expect(complaints).toEqual([]);
 });
 
+/** One pixel. */
+const PIXEL =
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+
+test('a cover is its main colour until the image is loaded, and nothing moves then', async () => {
+  const input = {
+    title: 'The slow cover',
+    slug: 'the-slow-cover',
+    author: 'Talebank',
+    language: 'en',
+    content: 'A cover took its time.',
+    coverUrl: `${app.url}/held-cover.png`,
+    coverColor: '#123456',
+    published: true,
+  };
+  const { createStory } = await app.ask<{ createStory: { id: string } }>(
+    'mutation ($input: StoryInput!) { createStory(input: $input) { id } }',
+    { input },
+    app.administrator,
+  );
+  const { page, context, complaints } = await visit(app.browser, app.url, '/nothing', {
+    serviceWorkers: 'block',
+    script: `globalThis.moved = 0;
+      new PerformanceObserver((list) => { for (const { value } of list.getEntries()) moved += value; })
+        .observe({ type: 'layout-shift', buffered: true })`,
+  });
+  for (const path of ['/?search=slow+cover', '/stories/the-slow-cover']) {
+    let load = (): void => undefined;
+    const loading = new Promise<void>((resolve) => (load = resolve));
+    await context.route('**/held-cover.png', async (route) => {
+      await loading;
+      await route.fulfill({ contentType: 'image/png', body: Buffer.from(PIXEL, 'base64') });
+    });
+    await page.goto(app.url + path, { waitUntil: 'domcontentloaded' });
+    const image = page.locator('img[src$="held-cover.png"]');
+    await image.waitFor({ state: 'attached' });
+    const before = await image.boundingBox();
+    // The code runs in the page, whose types the tests do not have.
+    const behind = await page.evaluate<string>(
+      `getComputedStyle(document.querySelector('img[src$="held-cover.png"]').previousElementSibling).backgroundColor`,
+    );
+    expect([path, behind]).toEqual([path, 'rgb(18, 52, 86)']);
+    load();
+    await until('the image is loaded', () =>
+      page.evaluate<boolean>(
+        `document.querySelector('img[src$="held-cover.png"]').naturalWidth === 1`,
+      ),
+    );
+    expect(await image.boundingBox()).toEqual(before);
+    expect(await page.evaluate<number>('moved')).toBeLessThanOrEqual(0.02);
+    await context.unroute('**/held-cover.png');
+  }
+  const deletion = 'mutation ($id: ID!) { deleteStory(id: $id) }';
+  await app.ask(deletion, { id: createStory.id }, app.administrator);
+  expect(complaints).toEqual([]);
+});
+
 test('the figures of the first load: script, style, fonts, and what moves', async () => {
   const sizes = await sizesOf('web/dist/assets');
   const { context } = await visit(app.browser, app.url, '/nothing');

@@ -1,6 +1,6 @@
 // Loaded before the server (node --import): arms one point, named by CRASH_AT, from its CRASH_HIT-th passing on. The server
 // is the bundle in CRASH_BUNDLE, which has all points (bundle-armed.mjs).
-import { registerHooks } from 'node:module';
+import { flushCompileCache, registerHooks } from 'node:module';
 
 const armed = process.env.CRASH_AT ?? '';
 const url = process.env.CRASH_BUNDLE ?? '';
@@ -16,6 +16,8 @@ globalThis.reachCrashPoint = async (name) => {
   if (name !== armed) return;
   left -= 1;
   if (left !== 0) return;
+  // A killed process would keep nothing of what it has compiled, and every process is killed.
+  flushCompileCache();
   await new Promise((resolve) => {
     process.once('message', resolve);
     process.send?.({ reached: name });

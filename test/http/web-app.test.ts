@@ -1,8 +1,10 @@
 import { once } from 'node:events';
+import { readdir, readFile } from 'node:fs/promises';
 import { get, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { buildSchema, isObjectType } from 'graphql';
 import { send } from '../support/client.js';
 import { until } from '../support/faults.js';
 import { ADMIN, startTalebank, type ServerProcess, type Talebank } from '../support/talebank.js';
@@ -345,4 +347,42 @@ test('the links in mails lead to pages of the app at PUBLIC_URL', async () => {
     expect(origin).toBe(url);
     expect((await ask(pathname + search)).headers['content-type']).toMatch(/^text\/html/);
   }
+});
+
+/** The operations that only administrators and auditors may use, by their descriptions, without names of other fields. */
+async function operationsOfTheDesk(): Promise<string[]> {
+  const schema = buildSchema(await readFile('schema.graphql', 'utf8'));
+  const roots = [schema.getQueryType(), schema.getMutationType()];
+  const others = Object.values(schema.getTypeMap())
+    .filter((type) => isObjectType(type) && !roots.includes(type))
+    .flatMap((type) => (isObjectType(type) ? Object.keys(type.getFields()) : []));
+  return roots
+    .flatMap((root) => Object.values(root?.getFields() ?? {}))
+    .filter(
+      ({ description }) =>
+        description?.includes('Administrators') && description.includes(' only.'),
+    )
+    .map(({ name }) => name)
+    .filter((name) => !others.includes(name));
+}
+
+test('the files of the app for listeners have no operation for administrators or auditors', async () => {
+  const names = await readdir('web/dist', { recursive: true });
+  const scripts = names.filter((name) => name.endsWith('.js'));
+  const texts = await Promise.all(scripts.map((name) => readFile(`web/dist/${name}`, 'utf8')));
+  const code = texts.join('\n');
+  const has = (name: string): boolean =>
+    ['`', "'", '"'].some((quote) => code.includes(`${quote}${name}${quote}`));
+  expect(has('continueListening')).toBe(true);
+  const operations = await operationsOfTheDesk();
+  expect(operations).toEqual(
+    expect.arrayContaining([
+      'allStories',
+      'auditLog',
+      'bulkGrantCredits',
+      'grantCredits',
+      'suspendUser',
+    ]),
+  );
+  expect(operations.filter(has)).toEqual([]);
 });

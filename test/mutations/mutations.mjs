@@ -24,7 +24,7 @@ const heldUp = {
   replace: 'const HELD_UP_MS = 5_000;',
 };
 const comparison = {
-  file: 'src/services/ledger/books.sql.ts',
+  file: 'src/services/ledger/write-books.sql.ts',
   find: ' AND a.last_seq = r.read_seq',
   replace: '',
 };

@@ -31,7 +31,7 @@ export interface DebianPostgres {
 
 const VERSIONS = ['15', '16', '17', '18'];
 
-const programsOf = (): string => {
+export const programsOf = (): string => {
   const found = VERSIONS.map((version) => `/usr/lib/postgresql/${version}/bin`).find((folder) =>
     ['initdb', 'postgres', 'pg_dump'].every((program) => existsSync(join(folder, program))),
   );
@@ -44,7 +44,7 @@ const idOf = async (flag: string, user: string): Promise<number> =>
   Number((await run('id', [flag, user])).stdout);
 
 /** Postgres refuses to run as root. */
-const accountOf = async (): Promise<{ uid: number; gid: number } | null> =>
+export const accountOf = async (): Promise<{ uid: number; gid: number } | null> =>
   process.getuid?.() === 0
     ? { uid: await idOf('-u', 'postgres'), gid: await idOf('-g', 'postgres') }
     : null;
@@ -67,7 +67,7 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-const answers = (port: number): Promise<boolean> =>
+export const answers = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
     socket.once('error', () => {

@@ -224,3 +224,15 @@ export function withDatabase(databaseUrl: string, database: string): string {
   url.pathname = `/${encodeURIComponent(database)}`;
   return url.href;
 }
+
+/** The same address on another server. */
+export function withHost(
+  databaseUrl: string,
+  { host, port }: { host: string; port: number },
+): string {
+  const url = new URL(databaseUrl);
+  for (const name of ['host', 'hostaddr', 'port']) url.searchParams.delete(name);
+  url.hostname = host;
+  url.port = String(port);
+  return url.href;
+}

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { bindMigrationAwareSqlAdapterFactory, ColumnTypeEnum } from '@prisma/driver-adapter-utils';
 import type pg from 'pg';
+import { hasCitus, runOneByOne } from '../citus/statements.js';
 import { createPool } from '../connections/session.js';
 import type { Migration } from './history.js';
 
@@ -126,7 +127,10 @@ function mended(
     adapter.executeScript = async (script) => {
       const isMigration = migrations.some(({ sql }) => sql === script);
       try {
-        await pool.query(isMigration ? `${script};\n${NOTE_END}` : script);
+        const whole = isMigration ? `${script};\n${NOTE_END}` : script;
+        await (isMigration && (await hasCitus(pool))
+          ? runOneByOne(pool, whole)
+          : pool.query(whole));
       } catch (error) {
         refusal.error = error;
         throw error;

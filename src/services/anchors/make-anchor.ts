@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { App } from '../app.js';
 import { FIRST_ID, newId } from '../../domain/ids.js';
 import { createMerkleTree, leafData } from '../../domain/ledger/merkle.js';
+import { isDistributed } from '../../infra/citus/placement.js';
 import { readSnapshot, transact, type Tx } from '../../infra/db.js';
 import { openAnchorPlaces } from '../../infra/storage/anchor-places.js';
 import type { AnchorPlace } from '../../infra/storage/storage.js';
@@ -19,6 +20,7 @@ import {
   readAnchorEntry,
   readAuditEnd,
   readLeaves,
+  readMovedPoints,
   readMovedSinceCheckpoints,
 } from './anchors.sql.js';
 import { batchesOf, FIRST_LINE, lastLine, leafLine, leavesOf, readSigned } from './file.js';
@@ -73,7 +75,10 @@ async function writeFile(
 ): Promise<AnchorStatement> {
   try {
     const seen = await readSnapshot(app.db, (tx) => writeLeaves(tx, path, signal));
-    const totals = createTotals(app.db, readMovedSinceCheckpoints);
+    const totals = createTotals(
+      app.db,
+      isDistributed(app.db) ? readMovedPoints : readMovedSinceCheckpoints,
+    );
     for await (const batch of batchesOf(leavesOf(path))) {
       signal?.throwIfAborted();
       await totals.add(batch);

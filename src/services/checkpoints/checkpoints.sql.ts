@@ -1,3 +1,4 @@
+import { isDistributed } from '../../infra/citus/placement.js';
 import { Prisma, readAtLarge, type Db, type Reader, type Tx } from '../../infra/db.js';
 import { MILLISECONDS } from '../reconciliation/chain.sql.js';
 import type { Range } from '../reconciliation/parts.js';
@@ -127,20 +128,37 @@ const IS_KEPT = Prisma.sql`(c.last_seq = 0 OR EXISTS (
  * Writes checkpoints. A checkpoint never goes back to an earlier state. One that the history contradicts stays, because
  * it is the evidence. Locks only their rows. Index: credit_checkpoints_pkey.
  */
-export const writeCheckpoints = (
-  db: Pick<Db, '$executeRaw'>,
+export async function writeCheckpoints(
+  db: Pick<Db, '$executeRaw' | '$queryRaw'>,
   reconciliationId: string,
   checkpoints: readonly Checkpoint[],
-): Promise<number> => db.$executeRaw`
+): Promise<number> {
+  // A distributed database reads no other table when it writes over a row, so those that stay are looked up before.
+  const apart = isDistributed(db);
+  const stay = new Set(apart ? await readContradicted(db, checkpoints) : []);
+  const written = checkpoints.filter(({ userId }) => !stay.has(userId));
+  return db.$executeRaw`
   INSERT INTO credit_checkpoints AS c (user_id, last_seq, head_hash, state_hash, moved, reconciliation_id)
   SELECT "userId", "lastSeq", decode("headHash", 'hex'), decode("stateHash", 'hex'), moved, ${reconciliationId}::uuid
-  FROM json_to_recordset(${JSON.stringify(checkpoints)}::json)
+  FROM json_to_recordset(${JSON.stringify(written)}::json)
     AS r("userId" uuid, "lastSeq" int, "headHash" text, "stateHash" text, moved jsonb)
   ORDER BY "userId"
   ON CONFLICT (user_id) DO UPDATE SET last_seq = excluded.last_seq, head_hash = excluded.head_hash,
     state_hash = excluded.state_hash, moved = excluded.moved, reconciliation_id = excluded.reconciliation_id
-  WHERE c.last_seq <= excluded.last_seq AND ${IS_KEPT}
+  WHERE c.last_seq <= excluded.last_seq AND ${apart ? Prisma.sql`true` : IS_KEPT}
     AND (c.head_hash, c.state_hash, c.moved) IS DISTINCT FROM (excluded.head_hash, excluded.state_hash, excluded.moved)`;
+}
+
+/** The users whose checkpoints the history contradicts. Indexes: credit_checkpoints_pkey, credit_transactions_pkey. */
+async function readContradicted(
+  db: Reader,
+  checkpoints: readonly Checkpoint[],
+): Promise<readonly string[]> {
+  const rows = await db.$queryRaw<{ userId: string }[]>`
+    SELECT c.user_id AS "userId" FROM credit_checkpoints c
+    WHERE c.user_id = ANY(${checkpoints.map(({ userId }) => userId)}::uuid[]) AND NOT ${IS_KEPT}`;
+  return rows.map(({ userId }) => userId);
+}
 
 /**
  * Deletes the checkpoints of accounts with a violation, so that the next check reads their whole history. A checkpoint
@@ -156,6 +174,6 @@ export const dropCheckpoints = (
 /** Whether there are any checkpoints. Reads one row. */
 export async function hasCheckpoints(db: Reader): Promise<boolean> {
   const [row] = await db.$queryRaw<{ any: boolean }[]>`
-    SELECT EXISTS (SELECT FROM credit_checkpoints) AS any`;
+    SELECT EXISTS (SELECT 1 FROM credit_checkpoints) AS any`;
   return row?.any === true;
 }

@@ -210,7 +210,7 @@ export async function readCreditsVersion(
              AT TIME ZONE 'UTC' + interval '1 month') - clock.now) * 1000)::float8 AS "changesInMs"
     FROM ${CLOCK}, credit_accounts a CROSS JOIN LATERAL (
       SELECT min(l.expires_at) AS at, sum(l.remaining) AS points FROM credit_lots l
-      WHERE l.user_id = a.user_id AND l.is_open AND ${SPENDABLE}
+      WHERE l.user_id = a.user_id AND l.user_id = ${userId}::uuid AND l.is_open AND ${SPENDABLE}
     ) next
     WHERE a.user_id = ${userId}::uuid`;
   const [row] = await points.read<{ version: string; changesInMs: number }>([userId], query);
@@ -219,7 +219,7 @@ export async function readCreditsVersion(
 
 /**
  * A transaction by its id.
- * @param userId the owner; null for a transaction of any user. Index: credit_transactions_id_key.
+ * @param userId the owner; null for a transaction of any user. Index: credit_transactions_id_idx.
  */
 export async function readTransactionById(
   db: Reader,

@@ -1,4 +1,5 @@
 import { Prisma, type Tx } from '../../infra/db.js';
+import { ofOneAccount } from './one-account.sql.js';
 
 export interface AccountRow {
   readonly userId: string;
@@ -64,5 +65,6 @@ export function readBalances(
     SELECT t.user_id AS "userId", t.balance_after AS balance, t.recorded_at AS "recordedAt", t.format
     FROM unnest(${heads.map((head) => head.userId)}::uuid[], ${heads.map((head) => head.lastSeq)}::int[])
       AS h(user_id, seq)
-    JOIN credit_transactions t USING (user_id, seq)`;
+    JOIN credit_transactions t ON t.user_id = h.user_id AND t.seq = h.seq
+      ${ofOneAccount(Prisma.sql`t.user_id`, heads)}`;
 }

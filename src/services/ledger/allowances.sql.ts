@@ -1,3 +1,4 @@
+import { isDistributed } from '../../infra/citus/placement.js';
 import { Prisma, type Reader } from '../../infra/db.js';
 
 /** A user whose allowance of the month has not been granted yet. */
@@ -20,9 +21,9 @@ const dueAllowances = (userIds: readonly string[], amountDefault: number): Prism
   FROM users u, (SELECT ledger_now() AS now OFFSET 0) clock
   WHERE u.id = ANY(${userIds}::uuid[]) AND u.deleted_at IS NULL AND u.suspended_at IS NULL
     AND u.email_verified_at IS NOT NULL AND coalesce(u.monthly_credits, ${amountDefault}::int) > 0
-    AND NOT EXISTS (
-      SELECT FROM credit_lots l WHERE l.user_id = u.id AND l.source = 'MONTHLY'
-        AND l.period = to_char(clock.now AT TIME ZONE 'UTC', 'YYYY-MM'))`;
+    AND u.id NOT IN (
+      SELECT l.user_id FROM credit_lots l WHERE l.user_id = ANY(${userIds}::uuid[]) AND l.source = 'MONTHLY'
+        AND l.period = (SELECT to_char(ledger_now() AT TIME ZONE 'UTC', 'YYYY-MM')))`;
 
 /** The allowances of these users that are due. No locks. */
 export async function readDueAllowances(
@@ -44,6 +45,9 @@ export async function readWithDueAllowances(
   wanted: { userIds: readonly string[]; amountDefault: number; query: Prisma.Sql },
 ): Promise<{ rows: object[]; due: readonly DueAllowance[] }> {
   const { userIds, amountDefault, query } = wanted;
+  // The two halves may be on several servers, or have to be sent to one by themselves.
+  if (isDistributed(db))
+    return { due: await readDueAllowances(db, wanted), rows: await db.$queryRaw<object[]>(query) };
   const found = await db.$queryRaw<{ due: DueAllowance[] | null; isRow: true | null }[]>`
     SELECT allowance.due, points.*
     FROM (SELECT (${dueAllowances(userIds, amountDefault)}) AS due) allowance

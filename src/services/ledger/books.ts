@@ -19,11 +19,11 @@ import {
   readDebits,
   readLotsOf,
   readOpenLots,
-  writeBooks,
   type DebitPartRow,
   type KeyedRow,
   type LotRow,
 } from './books.sql.js';
+import { writeBooks } from './write-books.sql.js';
 
 /** The locked accounts of one batch. An account that is in neither `books` nor `held` does not exist. */
 export interface OpenBooks {

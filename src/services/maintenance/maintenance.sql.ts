@@ -1,4 +1,5 @@
 import { FIRST_ID } from '../../domain/ids.js';
+import { isDistributed } from '../../infra/citus/placement.js';
 import { Prisma, type Db, type Reader } from '../../infra/db.js';
 import { SENDS_CHANGES } from '../live/change-sender.sql.js';
 
@@ -96,6 +97,10 @@ export interface Recipient {
   readonly amount: number;
 }
 
+const entitledAfter = (userId: string, defaultAmount: number): Prisma.Sql => Prisma.sql`
+  u.id > ${userId}::uuid AND u.suspended_at IS NULL AND u.email_verified_at IS NOT NULL
+  AND coalesce(u.monthly_credits, ${defaultAmount}::int) > 0`;
+
 /**
  * The next users who are entitled to a month's allowance and have not got it: active, verified, with an amount above 0.
  * No locks, because the ledger refuses a second grant. The sub-select with LIMIT is one look-up for each user. A join
@@ -106,15 +111,37 @@ export async function readMonthlyRecipients(
   wanted: { after: string; period: string; defaultAmount: number; limit: number; lane: Lane },
 ): Promise<Page<Recipient>> {
   const { after, period, defaultAmount, limit, lane } = wanted;
+  if (isDistributed(db)) return readRecipientsApart(db, wanted);
   const isDue = Prisma.sql`(SELECT l.id FROM credit_lots l
     WHERE l.user_id = u.id AND l.source = 'MONTHLY' AND l.period = ${period} LIMIT 1) IS NULL`;
   const rows = await db.$queryRaw<Recipient[]>`
     SELECT u.id AS "userId", coalesce(u.monthly_credits, ${defaultAmount}::int) AS amount FROM users u
-    WHERE u.id > ${after}::uuid AND u.suspended_at IS NULL AND u.email_verified_at IS NOT NULL
-      AND coalesce(u.monthly_credits, ${defaultAmount}::int) > 0
+    WHERE ${entitledAfter(after, defaultAmount)}
       AND ${inLane(Prisma.sql`u.id`, lane, isDue)}
     ORDER BY u.id LIMIT ${limit}`;
   return pageOf(rows, limit);
+}
+
+/**
+ * The same where the lots are on other servers than the list of users: two statements, of which the second looks the
+ * users of a page up. Indexes: users_monthly, credit_lots_one_a_period.
+ */
+async function readRecipientsApart(
+  db: Reader,
+  wanted: Parameters<typeof readMonthlyRecipients>[1],
+): Promise<Page<Recipient>> {
+  const { after, period, defaultAmount, limit, lane } = wanted;
+  const entitled = await db.$queryRaw<Recipient[]>`
+    SELECT u.id AS "userId", coalesce(u.monthly_credits, ${defaultAmount}::int) AS amount FROM users u
+    WHERE ${entitledAfter(after, defaultAmount)} AND ${inLane(Prisma.sql`u.id`, lane)}
+    ORDER BY u.id LIMIT ${limit}`;
+  const granted = await db.$queryRaw<{ userId: string }[]>`
+    SELECT l.user_id AS "userId" FROM credit_lots l
+    WHERE l.user_id = ANY(${entitled.map(({ userId }) => userId)}::uuid[]) AND l.source = 'MONTHLY'
+      AND l.period = ${period}`;
+  const have = new Set(granted.map(({ userId }) => userId));
+  const { next } = pageOf(entitled, limit);
+  return { rows: entitled.filter(({ userId }) => !have.has(userId)), next };
 }
 
 /** Records that a run of a task has begun. Index: task_runs_pkey. */

@@ -1,4 +1,5 @@
 import { Prisma, type Rows, type Tx } from '../../infra/db.js';
+import { ofOneAccount } from '../ledger/one-account.sql.js';
 import type { AudioFailureCode } from './synthesis/failure-code.js';
 
 export type AudioStatus = 'QUEUED' | 'PROCESSING' | 'READY' | 'FAILED' | 'CANCELLED';
@@ -35,7 +36,7 @@ export function readNarrationStates(
       AS w(user_id, story_id, text_hash, voice_id)
     CROSS JOIN LATERAL (
       SELECT * FROM audios
-      WHERE user_id = w.user_id
+      WHERE user_id = w.user_id ${ofOneAccount(Prisma.sql`user_id`, wanted)}
         AND (story_id, text_hash, voice_id) >= (w.story_id, w.text_hash, w.voice_id)
       ORDER BY story_id, text_hash, voice_id LIMIT 1
     ) a
@@ -55,7 +56,7 @@ export function lockNarrations(
     SELECT a.user_id AS "userId", a.story_id AS "storyId", a.text_hash AS "textHash",
            a.voice_id AS "voiceId", a.id, a.status::text, a.attempt
     FROM unnest(${wanted.map((one) => one.userId)}::uuid[], ${wanted.map((one) => one.id)}::uuid[]) AS w(user_id, id)
-    JOIN audios a USING (user_id, id)
+    JOIN audios a ON a.user_id = w.user_id AND a.id = w.id ${ofOneAccount(Prisma.sql`a.user_id`, wanted)}
     ORDER BY a.user_id, a.id FOR NO KEY UPDATE OF a ${wait ? Prisma.empty : Prisma.sql`SKIP LOCKED`}`;
 }
 
@@ -75,7 +76,8 @@ export function readAudioRequests(
            r.audio_id AS "audioId", r.debit_seq AS "debitSeq"
     FROM unnest(${wanted.map((one) => one.userId)}::uuid[], ${wanted.map((one) => one.key)}::text[])
       AS w(user_id, idempotency_key)
-    JOIN audio_requests r USING (user_id, idempotency_key)`;
+    JOIN audio_requests r ON r.user_id = w.user_id AND r.idempotency_key = w.idempotency_key
+      ${ofOneAccount(Prisma.sql`r.user_id`, wanted)}`;
 }
 
 export interface QueuedNarration extends NarrationKey {
@@ -95,23 +97,24 @@ export async function writeNarrations(
   queued: readonly QueuedNarration[],
   requests: readonly (Omit<AudioRequestRow, 'requestHash'> & { requestHash: string; now: Date })[],
 ): Promise<void> {
-  await tx.$executeRaw`
+  await tx.$queryRaw`
     WITH requests AS (
       INSERT INTO audio_requests (user_id, idempotency_key, request_hash, audio_id, debit_seq, created_at)
       SELECT "userId", "idempotencyKey", decode("requestHash", 'hex'), "audioId", "debitSeq", now
       FROM json_to_recordset(${JSON.stringify(requests)}::json) AS r("userId" uuid, "idempotencyKey" text,
         "requestHash" text, "audioId" uuid, "debitSeq" int, now timestamptz)
+    ), narrations AS (
+      INSERT INTO audios (user_id, id, story_id, text_hash, voice_id, status, attempt, job_id, debit_seq,
+                          created_at, updated_at)
+      SELECT "userId", id, "storyId", "textHash", "voiceId", 'QUEUED', attempt, "jobId", "debitSeq", now, now
+      FROM json_to_recordset(${JSON.stringify(queued)}::json) AS r("userId" uuid, id uuid, "storyId" uuid,
+        "textHash" text, "voiceId" text, attempt int, "jobId" uuid, "debitSeq" int, now timestamptz)
+      ON CONFLICT (user_id, story_id, text_hash, voice_id) DO UPDATE
+      SET status = 'QUEUED', attempt = excluded.attempt, job_id = excluded.job_id,
+          debit_seq = excluded.debit_seq, progress = 0, tries = 0, deaths = 0, waiting_for = NULL,
+          waiting_since = NULL, failure_reason = NULL, failure_code = NULL, updated_at = excluded.updated_at
     )
-    INSERT INTO audios (user_id, id, story_id, text_hash, voice_id, status, attempt, job_id, debit_seq,
-                        created_at, updated_at)
-    SELECT "userId", id, "storyId", "textHash", "voiceId", 'QUEUED', attempt, "jobId", "debitSeq", now, now
-    FROM json_to_recordset(${JSON.stringify(queued)}::json) AS r("userId" uuid, id uuid, "storyId" uuid,
-      "textHash" text, "voiceId" text, attempt int, "jobId" uuid, "debitSeq" int, now timestamptz)
-    ON CONFLICT (user_id, story_id, text_hash, voice_id) DO UPDATE
-    SET status = 'QUEUED', attempt = excluded.attempt, job_id = excluded.job_id,
-        debit_seq = excluded.debit_seq, progress = 0, tries = 0, deaths = 0, waiting_for = NULL, waiting_since = NULL,
-        failure_reason = NULL,
-        failure_code = NULL, updated_at = excluded.updated_at`;
+    SELECT true AS written`;
 }
 
 /**

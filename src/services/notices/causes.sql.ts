@@ -1,3 +1,4 @@
+import { skippingLocked } from '../../infra/citus/locks.js';
 import { PLANNED_ANEW, Prisma, type Tx } from '../../infra/db.js';
 
 /** A part of the ledger's time: after `from` and up to `to`. */
@@ -89,5 +90,5 @@ export const takeMailDue = (
   tx.$queryRaw`
     UPDATE notices SET mail_due = false
     WHERE mail_due AND (user_id, id) IN (
-      SELECT user_id, id FROM notices WHERE mail_due ORDER BY id LIMIT ${limit} FOR UPDATE SKIP LOCKED)
+      SELECT user_id, id FROM notices WHERE mail_due ORDER BY id LIMIT ${limit} ${skippingLocked(tx)})
     RETURNING user_id AS "userId", id AS "noticeId"`;

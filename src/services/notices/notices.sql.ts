@@ -1,4 +1,6 @@
 import type { Window } from '../../domain/paging.js';
+import { skippingLocked } from '../../infra/citus/locks.js';
+import { isDistributed } from '../../infra/citus/placement.js';
 import { Prisma, type Db, type Reader, type Rows, type Tx } from '../../infra/db.js';
 import type { NoticeKind } from './notice-kinds.js';
 import { byId, keysetOf } from '../keyset.sql.js';
@@ -15,6 +17,10 @@ const COLUMNS = Prisma.sql`
 
 /** Bounds the duration of a transaction that makes notices, because the lots of all users may lapse at the same instant. */
 export const NOTICES_AT_ONCE = 5_000;
+
+/** The rows of a distributed database cannot be locked by a sub-select. There a notice can be left of an erased account. */
+const holdingUsers = (tx: Tx): Prisma.Sql =>
+  isDistributed(tx) ? Prisma.empty : Prisma.sql`FOR KEY SHARE OF u`;
 
 /**
  * Writes the notices of a query that are not written yet, at most NOTICES_AT_ONCE, and none for users who have left. A
@@ -33,7 +39,7 @@ export const insertNotices = (tx: Tx, caused: Prisma.Sql): Promise<number> =>
       FROM (${caused}) c
       JOIN users u ON u.id = c.user_id AND u.deleted_at IS NULL
       WHERE NOT EXISTS (SELECT FROM notices n WHERE n.user_id = c.user_id AND n.key = c.key)
-      LIMIT ${NOTICES_AT_ONCE} FOR KEY SHARE OF u
+      LIMIT ${NOTICES_AT_ONCE} ${holdingUsers(tx)}
     ), placed AS (
       SELECT *, lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::int8 * 4096
           + row_number() OVER (ORDER BY at, seq)), 15, '0') AS place
@@ -94,4 +100,4 @@ export const pruneNotices = (db: Pick<Db, '$executeRaw'>, limit: number): Promis
   db.$executeRaw`
     DELETE FROM notices WHERE (user_id, id) IN (
       SELECT user_id, id FROM notices WHERE at < (SELECT ledger_now()) - interval '90 days'
-      ORDER BY at LIMIT ${limit} FOR UPDATE SKIP LOCKED)`;
+      ORDER BY at LIMIT ${limit} ${skippingLocked(db)})`;

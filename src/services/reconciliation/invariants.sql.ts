@@ -49,6 +49,7 @@ WHERE t.user_id BETWEEN $1 AND $2
   },
   {
     number: '4',
+    joinsFreely: true,
     description: 'No lot gets back more than a debit took from it.',
     sql: `SELECT r.user_id, r.debit_seq AS seq, ra.lot_id
 FROM credit_transactions r
@@ -178,6 +179,7 @@ WHERE recorded_at < before OR recorded_at > clock.now + interval '5 minutes'`,
   },
   {
     number: '15',
+    joinsFreely: true,
     description: 'The terms of each lot, and its revocation, are those that the hashes cover.',
     sql: `WITH lots AS (
   SELECT user_id, id, revoked_at, ${LOT_TERMS} AS terms

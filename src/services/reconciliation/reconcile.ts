@@ -3,6 +3,7 @@ import { newId, rowKey } from '../../domain/ids.js';
 import { dropCheckpoints } from '../checkpoints/checkpoints.sql.js';
 import { repairAccounts, type Facts } from '../repairs/repair-accounts.js';
 import { NIGHTLY, REMAINING, type Repairs } from '../repairs/repair-locked.js';
+import { isDistributed } from '../../infra/citus/placement.js';
 import { isFullCheckDue } from '../checkpoints/full-check.js';
 import { verifyChanged } from '../checkpoints/verify-changed.js';
 import { readLedgerClock } from '../ledger/clock.sql.js';
@@ -177,7 +178,8 @@ export async function reconcileCredits(
   options: ReconcileOptions = {},
 ): Promise<LedgerHealth & { readonly id: string }> {
   const id = newId();
-  const isFull = options.full ?? (await isFullCheckDue(app));
+  // A check from checkpoints looks many accounts up at once, in a way that a distributed database does not plan.
+  const isFull = isDistributed(app.db) || (options.full ?? (await isFullCheckDue(app)));
   const walk = { signal: options.signal, keep: id };
   const repair = options.repair === true ? repairerOf(app) : null;
   const wrong = new Set<string>();

@@ -1,3 +1,5 @@
+import { isDistributed } from '../../infra/citus/placement.js';
+import { copyRange } from '../../infra/citus/range-copies.js';
 import { readAtLarge, type Db, type Tx } from '../../infra/db.js';
 import { VIOLATIONS_MAX } from './chain.sql.js';
 
@@ -15,6 +17,8 @@ export interface Invariant {
   readonly atOnce?: true;
   /** Reads no history, so that a check from checkpoints can run it for every account. */
   readonly cheap?: true;
+  /** Joins in a way that a distributed database does not plan. There the rows of the range are copied first. */
+  readonly joinsFreely?: true;
 }
 
 export interface ViolationRow {
@@ -27,16 +31,27 @@ export interface ViolationRow {
 /** The rows that violate an invariant, for users from one id to another, both included. */
 export const readViolations = (
   db: Db,
-  { sql }: Invariant,
+  { sql, joinsFreely }: Invariant,
   { from, to }: { readonly from: string; readonly to: string },
-): Promise<ViolationRow[]> =>
-  readAtLarge(db, (tx) =>
+): Promise<ViolationRow[]> => {
+  const read = (tx: Tx): Promise<ViolationRow[]> =>
     tx.$queryRawUnsafe<ViolationRow[]>(
       `SELECT * FROM (${sql}) violated LIMIT ${String(VIOLATIONS_MAX)}`,
       from,
       to,
-    ),
-  );
+    );
+  return joinsFreely === true && isDistributed(db)
+    ? copyRange(
+        db,
+        COPIED.filter((table) => sql.includes(table)),
+        { from, to },
+        read,
+      )
+    : readAtLarge(db, read);
+};
+
+/** The tables of users that the invariants join freely. */
+const COPIED = ['credit_accounts', 'credit_lots', 'credit_transactions', 'credit_allocations'];
 
 /** The same for single users, in the transaction of the caller. */
 export const readViolationsOf = (

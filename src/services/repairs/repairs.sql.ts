@@ -1,4 +1,5 @@
-import type { Reader, Tx } from '../../infra/db.js';
+import { Prisma, type Reader, type Tx } from '../../infra/db.js';
+import { ofOneAccount } from '../ledger/one-account.sql.js';
 
 /** A lot whose `remaining` is not the sum of its allocations. */
 export interface WrongLot {
@@ -51,7 +52,8 @@ export const setRemaining = (
 ): Promise<number> => tx.$executeRaw`
   UPDATE credit_lots l SET remaining = r.after
   FROM json_to_recordset(${JSON.stringify(lots)}::json) AS r("userId" uuid, "lotId" uuid, before int, after int)
-  WHERE l.user_id = r."userId" AND l.id = r."lotId" AND l.remaining = r.before`;
+  WHERE l.user_id = r."userId" AND l.id = r."lotId" AND l.remaining = r.before
+    ${ofOneAccount(Prisma.sql`l.user_id`, lots)}`;
 
 /**
  * Notes that the points of accounts have changed, once for each. The trigger notes movements, and a repair makes none.

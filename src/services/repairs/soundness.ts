@@ -1,3 +1,5 @@
+import { isDistributed } from '../../infra/citus/placement.js';
+import { withCopies } from '../../infra/citus/range-copies.js';
 import type { Tx } from '../../infra/db.js';
 import {
   CHAIN_INVARIANT,
@@ -28,7 +30,25 @@ export const HISTORY_INVARIANTS: ReadonlySet<string> = new Set([
  * @param tx holds the locks of the accounts
  * @returns the number of a violated invariant of history for each account that has one
  */
-export async function findUnsound(
+export function findUnsound(
+  tx: Tx,
+  userIds: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  if (!isDistributed(tx)) return findUnsoundIn(tx, userIds);
+  const ofUsers = { condition: '= ANY($1::uuid[])', values: [userIds] };
+  return withCopies(tx, HISTORY_TABLES, ofUsers, () => findUnsoundIn(tx, userIds));
+}
+
+/** What the checks of histories read. */
+const HISTORY_TABLES = [
+  'credit_accounts',
+  'credit_lots',
+  'credit_transactions',
+  'credit_allocations',
+  'credit_checkpoints',
+];
+
+async function findUnsoundIn(
   tx: Tx,
   userIds: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {

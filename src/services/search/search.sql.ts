@@ -8,15 +8,16 @@ import { PLANNED_ANEW, Prisma, type Db, type Reader } from '../../infra/db.js';
 const SUBJECTS = {
   stories: {
     table: Prisma.raw('stories'),
-    words: Prisma.raw(`concat_ws(E'\\n', title, author, description)`),
+    // Not concat_ws, which is not immutable: a distributed database calls only such functions when it writes every copy.
+    words: Prisma.raw(`title || E'\\n' || author || coalesce(E'\\n' || description, '')`),
     title: Prisma.raw('title'),
-    titleKey: Prisma.raw(', title_key = f.title_key'),
+    titleKey: Prisma.raw(', title_key = f.sorted'),
     // A process of an earlier release folds the words alone.
     unfolded: Prisma.raw('(search_text IS NULL OR title_key IS NULL)'),
   },
   users: {
     table: Prisma.raw('users'),
-    words: Prisma.raw(`concat_ws(E'\\n', email, display_name)`),
+    words: Prisma.raw(`email || coalesce(E'\\n' || display_name, '')`),
     title: Prisma.raw(`''`),
     titleKey: Prisma.empty,
     unfolded: Prisma.raw('search_text IS NULL'),
@@ -79,21 +80,22 @@ export function readUnfolded(
  * locked. The next search folds those.
  * @returns the number of rows. Indexes: stories_pkey, users_pkey.
  */
-export function writeFolded(
-  db: Pick<Db, '$executeRaw'>,
+export async function writeFolded(
+  db: Pick<Db, '$executeRaw' | '$queryRaw'>,
   subject: Subject,
   rows: readonly Folded[],
 ): Promise<number> {
   const { table, words, titleKey, unfolded } = SUBJECTS[subject];
+  // Two statements, because a table of which every node has a copy cannot be locked and written by one.
+  const free = await db.$queryRaw<{ id: string }[]>`
+    SELECT id FROM ${table}
+    WHERE id = ANY(${rows.map(({ id }) => id)}::uuid[]) AND ${unfolded} AND deleted_at IS NULL
+    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED`;
   return db.$executeRaw`
-    WITH free AS MATERIALIZED (
-      SELECT id FROM ${table}
-      WHERE id = ANY(${rows.map(({ id }) => id)}::uuid[]) AND ${unfolded} AND deleted_at IS NULL
-      ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
-    )
     UPDATE ${table} t SET search_text = f.folded${titleKey}
-    FROM free, unnest(${rows.map(({ id }) => id)}::uuid[], ${rows.map((row) => row.words)}::text[],
+    FROM unnest(${rows.map(({ id }) => id)}::uuid[], ${rows.map((row) => row.words)}::text[],
       ${rows.map(({ folded }) => folded)}::text[], ${rows.map((row) => row.titleKey)}::text[])
-      AS f(id, words, folded, title_key)
-    WHERE t.id = free.id AND f.id = free.id AND ${words} = f.words`;
+      AS f(id, words, folded, sorted)
+    WHERE t.id = f.id AND t.id = ANY(${free.map(({ id }) => id)}::uuid[])
+      AND ${unfolded} AND t.deleted_at IS NULL AND ${words} = f.words`;
 }

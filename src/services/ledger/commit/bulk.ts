@@ -1,17 +1,25 @@
+import pMap from 'p-map';
 import { DomainError } from '../../../domain/errors.js';
 import type { Db } from '../../../infra/db.js';
 import type { Logger } from '../../../infra/log.js';
 import { observeAll, type Observer } from './observer.js';
 import { HELD, settleBatch, type Settle, type Settlement } from './settlement.js';
 
+interface BulkPorts {
+  readonly db: Db;
+  readonly log: Logger;
+  /** Set where a transaction must move the points of one account only. */
+  readonly oneAccount?: { readonly atOnce: number } | undefined;
+}
+
 /**
- * Settles the requests of a background task without waiting for locks: in one transaction. Requests whose
- * rows another transaction holds are HELD. With `patient`, each of them is then settled by itself and waits, until one
+ * Settles the requests of a background task without waiting for locks: in one transaction, or in
+ * one for each account with `oneAccount`. Requests whose rows another transaction holds are HELD. With `patient`, each of them is then settled by itself and waits, until one
  * is BUSY; the rest stay HELD. A request that cannot be settled gets its error, and does not affect the others.
  * @throws BUSY when the database cannot be reached
  */
 export async function settleInBulk<Request extends { readonly userId: string }, Result>(
-  { db, log }: { readonly db: Db; readonly log: Logger },
+  { db, log, oneAccount }: BulkPorts,
   settle: Settle<Request, Result>,
   observer: Observer<Request>,
   requests: readonly Request[],
@@ -25,7 +33,12 @@ export async function settleInBulk<Request extends { readonly userId: string }, 
       'a batch is split',
     );
   };
-  const together = await settleBatch(db, settle, requests, { wait: false, onSplit });
+  const settleAll = (some: readonly Request[]): Promise<readonly Settlement<Result>[]> =>
+    settleBatch(db, settle, some, { wait: false, onSplit });
+  const together =
+    oneAccount === undefined
+      ? await settleAll(requests)
+      : await settleEachAccount(settleAll, requests, oneAccount.atOnce);
   const unreachable = together.find(isBusy);
   const settlements: Settlement<Result>[] = [];
   let patient = options.patient && unreachable === undefined;
@@ -42,6 +55,27 @@ export async function settleInBulk<Request extends { readonly userId: string }, 
   observeAll(observer, requests, told, performance.now() - startedAt);
   if (unreachable !== undefined) throw unreachable;
   return settlements;
+}
+
+/** @returns the settlements in the order of the requests */
+async function settleEachAccount<Request extends { readonly userId: string }, Result>(
+  settleAll: (requests: readonly Request[]) => Promise<readonly Settlement<Result>[]>,
+  requests: readonly Request[],
+  atOnce: number,
+): Promise<readonly Settlement<Result>[]> {
+  const settled = new Map<Request, Settlement<Result>>();
+  const accounts = new Map<string, Request[]>();
+  for (const request of requests)
+    accounts.set(request.userId, [...(accounts.get(request.userId) ?? []), request]);
+  await pMap(
+    accounts.values(),
+    async (ofOne) => {
+      const settlements = await settleAll(ofOne);
+      ofOne.forEach((request, index) => settled.set(request, settlements[index] ?? HELD));
+    },
+    { concurrency: atOnce },
+  );
+  return requests.map((request) => settled.get(request) ?? HELD);
 }
 
 const isBusy = <Result>(settlement: Settlement<Result>): settlement is DomainError =>

@@ -1,10 +1,11 @@
 import DataLoader from 'dataloader';
+import pLimit from 'p-limit';
 
 /** Bounds the memory and the duration of one transaction. */
 const BATCH_SIZE_MAX = 256;
 
 export interface Gatherer<Request, Answer> {
-  ask(request: Request): Promise<Answer>;
+  readonly ask: (request: Request) => Promise<Answer>;
   /** Whether no request waits for an answer. */
   isIdle(): boolean;
 }
@@ -45,5 +46,27 @@ export function gatherWhileBusy<Request, Answer>(
       }
     },
     isIdle: () => asking === 0,
+  };
+}
+
+/** Passes requests on in batches, as `gatherWhileBusy` does, in a queue for each key. */
+export function gatherByKey<Request, Answer>(
+  keyOf: (request: Request) => string,
+  answerAll: (requests: readonly Request[]) => Promise<readonly Answer[]>,
+  options: { readonly atOnce: number } = { atOnce: Infinity },
+): (request: Request) => Promise<Answer> {
+  const limit = pLimit(options.atOnce);
+  const queues = new Map<string, Gatherer<Request, Answer>>();
+  return async (request) => {
+    const key = keyOf(request);
+    const queue =
+      queues.get(key) ?? gatherWhileBusy((requests) => limit(() => answerAll(requests)));
+    queues.set(key, queue);
+    try {
+      return await queue.ask(request);
+    } finally {
+      // A queue exists only while a request waits in it.
+      if (queue.isIdle()) queues.delete(key);
+    }
   };
 }

@@ -4,13 +4,15 @@ import { busy, DomainError, notFound } from '../../../domain/errors.js';
 import type { UserId } from '../../../domain/ids.js';
 import type { Db } from '../../../infra/db.js';
 import { tracedBatch, tracedRequest } from '../../../infra/tracing/batches.js';
-import { gatherWhileBusy, type Gatherer } from './gathering.js';
+import { gatherByKey, gatherWhileBusy } from './gathering.js';
 import type { Observer } from './observer.js';
 import { ABSENT, HELD, settleBatch, type Settle, type Settlement } from './settlement.js';
 
 /*
  * Group commit: while one batch is committing, the next one gathers. An idle server does not wait for more requests.
  * Locked accounts do not delay others, however many there are, because a batch waits for no row lock.
+ *
+ * Where the accounts are distributed over several database servers, each account gathers in a queue of its own.
  *
  * A request of a command is in one of these states:
  *
@@ -56,7 +58,13 @@ export interface WaitingRooms {
 }
 
 /** What all commands of a process share. */
-type Doors = WaitingRooms & { readonly db: Db };
+type Doors = WaitingRooms & {
+  readonly db: Db;
+  /** Set where a transaction must move the points of one account only. */
+  readonly oneAccount?: { readonly atOnce: number } | undefined;
+};
+
+const accountOf = ({ userId }: { readonly userId: UserId }): string => userId;
 
 export const waitingRooms = (connections: number): WaitingRooms => ({
   polling: pLimit(Math.max(1, Math.floor(connections / 3))),
@@ -73,14 +81,18 @@ export function groupCommit<Request extends { userId: UserId }, Result>(
   settle: Settle<Request, Result>,
   observer: Observer<Request>,
 ): Command<Request, Result> {
-  const door = gatherWhileBusy((requests: readonly Request[]) =>
-    tracedBatch(requests, () => settleBatch(doors.db, settle, requests, { wait: false })),
-  );
+  const settleAll = (requests: readonly Request[]): Promise<readonly Settlement<Result>[]> =>
+    tracedBatch(requests, () => settleBatch(doors.db, settle, requests, { wait: false }));
+  const gathered = gatherWhileBusy(settleAll);
+  const ask =
+    doors.oneAccount === undefined
+      ? (request: Request) => gathered.ask(request)
+      : gatherByKey(accountOf, settleAll, doors.oneAccount);
   const settleHeld = waitForRows(doors, settle);
 
   const run: Command<Request, Result> = async (request) => {
     const startedAt = performance.now();
-    let settlement = await door.ask(request);
+    let settlement = await ask(request);
     if (settlement === HELD) settlement = await settleHeld(request);
     if (settlement === HELD) settlement = busy();
     if (settlement === ABSENT) settlement = notFound('account');
@@ -102,7 +114,6 @@ function waitForRows<Request extends { userId: UserId }, Result>(
 ): (request: Request) => Promise<Settlement<Result>> {
   type Batch = readonly Request[];
   type Settlements = readonly Settlement<Result>[];
-  const busyAccounts = new Map<UserId, Gatherer<Request, Settlement<Result>>>();
 
   /** Settles the requests that are still HELD, because some of a batch may have been settled when it was split. */
   async function settleRest(
@@ -130,13 +141,6 @@ function waitForRows<Request extends { userId: UserId }, Result>(
     return waiting(() => settleRest(requests, settlements, { wait: true }));
   }
 
-  /** Waits in the account's own queue, which exists only while a request waits in it. */
-  return async (request) => {
-    const { userId } = request;
-    const doorOfOne = busyAccounts.get(userId) ?? gatherWhileBusy(settleWhenFree);
-    busyAccounts.set(userId, doorOfOne);
-    const settlement = await doorOfOne.ask(request);
-    if (doorOfOne.isIdle()) busyAccounts.delete(userId);
-    return settlement;
-  };
+  /** Waits in the account's own queue. */
+  return gatherByKey(accountOf, settleWhenFree);
 }

@@ -16,6 +16,8 @@ export interface CommitPorts {
   readonly metrics: Metrics;
   /** The size of the connection pool. */
   readonly connections: number;
+  /** Whether a transaction may move the points of one account only, because accounts are on several servers. */
+  readonly byAccount: boolean;
 }
 
 /** A command for many requests, which a task or an order brings at once. */
@@ -57,14 +59,17 @@ export interface WaysToCommit {
 }
 
 /** The ways of one process. Its commands share the limits on waiting for locks. */
-export function waysToCommit({ db, connections, ...facts }: CommitPorts): WaysToCommit {
-  const doors = { db, ...waitingRooms(connections) };
+export function waysToCommit({ db, connections, byAccount, ...facts }: CommitPorts): WaysToCommit {
+  // A third of the pool is left to everything that moves no points, and to the requests that wait for rows.
+  const atOnce = Math.max(1, Math.floor((connections * 2) / 3));
+  const oneAccount = byAccount ? { atOnce } : undefined;
+  const doors = { db, oneAccount, ...waitingRooms(connections) };
   return {
     grouped: (name, settle, sourceOf) => groupCommit(doors, settle, observe(facts, name, sourceOf)),
     inBulk: (name, settle, sourceOf) => {
       const observer = observe(facts, name, sourceOf);
       return (requests, options) =>
-        settleInBulk({ db, log: facts.log }, settle, observer, requests, options);
+        settleInBulk({ db, oneAccount, log: facts.log }, settle, observer, requests, options);
     },
     joined: (name, settle, sourceOf) => {
       const observer = observe(facts, name, sourceOf);

@@ -34,7 +34,8 @@ export async function writeQueued(tx: Tx, claim: Claim, jobId: string): Promise<
 export async function writeWaiting(tx: Tx, claim: Claim, jobId: string): Promise<boolean> {
   const written = await tx.$executeRaw`
     UPDATE audios SET status = 'QUEUED', waiting_for = 'SPEECH_PROVIDER',
-      waiting_since = coalesce(waiting_since, clock_timestamp()), job_id = ${jobId}::uuid, updated_at = ledger_now()
+      waiting_since = coalesce(waiting_since, clock.now), job_id = ${jobId}::uuid, updated_at = ledger_now()
+    FROM (SELECT clock_timestamp() AS now) clock
     WHERE ${heldBy(claim)}`;
   return written === 1;
 }

@@ -23,19 +23,20 @@ export function readAbandoned(
   return readAtLarge(
     db,
     (tx) => tx.$queryRaw<AbandonedRow[]>`
+    WITH making AS MATERIALIZED (
+      SELECT id FROM pgboss.job WHERE name = ${queues.making} AND state IN ('created', 'retry', 'active')
+    ), failing AS MATERIALIZED (
+      SELECT data->>'audioId' AS audio_id, (data->>'attempt')::int AS attempt FROM pgboss.job
+      WHERE name = ${queues.failing} AND state IN ('created', 'retry', 'active')
+    )
     SELECT u.user_id AS "userId", u.id AS "audioId", u.attempt, u.updated_at AS "updatedAt"
     FROM audios u
     WHERE u.status IN ('QUEUED', 'PROCESSING')
       AND u.updated_at < ledger_now() - ${forMs} * interval '1 millisecond'
       AND (u.updated_at, u.user_id, u.id) > (coalesce(${after?.updatedAt ?? null}::timestamptz, '-infinity'),
         ${after?.userId ?? FIRST_ID}::uuid, ${after?.audioId ?? FIRST_ID}::uuid)
-      AND NOT EXISTS (
-        SELECT FROM pgboss.job j WHERE j.name = ${queues.making} AND j.id = u.job_id
-          AND j.state IN ('created', 'retry', 'active'))
-      AND NOT EXISTS (
-        SELECT FROM pgboss.job j WHERE j.name = ${queues.failing}
-          AND j.state IN ('created', 'retry', 'active')
-          AND j.data->>'audioId' = u.id::text AND (j.data->>'attempt')::int = u.attempt)
+      AND NOT EXISTS (SELECT 1 FROM making j WHERE j.id = u.job_id)
+      AND NOT EXISTS (SELECT 1 FROM failing j WHERE j.audio_id = u.id::text AND j.attempt = u.attempt)
     ORDER BY u.updated_at, u.user_id, u.id LIMIT ${limit}`,
   );
 }

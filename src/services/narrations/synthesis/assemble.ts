@@ -33,7 +33,7 @@ export interface Assembly {
   readonly sentences: readonly PlannedSentence[];
   readonly language: string;
   /** Called when all is written, before the files get their names. @throws when they are not wanted any more */
-  confirm(): Promise<void>;
+  readonly confirm: () => Promise<void>;
 }
 
 type PlacedSentence = PlannedSentence & { readonly place: SentencePlace };

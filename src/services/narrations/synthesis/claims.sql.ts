@@ -1,6 +1,5 @@
 import { Prisma, type Tx } from '../../../infra/db.js';
 import type { Script } from './plan.js';
-import { ANNOUNCEMENT } from './script.sql.js';
 
 export interface ClaimRow extends Script {
   readonly claim: number;
@@ -15,6 +14,12 @@ export interface ClaimRow extends Script {
   /** How long ago it waited for the speech provider for the first time in the attempt; null when it never has. */
   readonly waitedMs: number | null;
 }
+
+type ClaimedRow = Omit<ClaimRow, 'announcement'> & {
+  readonly announced: boolean;
+  readonly title: string;
+  readonly author: string;
+};
 
 /** The delivery of a job for an attempt. */
 export interface DeliveredAttempt {
@@ -33,25 +38,28 @@ export interface DeliveredAttempt {
  * claimed by a worker that has ended. Indexes: audios_pkey, and pg-boss' own indexes of jobs.
  */
 export async function claimNarration(tx: Tx, job: DeliveredAttempt): Promise<ClaimRow | undefined> {
-  const [row] = await tx.$queryRaw<ClaimRow[]>`
-    UPDATE audios a SET status = 'PROCESSING', claim = a.claim + 1, waiting_for = NULL,
-      updated_at = ledger_now(),
-      deaths = a.deaths + CASE a.status WHEN 'PROCESSING' THEN 1 ELSE 0 END
-    FROM story_texts t, voices v, stories s, (
-      SELECT coalesce((j.data->>'requestedAt')::timestamptz, j.created_on) AS requested_at FROM pgboss.job j
+  const [row] = await tx.$queryRaw<ClaimedRow[]>`
+    WITH delivered AS MATERIALIZED (
+      SELECT coalesce((j.data->>'requestedAt')::timestamptz, j.created_on) AS requested_at, clock_timestamp() AS now
+      FROM pgboss.job j
       WHERE j.name = ${job.queueName} AND j.id = ${job.jobId}::uuid AND j.retry_count = ${job.retryCount}
         AND j.state = 'active'
-    ) j
+    )
+    UPDATE audios a SET status = 'PROCESSING', claim = a.claim + 1, waiting_for = NULL,
+      updated_at = ledger_now(),
+      deaths = a.deaths + CASE WHEN a.status = 'PROCESSING' THEN 1 ELSE 0 END
+    FROM story_texts t, voices v, stories s, delivered j
     WHERE a.user_id = ${job.userId}::uuid AND a.id = ${job.audioId}::uuid AND a.attempt = ${job.attempt}
       AND a.job_id = ${job.jobId}::uuid AND a.status IN ('QUEUED', 'PROCESSING')
       AND t.hash = a.text_hash AND v.id = a.voice_id AND s.id = a.story_id
     RETURNING a.claim, a.tries, a.deaths, a.voice_id AS "voiceId", a.text_hash AS "textHash", t.content, s.language,
               v.provider, v.provider_voice AS "providerVoice",
-              ${ANNOUNCEMENT} AS "announcement",
-              j.requested_at AS "requestedAt",
-              (extract(epoch FROM clock_timestamp() - j.requested_at) * 1000)::float8 AS "requestedMsAgo",
-              (extract(epoch FROM clock_timestamp() - a.waiting_since) * 1000)::float8 AS "waitedMs"`;
-  return row;
+              s.announced, s.title, s.author, j.requested_at AS "requestedAt",
+              (extract(epoch FROM j.now - j.requested_at) * 1000)::float8 AS "requestedMsAgo",
+              (extract(epoch FROM j.now - a.waiting_since) * 1000)::float8 AS "waitedMs"`;
+  if (row === undefined) return undefined;
+  const { announced, title, author, ...claimed } = row;
+  return { ...claimed, announcement: announced ? { title, author } : null };
 }
 
 /** The claim of one delivery. */

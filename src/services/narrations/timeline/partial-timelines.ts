@@ -46,7 +46,7 @@ export async function growTimelines(
     counts.set(hash, Math.max(counts.get(hash) ?? 0, count));
   }
   const growing = await turn(() => open(app, wanted, hashes));
-  for (let left = [...growing]; left.length > 0;)
+  for (let left: readonly Entry[] = [...growing]; left.length > 0;)
     left = await turn(() => growOnce(app, left, counts));
   const grown = [...hashes].map(([audioId, hash]) => [audioId, growing.get(hash)] as const);
   return new Map(grown.filter((entry): entry is [string, Growing] => entry[1] !== undefined));

@@ -4,18 +4,22 @@ import styles from './cover.module.css';
 import { drawCover } from './drawing.js';
 
 interface CoverProps {
-  readonly slug: string;
-  readonly title: string;
-  readonly url: string | null | undefined;
-  readonly language?: string;
+  readonly story: {
+    readonly slug: string;
+    readonly title: string;
+    readonly language: string;
+    readonly coverUrl?: string | null;
+    readonly coverColor?: string | null;
+  };
   /** Without a title, where it would be too small to read. */
   readonly small?: boolean;
 }
 
 /** The cover of a story. The title stands beside it, so screen readers leave it out. */
-export function Cover({ slug, title, url, language, small = false }: CoverProps): ReactElement {
+export function Cover({ story, small = false }: CoverProps): ReactElement {
+  const { title, language, coverUrl, coverColor } = story;
   const [failed, setFailed] = useState(false);
-  const drawing = drawCover(slug);
+  const drawing = drawCover(story.slug);
   return (
     <div className={classes(styles.cover, small && styles.small)} aria-hidden="true">
       <svg viewBox="0 0 300 400" className={styles.drawing} focusable="false">
@@ -29,15 +33,22 @@ export function Cover({ slug, title, url, language, small = false }: CoverProps)
           {title}
         </span>
       )}
-      {url != null && !failed && (
-        <img
-          className={styles.image}
-          src={url}
-          alt=""
-          loading="lazy"
-          decoding="async"
-          onError={() => setFailed(true)}
-        />
+      {coverUrl != null && !failed && (
+        <>
+          {coverColor != null && (
+            // Over the drawing, which would be seen for a moment before the image. React sets it by script, so that the
+            // content security policy allows it.
+            <div className={styles.image} style={{ backgroundColor: coverColor }} />
+          )}
+          <img
+            className={styles.image}
+            src={coverUrl}
+            alt=""
+            loading="lazy"
+            decoding="async"
+            onError={() => setFailed(true)}
+          />
+        </>
       )}
     </div>
   );

@@ -10,7 +10,7 @@ import styles from './library.module.css';
 
 export const Card = ({ story }: { story: StoryCardFragment }): ReactElement => (
   <div className={styles.card} role="listitem">
-    <Cover slug={story.slug} title={story.title} url={story.coverUrl} language={story.language} />
+    <Cover story={story} />
     <h2 className={styles.cardTitle} lang={story.language}>
       <Link href={paths.story(story.slug)}>{story.title}</Link>
     </h2>

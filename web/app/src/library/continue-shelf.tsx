@@ -30,7 +30,7 @@ function Begun({ audio }: { audio: Audio }): ReactElement {
   return (
     <li className={styles.begun}>
       <div className={styles.cover}>
-        <Cover small slug={story.slug} title={story.title} url={story.coverUrl} />
+        <Cover small story={story} />
       </div>
       <div className={styles.about}>
         <Link href={paths.story(story.slug)} className={styles.title} lang={story.language}>

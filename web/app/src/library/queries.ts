@@ -74,6 +74,7 @@ export const ContinueListening = graphql(`
         author
         language
         coverUrl
+        coverColor
       }
     }
   }

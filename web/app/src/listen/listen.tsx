@@ -66,7 +66,7 @@ function FullPlayer({ audio }: { audio: OpenAudio }): ReactElement {
           <ChevronLeft size={24} strokeWidth={1.75} aria-hidden />
         </Link>
         <div className={styles.cover}>
-          <Cover small slug={story.slug} title={story.title} url={story.coverUrl} />
+          <Cover small story={story} />
         </div>
         <div className={styles.about}>
           <h1 className={styles.title} lang={story.language}>

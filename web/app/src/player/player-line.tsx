@@ -24,7 +24,7 @@ export function PlayerLine({ audio }: { audio: OpenAudio }): ReactElement {
       <div className={styles.row}>
         <Link href={paths.listen(story.slug)} className={styles.open}>
           <span className={styles.cover}>
-            <Cover small slug={story.slug} title={story.title} url={story.coverUrl} />
+            <Cover small story={story} />
           </span>
           <span className={styles.about}>
             <span className={styles.title} lang={story.language}>

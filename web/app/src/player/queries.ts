@@ -26,6 +26,7 @@ export const PlayerAudio = graphql(`
         author
         language
         coverUrl
+        coverColor
         currentAudio {
           id
         }

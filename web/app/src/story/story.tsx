@@ -56,12 +56,7 @@ function Page({ story }: { story: StoryOfPage }): ReactElement {
   return (
     <article className={styles.story}>
       <div className={styles.cover}>
-        <Cover
-          slug={story.slug}
-          title={story.title}
-          url={story.coverUrl}
-          language={story.language}
-        />
+        <Cover story={story} />
       </div>
       <div className={styles.about}>
         <header className={styles.head}>
