@@ -16,10 +16,13 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buffer } from 'node:stream/consumers';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
 import type { OpenApp } from '../../src/open-app.js';
+import type * as S3 from '../../src/infra/storage/s3.js';
+import { storeWhole, type Storage } from '../../src/infra/storage/storage.js';
 import type * as Migrations from '../../src/infra/migrations.js';
 import { openTestApp } from '../support/app.js';
 import { createDatabase, type TestDatabase } from '../support/cluster.js';
@@ -38,6 +41,7 @@ import {
   newStory,
   waitForAudio,
 } from '../support/people.js';
+import { startS3 } from '../support/s3.js';
 import { command, refusal, type Ended } from '../support/starting.js';
 import { ADMIN, startServer, startTalebank, type Talebank } from '../support/talebank.js';
 import { earlierDatabase } from '../support/upgraded.js';
@@ -181,6 +185,59 @@ test('a restore has every row, every recording and the ends of the sequences, an
   expect(await target.sql(rules)).toEqual(await talebank.database.sql(rules));
   await expectSoundLedger(target);
 });
+
+test('recordings of a bucket are copied and restored, and archives of personal data are not', async () => {
+  const s3 = await startS3();
+  const bucketOf = (prefix: string): Record<string, string> => ({
+    ...s3.environment,
+    S3_PREFIX: prefix,
+  });
+  const { openS3Storage } = await compiled<typeof S3>('infra/storage/s3.js');
+  const from = openS3Storage({ ...s3.bucket, prefix: 'from/' });
+  const to = openS3Storage({ ...s3.bucket, prefix: 'to/' });
+  try {
+    const names = ['a', 'b', 'c'].map((digit) => digit.repeat(64));
+    const [sound, sentence, archive] = [
+      `${names[0] ?? ''}.mp3`,
+      `${names[1] ?? ''}.part`,
+      `${names[2] ?? ''}.gz`,
+    ];
+    for (const key of [sound, sentence, archive]) await storeWhole(from, key, randomBytes(70_000));
+    const copy = path();
+    const saved = await command('backup', [copy], {
+      ...bucketOf('from/'),
+      DATABASE_URL: talebank.database.url,
+      DATA_DIR: talebank.dataDir,
+    });
+    expect([saved.code, saved.said]).toEqual([
+      0,
+      expect.stringContaining('2 files with 140000 bytes'),
+    ]);
+    expect(Object.keys(await filesIn(join(copy, 'recordings'))).sort()).toEqual([sound, sentence]);
+    expect(await readFile(join(copy, 'recordings.jsonl'), 'utf8')).not.toContain('.gz');
+    const target = await emptyDatabase();
+    const loaded = await command('restore', [copy], {
+      ...bucketOf('to/'),
+      DATABASE_URL: target.url,
+      DATA_DIR: path(),
+    });
+    expect([loaded.code, loaded.said]).toEqual([
+      0,
+      expect.stringContaining('2 files written, 0 there'),
+    ]);
+    for (const key of [sound, sentence])
+      expect(await bytesOf(to, key)).toEqual(await bytesOf(from, key));
+    expect(await to.stat(archive)).toBeNull();
+    expect(await from.stat(archive)).not.toBeNull();
+  } finally {
+    await from.close();
+    await to.close();
+    await s3.close();
+  }
+});
+
+const bytesOf = async (storage: Storage, key: string): Promise<Buffer> =>
+  buffer(await storage.read(key, { start: 0, end: 69_999 }));
 
 test('a server starts on what was restored, with the same passwords and keys', async () => {
   const target = await emptyDatabase();

@@ -9,10 +9,12 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { CERTIFICATE } from '../support/certificate.js';
 import { ask, execute, send } from '../support/client.js';
+import { operate } from '../support/cluster.js';
+import { freePort } from '../support/debian-postgres.js';
 import { PATIENCE_MS, until } from '../support/faults.js';
 import { makeEmbedded, startIncidents, type Incidents } from '../support/incidents.js';
 import { BulkGrant, Login, Refresh, RunMaintenance } from '../support/operations.js';
-import { narrate, newListener, newStory, waitForAudio } from '../support/people.js';
+import { grantTo, narrate, newListener, newStory, waitForAudio } from '../support/people.js';
 import { filledIn, readRunbooks, type Block, type Runbook } from '../support/runbooks.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -253,6 +255,9 @@ const ageKeys = async (): Promise<Record<string, string>> => {
 const dropRestored = (): Promise<unknown> =>
   asSuperuser('DROP DATABASE IF EXISTS talebank_restored WITH (FORCE)');
 
+/** Whom a grant needs only for the id. */
+const NOBODY = { email: '', token: '', refreshToken: '' };
+
 const INCIDENTS: Readonly<Record<string, Incident>> = {
   'drift.md': {
     happen: drifted,
@@ -439,6 +444,48 @@ const INCIDENTS: Readonly<Record<string, Incident>> = {
         [],
       );
       expect(output).toContain('is believed until');
+    },
+  },
+  'point-in-time-recovery.md': {
+    happen: async () => {
+      const { postgres } = incidents;
+      const RECOVERED_PORT = String(await freePort());
+      return {
+        ...(await anchored()),
+        AS_POSTGRES: postgres.asPostgres,
+        BASE_BACKUP: await postgres.newFolder(),
+        WAL_ARCHIVE: postgres.archive,
+        RECOVERED_PORT,
+        RECOVERED_URL: postgres.urlOf('talebank').replace(/:\d+\//, `:${RECOVERED_PORT}/`),
+      };
+    },
+    happenMeanwhile: async (values) => {
+      const { USER_ID = '' } = values;
+      await grantTo(
+        incidents.url,
+        await incidents.admin(),
+        { ...NOBODY, id: USER_ID },
+        { amount: 7 },
+      );
+      const [row] = await rowsOf<{ at: string }>('SELECT clock_timestamp()::text AS at');
+      await sleep(100);
+      await grantInBulk(values);
+      return { RECOVERY_TIME: row?.at ?? '' };
+    },
+    over: async ({ USER_ID, RECOVERED_URL = '', AS_POSTGRES = '', BASE_BACKUP = '' }, output) => {
+      expect(output).toMatch(/All \d+ accounts, with \d+ transactions, are as they were\./);
+      const recovered = operate(RECOVERED_URL);
+      const amounts = `SELECT amount FROM credit_transactions WHERE user_id = $1 ORDER BY seq`;
+      const [before, after] = [
+        await recovered.sql(amounts, [USER_ID]),
+        await rowsOf(amounts, USER_ID),
+      ];
+      await recovered.close();
+      expect(after.slice(before.length)).toEqual([{ amount: 5_000 }]);
+      expect(before.at(-1)).toEqual({ amount: 7 });
+      const stop = `$AS_POSTGRES pg_ctl --pgdata="$BASE_BACKUP/cluster" --mode=immediate stop`;
+      const environment = { ...incidents.environment, AS_POSTGRES, BASE_BACKUP };
+      expect((await run('sh', ['-eu'], stop, environment)).code).toBe(0);
     },
   },
   'rotating-secrets.md': {

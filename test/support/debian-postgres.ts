@@ -142,7 +142,7 @@ export async function startDebianPostgres(): Promise<DebianPostgres> {
   return {
     programs,
     archive,
-    asPostgres: account === null ? 'env' : 'runuser -u postgres --',
+    asPostgres: account === null ? 'env' : '/usr/sbin/runuser -u postgres --',
     newFolder: () => newFolder(folder, account),
     urlOf: (database) => `postgresql://talebank:${PASSWORD}@127.0.0.1:${String(port)}/${database}`,
     superuserUrl,

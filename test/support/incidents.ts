@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ask } from './client.js';
 import { operate } from './cluster.js';
-import { startDebianPostgres } from './debian-postgres.js';
+import { startDebianPostgres, type DebianPostgres } from './debian-postgres.js';
 import { expectSoundLedger } from './invariants.js';
 import { machineClock } from './machine.js';
 import { RunMaintenance } from './operations.js';
@@ -50,6 +50,7 @@ export interface Incidents {
   charged(): Promise<{ person: Person; audioId: string; transactionId: string; storyId: string }>;
   /** Makes an anchor. @returns its file */
   anchor(): Promise<string>;
+  readonly postgres: DebianPostgres;
   /** A folder of its own. */
   folder(): Promise<string>;
   close(): Promise<void>;
@@ -105,6 +106,7 @@ export async function startIncidents(): Promise<Incidents> {
     values,
     environment: environmentOf(postgres.programs, folder),
     voiceId,
+    postgres,
     charged: async () => {
       const person = await newListener(url);
       const { id: storyId } = await newStory(url, await admin());

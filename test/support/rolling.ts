@@ -28,8 +28,9 @@ export function createDoors(): Doors {
       await until('its requests are answered', () => door?.busy === 0);
       const ended = once(server.child, 'exit');
       await server.stop();
-      const [code] = await ended;
-      if (code !== 0) throw new Error(`A process ended with ${String(code)}.`);
+      await ended;
+      const { exitCode } = server.child;
+      if (exitCode !== 0) throw new Error(`A process ended with ${String(exitCode)}.`);
     },
     through: async (work) => {
       turn += 1;
@@ -68,11 +69,11 @@ const outcomeOf = ({ status, errors }: Answer<unknown>): string =>
  * @param stories those that are narrated, one after the other
  * @param more what else each round does
  */
-export async function startLoad(
+export function startLoad(
   doors: Doors,
   { stories, voiceId, admin }: { stories: readonly string[]; voiceId: string; admin: Person },
   more: (url: string) => Promise<string> = () => Promise.resolve('ok'),
-): Promise<Load> {
+): Load {
   const answers: Load['answers'] = new Map();
   const narrated: Load['narrated'] = [];
   const granted: Load['granted'] = new Map();
@@ -125,7 +126,9 @@ export async function startLoad(
     );
     if (made !== null) narrated.push({ audioId: made.synthesizeAudio.audio.id, person });
     const idempotencyKey = `load-${String(at)}-${String(round)}`;
-    const input = { userId: person.id, amount: 1, source: 'ADD_ON' as const, reason: 'A test' };
+    // The reason is found in the database, where the key is stored in another form.
+    const reason = idempotencyKey;
+    const input = { userId: person.id, amount: 1, source: 'ADD_ON' as const, reason };
     const given = await counted('grant', (url) =>
       execute(url, Grant, { input: { ...input, idempotencyKey } }, { token: administrator.token }),
     );

@@ -35,15 +35,17 @@ export interface Unusually {
   readonly before?: string | undefined;
   /** A program that starts it. */
   readonly under?: readonly string[];
+  /** The program of another release. */
+  readonly main?: string;
 }
 
 /** Starts a server and waits until it says that it listens. */
 export async function startServer(
   environment: Environment,
-  { before, under = [] }: Unusually = {},
+  { before, under = [], main = MAIN }: Unusually = {},
 ): Promise<ServerProcess> {
   const loaded = before === undefined ? [] : ['--import', before];
-  const [program, ...args] = [...under, process.execPath, ...V8_FLAGS, ...loaded, MAIN];
+  const [program, ...args] = [...under, process.execPath, ...V8_FLAGS, ...loaded, main];
   const child = spawn(program, args, {
     env: {
       ...machineClock(),

@@ -8,7 +8,7 @@ import { messageOf } from '../../domain/errors.js';
 import { StartError } from '../start-error.js';
 import { openLocalStorage } from '../storage/local.js';
 import { openPrivateFile } from '../storage/private-files.js';
-import { FileMissingError, isKey, type Storage } from '../storage/storage.js';
+import { FileMissingError, isArchive, isKey, type Storage } from '../storage/storage.js';
 import { hashOf, requireUnchanged, type Hashed } from './hashed-files.js';
 import { RECORDINGS_LIST, recordingsOf, type Manifest } from './manifest.js';
 
@@ -25,8 +25,8 @@ const entry = z.strictObject({
 type Entry = z.infer<typeof entry>;
 
 /**
- * Copies every recording and sentence into a backup, and lists them with their hashes. The file of a key never changes,
- * so a file that an interrupted backup has already copied is not copied again.
+ * Copies every recording and sentence into a backup, from a folder or a bucket, and lists them with their hashes. The file
+ * of a key never changes, so a file that an interrupted backup has already copied is not copied again.
  */
 export async function saveRecordings(storage: Storage, folder: string): Promise<Recordings> {
   const copies = await openLocalStorage(recordingsOf(folder));
@@ -36,7 +36,7 @@ export async function saveRecordings(storage: Storage, folder: string): Promise<
   const sum = { files: 0, lengthBytes: 0, missing: 0 };
   try {
     await pMap(
-      storage.list(),
+      withoutArchives(storage.list()),
       async ({ key, lengthBytes }) => {
         const saved = await save(storage, copies, { key, lengthBytes });
         // It was deleted after it was listed.
@@ -55,6 +55,16 @@ export async function saveRecordings(storage: Storage, folder: string): Promise<
   }
   const { sha256 } = await hashOf(createReadStream(list));
   return { ...sum, sha256 };
+}
+
+/**
+ * Leaves out archives of users' data: a backup must not keep for years what the server removes after a day, and the user
+ * can have another one made.
+ */
+async function* withoutArchives<File extends { readonly key: string }>(
+  files: AsyncIterable<File>,
+): AsyncIterable<File> {
+  for await (const file of files) if (!isArchive(file.key)) yield file;
 }
 
 async function save(
@@ -117,7 +127,7 @@ export async function loadRecordings(
   const copies = await openLocalStorage(recordingsOf(folder));
   const sum = { written: 0, kept: 0 };
   await pMap(
-    entriesOf(folder),
+    withoutArchives(entriesOf(folder)),
     async ({ key, lengthBytes }) => {
       if ((await storage.stat(key))?.lengthBytes === lengthBytes) sum.kept += 1;
       else {

@@ -17,6 +17,9 @@ const endingOf = (key: string): string => KEY.exec(key)?.[1] ?? '';
 
 export const isKey = (text: string): boolean => isKeyOf(CONTENT_TYPES, endingOf(text));
 
+/** Whether a file is an archive of a user's data, which is removed after a day. */
+export const isArchive = (key: string): boolean => key.endsWith('.gz');
+
 /** The last check before a key becomes a path, because nothing else may name a file. @throws unless it is a key */
 export function assertKey(key: string): void {
   if (!isKey(key)) throw notAKey(key);

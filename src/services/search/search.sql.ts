@@ -11,13 +11,16 @@ const SUBJECTS = {
     // Not concat_ws, which is not immutable: a distributed database calls only such functions when it writes every copy.
     words: Prisma.raw(`title || E'\\n' || author || coalesce(E'\\n' || description, '')`),
     title: Prisma.raw('title'),
-    titleKey: Prisma.raw(', title_key = f.title_key'),
+    titleKey: Prisma.raw(', title_key = f.sorted'),
+    // A process of an earlier release folds the words alone.
+    unfolded: Prisma.raw('(search_text IS NULL OR title_key IS NULL)'),
   },
   users: {
     table: Prisma.raw('users'),
     words: Prisma.raw(`email || coalesce(E'\\n' || display_name, '')`),
     title: Prisma.raw(`''`),
     titleKey: Prisma.empty,
+    unfolded: Prisma.raw('search_text IS NULL'),
   },
 } as const;
 export type Subject = keyof typeof SUBJECTS;
@@ -54,7 +57,7 @@ interface Folded extends Unfolded {
 }
 
 /**
- * Rows that are not folded yet: a single one, or the next after a given id. No locks. Indexes: stories_unfolded,
+ * Rows that are not folded yet: a single one, or the next after a given id. No locks. Indexes: stories_unkeyed,
  * users_unfolded.
  */
 export function readUnfolded(
@@ -62,14 +65,14 @@ export function readUnfolded(
   subject: Subject,
   wanted: { id: string } | { after: string; limit: number },
 ): Promise<Unfolded[]> {
-  const { table, words, title } = SUBJECTS[subject];
+  const { table, words, title, unfolded } = SUBJECTS[subject];
   const which =
     'id' in wanted
       ? Prisma.sql`AND id = ${wanted.id}::uuid`
       : Prisma.sql`AND id > ${wanted.after}::uuid ORDER BY id LIMIT ${wanted.limit}`;
   return db.$queryRaw<Unfolded[]>`
     SELECT id, ${words} AS words, ${title} AS title FROM ${table}
-    WHERE search_text IS NULL AND deleted_at IS NULL ${which}`;
+    WHERE ${unfolded} AND deleted_at IS NULL ${which}`;
 }
 
 /**
@@ -82,17 +85,17 @@ export async function writeFolded(
   subject: Subject,
   rows: readonly Folded[],
 ): Promise<number> {
-  const { table, words, titleKey } = SUBJECTS[subject];
+  const { table, words, titleKey, unfolded } = SUBJECTS[subject];
   // Two statements, because a table of which every node has a copy cannot be locked and written by one.
   const free = await db.$queryRaw<{ id: string }[]>`
     SELECT id FROM ${table}
-    WHERE id = ANY(${rows.map(({ id }) => id)}::uuid[]) AND search_text IS NULL AND deleted_at IS NULL
+    WHERE id = ANY(${rows.map(({ id }) => id)}::uuid[]) AND ${unfolded} AND deleted_at IS NULL
     ORDER BY id FOR NO KEY UPDATE SKIP LOCKED`;
   return db.$executeRaw`
     UPDATE ${table} t SET search_text = f.folded${titleKey}
     FROM unnest(${rows.map(({ id }) => id)}::uuid[], ${rows.map((row) => row.words)}::text[],
       ${rows.map(({ folded }) => folded)}::text[], ${rows.map((row) => row.titleKey)}::text[])
-      AS f(id, words, folded, title_key)
+      AS f(id, words, folded, sorted)
     WHERE t.id = f.id AND t.id = ANY(${free.map(({ id }) => id)}::uuid[])
-      AND t.search_text IS NULL AND t.deleted_at IS NULL AND ${words} = f.words`;
+      AND ${unfolded} AND t.deleted_at IS NULL AND ${words} = f.words`;
 }
