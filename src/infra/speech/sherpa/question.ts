@@ -5,11 +5,11 @@ import type { EngineConfig, SherpaQuestion } from './messages.js';
 import type { ModelSpeaker } from './speakers.js';
 
 interface QuestionOptions {
-  /** Of each process. */
+  /** Threads of each process. */
   readonly threads: number;
   /** 1 is the model's own. */
   readonly speed: number;
-  /** Of each process. */
+  /** The memory that each process may use. */
   readonly memoryBytes: number;
 }
 
