@@ -13,8 +13,8 @@ import { isSqlState } from './sql-states.js';
  *   Entered: when a statement was sent.
  *   Ends: idle, when its answer is complete; OVERDUE, when no byte has come for SILENT_MS.
  * OVERDUE
- *   Ends: WAITING, when a byte comes, or when the database says that it works on the statement; ABANDONED, when the database
- *   says that it does not, or cannot be reached in PROBE_TIMEOUT_MS.
+ *   Ends: WAITING, when a byte comes, or the database works on the statement or refuses the probe; ABANDONED, when it does
+ *   not work on the statement, or does not answer the probe in PROBE_TIMEOUT_MS.
  *   Bound: the next question is asked after twice the time, at most SILENT_MS_MAX, because each costs a connection.
  * ABANDONED
  *   The connection is destroyed, its statements fail as BUSY, and the pool opens another one when it needs it.

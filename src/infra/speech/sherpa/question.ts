@@ -5,11 +5,11 @@ import type { EngineConfig, SherpaQuestion } from './messages.js';
 import type { ModelSpeaker } from './speakers.js';
 
 interface QuestionOptions {
-  /** Threads of each process. */
+  /** For each speaking process. */
   readonly threads: number;
   /** 1 is the model's own. */
   readonly speed: number;
-  /** The memory that each process may use. */
+  /** For each speaking process. */
   readonly memoryBytes: number;
 }
 
