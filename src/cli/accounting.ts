@@ -8,6 +8,7 @@ type Facts = Pick<App, 'db'>;
 const FORMATS = ['csv', 'jsonl'] as const;
 export type JournalFormat = (typeof FORMATS)[number];
 
+/** The format with this name. Undefined when there is none, so that the command can list the formats. */
 export const asJournalFormat = (name: string): JournalFormat | undefined =>
   FORMATS.find((format) => format === name);
 

@@ -17,6 +17,10 @@ type Facts = Pick<App, 'db' | 'log'>;
 /** Escapes control characters, because users write reasons and addresses, and could control the operator's terminal. */
 export const print = (line: string): void => void process.stdout.write(`${onOneLine(line)}\n`);
 
+/**
+ * Prints one line for each invariant, with a sample of its violations, and then a line of totals.
+ * @param seconds how long the check took
+ */
 export function printHealth(health: LedgerHealth, seconds: number): void {
   const { checks, accounts, transactions, transactionsRead, isFull } = health;
   for (const { invariant, description, violations, sample } of checks) {

@@ -32,6 +32,7 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
+/** Whether a value is one of the codes in ERROR_CODES. Errors of libraries have other codes. */
 export const isErrorCode = (code: unknown): code is ErrorCode =>
   typeof code === 'string' && isKeyOf(ERROR_CODES, code);
 
@@ -52,9 +53,11 @@ export class DomainError extends Error {
 export const badUserInput = (field: string, message: string): DomainError =>
   new DomainError('BAD_USER_INPUT', `${field}: ${message}`, { field });
 
+/** For a request that needs a signed-in user and has no valid access token. */
 export const unauthenticated = (message = 'Sign in first.'): DomainError =>
   new DomainError('UNAUTHENTICATED', message);
 
+/** For a signed-in user who may not do this, for example because of their role. */
 export const forbidden = (message = 'You are not allowed to do that.'): DomainError =>
   new DomainError('FORBIDDEN', message);
 
@@ -91,12 +94,14 @@ export const voiceCannotRead = (
   );
 };
 
+/** For a key under which the same user has made a request with another content. */
 export const idempotencyKeyReused = (): DomainError =>
   new DomainError(
     'IDEMPOTENCY_KEY_REUSED',
     'This idempotency key was used for a different request. Use a new key.',
   );
 
+/** For a request that is valid, but that the present state of the object does not allow. The message says why. */
 export const conflict = (message: string): DomainError => new DomainError('CONFLICT', message);
 
 /** @param above the limit; both values in points */
@@ -107,12 +112,18 @@ export const approvalRequired = (proposalId: string, points: number, above: numb
     { proposalId, points, above },
   );
 
+/** A CONFLICT for a change that would leave the server without an administrator. */
 export const lastAdministrator = (): DomainError =>
   conflict('This is the last administrator. Make someone else one first.');
 
+/** For an address that another account has. */
 export const emailTaken = (): DomainError =>
   new DomainError('EMAIL_TAKEN', 'There is an account with this e-mail address already.');
 
+/**
+ * For a failed sign-in. The message is the same for an unknown address, so that it does not tell which addresses have
+ * accounts.
+ */
 export const invalidCredentials = (): DomainError =>
   new DomainError('INVALID_CREDENTIALS', 'The e-mail address or the password is wrong.');
 
@@ -120,12 +131,15 @@ export const invalidCredentials = (): DomainError =>
 export const wrongPassword = (): DomainError =>
   new DomainError('INVALID_CREDENTIALS', 'The password is wrong.');
 
+/** For an account that an administrator has suspended. */
 export const accountSuspended = (): DomainError =>
   new DomainError('ACCOUNT_SUSPENDED', 'This account is suspended.');
 
+/** For a refresh token that is missing, malformed, unknown or expired, or whose session has ended. */
 export const refreshTokenInvalid = (): DomainError =>
   new DomainError('REFRESH_TOKEN_INVALID', 'This refresh token is not valid. Sign in again.');
 
+/** For a refresh token that was exchanged before. Its session ends, because the token may have been stolen. */
 export const refreshTokenReused = (): DomainError =>
   new DomainError(
     'REFRESH_TOKEN_REUSED',
@@ -136,6 +150,7 @@ export const refreshTokenReused = (): DomainError =>
 export const tokenInvalid = (): DomainError =>
   new DomainError('TOKEN_INVALID', 'This link is not valid any more. Ask for a new one.');
 
+/** For a request beyond a rate limit. Its answer also has the seconds in `extensions`. */
 export const rateLimited = (retryAfterSeconds: number): DomainError =>
   new DomainError(
     'RATE_LIMITED',
@@ -172,9 +187,11 @@ export const queryTooComplex = (
   );
 };
 
+/** For a request that may succeed if it is repeated. The cause is kept for the log and is not sent. */
 export const busy = (cause?: unknown): DomainError =>
   new DomainError('BUSY', 'The service is busy. Try again in a moment.', {}, { cause });
 
+/** For an unexpected error. The log has the details under the id of the request, and the answer has none. */
 export const internal = (requestId: string): DomainError =>
   new DomainError('INTERNAL', 'Something went wrong on our side.', { requestId });
 

@@ -17,7 +17,11 @@ export const newId = (): string => {
   else newest = { msecs: newest.msecs + 1, seq: 0 };
   return v7({ random, ...newest });
 };
+
+/** A new id, branded as that of a user. */
 export const newUserId = (): UserId => asUserId(newId());
+
+/** A new id, branded as that of a lot. */
 export const newLotId = (): LotId => asLotId(newId());
 
 /** The last sequence number within a millisecond. When it is used up, ids take the next millisecond. */
@@ -40,6 +44,8 @@ function nextRandom(): Buffer {
 
 /** Brands the id of a row. It was validated when the row was written. */
 export const asUserId = (id: string): UserId => id as UserId;
+
+/** Brands the id of a lot, as `asUserId` does that of a user. */
 export const asLotId = (id: string): LotId => id as LotId;
 
 /** A key for a Map, a Set or a loader, made of all key columns of a row. It is never stored. */

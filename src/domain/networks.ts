@@ -72,5 +72,6 @@ export function addressIn(text: string): string | null {
   return isMapped ? parsed.toIPv4Address().toString() : address;
 }
 
+/** Whether an address is of this machine: `::1` or 127.0.0.0/8. It takes the form that `addressIn` returns. */
 export const isLoopback = (address: string): boolean =>
   address === '::1' || (isIPv4(address) && address.startsWith('127.'));

@@ -91,6 +91,9 @@ interface FileToSend {
   readonly cacheControl: string;
 }
 
+/**
+ * Answers 403 for an address of a file whose signature is wrong or whose time is over. The two cases have one answer.
+ */
 export const refuseAddress = (reply: FastifyReply): FastifyReply =>
   reply.code(403).send({ error: 'This address is not valid or has expired. Ask for a new one.' });
 

@@ -131,6 +131,10 @@ export interface OpaqueToken {
   readonly hash: Uint8Array<ArrayBuffer>;
 }
 
+/**
+ * Makes a refresh token for a user with a new secret. Its text has 64 characters of base64url.
+ * @param userId a UUID
+ */
 export function makeOpaqueToken(userId: string): OpaqueToken {
   const id = Buffer.from(userId.replaceAll('-', ''), 'hex');
   return parseBytes(Buffer.concat([id, randomBytes(SECRET_BYTES)]));

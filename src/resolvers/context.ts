@@ -51,6 +51,10 @@ export type Middleware<Parent = unknown, Result = unknown> = (
 /** What the transport knows of a request. */
 export type RequestFacts = Omit<Context, 'loaders' | 'justSignedIn' | 'answerSize'>;
 
+/**
+ * The context of one request. Its loaders are new, because their caches must not outlive the request or serve another
+ * viewer.
+ */
 export const createContext = (facts: RequestFacts): Context => ({
   ...facts,
   loaders: createLoaders(facts.app),

@@ -52,6 +52,7 @@ export async function listAudit(
   return { ...page, count: () => countRows(app.db, auditQuery(selection)) };
 }
 
+/** The entry with this id. Undefined when there is none. */
 export const findAuditEntry = (app: Pick<App, 'db'>, id: string): Promise<AuditEntry | undefined> =>
   readAuditEntry(app.db, id);
 
@@ -66,6 +67,7 @@ export interface PrivateRead {
   readonly inMutation: boolean;
 }
 
+/** The key under which a read is recorded once in a request. */
 export const readKey = ({ actorId, userId, inMutation }: PrivateRead): RowKey =>
   rowKey(actorId, userId, inMutation ? 'mutation' : null);
 

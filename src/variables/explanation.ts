@@ -10,6 +10,11 @@ function hasCredentials(value: string): boolean {
   return after !== undefined && (before.split('//').at(-1) ?? '').includes(':');
 }
 
+/**
+ * One sentence about the first variable that is wrong: its value and what is allowed. A value that may be secret is
+ * left out.
+ * @param environment the variables that were parsed
+ */
 export function explain(
   error: z.ZodError,
   environment: Readonly<Record<string, string | undefined>>,

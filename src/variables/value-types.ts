@@ -7,12 +7,16 @@ import { AddressError, readAddress } from '../infra/connections/address.js';
 export const flag = z
   .enum(['true', 'false', 'yes', 'no'])
   .transform((value) => value === 'true' || value === 'yes');
+
+/** A decimal number of at most twelve digits without a sign. Both ends are allowed. */
 export const wholeNumber = (least: number, most: number): z.ZodType<number, string> =>
   z
     .string()
     .regex(/^\d{1,12}$/, 'a whole number')
     .transform(Number)
     .refine((value) => value >= least && value <= most, `${String(least)} to ${String(most)}`);
+
+/** An absolute URL with one of these protocols, each with its colon, such as `https:`. */
 export const url = (protocols: readonly string[]): z.ZodType<string, string> =>
   z
     .string()
@@ -50,6 +54,8 @@ export const list = z.string().transform((value) =>
     .map((one) => one.trim())
     .filter((one) => one !== ''),
 );
+
+/** Whether a text is exactly the origin of an http or https URL, without a path or a last slash. */
 export const isOrigin = (value: string): boolean =>
   URL.canParse(value) &&
   /^https?:$/.test(new URL(value).protocol) &&

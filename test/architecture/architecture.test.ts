@@ -6,6 +6,7 @@ import {
   cycles,
   environmentReaders,
   functionsOver,
+  undocumented,
   wrongArrows,
   type Source,
 } from '../support/architecture.js';
@@ -62,6 +63,10 @@ test('types are asserted in few places', () => {
   expect(found.length > ASSERTIONS_MAX ? found : []).toEqual([]);
 });
 
+test('every exported function has a docstring', () => {
+  expect(undocumented(sources)).toEqual([]);
+});
+
 describe('the checks see what they are for', () => {
   test('a long function of each kind', () => {
     const body = `{\n${'f();\n'.repeat(2)}}`;
@@ -85,6 +90,38 @@ describe('the checks see what they are for', () => {
       expect(assertions([{ path: 'domain/a.ts', text: `${text};` }])).toEqual([]);
     },
   );
+
+  test.each([
+    ['no comment', ''],
+    ['a comment of another kind', '// Adds.\n'],
+    ['an empty docstring', '/** */\n'],
+    ['an empty docstring below one about the file', '/** Sums. */\n\n/** */\n'],
+    ['a docstring that is about the file', '/** Sums. */\n\n'],
+    ['a docstring before a comment about the file', '/** Sums. */\n\n// More.\n'],
+  ])('an exported function with %s', (_what, comment) => {
+    const functions = [
+      'export function a() {}',
+      'export async function* a() {}',
+      'export const a = () => 1;',
+      'export const a = function () {};',
+    ];
+    for (const text of functions) {
+      expect(undocumented([{ path: 'domain/a.ts', text: `f();\n${comment}${text}` }])).toEqual([
+        'domain/a.ts a',
+      ]);
+    }
+  });
+
+  test.each([
+    '/** Adds. */\nexport function a() {}',
+    '/**\n * Adds.\n */\nexport const a = () => 1;',
+    '/** /healthz: alive. */\n// eslint-disable-next-line\nexport function a() {}',
+    'function a() {}',
+    'export const A = 1;',
+    'export interface A {}',
+  ])('no exported function without a docstring: %s', (text) => {
+    expect(undocumented([{ path: 'domain/a.ts', text }])).toEqual([]);
+  });
 
   test.each([
     ['domain/points.ts', "import { createDb } from '../infra/db.js';"],

@@ -199,3 +199,39 @@ export function assertions(sources: readonly Source[]): string[] {
     return found;
   });
 }
+
+/** Exported functions, and exported constants that are functions, without a docstring, as `path name`. */
+export function undocumented(sources: readonly Source[]): string[] {
+  return sources.flatMap(({ path, text }) => {
+    const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+    return file.statements
+      .filter((statement) => isExported(statement) && !hasDocstring(statement, file))
+      .flatMap((statement) => functionNames(statement, file))
+      .map((name) => `${path} ${name}`);
+  });
+}
+
+const isExported = (statement: ts.Statement): boolean =>
+  ts.canHaveModifiers(statement) &&
+  (ts.getModifiers(statement) ?? []).some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword);
+
+/**
+ * Whether a docstring stands above. Line comments may be between, such as those for ESLint. A docstring with a blank
+ * line below it is about the file.
+ */
+function hasDocstring(statement: ts.Statement, file: ts.SourceFile): boolean {
+  const above = file.text.slice(statement.getFullStart(), statement.getStart(file));
+  const [, words = ''] = /\/\*\*((?:(?!\*\/)[^])*)\*\/(?:\n *\/\/.*)*\n *$/.exec(above) ?? [];
+  return /[^\s*]/.test(words);
+}
+
+function functionNames(statement: ts.Statement, file: ts.SourceFile): string[] {
+  if (ts.isFunctionDeclaration(statement)) return [statement.name?.text ?? 'without a name'];
+  if (!ts.isVariableStatement(statement)) return [];
+  return statement.declarationList.declarations
+    .filter(({ initializer: value }) => value !== undefined && isFunction(value))
+    .map(({ name }) => name.getText(file));
+}
+
+const isFunction = (value: ts.Expression): boolean =>
+  ts.isArrowFunction(value) || ts.isFunctionExpression(value);

@@ -81,6 +81,10 @@ export const withDatabase = (
 
 const MEGABYTE = 1024 * 1024;
 
+/**
+ * Checks that a supported Postgres answers. It warns when the embedded database does not run, or when more than 80 % of
+ * the connections are in use. Its run throws the reason when another database is not reached.
+ */
 export const databaseCheck = (reached: Promise<Reached>): Check => ({
   name: 'database',
   run: async () => {
@@ -125,6 +129,10 @@ export const migrationsCheck = (reached: Promise<Reached>): Check =>
     );
   });
 
+/**
+ * Checks that the role may do what a start and its migrations do, and that it owns all tables. Only the owner of a
+ * table may alter it.
+ */
 export const rightsCheck = (reached: Promise<Reached>): Check =>
   withDatabase('rights', reached, async ({ ask }) => {
     const foreign = await ask(async (client) => {
@@ -145,6 +153,10 @@ const SKEW_WARN_MS = 60_000;
 /** What a statement may lie between the two readings of one clock. */
 const LEDGER_OK_MS = 1_000;
 
+/**
+ * Compares the database’s clock with that of this machine: it warns above 2 s and fails above 60 s. It also fails when
+ * `ledger_now()` differs from the database’s clock by more than 1 s.
+ */
 export const clockCheck = (reached: Promise<Reached>): Check =>
   withDatabase('clock', reached, ({ ask }) => ask(compareClocks));
 

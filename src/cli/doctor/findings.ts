@@ -20,8 +20,13 @@ export interface NamedFinding extends Finding {
   readonly name: string;
 }
 
+/** A finding that needs no action. */
 export const ok = (text: string): Finding => ({ level: 'ok', text });
+
+/** A finding that needs attention while the service works. */
 export const warn = (text: string, advice: string): Finding => ({ level: 'warn', text, advice });
+
+/** A finding that needs action at once. */
 export const fail = (text: string, advice: string): Finding => ({ level: 'fail', text, advice });
 
 export interface Check {
@@ -30,7 +35,8 @@ export interface Check {
 }
 
 /**
- * Runs all checks at once, each for at most `limitMs`. One that fails or hangs keeps no other from being told.
+ * Runs all checks at once, each for at most `limitMs`. A check that throws or hangs becomes a failure of its own, and the
+ * others are reported.
  * @returns the findings in the order of the checks
  */
 export async function runChecks(
@@ -63,6 +69,10 @@ async function inTime(run: Check['run'], limitMs: number): Promise<Finding | rea
   }
 }
 
+/**
+ * The last line of an error’s message, because Prisma puts its reason there. An error without a message is described by
+ * its code.
+ */
 export const messageOf = (error: unknown): string => {
   const message = textOf(propertyOf(error, 'message')) ?? '';
   const [line = ''] = message.trim().split('\n').slice(-1);

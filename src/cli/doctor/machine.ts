@@ -72,6 +72,7 @@ export const diskCheck = ({ dataDir }: Config, minMb: number): Check => ({
   },
 });
 
+/** Whether a path can be examined. False for any error, also for a path that this user may not see. */
 export const isThere = (path: string): Promise<boolean> =>
   stat(path).then(
     () => true,

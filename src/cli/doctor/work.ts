@@ -25,6 +25,10 @@ const ago = (seconds: number): string => {
     : `${(seconds / 86_400).toFixed(0)} days`;
 };
 
+/**
+ * Checks each job queue for failed jobs and for jobs that have waited too long. It warns when there are no queues,
+ * because no server has started yet.
+ */
 export const queuesCheck = (reached: Promise<Reached>): Check =>
   withDatabase('queues', reached, async ({ db }) => {
     const queues = await readJobQueues(db);
@@ -61,6 +65,10 @@ function ofQueue({ name, queued, failed, oldestQueuedSeconds: oldest }: JobQueue
 /** A run may take a while, and a worker looks for jobs every few seconds. */
 const SLACK_SECONDS = 600;
 
+/**
+ * Checks each scheduled task by its last success. It warns after two intervals and fails after four, each with ten
+ * minutes of slack. It also fails when the last run failed.
+ */
 export const tasksCheck = (reached: Promise<Reached>): Check =>
   withDatabase('tasks', reached, async ({ ask, db }) => {
     const installedAgo = await ask(readInstalledSecondsAgo);
@@ -108,6 +116,10 @@ const violated = (invariants: readonly string[]): string =>
     ? `invariant ${invariants.join()} is violated`
     : `invariants ${invariants.join(', ')} are violated`;
 
+/**
+ * Reads the result of the last reconciliation. It fails for a violated invariant. It warns for repaired lots, and when
+ * the check is more than 30 hours old.
+ */
 export const ledgerCheck = (reached: Promise<Reached>): Check =>
   withDatabase('ledger', reached, async ({ ask, db }) => {
     const last = await lastReconciliation({ db });
@@ -144,6 +156,10 @@ export const ledgerCheck = (reached: Promise<Reached>): Check =>
 /** Delivering a file that was just made takes minutes, with the retries of its task. */
 const ANCHOR_WAIT_SECONDS = 3_600;
 
+/**
+ * Checks two things: the age of the last anchor that every place has, and the files of anchors that wait in DATA_DIR.
+ * It warns about an anchor after 30 hours. It warns about a file after one hour and fails after 30.
+ */
 export const anchorCheck = (reached: Promise<Reached>, { dataDir }: Config): Check => {
   const made = withDatabase('anchor', reached, anchorMade);
   return {
@@ -183,6 +199,7 @@ async function anchorMade({ ask, db }: Reached): Promise<Finding> {
     : ok(text);
 }
 
+/** Counts bulk grants and revocations that were begun and not finished. It warns when there is one. */
 export const bulkOrdersCheck = (reached: Promise<Reached>): Check =>
   withDatabase('bulk orders', reached, async ({ db }) => {
     const [grants, revocations] = await Promise.all([

@@ -42,6 +42,7 @@ export interface LedgerEntry {
 /** The previous hash of the first transaction. */
 export const GENESIS_HASH: Uint8Array = new Uint8Array(32);
 
+/** The terms of a lot in the order of LotTerms. Times are in ISO 8601, amounts in points, and a missing value is ''. */
 export const termsOf = (lot: Omit<Lot, 'remaining' | 'revokedAt'>): LotTerms => [
   lot.id,
   lot.source,

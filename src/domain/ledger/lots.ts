@@ -141,6 +141,7 @@ export interface Lot extends LotPrice {
 
 type Lifetime = Pick<Lot, 'expiresAt' | 'revokedAt' | 'lapseBooked'>;
 
+/** Whether the lot has expired at an instant. The instant of its expiry counts as expired. */
 export const hasLapsed = (lot: Pick<Lot, 'expiresAt' | 'lapseBooked'>, at: Date): boolean =>
   lot.expiresAt !== null && (lot.lapseBooked === true || at >= lot.expiresAt);
 
@@ -158,6 +159,10 @@ export const lapseTakesEffectAt = (
 export const isSpendable = (lot: Lifetime, at: Date): boolean =>
   lot.revokedAt === null && !hasLapsed(lot, at);
 
+/**
+ * The status of a lot at an instant. A lot that is revoked and has lapsed is REVOKED, and one that has lapsed without
+ * points is EXPIRED.
+ */
 export function lotStatus(lot: Lifetime & Pick<Lot, 'remaining'>, at: Date): CreditLotStatus {
   if (lot.revokedAt !== null) return 'REVOKED';
   if (hasLapsed(lot, at)) return 'EXPIRED';

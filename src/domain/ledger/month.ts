@@ -13,6 +13,7 @@ export interface Month {
   readonly endsAt: Date;
 }
 
+/** The calendar month in UTC that contains an instant. */
 export const monthOf = (at: Date): Month => ({
   period: at.toISOString().slice(0, 7),
   startsAt: new Date(Date.UTC(at.getUTCFullYear(), at.getUTCMonth())),

@@ -18,6 +18,7 @@ export interface Block {
 
 type Line = Pick<Block, 'start' | 'end'> & { readonly text: string };
 
+/** The later of two boundaries in the order of BOUNDARIES. */
 export const stronger = (a: Boundary, b: Boundary): Boundary =>
   BOUNDARIES.indexOf(a) > BOUNDARIES.indexOf(b) ? a : b;
 
@@ -79,7 +80,7 @@ function* groupsOf(story: string): Generator<readonly Line[] | 'scene'> {
   if (group.length > 0) yield group;
 }
 
-/** Longer lines of signs are not ornaments. */
+/** The length of the longest ornament, in UTF-16 units. A longer line of signs does not separate scenes. */
 const ORNAMENT_LENGTH_MAX = 80;
 /** Signs that a speaker says nothing by, for example “…” or “?!”. A line of these belongs to the text before it. */
 const SAID = /^[\s.…?!¿¡"'“”„‟‘’‚«»‹›()[\]「」『』。！？،؟,;:，；：、]+$/u;

@@ -7,6 +7,7 @@ export interface Draft {
   readonly at: readonly number[] | null;
 }
 
+/** A draft of a text that nothing has rewritten yet. */
 export const draftOf = (text: string): Draft => ({ text, at: null });
 
 /** What is spoken for a part of the text. Null leaves the part as it is. */

@@ -113,6 +113,10 @@ export interface Numeral {
 /** Words; or words that depend on their neighbours, and null for no abbreviation. */
 export type Expansion = string | ((around: Around) => string | null);
 
+/**
+ * The form of a noun for a number, by the plural rules of the language (CLDR). A noun without the form of a category
+ * has the form `other`.
+ */
 export function formOf(words: Pick<Words, 'tag'>, noun: Noun, value: number): string {
   const category = pluralsOf(words.tag).select(value);
   if (category === 'one') return noun.one;
@@ -154,6 +158,10 @@ export function wordAfter(text: string, offset: number): string {
 
 const LONGEST_WORD = 40;
 
+/**
+ * The three words before a match and the two after it. A word counts only when nothing but one space stands between it
+ * and the next.
+ */
 export function aroundOf({ 0: part, index, input }: RegExpExecArray): Around {
   const wordInFront = (word: string, from: number): [string, number] => {
     const at = Math.max(0, from - word.length - 1);

@@ -69,6 +69,10 @@ export type PackedSentence = readonly [
   words: readonly number[],
 ];
 
+/**
+ * Packs a sentence. A word becomes three numbers: its two offsets, counted from the sentence’s `from`, and its time,
+ * counted from `startMs`.
+ */
 export const packed = ({ from, to, startMs, endMs, words }: TimedSentence): PackedSentence => [
   from,
   to,
@@ -77,6 +81,10 @@ export const packed = ({ from, to, startMs, endMs, words }: TimedSentence): Pack
   words.flatMap((word) => [word.from - from, word.to - from, word.startMs - startMs]),
 ];
 
+/**
+ * The inverse of `packed`. An incomplete word at the end is left out.
+ * @param index of the sentence, which is not stored, because it is the place in the list
+ */
 export function unpacked(
   [from, to, startMs, endMs, numbers]: PackedSentence,
   index: number,

@@ -24,6 +24,10 @@ export interface AnswerRoom {
   take(address: string, cost: number): Promise<Hold | null>;
 }
 
+/**
+ * Estimates the bytes of an answer from its cost and takes them from a budget. When they do not fit, the operation
+ * waits for at most 2 s. At most 1,000 operations wait. When bytes are released, those that fit go on, the oldest first.
+ */
 export function createAnswerRoom(answers: Budget): AnswerRoom {
   const waiters = new Set<Waiter>();
 

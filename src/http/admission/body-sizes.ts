@@ -12,6 +12,7 @@ export type BodyBytesMaxOf = (request: FastifyRequest) => number | Promise<numbe
 
 const BODILESS = ['GET', 'HEAD', 'TRACE'];
 
+/** BODY_BYTES_MAX for every request. */
 export const usualBodyBytesMax: BodyBytesMaxOf = () => BODY_BYTES_MAX;
 
 /**
@@ -49,6 +50,10 @@ export function bodyBytesOf({ method, headers }: FastifyRequest, inPieces: numbe
   return Number(headers['content-length'] ?? 0);
 }
 
+/**
+ * A BAD_USER_INPUT with the HTTP status 413.
+ * @param bytesMax a multiple of a megabyte, in which the message states it
+ */
 export const bodyTooLarge = (bytesMax: number): Error =>
   Object.assign(
     badUserInput('body', `must be at most ${String(bytesMax / MB)} MB. Send less at once.`),

@@ -41,6 +41,7 @@ interface Holder {
   readonly holds: Set<Hold>;
 }
 
+/** An empty budget with these bounds, in bytes. */
 export function createBudget({ addressBytesMax, bytesMax }: BudgetBounds): Budget {
   const tally = createTally();
   const { bytesOf, hold } = tally;

@@ -21,6 +21,7 @@ export interface Operation {
   readonly variables: Readonly<Record<string, unknown>> | null;
 }
 
+/** Whether a value is an object with named members, so neither null nor a list. */
 export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
@@ -54,7 +55,7 @@ export function readOperation(request: FastifyRequest): AskedOperation | null {
   return { query, operationName, variables, extensions };
 }
 
-/** @throws BAD_USER_INPUT when the Host header is none */
+/** @throws BAD_USER_INPUT when the Host header is not the name of a host */
 function readAddress({ url, protocol, hostname }: FastifyRequest): AskedOperation {
   const base = `${protocol}://${hostname}/`;
   if (!URL.canParse(url, base)) throw badUserInput('host', 'must be the name of a host');

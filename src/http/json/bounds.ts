@@ -65,6 +65,10 @@ function refuseKeys(keys: readonly string[], field: string): void {
     );
 }
 
+/**
+ * The BAD_USER_INPUT for JSON with more levels than JSON_BOUNDS.depth.
+ * @param field the nearest key above the value
+ */
 export const tooDeep = (field: string): Error =>
   badUserInput(field, `must be at most ${String(JSON_BOUNDS.depth)} levels deep`);
 

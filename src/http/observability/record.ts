@@ -45,6 +45,7 @@ export function keepRecords(server: FastifyInstance): void {
   server.decorateRequest(RECORD, null);
 }
 
+/** Makes the record of a request and keeps it at the request. The span is null when the request is not traced. */
 export function beginRecord(request: FastifyRequest, span: Span | null): void {
   request[RECORD] = new RequestRecord(request.id, span);
 }

@@ -68,11 +68,13 @@ async function readDatabase(client: pg.Client, folder: string): Promise<Database
   };
 }
 
+/** The qualified name of a table, quoted for SQL text, because COPY takes no parameters. */
 export const nameIn =
   (client: pg.Client) =>
   ({ schema, name }: Pick<TableShape, 'schema' | 'name'>): string =>
     `${client.escapeIdentifier(schema)}.${client.escapeIdentifier(name)}`;
 
+/** The names of columns, quoted for SQL text and separated by commas. */
 export const columnsIn = (client: pg.Client, columns: readonly { name: string }[]): string =>
   columns.map(({ name }) => client.escapeIdentifier(name)).join(', ');
 

@@ -54,6 +54,7 @@ export async function writeCompressed(path: string, rows: Readable): Promise<Has
   }
 }
 
+/** The streams that read a file and decompress it, for the beginning of a pipeline. */
 export const readCompressed = (path: string): Readable[] => [
   createReadStream(path),
   createGunzip(),

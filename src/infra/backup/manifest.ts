@@ -59,11 +59,16 @@ export type TableFile = Manifest['tables'][number];
 const FILE = 'manifest.json';
 export const RECORDINGS_LIST = 'recordings.jsonl';
 
+/** The path of the manifest in the folder of a backup. */
 export const manifestOf = (folder: string): string => join(folder, FILE);
+
+/** The path of a table’s rows in the folder of a backup. */
 export const tableFileOf = (
   folder: string,
   { schema, name }: Pick<TableFile, 'schema' | 'name'>,
 ): string => join(folder, 'database', `${schema}.${name}.copy.gz`);
+
+/** The path of the folder of recordings in the folder of a backup. */
 export const recordingsOf = (folder: string): string => join(folder, 'recordings');
 
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');

@@ -28,9 +28,14 @@ export const jsonColumn = <Row>(rows: readonly Row[], read: (row: Row) => object
     return value === null ? null : JSON.stringify(JSON.stringify(value));
   });
 
+/** The same for times, in ISO 8601 with milliseconds. */
 export const timeColumn = <Row>(rows: readonly Row[], read: (row: Row) => Date | null): string =>
   column(rows, (row) => read(row)?.toISOString());
 
+/**
+ * The same for bytes, as hexadecimal digits, which the statement decodes. The text of an array of bytea would need
+ * quotes.
+ */
 export const hexColumn = <Row>(
   rows: readonly Row[],
   read: (row: Row) => Uint8Array | null,

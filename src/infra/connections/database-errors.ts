@@ -50,6 +50,10 @@ const ANSWERS_TO_PRISMA: Readonly<Record<string, Answer>> = {
 const UNREACHABLE_MESSAGES =
   /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|timeout expired/;
 
+/**
+ * How to answer an error of the database. Prisma’s own code comes first, then the code of the network, then the
+ * SQLSTATE, then the messages of pg that have no code. Any other error is INTERNAL.
+ */
 export function answerOf(error: unknown): Answer {
   const { code, sqlState, severity, kind } = describe(error);
   const known = ANSWERS_TO_PRISMA[kind ?? ''] ?? ANSWERS_TO_PRISMA[code ?? ''];

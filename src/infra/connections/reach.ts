@@ -107,6 +107,7 @@ export const said = (error: unknown): string => {
   return onOneLine(message === '' ? (codeOf(error) ?? 'no answer') : message).replace(/\.$/, '');
 };
 
+/** A name in quotation marks on one line. Control characters in it cannot change the output of a terminal. */
 export const quoted = (name: string): string => JSON.stringify(onOneLine(name));
 
 /** One line that says what was found, and what to do. */

@@ -70,6 +70,8 @@ const UNREACHABLE = new Set([
   'ETIMEDOUT',
   'EMFILE',
 ]);
+
+/** Whether Node gives this code to an error of a connection that could not be made or was lost. */
 export const isUnreachableCode = (code: string): boolean => UNREACHABLE.has(code);
 
 /** Five characters, of which the first two are the class. Codes of Node are longer, and Prisma's begin with P. */

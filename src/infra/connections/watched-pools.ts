@@ -11,6 +11,10 @@ export interface WatchedPools {
   setGauges(): void;
 }
 
+/**
+ * Connects pools with the metrics. Waits are counted when they end, and the numbers of connections when `setGauges` is
+ * called.
+ */
 export function watchPools(metrics: Metrics): WatchedPools {
   const pools = new Map<PoolName, MeasuredPool>();
   return {

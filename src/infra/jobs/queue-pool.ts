@@ -12,6 +12,10 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** How often to check whether the session still listens. A notice that is missed until then is found by polling. */
 const ASK_EVERY_MS = 5_000;
 
+/**
+ * Opens the connections of the job queue. An error of an idle connection is logged, because pg would otherwise end the
+ * process.
+ */
 export function openPool(options: {
   url: string;
   poolSize: number;

@@ -8,6 +8,10 @@ export function affectedBy(response: CommandResponse): number {
   return affected;
 }
 
+/**
+ * Puts failed jobs into their queue again. A job that the queue refuses is left out.
+ * @returns how many were put back
+ */
 export async function retryJobs(
   boss: PgBoss,
   queueName: string,

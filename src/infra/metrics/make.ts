@@ -3,6 +3,10 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 /** Makes a metric in the registries. */
 export type Make<Metric> = (registers: Registry[]) => Metric;
 
+/**
+ * A counter whose name has the prefix `talebank_`.
+ * @param help the description that Prometheus shows
+ */
 export const counter =
   <Label extends string = never>(
     name: string,
@@ -12,6 +16,10 @@ export const counter =
   (registers) =>
     new Counter({ name: `talebank_${name}`, help, labelNames, registers });
 
+/**
+ * A gauge whose name has the prefix `talebank_`.
+ * @param help the description that Prometheus shows
+ */
 export const gauge =
   <Label extends string = never>(
     name: string,
@@ -21,6 +29,11 @@ export const gauge =
   (registers) =>
     new Gauge({ name: `talebank_${name}`, help, labelNames, registers });
 
+/**
+ * A histogram whose name has the prefix `talebank_`.
+ * @param help the description that Prometheus shows
+ * @param buckets the upper bounds, ascending, in the unit of the metric
+ */
 export const histogram =
   <Label extends string = never>(
     name: string,

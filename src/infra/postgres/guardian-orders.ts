@@ -42,6 +42,10 @@ const SETTINGS: Readonly<Record<string, string>> = {
   password_encryption: 'scram-sha-256',
 };
 
+/**
+ * The arguments of the program `postgres`. Where settings differ, those of the door come first, then those of the
+ * orders, then SETTINGS.
+ */
 export function serverArguments({ folder, door, settings }: GuardianOrders): string[] {
   const all = { ...SETTINGS, ...settings, ...doorSettings(door, folder) };
   return [

@@ -34,7 +34,7 @@ const { default: load } = (await import(name)) as {
 };
 const engine = new (await load()).eSpeakNGWorker();
 
-/** Speech as it comes, until it is too much. */
+/** The speech that the engine has made so far. The engine is stopped when `failure` is set. */
 interface Speech {
   readonly chunks: Uint8Array[];
   lengthBytes: number;

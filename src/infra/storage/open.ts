@@ -8,6 +8,9 @@ import type { Bucket } from './s3-client.js';
 import { statusOf } from './s3-errors.js';
 import type { Storage } from './storage.js';
 
+/**
+ * Opens the folder `audio` of DATA_DIR, or the bucket. `requireStorage` checks afterwards whether it can be written.
+ */
 export async function openStorage({
   storage,
   dataDir,

@@ -15,6 +15,7 @@ const KEY = /^[0-9a-f]{64}\.([a-z0-9]+)$/;
 
 const endingOf = (key: string): string => KEY.exec(key)?.[1] ?? '';
 
+/** Whether a text has the form of a key: 64 hexadecimal digits and a known ending. */
 export const isKey = (text: string): boolean => isKeyOf(CONTENT_TYPES, endingOf(text));
 
 /** Whether a file is an archive of a user's data, which is removed after a day. */
@@ -27,6 +28,7 @@ export function assertKey(key: string): void {
 
 const notAKey = (key: string): Error => new Error(`${JSON.stringify(key)} is not a storage key.`);
 
+/** The Content-Type under which a file is served, by its ending. @throws Error unless it is a key */
 export function contentTypeOf(key: string): string {
   const ending = endingOf(key);
   if (!isKeyOf(CONTENT_TYPES, ending)) throw notAKey(key);

@@ -12,6 +12,10 @@ export function readTraceparent(header: string): SpanContext | null {
   return { traceId, spanId, traceFlags: parseInt(flags, 16) & SAMPLED, isRemote: true };
 }
 
+/**
+ * The header `traceparent` of a span (W3C Trace Context, version 00). Of the flags, only the one for a sampled trace is
+ * sent.
+ */
 export const writeTraceparent = ({
   traceId,
   spanId,

@@ -8,6 +8,7 @@ export interface AnswerSize {
   characters: number;
 }
 
+/** The QUERY_TOO_COMPLEX for an answer with too much text. */
 export const answerTooLarge = (): DomainError =>
   queryTooComplex('characters', ANSWER_CHARACTERS_MAX);
 

@@ -11,6 +11,7 @@ import { NOTICE_KINDS } from '../notices/notice-kinds.js';
 import { language, optionalName, parseRequest, searchWords } from '../validation.js';
 import { peopleQuery, readPeople, type UserView } from './people.sql.js';
 
+/** The users with these ids, without their password hashes. An unknown id has no entry. */
 export async function usersById(app: App, ids: readonly string[]): Promise<Map<string, UserView>> {
   const rows = await app.db.user.findMany({
     where: { id: { in: [...ids] } },

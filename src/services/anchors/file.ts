@@ -16,9 +16,11 @@ import { AnchorError, type AnchorStatement } from './statement.js';
 export const FIRST_LINE = '{"kind":"talebank-anchor","format":1}';
 const GENESIS = '00'.repeat(32);
 
+/** The line of an account, without a line break. It is the only valid text for its leaf. */
 export const leafLine = ({ userId, lastSeq, headHash }: AnchorLeaf): string =>
   `["${userId}",${String(lastSeq)},"${headHash}"]`;
 
+/** The line with the signed statement and the public key, without a line break. */
 export const lastLine = (statement: string, key: JWK): string => JSON.stringify({ statement, key });
 
 const signedLine = z.object({ statement: z.string() });
@@ -107,6 +109,10 @@ export async function* leavesOf(path: string): AsyncGenerator<AnchorLeaf> {
 const ACCOUNTS_AT_ONCE = 2_000;
 const TRANSACTIONS_AT_ONCE = 20_000;
 
+/**
+ * Groups leaves in their order. A batch has at most 2,000 accounts, and it ends with the account that brings it to
+ * 20,000 transactions.
+ */
 export async function* batchesOf(leaves: AsyncIterable<AnchorLeaf>): AsyncGenerator<AnchorLeaf[]> {
   let [batch, transactions]: [AnchorLeaf[], number] = [[], 0];
   for await (const leaf of leaves) {

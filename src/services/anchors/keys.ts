@@ -125,6 +125,7 @@ export async function rotateAnchorKey(db: Db): Promise<void> {
   });
 }
 
+/** All keys that have signed anchors or sign them now, without their private parts. */
 export const listAnchorKeys = async (
   db: Db,
 ): Promise<(AnchorKey & { readonly createdAt: Date })[]> =>

@@ -12,6 +12,10 @@ export interface WaitingAnchors {
   readonly oldestSeconds: number;
 }
 
+/**
+ * Counts the files that wait in a DATA_DIR. A missing folder has none.
+ * @throws when the folder or a file cannot be read
+ */
 export async function readWaitingAnchors(dataDir: string): Promise<WaitingAnchors> {
   const folder = waitingFolderOf(dataDir);
   let count = 0;

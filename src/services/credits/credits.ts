@@ -30,6 +30,7 @@ export type { AllocationView, LotView, TransactionView };
 /** The key of the loaders: the user whose ledger it is, and the row in it. */
 export const ledgerKey = (userId: string, part: string | number): RowKey => rowKey(userId, part);
 
+/** The key of a row that may be missing: null for null. */
 export const ledgerKeyOrNull = (userId: string, part: string | null): RowKey | null =>
   part === null ? null : ledgerKey(userId, part);
 
@@ -216,5 +217,6 @@ function grouped<Row, Key extends string>(
 export const chargedPoints = (transactions: readonly TransactionView[]): number =>
   -transactions.reduce((sum, { amount }) => sum + amount, 0);
 
+/** The sum of the balances of all sources, in points. */
 export const spendablePoints = (bySource: readonly { balance: number }[]): number =>
   bySource.reduce((sum, { balance }) => sum + balance, 0);

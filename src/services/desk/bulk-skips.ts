@@ -16,6 +16,11 @@ export type BulkSkipCode = NonNullable<BulkSkip['code']>;
 
 const REPEATED = 'The same user as in row ';
 
+/**
+ * The skip of a row whose user stands in an earlier row, because one order grants to a user once.
+ * @param row index of the row that is skipped
+ * @param otherRow index of the first row with the user
+ */
 export const repeatedUser = (row: number, otherRow: number): BulkSkip => ({
   row,
   reason: `${REPEATED}${String(otherRow)}.`,
@@ -23,6 +28,7 @@ export const repeatedUser = (row: number, otherRow: number): BulkSkip => ({
   otherRow,
 });
 
+/** The skip of a row whose user does not exist. */
 export const unknownUser = (row: number, reason = 'There is no such user.'): BulkSkip => ({
   row,
   reason,

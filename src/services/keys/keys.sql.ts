@@ -22,6 +22,7 @@ export function readKeys(db: Reader): Promise<KeyRow[]> {
 export const lockKeys = (tx: Tx): Promise<number> =>
   tx.$executeRaw`LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE`;
 
+/** Stores a signing key. Its time is the database’s, in whole milliseconds, because a Date has no finer part. */
 export const insertKey = (tx: Tx, { kid, privateJwk }: StoredKey): Promise<number> =>
   tx.$executeRaw`
     INSERT INTO signing_keys (kid, private_jwk, created_at)

@@ -180,6 +180,7 @@ function debitOfRow(row: DebitPartRow): Omit<RefundableDebit, 'parts'> {
   };
 }
 
+/** A row as a lot, with its ids branded. */
 export function lotOfRow(row: LotRow): Lot {
   return {
     ...row,

@@ -29,6 +29,7 @@ export interface RevokeRequest {
 /** The revocation of a lot that an order for many revokes, with the lot's source for the metrics. */
 export type LotRevokeRequest = RevokeRequest & { readonly source: CreditSource };
 
+/** The source under which the metrics count a request. */
 export const sourceOfLot = ({ source }: LotRevokeRequest): CreditSource => source;
 
 export interface RevokedPart {

@@ -10,6 +10,7 @@ export type { JobQueueView };
 
 const JOBS_AT_ONCE = 500;
 
+/** The present figures of every job queue, read from the database. */
 export const listJobQueues = (app: Pick<App, 'db'>): Promise<JobQueueView[]> =>
   readJobQueues(app.db);
 

@@ -17,6 +17,7 @@ export async function lockMark(tx: Tx): Promise<{ readUntil: Date; now: Date } |
   return row ?? null;
 }
 
+/** Notes that notices were made for the ledger up to this time. The transaction holds the lock of `lockMark`. */
 export const moveMark = (tx: Tx, to: Date): Promise<number> =>
   tx.$executeRaw`UPDATE notice_marks SET read_until = ${to} WHERE id = 1`;
 

@@ -169,6 +169,10 @@ export interface ReplayRow {
   readonly entries: readonly EntryTuple[];
 }
 
+/**
+ * The SQL for a time in whole milliseconds since 1970.
+ * @param column a constant of the program, because it becomes SQL text without being quoted
+ */
 export const MILLISECONDS = (column: string): Prisma.Sql =>
   Prisma.raw(`(extract(epoch FROM ${column}) * 1000)::bigint`);
 

@@ -111,6 +111,7 @@ async function verifyPart(
   ]);
 }
 
+/** Checks invariants for a range of users, one statement after the other, and reports the violations of each. */
 export async function checkInvariants(
   app: Facts,
   range: Range,

@@ -14,6 +14,7 @@ export interface Settings {
   readonly purchases: boolean;
 }
 
+/** The settings from the configuration. `purchases` is false, because this server sells no points. */
 export const settingsOf = ({ config }: Pick<App, 'config'>): Settings => ({
   unitLabel: config.credits.unitLabel,
   unitSize: config.credits.unitSize,

@@ -18,6 +18,11 @@ const RULERS = new Set(
 /** What may follow `Charles I`, where the letter is not the pronoun. */
 const AFTER_FIRST = /^(?:of|was|is|had|has|and|in|became|died|reigned|ruled|who|’s|'s)$/u;
 
+/**
+ * The English words for a Roman numeral. After a word such as `Chapter` it is a cardinal number. Before `century` and
+ * after a name it is an ordinal number: `Henry VIII` becomes `the eighth`.
+ * @returns null when the letters are probably a word or initials, or the number after a name is above 40
+ */
 export function roman(
   value: number,
   { letters, isSign }: Numeral,

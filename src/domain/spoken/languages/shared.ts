@@ -9,6 +9,11 @@ export const own = <Value>(
   key: string,
 ): Value | undefined => (Object.hasOwn(table, key) ? table[key] : undefined);
 
+/**
+ * A noun with two forms, for a language whose plural categories are `one` and `other`.
+ * @param one the form for the category `one`, usually the singular
+ * @param other the form for every other number
+ */
 export const noun = (gender: Gender, one: string, other: string): Noun => ({ gender, one, other });
 
 /** A noun of a language with forms for few and many, and one for fractions. */

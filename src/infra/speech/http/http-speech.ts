@@ -178,7 +178,7 @@ const HEADER_BYTES = 65_536;
 export const mostBytesFor = (text: string): number =>
   HEADER_BYTES + Math.ceil(mostSecondsOf(text) * MOST_BYTES_A_SECOND);
 
-/** Nothing is said in less. */
+/** Shorter audio is refused as silence, because no sentence is spoken in less time. */
 const SHORTEST_SECONDS = 0.02;
 
 /** @throws SpeechError, not permanent, for an empty answer, or a content type that is not that of speech */

@@ -147,7 +147,7 @@ const piperSchema = z.looseObject({
   speaker_id_map: z.record(z.string().max(200), z.number()).optional(),
 });
 
-/** What Piper's voices have beside the model. Null where there is none that can be read. */
+/** The JSON file that comes with a model of Piper. Null when it is missing or malformed. */
 async function readPiper(path: string, file: string): Promise<z.infer<typeof piperSchema> | null> {
   return piperSchema.safeParse(await readJson(join(path, file))).data ?? null;
 }

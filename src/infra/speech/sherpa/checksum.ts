@@ -78,6 +78,7 @@ async function readNote(path: string): Promise<z.infer<typeof note> | null> {
   }
 }
 
+/** The SHA-256 of a file in hexadecimal digits. It is read as a stream, because a model may have gigabytes. */
 export async function sha256OfFile(path: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(path), hash);

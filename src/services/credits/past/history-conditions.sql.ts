@@ -20,12 +20,17 @@ export interface WantedHistory {
   readonly selection: HistorySelection;
 }
 
+/** The order of a page: from the newest transaction, or from the oldest when the page is read backwards. */
 export const inOrder = ({ backward }: Window<number>): Prisma.Sql =>
   backward ? Prisma.sql`ORDER BY t.seq ASC` : Prisma.sql`ORDER BY t.seq DESC`;
 
+/**
+ * The WITH clause of common table expressions. It is empty when there are none. RECURSIVE lets each refer to itself.
+ */
 export const withThese = (ctes: readonly Prisma.Sql[]): Prisma.Sql =>
   ctes.length === 0 ? Prisma.empty : Prisma.sql`WITH RECURSIVE ${Prisma.join([...ctes])}`;
 
+/** All conditions, joined by AND. @throws TypeError for an empty list */
 export const both = (conditions: readonly Prisma.Sql[]): Prisma.Sql =>
   Prisma.join([...conditions], ' AND ');
 
@@ -41,6 +46,10 @@ export function rowConditions(
   ];
 }
 
+/**
+ * The conditions that keep the transactions between the cursors. Both ends are exclusive, and the newest come first, so
+ * those `after` a cursor have smaller numbers.
+ */
 export const windowConditions = ({ after, before }: Window<number>): Prisma.Sql[] => [
   ...(after === null ? [] : [Prisma.sql`t.seq < ${after}`]),
   ...(before === null ? [] : [Prisma.sql`t.seq > ${before}`]),
@@ -59,6 +68,7 @@ export const isOfSource = (
   ) l
   WHERE a.user_id = ${userId}::uuid AND a.seq = t.seq AND l.source = ANY(${sources}::credit_source[]) LIMIT 1)`;
 
+/** The condition on the sources of the transaction’s lots. Empty when the filter has none. */
 export const sourceConditions = ({
   userId,
   selection: { sources },

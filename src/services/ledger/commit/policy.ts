@@ -66,6 +66,10 @@ type Doors = WaitingRooms & {
 
 const accountOf = ({ userId }: { readonly userId: UserId }): string => userId;
 
+/**
+ * Limits for a pool of this many connections. Requests that poll may use a third of them, and requests that wait may
+ * use another third.
+ */
 export const waitingRooms = (connections: number): WaitingRooms => ({
   polling: pLimit(Math.max(1, Math.floor(connections / 3))),
   waiting: pLimit(Math.max(1, Math.floor(connections / 3))),

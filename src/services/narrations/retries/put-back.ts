@@ -24,6 +24,7 @@ export interface HeldJob {
   readonly task: ClaimRow;
 }
 
+/** What a write must match, so that a delivery which has lost its claim changes nothing. */
 export const claimOf = ({ job, task }: HeldJob): Claim => {
   const { userId, audioId } = job.payload;
   return { userId, audioId, claim: task.claim };

@@ -26,6 +26,7 @@ export interface Timelines {
 const REMEMBERED_MAX = 20;
 const REMEMBERED_MS = 10 * 60_000;
 
+/** An empty memory for at most 20 recordings. Each is forgotten ten minutes after its last use. */
 export const createTimelines = (): Timelines => ({
   known: new LRUCache({ max: REMEMBERED_MAX, ttl: REMEMBERED_MS, updateAgeOnGet: true }),
   turn: pLimit(1),
