@@ -29,7 +29,7 @@ export interface StoredKey {
   readonly privateJwk: JWK;
 }
 
-/** Signs with its first key and believes all of them. */
+/** Signs with its first key and accepts all of them. */
 export interface KeyRing {
   sign(claims: AccessClaims, lifetime: { issuedAt: Date; expiresAt: Date }): Promise<string>;
   /** @returns null for anything but a token of ours that is valid now */
