@@ -17,6 +17,7 @@ const PROGRAMS = [
   'cli/backup',
   'cli/doctor',
   'cli/keys',
+  'cli/distribute',
   'cli/ledger',
   'cli/migrate',
   'cli/restore',

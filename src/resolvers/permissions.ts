@@ -107,7 +107,7 @@ const permissions = {
     updateSettings: isSignedIn,
     synthesizeAudio: mayNarrate,
     cancelAudio: mayNarrate,
-    deleteAudio: isSignedIn,
+    deleteAudio: mayNarrate,
     grantCredits: isAdministrator,
     bulkGrantCredits: isAdministrator,
     revokeCreditLot: isAdministrator,

@@ -66,7 +66,7 @@ export interface Speaking {
   readonly timelines: Timelines;
 }
 
-/** What signs. */
+/** The keys that sign. */
 export interface Keys {
   /** Sign access tokens. */
   readonly keys: KeyRing;

@@ -319,7 +319,7 @@ test('reads that are left out of a query do not count, and of those counted at o
   expect(errors.map(({ extensions }) => extensions.code)).toEqual(['RATE_LIMITED']);
 });
 
-/** So many reads of points as a selection of a user: two under each name. */
+/** A selection of a user with this many reads of points, two under each name. */
 const pairsOfReads = (count: number): string =>
   Array.from(
     { length: count },

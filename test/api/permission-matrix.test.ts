@@ -483,7 +483,10 @@ const MUTATIONS: Readonly<Record<string, Entry>> = {
   },
   markNoticesRead: { expected: signedIn('NOT_FOUND'), variables: () => ({ upTo: NEVER }) },
   updateSettings: { expected: signedIn('data') },
-  deleteAudio: { expected: signedIn('NOT_FOUND'), variables: () => ({ id: NEVER }) },
+  deleteAudio: {
+    expected: signedIn('NOT_FOUND', { auditor: 'FORBIDDEN' }),
+    variables: () => ({ id: NEVER }),
+  },
   cancelAudio: {
     expected: signedIn('NOT_FOUND', { auditor: 'FORBIDDEN' }),
     variables: () => ({ id: NEVER }),

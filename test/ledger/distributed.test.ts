@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { OpenApp } from '../../src/open-app.js';
 import type { LotId, UserId } from '../../src/domain/ids.js';
 import { monthOf } from '../../src/domain/ledger/month.js';
+import type * as Placement from '../../src/infra/citus/placement.js';
 import type * as Statements from '../../src/infra/citus/statements.js';
 import type * as Allowances from '../../src/services/ledger/allowances.js';
 import type * as SettleAttempt from '../../src/services/narrations/settle-attempt.js';
@@ -174,6 +175,8 @@ test('no statement of the ledger reads or writes another account than it was ask
   };
   const started = await scans();
   const app = await openTestApp(partitioned, { MONTHLY_CREDITS: '3' });
+  const { markDistributed } = await compiled<typeof Placement>('infra/citus/placement.js');
+  markDistributed(app.db);
   // The first alone, and then both at once, so that they share transactions.
   const lapsing = [{ userId: one, lotId: await moveAll(app, one, admin) }];
   await Promise.all(asked.map((userId) => debit(app, userId, 1)));

@@ -102,7 +102,9 @@ async function carryOut(client: pg.Client, steps: readonly Step[]): Promise<void
   );
   const failed = rows.find(({ success }) => !success);
   if (failed !== undefined)
-    throw new StartError(`DATABASE_URL: a worker refuses its tables: ${failed.result}`);
+    throw new StartError(
+      `DATABASE_URL: a worker of the cluster cannot create its tables. Remove the cause and run the command again: ${failed.result}`,
+    );
   if (steps.length === 0) return;
   await client.query('BEGIN');
   await client.query(`SET LOCAL citus.multi_shard_modify_mode = 'sequential'`);

@@ -15,7 +15,7 @@ export const REFERENCE_TABLES = ['users', 'story_texts', 'stories', 'voices', 'c
 /** The table that all others are placed with, so that everything of a user is on one node. */
 const FIRST_TABLE = 'credit_accounts';
 
-/** The number of shards, each of which is a table of each kind on one node. They can be moved, but not joined. */
+/** The number of shards of each distributed table. Shards can be moved, but not merged. */
 export const SHARDS = 32;
 
 /**
@@ -63,7 +63,7 @@ export function wantedPlacement({ name, isOfUsers }: TableFacts): TableFacts['pl
 /**
  * The steps from what the catalog says to the distributed schema, in one transaction. Empty when it is distributed.
  * Foreign keys of tables that move are dropped first and added last, because a table cannot be distributed while tables
- * of another kind refer to it. Triggers too, because they would take the rows that move for new ones.
+ * of another kind refer to it. So are triggers, because they would treat the rows that move as inserted.
  */
 export function planDistribution(facts: CatalogFacts): readonly Step[] {
   const moving = facts.tables.filter((table) => table.placement !== wantedPlacement(table));

@@ -11,10 +11,10 @@ import { isSqlState } from './sql-states.js';
  *
  * WAITING
  *   Entered: when a statement was sent.
- *   Ends: idle, when its answer is complete; OVERDUE, when no byte has come for SILENT_MS.
+ *   Ends: idle, when its answer is complete; OVERDUE, when no byte has moved for SILENT_MS.
  * OVERDUE
- *   Ends: WAITING, when a byte comes, or when the database says that it works on the statement; ABANDONED, when the database
- *   says that it does not, or cannot be reached in PROBE_TIMEOUT_MS.
+ *   Ends: WAITING, when a byte moves, or the database works on the statement or refuses the probe; ABANDONED, when it does
+ *   not work on the statement, or does not answer two probes in PROBE_TIMEOUT_MS each.
  *   Bound: the next question is asked after twice the time, at most SILENT_MS_MAX, because each costs a connection.
  * ABANDONED
  *   The connection is destroyed, its statements fail as BUSY, and the pool opens another one when it needs it.
@@ -23,6 +23,8 @@ const LOOK_EVERY_MS = 1_000;
 const SILENT_MS = 5_000;
 const SILENT_MS_MAX = 60_000;
 export const PROBE_TIMEOUT_MS = 4_000;
+/** A timer that is later than this shows that the event loop stood still, and an answer may have come meanwhile. */
+const STALL_MS = 500;
 /** An answer may be on its way when the database says that it has finished. */
 const ON_ITS_WAY_MS = 500;
 
@@ -31,7 +33,8 @@ export interface Connection {
   /** The process of Postgres that works for it. */
   readonly backendId: number;
   isWaiting(): boolean;
-  bytesRead(): number;
+  /** The bytes that were received and sent, because a long statement takes time on its way to the database. */
+  bytesMoved(): number;
   /** Destroys it. Its statements fail with the error. */
   abandon(error: Error): void;
 }
@@ -61,7 +64,7 @@ export function abandonSilent(options: {
     const now = performance.now();
     return [...connections].filter((connection) => {
       if (!connection.isWaiting()) return silences.delete(connection) && false;
-      const bytes = connection.bytesRead();
+      const bytes = connection.bytesMoved();
       const known = silences.get(connection);
       if (known?.bytes === bytes) return now - known.since >= known.allowedMs;
       silences.set(connection, { bytes, since: now, allowedMs: SILENT_MS });
@@ -71,19 +74,19 @@ export function abandonSilent(options: {
 
   const ask = async (asked: readonly Connection[]): Promise<void> => {
     const before = new Map(asked.map((connection) => [connection, silences.get(connection)]));
-    const working = await findWorking(
-      createProbe(),
-      asked.map(({ backendId }) => backendId),
-    );
+    const backendIds = asked.map(({ backendId }) => backendId);
+    // Two, because a database or a process that is busy for seconds may miss one.
+    let working = await findWorking(createProbe(), backendIds);
+    if (working === UNREACHED) working = await findWorking(createProbe(), backendIds);
     await sleep(ON_ITS_WAY_MS);
     for (const [connection, silence] of before) {
-      const isSilent = connection.isWaiting() && connection.bytesRead() === silence?.bytes;
+      const isSilent = connection.isWaiting() && connection.bytesMoved() === silence?.bytes;
       if (!isSilent) continue;
       const { bytes, since, allowedMs } = silence;
       const longerMs = Math.min(SILENT_MS_MAX, 2 * allowedMs);
-      if (working === null)
+      if (working === REFUSED)
         silences.set(connection, { bytes, since: performance.now(), allowedMs: SILENT_MS });
-      else if (working.has(connection.backendId))
+      else if (working !== UNREACHED && working.has(connection.backendId))
         silences.set(connection, { bytes, since, allowedMs: performance.now() - since + longerMs });
       else {
         const error = noAnswer();
@@ -111,17 +114,21 @@ export function abandonSilent(options: {
 const WORKING = `SELECT pid FROM pg_stat_activity
   WHERE pid = ANY($1::int[]) AND (state IS NULL OR state NOT LIKE 'idle%')`;
 
-/**
- * Asks which processes of Postgres work on a statement.
- * @returns null when the database answers that it takes no connection, which proves nothing; none when it does not
- *   answer in time
- */
+/** The database answers that it takes no connection, or this process was too busy to notice an answer: no proof. */
+const REFUSED = Symbol('refused');
+/** The database does not answer in time, or cannot be reached. */
+const UNREACHED = Symbol('unreached');
+
+/** Asks which processes of Postgres work on a statement. */
 async function findWorking(
   probe: pg.Client,
   backendIds: readonly number[],
-): Promise<ReadonlySet<number> | null> {
+): Promise<ReadonlySet<number> | typeof REFUSED | typeof UNREACHED> {
   const over = new AbortController();
-  const late = sleep(PROBE_TIMEOUT_MS, new Set<number>(), { signal: over.signal });
+  const startedAt = performance.now();
+  const late = sleep(PROBE_TIMEOUT_MS, null, { signal: over.signal }).then(() =>
+    performance.now() - startedAt > PROBE_TIMEOUT_MS + STALL_MS ? REFUSED : UNREACHED,
+  );
   late.catch(() => undefined);
   const ask = async (): Promise<ReadonlySet<number>> => {
     await probe.connect();
@@ -131,7 +138,8 @@ async function findWorking(
   try {
     return await Promise.race([ask(), late]);
   } catch (error) {
-    return isSqlState(codeOf(error) ?? '') ? null : new Set();
+    const code = codeOf(error);
+    return code !== undefined && isSqlState(code) ? REFUSED : UNREACHED;
   } finally {
     over.abort();
     // Not waited for: a database that hangs would not answer this either.

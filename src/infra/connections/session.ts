@@ -151,8 +151,9 @@ class PinnedClient extends pg.Client implements Connection {
     return !this.readyForQuery;
   }
 
-  bytesRead(): number {
-    return this.connection.stream.bytesRead;
+  bytesMoved(): number {
+    const { bytesRead, bytesWritten, writableLength } = this.connection.stream;
+    return bytesRead + bytesWritten - writableLength;
   }
 
   abandon(error: Error): void {
@@ -221,12 +222,17 @@ const poolConfig = (
  */
 export function createPool(
   databaseUrl: string,
-  options: SessionOptions & { readonly connectionsMax: number },
+  options: SessionOptions & {
+    readonly connectionsMax: number;
+    /** False for work that must not be cut off by a wrong guess, such as migrations. */
+    readonly isWatched?: boolean;
+  },
   onError: (error: Error) => void,
 ): MeasuredPool {
   const pool = new MeasuredPool(poolConfig(databaseUrl, options));
   // Without a listener, a database that restarts would end the process.
   pool.on('error', onError);
+  if (options.isWatched === false) return pool;
   const connections = new Set<PinnedClient>();
   pool.on('connect', (client) => {
     if (client instanceof PinnedClient) connections.add(client);

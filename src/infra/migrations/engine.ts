@@ -94,6 +94,7 @@ async function withEngine<Result>(
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
       // While a migration waits for a table, every statement on that table waits behind it.
       limits: { lockMs: LOCK_TIMEOUT_MS },
+      isWatched: false,
     },
     // The next statement on the connection says what happened.
     () => undefined,

@@ -16,7 +16,7 @@ type Asked = Pick<GraphQLResolveInfo, 'fragments' | 'variableValues'>;
 /** The operation or the fields whose selections become one object of the answer. */
 type Selecting = readonly { readonly selectionSet?: SelectionSetNode | undefined }[];
 
-/** Whether @skip or @include says so. */
+/** Whether @skip or @include leaves the selection out. */
 const isLeftOut = (selection: SelectionNode, { variableValues }: Asked): boolean =>
   getDirectiveValues(GraphQLSkipDirective, selection, variableValues)?.['if'] === true ||
   getDirectiveValues(GraphQLIncludeDirective, selection, variableValues)?.['if'] === false;

@@ -36,7 +36,7 @@ export async function openReloaded<Keys>(
       readAt = since;
     } catch (error) {
       failedAt = performance.now();
-      // The known keys are used further. Other code reports a database that is unreachable.
+      // The known keys stay in use. Other code reports an unreachable database.
       log.warn({ event: 'signing-keys-not-read', err: error }, 'signing keys not read');
     } finally {
       reading = null;

@@ -40,3 +40,15 @@ export const retireUrlKey = (tx: Tx, name: string, inSeconds: number): Promise<n
   tx.$executeRaw`
     UPDATE secrets SET retired_at = clock_timestamp() + make_interval(secs => ${inSeconds})
     WHERE name = ${name}`;
+
+/**
+ * Retires a leaked key at once, and overwrites it, so that a process of an earlier release, which ignores that it is
+ * retired, does not sign with it after its next start. Index: secrets_pkey.
+ */
+export const destroyUrlKey = (
+  tx: Tx,
+  name: string,
+  value: Uint8Array<ArrayBuffer>,
+): Promise<number> =>
+  tx.$executeRaw`
+    UPDATE secrets SET retired_at = clock_timestamp(), value = ${value} WHERE name = ${name}`;

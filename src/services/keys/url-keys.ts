@@ -5,6 +5,7 @@ import { KEYS_AT_ONCE, KNOWN_AFTER_SECONDS, requireKnownEverywhere } from './key
 import { LOOK_AGAIN_MS, openReloaded } from './reloaded.js';
 import { auditRetiredKeys } from './retired-keys.js';
 import {
+  destroyUrlKey,
   insertUrlKey,
   lockUrlKeys,
   readUrlKeys,
@@ -72,9 +73,11 @@ async function ensureUrlKeys(db: Db): Promise<void> {
 
 const newName = (): string => `${FIRST_NAME}-${randomBytes(12).toString('base64url')}`;
 
+const newValue = (): Uint8Array<ArrayBuffer> => new Uint8Array(randomBytes(KEY_BYTES));
+
 /** @returns its name */
 async function make(tx: Tx, name = newName()): Promise<string> {
-  await insertUrlKey(tx, name, new Uint8Array(randomBytes(KEY_BYTES)));
+  await insertUrlKey(tx, name, newValue());
   return name;
 }
 
@@ -104,12 +107,15 @@ export async function rotateUrlKeys(
   });
 }
 
-/** Replaces keys that have leaked. All addresses are refused within seconds, and clients must ask for new ones. */
+/**
+ * Replaces keys that have leaked, and destroys them. All addresses are refused within seconds, and clients must ask for
+ * new ones. A process of an earlier release accepts the leaked key until it is restarted.
+ */
 export async function replaceUrlKeys(db: Db): Promise<void> {
   await transact(db, async (tx) => {
     await lockUrlKeys(tx);
     const leaked = await readUrlKeys(tx);
-    for (const { name } of leaked) await retireUrlKey(tx, name, 0);
+    for (const { name } of leaked) await destroyUrlKey(tx, name, newValue());
     const made = [await make(tx), await make(tx)];
     await audit(tx, 'keys replace-addresses', leaked, made);
   });

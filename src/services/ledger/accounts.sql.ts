@@ -66,5 +66,5 @@ export function readBalances(
     FROM unnest(${heads.map((head) => head.userId)}::uuid[], ${heads.map((head) => head.lastSeq)}::int[])
       AS h(user_id, seq)
     JOIN credit_transactions t ON t.user_id = h.user_id AND t.seq = h.seq
-      ${ofOneAccount(Prisma.sql`t.user_id`, heads)}`;
+      ${ofOneAccount(tx, Prisma.sql`t.user_id`, heads)}`;
 }

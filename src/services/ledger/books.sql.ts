@@ -69,7 +69,7 @@ export function readLotsOf(
            ${EXPIRE_KEY_TAKEN}
     FROM unnest(${wanted.map((one) => one.userId)}::uuid[], ${wanted.map((one) => one.lotId)}::uuid[])
       AS w(user_id, id)
-    JOIN credit_lots l ON l.user_id = w.user_id AND l.id = w.id ${ofOneAccount(OWNER, wanted)}`;
+    JOIN credit_lots l ON l.user_id = w.user_id AND l.id = w.id ${ofOneAccount(tx, OWNER, wanted)}`;
 }
 
 /** All lots of these accounts, in any state. Under the accounts' locks. Index: credit_lots_pkey. */
@@ -102,7 +102,7 @@ export function readByKeys(
       AS w(user_id, key)
     JOIN credit_transactions t ON t.user_id = w.user_id AND t.idempotency_key = w.key
     JOIN credit_allocations a ON a.user_id = t.user_id AND a.seq = t.seq AND a.ordinal = 1
-    WHERE true ${ofOneAccount(Prisma.sql`t.user_id`, wanted)}`;
+    WHERE true ${ofOneAccount(tx, Prisma.sql`t.user_id`, wanted)}`;
 }
 
 export interface DebitPartRow extends ClosableLotRow {
@@ -137,6 +137,6 @@ export function readDebits(
     JOIN credit_transactions t ON t.user_id = w.user_id AND t.seq = w.seq AND t.type = 'DEBIT'
     JOIN credit_allocations a ON a.user_id = t.user_id AND a.seq = t.seq
     JOIN credit_lots l ON l.user_id = a.user_id AND l.id = a.lot_id
-    WHERE true ${ofOneAccount(OWNER, wanted)}
+    WHERE true ${ofOneAccount(tx, OWNER, wanted)}
     ORDER BY t.user_id, t.seq, a.ordinal`;
 }

@@ -48,7 +48,7 @@ const transactionRows = (entries: readonly BookedEntry[]): Prisma.Sql => Prisma.
     idempotency_key, effective_at, recorded_at, request_hash, lot_terms, revoked_lots, hash)`;
 
 /** The update of the heads. It finds no row of an account whose `last_seq` is not the one that was read. */
-const movedHeads = (accounts: BookRows['accounts']): Prisma.Sql => Prisma.sql`
+const movedHeads = (tx: Tx, accounts: BookRows['accounts']): Prisma.Sql => Prisma.sql`
       UPDATE credit_accounts a SET last_seq = r.last_seq, head_hash = r.head_hash, uncovered_revocations = r.revoked
       FROM (SELECT user_id, read_seq, last_seq, decode(head_hash, 'hex') AS head_hash,
         coalesce(uncovered_revocations::uuid[], '{}') AS revoked FROM unnest(
@@ -58,7 +58,7 @@ const movedHeads = (accounts: BookRows['accounts']): Prisma.Sql => Prisma.sql`
         ${hexColumn(accounts, (account) => account.headHash)}::text::text[],
         ${listColumn(accounts, (account) => account.uncoveredRevocations)}::text::text[]
       ) AS u(user_id, read_seq, last_seq, head_hash, uncovered_revocations)) r
-      WHERE a.user_id = r.user_id AND a.last_seq = r.read_seq ${ofOneAccount(Prisma.sql`a.user_id`, accounts)}`;
+      WHERE a.user_id = r.user_id AND a.last_seq = r.read_seq ${ofOneAccount(tx, Prisma.sql`a.user_id`, accounts)}`;
 
 /**
  * Writes all decisions of a batch in one statement. Under the accounts' locks. The account rows are compared with the
@@ -95,7 +95,7 @@ export async function writeBooks(tx: Tx, rows: BookRows): Promise<number> {
         ${column(changedLots, (lot) => lot.remaining)}::text::int[],
         ${timeColumn(changedLots, (lot) => lot.revokedAt)}::text::timestamptz[]
       ) AS r(user_id, id, remaining, revoked_at)
-      WHERE l.user_id = r.user_id AND l.id = r.id ${ofOneAccount(Prisma.sql`l.user_id`, changedLots)}
+      WHERE l.user_id = r.user_id AND l.id = r.id ${ofOneAccount(tx, Prisma.sql`l.user_id`, changedLots)}
     ), new_transactions AS (
       INSERT INTO credit_transactions (user_id, seq, id, type, amount, balance_after, reason, audio_id, story_id,
         debit_seq, actor_id, idempotency_key, effective_at, recorded_at, format, request_hash, lot_terms,
@@ -113,7 +113,7 @@ export async function writeBooks(tx: Tx, rows: BookRows): Promise<number> {
         ${column(parts, (part) => part.lotId)}::text::uuid[],
         ${column(parts, (part) => part.amount)}::text::int[])
     ), moved AS (
-      ${movedHeads(accounts)}
+      ${movedHeads(tx, accounts)}
       RETURNING 1
     )
     SELECT count(*)::int AS moved FROM moved`;

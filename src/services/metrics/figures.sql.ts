@@ -71,9 +71,9 @@ export async function readKeyAges(
 ): Promise<{ accessTokens: number | null; anchors: number | null; addresses: number | null }> {
   const [row] = await db.$queryRaw<Awaited<ReturnType<typeof readKeyAges>>[]>`
     SELECT
-      (SELECT extract(epoch FROM min(created_at))::float8 FROM signing_keys WHERE retired_at IS NULL) AS "accessTokens",
+      (SELECT extract(epoch FROM max(created_at))::float8 FROM signing_keys WHERE retired_at IS NULL) AS "accessTokens",
       (SELECT extract(epoch FROM max(created_at))::float8 FROM anchor_keys WHERE retired_at IS NULL) AS anchors,
-      (SELECT extract(epoch FROM min(created_at))::float8 FROM secrets
+      (SELECT extract(epoch FROM max(created_at))::float8 FROM secrets
        WHERE name LIKE 'url-signing%' AND retired_at IS NULL) AS addresses`;
   return row ?? { accessTokens: null, anchors: null, addresses: null };
 }

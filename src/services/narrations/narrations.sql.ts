@@ -36,7 +36,7 @@ export function readNarrationStates(
       AS w(user_id, story_id, text_hash, voice_id)
     CROSS JOIN LATERAL (
       SELECT * FROM audios
-      WHERE user_id = w.user_id ${ofOneAccount(Prisma.sql`user_id`, wanted)}
+      WHERE user_id = w.user_id ${ofOneAccount(tx, Prisma.sql`user_id`, wanted)}
         AND (story_id, text_hash, voice_id) >= (w.story_id, w.text_hash, w.voice_id)
       ORDER BY story_id, text_hash, voice_id LIMIT 1
     ) a
@@ -56,7 +56,7 @@ export function lockNarrations(
     SELECT a.user_id AS "userId", a.story_id AS "storyId", a.text_hash AS "textHash",
            a.voice_id AS "voiceId", a.id, a.status::text, a.attempt
     FROM unnest(${wanted.map((one) => one.userId)}::uuid[], ${wanted.map((one) => one.id)}::uuid[]) AS w(user_id, id)
-    JOIN audios a ON a.user_id = w.user_id AND a.id = w.id ${ofOneAccount(Prisma.sql`a.user_id`, wanted)}
+    JOIN audios a ON a.user_id = w.user_id AND a.id = w.id ${ofOneAccount(tx, Prisma.sql`a.user_id`, wanted)}
     ORDER BY a.user_id, a.id FOR NO KEY UPDATE OF a ${wait ? Prisma.empty : Prisma.sql`SKIP LOCKED`}`;
 }
 
@@ -77,7 +77,7 @@ export function readAudioRequests(
     FROM unnest(${wanted.map((one) => one.userId)}::uuid[], ${wanted.map((one) => one.key)}::text[])
       AS w(user_id, idempotency_key)
     JOIN audio_requests r ON r.user_id = w.user_id AND r.idempotency_key = w.idempotency_key
-      ${ofOneAccount(Prisma.sql`r.user_id`, wanted)}`;
+      ${ofOneAccount(tx, Prisma.sql`r.user_id`, wanted)}`;
 }
 
 export interface QueuedNarration extends NarrationKey {

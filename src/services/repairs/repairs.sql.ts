@@ -53,7 +53,7 @@ export const setRemaining = (
   UPDATE credit_lots l SET remaining = r.after
   FROM json_to_recordset(${JSON.stringify(lots)}::json) AS r("userId" uuid, "lotId" uuid, before int, after int)
   WHERE l.user_id = r."userId" AND l.id = r."lotId" AND l.remaining = r.before
-    ${ofOneAccount(Prisma.sql`l.user_id`, lots)}`;
+    ${ofOneAccount(tx, Prisma.sql`l.user_id`, lots)}`;
 
 /**
  * Notes that the points of accounts have changed, once for each. The trigger notes movements, and a repair makes none.

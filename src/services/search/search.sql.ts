@@ -1,4 +1,5 @@
 import { gramsOf, patternOf } from '../../domain/text.js';
+import { isDistributed } from '../../infra/citus/placement.js';
 import { PLANNED_ANEW, Prisma, type Db, type Reader } from '../../infra/db.js';
 
 /**
@@ -86,16 +87,22 @@ export async function writeFolded(
   rows: readonly Folded[],
 ): Promise<number> {
   const { table, words, titleKey, unfolded } = SUBJECTS[subject];
-  // Two statements, because a table of which every node has a copy cannot be locked and written by one.
-  const free = await db.$queryRaw<{ id: string }[]>`
-    SELECT id FROM ${table}
-    WHERE id = ANY(${rows.map(({ id }) => id)}::uuid[]) AND ${unfolded} AND deleted_at IS NULL
+  const ids = rows.map(({ id }) => id);
+  const free = Prisma.sql`
+    SELECT id FROM ${table} WHERE id = ANY(${ids}::uuid[]) AND ${unfolded} AND deleted_at IS NULL
     ORDER BY id FOR NO KEY UPDATE SKIP LOCKED`;
+  const folded = Prisma.sql`
+    unnest(${ids}::uuid[], ${rows.map((row) => row.words)}::text[], ${rows.map((row) => row.folded)}::text[],
+      ${rows.map((row) => row.titleKey)}::text[]) AS f(id, words, folded, sorted)`;
+  if (!isDistributed(db))
+    return db.$executeRaw`
+      WITH free AS MATERIALIZED (${free})
+      UPDATE ${table} t SET search_text = f.folded${titleKey} FROM free, ${folded}
+      WHERE t.id = free.id AND f.id = free.id AND ${words} = f.words`;
+  // Two statements, because a table of which every node has a copy cannot be locked and written by one.
+  const found = await db.$queryRaw<{ id: string }[]>`${free}`;
   return db.$executeRaw`
-    UPDATE ${table} t SET search_text = f.folded${titleKey}
-    FROM unnest(${rows.map(({ id }) => id)}::uuid[], ${rows.map((row) => row.words)}::text[],
-      ${rows.map(({ folded }) => folded)}::text[], ${rows.map((row) => row.titleKey)}::text[])
-      AS f(id, words, folded, sorted)
-    WHERE t.id = f.id AND t.id = ANY(${free.map(({ id }) => id)}::uuid[])
+    UPDATE ${table} t SET search_text = f.folded${titleKey} FROM ${folded}
+    WHERE t.id = f.id AND t.id = ANY(${found.map(({ id }) => id)}::uuid[])
       AND ${unfolded} AND t.deleted_at IS NULL AND ${words} = f.words`;
 }

@@ -8,7 +8,7 @@ const PLACE = /\{filename:"([^"]+)",start:(\d+),end:(\d+)\}/g;
 
 /**
  * The folder `espeak-ng-data` that models bring for the sounds of words, with some languages. It is cut out of the data
- * of the installed eSpeak NG, because no part of it belongs into this repository.
+ * of the installed eSpeak NG, because this repository must not contain any part of it.
  * @param languages paths of languages, for example `roa/es`
  */
 export async function espeakData(

@@ -65,7 +65,7 @@ export const databaseEvents = define({
   'signing-keys-not-read': {
     level: 'warn',
     fields: ['err'],
-    when: 'The keys of tokens or of addresses could not be read. Those read before are used.',
+    when: 'The keys that sign tokens or addresses could not be read. The process keeps those that it read before.',
     action: 'See the error; the database is probably not reachable.',
   },
   'queue-error': {

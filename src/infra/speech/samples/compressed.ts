@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { checkSampleRate } from '../http/wav.js';
 import { notAudio, SpeechError, type SpokenSentence } from '../provider.js';
 import { openFlac } from './flac.js';
 import { readOggOpus } from './ogg-opus.js';
@@ -123,6 +124,7 @@ class Parts {
       return;
     }
     this.#sound += 1;
+    if (this.#sampleRateHz === 0) checkSampleRate(sampleRate);
     if (this.#sampleRateHz !== 0 && sampleRate !== this.#sampleRateHz)
       throw notAudio('The answer changes its sample rate.');
     this.#sampleRateHz = sampleRate;
@@ -145,7 +147,10 @@ class Parts {
       at += part.length;
     }
     return {
-      pcm: pcm.slice(skip, samples === null ? undefined : skip + samples),
+      pcm:
+        skip === 0 && samples === null
+          ? pcm
+          : pcm.slice(skip, samples === null ? undefined : skip + samples),
       sampleRateHz: this.#sampleRateHz,
     };
   }

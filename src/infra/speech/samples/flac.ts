@@ -33,7 +33,7 @@ export interface FlacStep {
 
 /** From this state on, there is nothing more to decode: the end of the stream, or an error that cannot be passed. */
 const ENDED = 4;
-/** A file with more parts that are none of FLAC is not searched any further. */
+/** A file with more damaged parts than this is not read further. */
 const ERRORS_MAX = 20;
 
 const loadLibrary = async (): Promise<Library> => {

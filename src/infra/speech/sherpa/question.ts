@@ -5,11 +5,11 @@ import type { EngineConfig, SherpaQuestion } from './messages.js';
 import type { ModelSpeaker } from './speakers.js';
 
 interface QuestionOptions {
-  /** Of each process. */
+  /** For each speaking process. */
   readonly threads: number;
   /** 1 is the model's own. */
   readonly speed: number;
-  /** Of each process. */
+  /** For each speaking process. */
   readonly memoryBytes: number;
 }
 

@@ -37,7 +37,7 @@ export interface SpeakerSources {
   readonly namesByNumber: ReadonlyMap<number, string>;
 }
 
-/** Some kinds begin with noise. The same noise makes the same sentence always sound the same. */
+/** Some kinds generate speech from random noise. The fixed seed makes a sentence always sound the same. */
 const SEED = 42;
 
 /** No model is offered with more. */

@@ -89,7 +89,8 @@ function recordMovements(
       'points moved',
     );
     allocations.forEach((part, index) => {
-      const source = sources[index] ?? 'FREE';
+      const source = sources[index];
+      if (source === undefined) throw new Error('A part of a movement has no source.');
       metrics.ledgerPoints.inc({ type, source }, Math.abs(part.amount));
     });
   }
