@@ -1,5 +1,5 @@
 // node scripts/verify-export.mjs FILE [KEY]: verifies a file of `npm run ledger -- export` or `prove`, sharing no code with
-// the server. KEY is a file with the key of anchors, or a copy of /.well-known/jwks.json; else the key in FILE is believed.
+// the server. KEY is a file with the key of anchors, or a copy of /.well-known/jwks.json; else the key in FILE is trusted.
 import { createHash, verify } from 'node:crypto';
 import { open, readFile } from 'node:fs/promises';
 
@@ -63,14 +63,14 @@ function rootAbove(node, index, size, path) {
 async function checkProof({ statement, key, path, leaf_index: index, ...end }) {
   const [header, payload, signature] = statement.split('.').map((part) => bytes(part, 'base64url'));
   const [{ kid, typ }, { root, accounts, at }] = [JSON.parse(header), JSON.parse(payload)];
-  const believed = keyFile ? JSON.parse(await readFile(keyFile)) : key;
-  const jwk = (believed.keys ?? [believed]).find((one) => one.kid === kid);
+  const trusted = keyFile ? JSON.parse(await readFile(keyFile)) : key;
+  const jwk = (trusted.keys ?? [trusted]).find((one) => one.kid === kid);
   const name = sha256(bytes(JSON.stringify(jwk, ['crv', 'kty', 'x']))).toString('base64url');
   const text = bytes(statement.slice(0, statement.lastIndexOf('.')));
   const isSigned = jwk && verify(null, text, { key: jwk, format: 'jwk' }, signature);
   const data = sha256(bytes(`${newest.account.user_id}|${end.last_seq}|${end.head_hash}`));
   const above = rootAbove(sha256(bytes('\0'), data), index, accounts, path).toString('hex');
-  expect(name === kid, `anchor: the key ${kid} is not one that is believed`);
+  expect(name === kid, `anchor: the key ${kid} is not a trusted key`);
   expect(isSigned && typ === 'talebank-anchor+jwt', 'anchor: the statement is not signed as one');
   expect(above === root, 'anchor: the proof does not lead to the root that is signed');
   expect(hashes[end.last_seq] === end.head_hash, `anchor: ${end.last_seq} has another hash`);

@@ -53,7 +53,7 @@ type Aged = Pick<KeyView, 'createdAt' | 'retiredAt'>;
 const stateOf = ({ retiredAt }: Aged, at: number): string =>
   retiredAt === null
     ? (['signs', 'signs next'][at] ?? 'waits')
-    : `is believed until ${retiredAt.toISOString()}`;
+    : `is valid until ${retiredAt.toISOString()}`;
 
 const printKey = (name: string, key: Aged, at: number): unknown =>
   process.stdout.write(`${name}  ${key.createdAt.toISOString()}  ${stateOf(key, at)}\n`);

@@ -154,7 +154,7 @@ export const tokenInvalid = (): DomainError =>
 export const rateLimited = (retryAfterSeconds: number): DomainError =>
   new DomainError(
     'RATE_LIMITED',
-    `That was too often. Try again in ${String(retryAfterSeconds)} s.`,
+    `Too many requests. Try again in ${String(retryAfterSeconds)} s.`,
     { retryAfterSeconds },
   );
 

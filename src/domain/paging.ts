@@ -9,8 +9,8 @@ export interface PageArguments {
   readonly before?: string | null;
 }
 
-const DEFAULT_SIZE = 20;
-const MOST = 100;
+const PAGE_SIZE_DEFAULT = 20;
+const PAGE_SIZE_MAX = 100;
 
 /** The rows to read: `limit` rows and one more, strictly between the keys, from one end or the other. */
 export interface Window<Key> {
@@ -63,7 +63,7 @@ export function windowOf<Key>(args: PageArguments, cursors: Cursors<Key>): Windo
   checkSize('last', last);
   if (first !== null && last !== null) throw badUserInput('last', 'cannot be combined with first');
   return {
-    limit: first ?? last ?? DEFAULT_SIZE,
+    limit: first ?? last ?? PAGE_SIZE_DEFAULT,
     backward: last !== null,
     after: after === null ? null : cursors.decode('after', after),
     before: before === null ? null : cursors.decode('before', before),
@@ -71,8 +71,8 @@ export function windowOf<Key>(args: PageArguments, cursors: Cursors<Key>): Windo
 }
 
 function checkSize(field: string, size: number | null): void {
-  if (size !== null && (size < 1 || size > MOST)) {
-    throw badUserInput(field, `must be 1 to ${String(MOST)}`);
+  if (size !== null && (size < 1 || size > PAGE_SIZE_MAX)) {
+    throw badUserInput(field, `must be 1 to ${String(PAGE_SIZE_MAX)}`);
   }
 }
 

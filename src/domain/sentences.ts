@@ -1,5 +1,5 @@
 import { blocksOf, stronger, type Block, type Boundary } from './segmentation/blocks.js';
-import { endOfPart, LONGEST } from './segmentation/cut.js';
+import { endOfPart, SENTENCE_LENGTH_MAX } from './segmentation/cut.js';
 import { endsOf } from './segmentation/ends.js';
 import { SPEAKABLE } from './speakable.js';
 
@@ -86,7 +86,8 @@ const isSpeakable = (text: string, { start, end }: Piece): boolean =>
   SPEAKABLE.test(text.slice(start, end));
 
 const belongTogether = (text: string, last: Piece, piece: Piece): boolean =>
-  piece.end - last.start <= LONGEST && !(isSpeakable(text, last) && isSpeakable(text, piece));
+  piece.end - last.start <= SENTENCE_LENGTH_MAX &&
+  !(isSpeakable(text, last) && isSpeakable(text, piece));
 
 /** The sentences of a paragraph, and the parts of those that are too long. */
 function* piecesOf(text: string, tag: string): Generator<Piece> {

@@ -82,11 +82,11 @@ const SPELT = new RegExp(
  * At most one letter is spelt, because its name may be a number of five digits, and a line of such letters would take
  * very long.
  */
-const MOST_SPELT = 1;
-const MOST_SIGNS = 3;
-const MOST_DIGITS = 40;
+const SPELT_MAX = 1;
+const SIGNS_MAX = 3;
+const DIGITS_MAX = 40;
 /** Longer numbers are read digit by digit, because their names are hard to follow. */
-const LONGEST_NUMBER = 9;
+const NUMBER_LENGTH_MAX = 9;
 
 /**
  * Prepares a sentence for an engine that obeys every character, so that it takes about as long as a person would: no
@@ -131,13 +131,13 @@ const shortRows = (text: string): string =>
   text
     .replace(
       /(?:[^\p{L}\p{N}\p{M}\s]\s*){4,}/gu,
-      (row) => `${(row.match(/\S/gu) ?? []).slice(0, MOST_SIGNS).join('')} `,
+      (row) => `${(row.match(/\S/gu) ?? []).slice(0, SIGNS_MAX).join('')} `,
     )
     // A semicolon or colon makes a pause, which would be too long after a word this short.
     .replace(/[;:](?=\s+\S{1,3}[;:])/gu, ',')
-    .replace(/\d{10,}/gu, (digits) => digits.slice(0, MOST_DIGITS))
+    .replace(/\d{10,}/gu, (digits) => digits.slice(0, DIGITS_MAX))
     .replace(/(?<![.,\d])\d+/gu, (digits) =>
-      digits.length > LONGEST_NUMBER ? digits.split('').join(' ') : digits,
+      digits.length > NUMBER_LENGTH_MAX ? digits.split('').join(' ') : digits,
     );
 
 /**
@@ -146,7 +146,7 @@ const shortRows = (text: string): string =>
  */
 function readableLetters(text: string): string {
   const spelt = text.match(SPELT) ?? [];
-  if (spelt.length <= MOST_SPELT) return text;
+  if (spelt.length <= SPELT_MAX) return text;
   const rest = text.replace(SPELT, ' ');
-  return SPEAKABLE.test(rest) ? rest : spelt.slice(0, MOST_SPELT).join(' ');
+  return SPEAKABLE.test(rest) ? rest : spelt.slice(0, SPELT_MAX).join(' ');
 }

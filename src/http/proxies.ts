@@ -14,7 +14,7 @@ const HOPS_MAX = 10;
 const NARROW_BITS = { ipv4: 8, ipv6: 7 };
 
 /**
- * Decides whose `X-Forwarded-For` is believed.
+ * Decides whose `X-Forwarded-For` is trusted.
  * @returns takes an address and how many proxies are between it and this server
  */
 export function createTrust(
@@ -31,14 +31,14 @@ export function createTrust(
   };
 }
 
-/** What an operator should know about a TRUST_PROXY that believes more than it seems to. */
+/** What an operator should know about a TRUST_PROXY that trusts more clients than it seems to. */
 export function proxyWarnings({ host, http: { trustProxy } }: Config): string[] {
   if (trustProxy === false) return [];
   if (typeof trustProxy === 'number') {
     const reachable = !(isLoopback(host) || host === 'localhost');
     return reachable && trustProxy > 0
       ? [
-          `TRUST_PROXY is ${String(trustProxy)} and HOST is ${host}: X-Forwarded-For is believed from every client that connects directly. Let only the proxy reach the port, or list the proxy's addresses.`,
+          `TRUST_PROXY is ${String(trustProxy)} and HOST is ${host}: X-Forwarded-For is accepted from every client that connects directly. Let only the proxy reach the port, or list the proxy's addresses.`,
         ]
       : [];
   }

@@ -31,14 +31,14 @@ export type Tx = Prisma.TransactionClient & { readonly [insideTransaction]: true
 export type Reader = Pick<Db, '$queryRaw'>;
 
 /** How long a transaction waits for a free connection, and how long it may take. */
-const MAX_WAIT_MS = 5_000;
+const WAIT_MS_MAX = 5_000;
 const TIMEOUT_MS = 10_000;
 /** How long a statement waits for a lock that someone else holds, before it is refused as BUSY. */
 const LOCK_TIMEOUT_MS = 5_000;
 /** A session that idles in a transaction for this long is ended, so that a hung process or lost host keeps no locks. */
 const IDLE_IN_TRANSACTION_MS = 15_000;
 const LARGE_READ_TIMEOUT_MS = 30 * 60_000;
-const MOST_TRIES = 6;
+const TRIES_MAX = 6;
 
 /** @param options.onPool gets the pool, so that it can be watched */
 export function createDb(options: {
@@ -55,7 +55,7 @@ export function createDb(options: {
     {
       purpose: '',
       connectionsMax: options.poolSize,
-      connectTimeoutMs: MAX_WAIT_MS,
+      connectTimeoutMs: WAIT_MS_MAX,
       limits: { lockMs: LOCK_TIMEOUT_MS, idleInTransactionMs: IDLE_IN_TRANSACTION_MS },
     },
     onLost,
@@ -141,7 +141,7 @@ export async function transact<Result>(
     try {
       const result = await db.$transaction(begin, {
         isolationLevel: options.isolationLevel ?? 'ReadCommitted',
-        maxWait: MAX_WAIT_MS,
+        maxWait: WAIT_MS_MAX,
         timeout: options.timeoutMs ?? TIMEOUT_MS,
       });
       steps.runAfterCommit();
@@ -150,7 +150,7 @@ export async function transact<Result>(
       if (error instanceof DomainError) throw error;
       const answer = answerOf(error);
       if (answer === 'INTERNAL') throw error;
-      if (answer === 'BUSY' || tries === MOST_TRIES) throw busy(error);
+      if (answer === 'BUSY' || tries === TRIES_MAX) throw busy(error);
       await sleep(Math.random() * 5 * 2 ** tries);
     }
   }

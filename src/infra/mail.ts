@@ -103,7 +103,7 @@ export interface Mailbox extends Mailer {
   prune(before: Date): Promise<number>;
 }
 
-const MOST_READ = 200;
+const MAILS_READ_MAX = 200;
 
 /** Keeps each mail in a file of a folder that only this user can read. */
 export async function openMailbox(options: { folder: string; from: string }): Promise<Mailbox> {
@@ -120,7 +120,7 @@ export async function openMailbox(options: { folder: string; from: string }): Pr
       await writePrivateFile(path, JSON.stringify(kept));
     },
     read: async () => {
-      const newest = (await names()).reverse().slice(0, MOST_READ);
+      const newest = (await names()).reverse().slice(0, MAILS_READ_MAX);
       const mails = await Promise.all(newest.map((name) => readFile(join(folder, name), 'utf8')));
       return mails.map((mail) => keptMail.parse(JSON.parse(mail)));
     },

@@ -64,7 +64,7 @@ export function createNotices(options: {
       });
       await hear(client).catch((error: unknown) => {
         if (!closing.signal.aborted)
-          log.warn({ event: 'notices-not-heard', err: error }, 'notices are not heard');
+          log.warn({ event: 'notices-not-heard', err: error }, 'notices are not received');
       });
       heardUntil = -Infinity;
       await client.end().catch(() => undefined);

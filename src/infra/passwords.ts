@@ -18,11 +18,11 @@ export const isCommonPassword = (password: string): boolean =>
 const limit = pLimit(availableParallelism());
 
 /** Behind this many, which take about ten seconds on two cores, a request is refused instead of queued. */
-const MOST_WAITING = 1_000;
+const WAITING_MAX = 1_000;
 
 /** @throws BUSY when too many wait already */
 async function inTurn<Value>(work: () => Promise<Value>): Promise<Value> {
-  if (limit.pendingCount >= MOST_WAITING) throw busy();
+  if (limit.pendingCount >= WAITING_MAX) throw busy();
   return limit(work);
 }
 

@@ -17,7 +17,7 @@ const AUDIENCE = 'talebank-api';
 const ALGORITHM = 'EdDSA';
 const TYPE = 'at+jwt';
 /** Tokens whose signatures need not be checked again. */
-const MOST_REMEMBERED = 10_000;
+const REMEMBERED_MAX = 10_000;
 
 interface AccessClaims {
   readonly userId: string;
@@ -29,7 +29,7 @@ export interface StoredKey {
   readonly privateJwk: JWK;
 }
 
-/** Signs with its first key and believes all of them. */
+/** Signs with its first key and accepts all of them. */
 export interface KeyRing {
   sign(claims: AccessClaims, lifetime: { issuedAt: Date; expiresAt: Date }): Promise<string>;
   /** @returns null for anything but a token of ours that is valid now */
@@ -53,7 +53,7 @@ export async function openKeyRing(keys: readonly StoredKey[]): Promise<KeyRing> 
   const published: JWK[] = [];
   // A signature that was right stays right while these are the keys.
   const verified = new LRUCache<string, { claims: AccessClaims; expiresAtMs: number }>({
-    max: MOST_REMEMBERED,
+    max: REMEMBERED_MAX,
   });
   for (const { kid, privateJwk } of keys) {
     const { d: _secret, ...publicJwk } = privateJwk;

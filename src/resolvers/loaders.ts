@@ -27,7 +27,7 @@ import { contentsByHash, textLengthsByHash } from '../services/stories/texts.js'
 import { voicesById } from '../services/stories/voices.js';
 
 /** Bounds the statement that a batch becomes. */
-const MOST_AT_ONCE = 1000;
+const AT_ONCE_MAX = 1000;
 
 /** The only way for a field to read another table. It batches the look-ups of a request into one statement. */
 function loaderOf<Value, Key extends string = string>(
@@ -39,7 +39,7 @@ function loaderOf<Value, Key extends string = string>(
       const found = await find(app, keys);
       return keys.map((key) => found.get(key));
     },
-    { maxBatchSize: MOST_AT_ONCE },
+    { maxBatchSize: AT_ONCE_MAX },
   );
 }
 

@@ -52,7 +52,7 @@ export const DateTimeScalar = new GraphQLScalarType<Date, string>({
 });
 
 /**
- * A total over all accounts. One account holds at most MOST_POINTS, which fits GraphQL's Int, but two of them together
+ * A total over all accounts. One account holds at most POINTS_MAX, which fits GraphQL's Int, but two of them together
  * may pass 2,147,483,647. Of the arguments, only prices have this type, so that variables of clients keep theirs.
  */
 export const SafeIntScalar = new GraphQLScalarType({

@@ -191,7 +191,7 @@ const wrong: [what: string, lines: () => string[], words: RegExp][] = [
   [
     'a key by the name of another one',
     () => withProof(({ key }) => ({ key: { ...key, x: 'A'.repeat(43) } })),
-    /is not one that is believed/,
+    /is not a trusted key/,
   ],
 ];
 test.each(wrong)('%s is no proof', async (_what, lines, words) => {
@@ -229,7 +229,7 @@ test('a proof that is signed with another key, or with one of access tokens, is 
   const tokens = await fileOf('tokens.json', JSON.stringify(set));
   for (const kept of [ours, tokens]) {
     const { code, stderr } = await verified(lines, kept);
-    expect([code, stderr]).toEqual([1, expect.stringMatching(/is not one that is believed/)]);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/is not a trusted key/)]);
   }
   const access = await sign('at+jwt');
   const other = withProof(() => ({ statement: access, key: { ...publicJwk, kid } }));

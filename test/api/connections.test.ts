@@ -186,7 +186,7 @@ test('connections are bounded for each address and for all, and an idle crowd ke
   expect(counted('connections')).toBeLessThanOrEqual(50);
 });
 
-test('a proxy that is believed may have as many connections as there are', async () => {
+test('a trusted proxy may have as many connections as there are', async () => {
   const { url: at } = await talebank.join({
     TRUST_PROXY: 'loopback',
     CONNECTIONS_PER_ADDRESS_MAX: '5',

@@ -40,7 +40,7 @@ const remove = async (person: Person, id: string): Promise<string | undefined> =
 };
 const DELETED = '{"deleteAudio":true}';
 
-const renditionOf = async (audioId: string): Promise<string> => {
+const recordingHashOf = async (audioId: string): Promise<string> => {
   const [row] = await talebank.database.sql<{ hash: string }>(
     'SELECT rendition_hash AS hash FROM audios WHERE id = $1',
     [audioId],
@@ -60,8 +60,8 @@ test('a recording that is shared stays until the last narration of it is deleted
     audios.push(audioId);
   }
   const [ofAnna = '', ofBen = ''] = audios;
-  const hash = await renditionOf(ofAnna);
-  expect(await renditionOf(ofBen)).toBe(hash);
+  const hash = await recordingHashOf(ofAnna);
+  expect(await recordingHashOf(ofBen)).toBe(hash);
   const input = {
     audioId: ofAnna,
     positionMs: 1,

@@ -538,12 +538,12 @@ test('an erasure that is killed repeatedly is finished by the next attempt', asy
       ).length === 1;
     await until('it is done', done);
     const [left] = await apart.database.sql(
-      `SELECT (SELECT count(*) FROM audios)::int AS audios, (SELECT count(*) FROM renditions)::int AS renditions,
+      `SELECT (SELECT count(*) FROM audios)::int AS audios, (SELECT count(*) FROM renditions)::int AS recordings,
          (SELECT count(*) FROM sessions WHERE user_id = $1)::int AS sessions,
          (SELECT sum(remaining) FROM credit_lots WHERE user_id = $1)::int AS points`,
       [person.id],
     );
-    expect(left).toEqual({ audios: 0, renditions: 0, sessions: 0, points: 0 });
+    expect(left).toEqual({ audios: 0, recordings: 0, sessions: 0, points: 0 });
     const names = await readdir(join(apart.dataDir, 'audio'), { recursive: true });
     expect(names.filter((name) => name.includes('.'))).toEqual([]);
   } finally {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { OpenApp } from '../../src/open-app.js';
 import type * as Db from '../../src/infra/db.js';
 import type * as Erasing from '../../src/services/narrations/deletion/erasing.sql.js';
-import type * as Renditions from '../../src/services/narrations/synthesis/renditions.sql.js';
+import type * as Recordings from '../../src/services/narrations/synthesis/recordings.sql.js';
 import { makeAccounts, openTestApp } from '../support/app.js';
 import { createDatabase, type TestDatabase } from '../support/cluster.js';
 import { compiled } from '../support/compiled.js';
@@ -20,17 +20,17 @@ beforeAll(async () => {
   database = await createDatabase();
   app = await openTestApp(database);
   const { transact } = await compiled<typeof Db>('infra/db.js');
-  const renditions = await compiled<typeof Renditions>(
-    'services/narrations/synthesis/renditions.sql.js',
+  const recordings = await compiled<typeof Recordings>(
+    'services/narrations/synthesis/recordings.sql.js',
   );
   const erasing = await compiled<typeof Erasing>('services/narrations/deletion/erasing.sql.js');
   markAbandoned = (hash) => transact(app.db, (tx) => erasing.markAbandoned(tx as never, hash));
   readAbandoned = (days) => erasing.readAbandoned(app.db, { days, limit: 1000 });
   erase = (hash, userId) =>
-    transact(app.db, (tx) => renditions.beginErasing(tx as never, { hash, userId }));
+    transact(app.db, (tx) => recordings.beginErasing(tx as never, { hash, userId }));
   hold = (hash, userId, audioId) =>
     transact(app.db, (tx) =>
-      renditions.holdRendition(tx as never, { userId, audioId, claim: 1 }, hash),
+      recordings.holdRecording(tx as never, { userId, audioId, claim: 1 }, hash),
     );
 });
 afterAll(async () => {

@@ -25,7 +25,7 @@ const REPLAY = process.env['FUZZ_SEED'];
 const PATH = process.env['FUZZ_PATH'];
 
 /** Sent at once: up to 31, 16 on average, and a few batches more for those that come out short. */
-const MOST_AT_ONCE = 31;
+const AT_ONCE_MAX = 31;
 const BATCHES = Math.ceil(RUNS / 14);
 /** With every operation, code and queue that the server knows, there are fewer. */
 const SERIES_MAX = 3_000;
@@ -213,7 +213,7 @@ test(
   async () => {
     // Bias would make most of them alike.
     const batch = fc.noBias(
-      fc.array(operationsOf(schema), { minLength: 1, maxLength: MOST_AT_ONCE, size: 'max' }),
+      fc.array(operationsOf(schema), { minLength: 1, maxLength: AT_ONCE_MAX, size: 'max' }),
     );
     const property = fc.asyncProperty(batch, async (operations) => {
       const faults = await Promise.all(operations.map(wrongWith));

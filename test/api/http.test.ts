@@ -128,7 +128,7 @@ test('behind TLS browsers are told to stay there, and the cookie is one that onl
   expect(login.headers.get('cache-control')).toBe('no-store');
 });
 
-test('a proxy that is believed tells of TLS as well as PUBLIC_URL does', async () => {
+test('a trusted proxy can say that the client uses TLS, as PUBLIC_URL can', async () => {
   const behind = await talebank.join({ TRUST_PROXY: 'loopback' });
   const { email } = await newListener(url);
   const input = { email, password: 'a good password', transport: 'COOKIE' as const };

@@ -152,9 +152,7 @@ test('a rotation keeps every session valid, on every process', async () => {
   const [signs, next, ...retired] = stdout.trim().split('\n');
   expect(signs).toMatch(/ signs$/);
   expect(next).toMatch(/ signs next$/);
-  expect(retired).toContainEqual(
-    expect.stringMatching(new RegExp(`^${before} .*is believed until`)),
-  );
+  expect(retired).toContainEqual(expect.stringMatching(new RegExp(`^${before} .*is valid until`)));
   const moved = (): boolean => tokens.every((token) => kidOf(token) !== before);
   await until('both sign with the next key', moved, KNOWN_MS);
   await known();
@@ -358,7 +356,7 @@ test('a rotation of the keys of addresses refuses no address, on any process', a
   expect(signs).toMatch(/ signs$/);
   expect(next).toMatch(/ signs next$/);
   expect(retired).toContainEqual(
-    expect.stringMatching(new RegExp(`^${before ?? ''} .*is believed until`)),
+    expect.stringMatching(new RegExp(`^${before ?? ''} .*is valid until`)),
   );
   const moved = (): boolean => signers.every((name) => name === signs?.split(' ')[0]);
   await until('both sign with the next key', moved, KNOWN_MS);

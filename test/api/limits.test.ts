@@ -457,7 +457,7 @@ test('one customer has all addresses of an IPv6 network', async () => {
   expect(await letThrough(2, asked('2001:db8:1:3::'))).toBe(0);
 });
 
-test('a forwarded address is believed from a trusted proxy alone', async () => {
+test('a forwarded address is accepted from a trusted proxy alone', async () => {
   const [direct, behindTwo] = await Promise.all([
     talebank.join({ TRUST_PROXY: 'false' }),
     talebank.join({ TRUST_PROXY: '1' }),

@@ -127,7 +127,7 @@ test('addresses have one form, and garbage has none', async () => {
     expect(addressIn(nonsense)).toBeNull();
 });
 
-test('only listed proxies are believed, and never more than ten in a row', async () => {
+test('only listed proxies are trusted, and never more than ten in a row', async () => {
   const { createTrust, proxyWarnings } = await compiled<typeof Proxies>('http/proxies.js');
   const trusts = createTrust(['loopback', '10.0.0.0/8', '2001:db8::/32']);
   for (const address of ['127.0.0.1', '::1', '10.9.9.9', '::ffff:10.9.9.9', '2001:db8::1'])

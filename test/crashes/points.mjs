@@ -20,7 +20,7 @@ export const POINTS = {
   // What a worker makes of it.
   claimed: {
     file: 'services/narrations/synthesis/make-narration.js',
-    line: 'const hash = renditionHashOf(app, task);',
+    line: 'const hash = recordingHashOf(app, task);',
     put: 'before',
   },
   'sentence spoken, before it is stored': {

@@ -5,14 +5,7 @@ import { notFound } from '../../src/domain/errors.js';
 import { answer } from '../../src/services/ledger/commit/settlement.js';
 import { asLotId, asUserId, type LotId } from '../../src/domain/ids.js';
 import { planDebit } from '../../src/domain/ledger/allocation.js';
-import {
-  debit,
-  expire,
-  grant,
-  MOST_POINTS,
-  post,
-  type Book,
-} from '../../src/domain/ledger/book.js';
+import { debit, expire, grant, POINTS_MAX, post, type Book } from '../../src/domain/ledger/book.js';
 import { refund } from '../../src/domain/ledger/refund.js';
 import { chainHash, GENESIS_HASH, type LedgerEntry } from '../../src/domain/ledger/chain.js';
 import { isSpendable, lotStatus, type Lot } from '../../src/domain/ledger/lots.js';
@@ -269,7 +262,7 @@ describe('a book', () => {
     expect(() => grant(book, terms, about('a'))).toThrow(
       expect.objectContaining({ details: { field: 'expiresAt' } }),
     );
-    book.balance = MOST_POINTS;
+    book.balance = POINTS_MAX;
     expect(() => grant(book, { ...terms, expiresAt: null }, about('a'))).toThrow(
       expect.objectContaining({ details: { field: 'amount' } }),
     );
@@ -288,7 +281,7 @@ describe('a book', () => {
 
   test('always has room for what must come back', () => {
     const book = emptyBook();
-    const terms = { source: 'FREE' as const, priority: 50, amount: MOST_POINTS, expiresAt: null };
+    const terms = { source: 'FREE' as const, priority: 50, amount: POINTS_MAX, expiresAt: null };
     grant(book, terms, about('a'));
     const taken = debit(book, 1_000_000, about('b'));
     grant(book, { ...terms, amount: 1_000_000 }, about('c'));
@@ -305,11 +298,11 @@ describe('a book', () => {
     grant(book, terms, about('a'));
     const taken = debit(book, 5, about('b'));
     const [lot] = [...book.lots.values()];
-    grant(book, { ...terms, amount: MOST_POINTS, expiresAt: null }, about('c'));
+    grant(book, { ...terms, amount: POINTS_MAX, expiresAt: null }, about('c'));
     const later = { ...book, now: new Date(NOW.getTime() + 2000) };
     const debited = { ...taken, parts: lot === undefined ? [] : [{ lot, outstanding: 5 }] };
     expect(refund(later, debited, 'GRACE', { reason: null })?.amount).toBe(5);
-    expect(later.balance).toBe(MOST_POINTS + 5);
+    expect(later.balance).toBe(POINTS_MAX + 5);
   });
 
   test('nothing is made good for to an account that is closed', () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { OpenApp } from '../../src/open-app.js';
-import { MOST_POINTS } from '../../src/domain/ledger/book.js';
+import { POINTS_MAX } from '../../src/domain/ledger/book.js';
 import type { UserId } from '../../src/domain/ids.js';
 import { makeAccounts, openTestApp } from '../support/app.js';
 import { monthOf } from '../../src/domain/ledger/month.js';
@@ -19,7 +19,7 @@ import { administrator } from '../support/people.js';
 import { startTalebank, type Talebank } from '../support/talebank.js';
 
 const DAY_MS = 86_400_000;
-const LARGEST_INT = 2_147_483_647;
+const INT_MAX = 2_147_483_647;
 const BEGINNING = '2020-01-01T00:00:00.000Z';
 
 let talebank: Talebank;
@@ -60,15 +60,15 @@ function rowOf(found: Report, source: Row['source']): Row {
 
 test('every total of a report is exact when two full accounts come to more than an Int can say', async () => {
   const [one, two] = (await makeAccounts(talebank.database, 2)) as [UserId, UserId];
-  const both = 2 * MOST_POINTS;
-  expect(both).toBeGreaterThan(LARGEST_INT);
+  const both = 2 * POINTS_MAX;
+  expect(both).toBeGreaterThan(INT_MAX);
   for (const userId of [one, two]) {
-    const { lotId } = await grant(app, userId, { amount: MOST_POINTS, source: 'REFERRAL' });
-    const { debitSeq } = await debit(app, userId, MOST_POINTS);
+    const { lotId } = await grant(app, userId, { amount: POINTS_MAX, source: 'REFERRAL' });
+    const { debitSeq } = await debit(app, userId, POINTS_MAX);
     await refund(app, userId, debitSeq ?? 0);
     await revoke(app, userId, lotId, admin);
     const expiresAt = talebank.database.ledgerTime(DAY_MS);
-    await grant(app, userId, { amount: MOST_POINTS, source: 'EVENT', expiresAt });
+    await grant(app, userId, { amount: POINTS_MAX, source: 'EVENT', expiresAt });
   }
   // The narrations were only asked for to move points; no worker makes them.
   await talebank.database.sql(`UPDATE audios SET status = 'FAILED', failure_reason = 'A test'`);

@@ -346,7 +346,7 @@ export const MUTATIONS = [
   },
   {
     guard: 'no account holds more than can be said',
-    changes: [inBook('if (book.balance + terms.amount > MOST_POINTS) {', 'if (terms === null) {')],
+    changes: [inBook('if (book.balance + terms.amount > POINTS_MAX) {', 'if (terms === null) {')],
     tests: DOMAIN,
   },
   {

@@ -443,7 +443,7 @@ const INCIDENTS: Readonly<Record<string, Incident>> = {
       expect(await rowsOf(`SELECT FROM audit_entries WHERE action = 'keys rotate'`)).not.toEqual(
         [],
       );
-      expect(output).toContain('is believed until');
+      expect(output).toContain('is valid until');
     },
   },
   'point-in-time-recovery.md': {
@@ -498,7 +498,7 @@ const INCIDENTS: Readonly<Record<string, Incident>> = {
       PREVIOUS_ROLE: 'talebank_next',
     }),
     over: async (_values, output) => {
-      expect(output.match(/ is believed until /g)?.length).toBeGreaterThanOrEqual(4);
+      expect(output.match(/ is valid until /g)?.length).toBeGreaterThanOrEqual(4);
       await asSuperuser('DROP ROLE talebank_next');
     },
   },

@@ -153,7 +153,7 @@ test('every secret is rotated under load, and no request is refused', async () =
   // The keys in the database, without a restart.
   const database = operate(oldUrl);
   await database.sql(`UPDATE secrets SET created_at = created_at - interval '1 year'`);
-  expect(await keys(['rotate-addresses'], oldUrl)).toContain('is believed until');
+  expect(await keys(['rotate-addresses'], oldUrl)).toContain('is valid until');
   await load.round();
 
   // What is in the environment, while the old ones are accepted.

@@ -72,7 +72,7 @@ async function expectEnded(pid: number): Promise<void> {
 const LETTERS_A_SECOND = { least: 5, most: 25 };
 /** A letter of these is a syllable. */
 const SYLLABLES = new Set(['zh', 'yue', 'ko']);
-const LEAST_SYLLABLES_A_SECOND = 3;
+const SYLLABLES_PER_SECOND_MIN = 3;
 
 test('every voice reads a sentence of its language, and a year, at the speed of a reader', async () => {
   const provider = open({ processes: 2 });
@@ -84,7 +84,7 @@ test('every voice reads a sentence of its language, and a year, at the speed of 
       const text = SENTENCES[id] ?? '';
       const heard = await hear(provider, text, id);
       const speed = (text.match(/\p{L}/gu) ?? []).length / heard.seconds;
-      const least = SYLLABLES.has(id) ? LEAST_SYLLABLES_A_SECOND : LETTERS_A_SECOND.least;
+      const least = SYLLABLES.has(id) ? SYLLABLES_PER_SECOND_MIN : LETTERS_A_SECOND.least;
       expect([id, speed, speed > least]).toEqual([id, speed, true]);
       expect([id, speed, speed < LETTERS_A_SECOND.most]).toEqual([id, speed, true]);
       expect([id, heard.peak > 3000]).toEqual([id, true]);

@@ -5,10 +5,10 @@ import type { SpokenSentence } from '../../src/infra/speech/provider.js';
 import { compiled } from '../support/compiled.js';
 
 const { readWav } = await compiled<typeof Wav>('infra/speech/http/wav.js');
-const MOST_SECONDS = 30;
+const SECONDS_MAX = 30;
 /** Speech of a lower rate is not understood. */
-const LOWEST_RATE_HZ = 4_000;
-const HIGHEST_RATE_HZ = 192_000;
+const RATE_HZ_MIN = 4_000;
+const RATE_HZ_MAX = 192_000;
 
 interface Shape {
   codec?: number;
@@ -61,7 +61,7 @@ function wav(data: Buffer, shape: Shape = {}): Buffer {
 }
 
 const int16 = (...samples: number[]): Buffer => Buffer.from(Int16Array.from(samples).buffer);
-const read = (file: Buffer): SpokenSentence => readWav(file, MOST_SECONDS);
+const read = (file: Buffer): SpokenSentence => readWav(file, SECONDS_MAX);
 const samplesOf = (file: Buffer): number[] => [...read(file).pcm];
 
 const SAMPLES = [0, 1, -1, 1000, -1000, 32_767, -32_768];
@@ -72,8 +72,8 @@ describe('samples', () => {
   });
 
   test.each([
-    ...[LOWEST_RATE_HZ, 8000, 11_025, 16_000, 22_000, 22_050, 24_000, 44_100, 48_000, 96_000],
-    HIGHEST_RATE_HZ,
+    ...[RATE_HZ_MIN, 8000, 11_025, 16_000, 22_000, 22_050, 24_000, 44_100, 48_000, 96_000],
+    RATE_HZ_MAX,
   ])('at %i a second keep their rate', (sampleRateHz) => {
     expect(read(wav(int16(5), { sampleRateHz })).sampleRateHz).toBe(sampleRateHz);
   });
@@ -173,7 +173,7 @@ test.each<[string, Buffer]>([
   );
 });
 
-test.each([0, 1, LOWEST_RATE_HZ - 1, HIGHEST_RATE_HZ + 1, 2_000_000_000])(
+test.each([0, 1, RATE_HZ_MIN - 1, RATE_HZ_MAX + 1, 2_000_000_000])(
   'no rate of speech is said: %i',
   (sampleRateHz) => {
     expect(() => read(wav(int16(1), { sampleRateHz }))).toThrow(
@@ -202,9 +202,9 @@ test('random bytes give speech or a SpeechError', () => {
   fc.assert(
     fc.property(anyFile, (file) => {
       try {
-        const { pcm, sampleRateHz } = readWav(file, MOST_SECONDS);
+        const { pcm, sampleRateHz } = readWav(file, SECONDS_MAX);
         expect(pcm.length).toBeLessThanOrEqual(file.length);
-        expect(sampleRateHz).toBeGreaterThanOrEqual(LOWEST_RATE_HZ);
+        expect(sampleRateHz).toBeGreaterThanOrEqual(RATE_HZ_MIN);
       } catch (error) {
         expect(error).toMatchObject({ name: 'SpeechError' });
       }

@@ -32,7 +32,7 @@ export const readAlerts = (rules: string): Alert[] =>
 
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 /** A range needs some scrapes. */
-const SHORTEST_RANGE_SECONDS = 5;
+const RANGE_SECONDS_MIN = 5;
 
 /**
  * The same rules with a minute for each hour: ranges, offsets of less than a day and `for` are a sixtieth as long, and a
@@ -55,7 +55,7 @@ export function shortenRules(rules: string): string {
         expr: rule.expr
           .replaceAll(
             /\[(\d+[smhd])\]/g,
-            (_, range: string) => `[${shortened(range, SHORTEST_RANGE_SECONDS)}]`,
+            (_, range: string) => `[${shortened(range, RANGE_SECONDS_MIN)}]`,
           )
           .replaceAll('day_of_month() == 1', 'day_of_month() >= 1')
           .replaceAll('hour() >= 1', 'hour() >= 0')

@@ -106,7 +106,7 @@ export function cycles(sources: readonly Source[]): string[] {
   return found;
 }
 
-const LONGEST_RESOLVER = 8;
+const RESOLVER_LINES_MAX = 8;
 
 /** Resolver methods that branch, loop, or are longer than eight lines; and Prisma in a door. */
 export function busyDoors(sources: readonly Source[]): string[] {
@@ -133,7 +133,7 @@ export function busyDoors(sources: readonly Source[]): string[] {
         const name = member.name.getText(file);
         look(body, name);
         const lines = body.getText(file).split('\n').length - 2;
-        if (lines > LONGEST_RESOLVER)
+        if (lines > RESOLVER_LINES_MAX)
           problems.push(`${source.path} ${name} has ${String(lines)} lines`);
       }
     }

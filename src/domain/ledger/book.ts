@@ -10,7 +10,7 @@ import { keys } from './idempotency.js';
  * The greatest balance that a grant may lead to. It is well below the greatest Int of GraphQL and of the database, so
  * that there is always room for refunds.
  */
-export const MOST_POINTS = 2_000_000_000;
+export const POINTS_MAX = 2_000_000_000;
 
 /** A transaction as it is stored. */
 export interface BookedEntry extends LedgerEntry {
@@ -128,15 +128,15 @@ export type Circumstances = Omit<Movement, 'type' | 'allocations' | 'debitSeq' |
 
 /**
  * @throws NOT_FOUND for a closed account; BAD_USER_INPUT for an expiry that is not in the future, or for a balance
- * above MOST_POINTS
+ * above POINTS_MAX
  */
 export function assertGrantable(book: Book, terms: GrantTerms): void {
   if (book.closed) throw notFound('user');
   if (terms.expiresAt !== null && terms.expiresAt <= book.now) {
     throw badUserInput('expiresAt', 'must be in the future');
   }
-  if (book.balance + terms.amount > MOST_POINTS) {
-    throw badUserInput('amount', `the account would hold more than ${String(MOST_POINTS)} points`);
+  if (book.balance + terms.amount > POINTS_MAX) {
+    throw badUserInput('amount', `the account would hold more than ${String(POINTS_MAX)} points`);
   }
 }
 

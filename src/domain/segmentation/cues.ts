@@ -1,5 +1,5 @@
 import type { Cue } from '../captions.js';
-import { endOfPart, LONGEST, weightOf } from './cut.js';
+import { endOfPart, SENTENCE_LENGTH_MAX, weightOf } from './cut.js';
 
 /** A cue shows at most two lines of so many UTF-16 units, for at most so long at normal speed. */
 export const CUE_LINE_LENGTH_MAX = 42;
@@ -27,13 +27,13 @@ export function cuesOf(sentence: TimedSentence, tag: string): Cue[] {
 }
 
 /**
- * The caption in pieces of at most LONGEST, because the time of the search below grows faster than the text. Only what is
- * shown with a sentence and not spoken makes a caption longer.
+ * The caption in pieces of at most SENTENCE_LENGTH_MAX, because the time of the search below grows faster than the
+ * text. Only what is shown with a sentence and not spoken makes a caption longer.
  */
 function piecesOf(sentence: TimedSentence, tag: string): TimedSentence[] {
   const { text, startMs, endMs } = sentence;
   const total = weightOf(text);
-  if (total <= LONGEST) return [sentence];
+  if (total <= SENTENCE_LENGTH_MAX) return [sentence];
   const pieces: TimedSentence[] = [];
   let said = 0;
   const now = (): number => startMs + Math.round(((endMs - startMs) * said) / total);

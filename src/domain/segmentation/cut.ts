@@ -1,7 +1,7 @@
 import { segmenterOf } from './segmenters.js';
 
 /** Longer sentences are cut. In UTF-16 units, of which those of wide scripts count several. */
-export const LONGEST = 400;
+export const SENTENCE_LENGTH_MAX = 400;
 /** A character of Chinese or Japanese takes about as long to say as three Latin letters. */
 const WIDE_WEIGHT = 3;
 const WIDE = /[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]/u;
@@ -19,7 +19,12 @@ const CLAUSE_ENDS: readonly RegExp[] = [
  */
 export function endOfPart(
   text: string,
-  { from, to, tag, longest = LONGEST }: { from: number; to: number; tag: string; longest?: number },
+  {
+    from,
+    to,
+    tag,
+    longest = SENTENCE_LENGTH_MAX,
+  }: { from: number; to: number; tag: string; longest?: number },
 ): number {
   const most = mostThatFits(text, from, to, longest);
   if (most >= to) return to;

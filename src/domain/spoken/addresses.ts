@@ -71,11 +71,11 @@ export const spokenPhones = (draft: Draft): Draft =>
       )
     : draft;
 
-const FEWEST_DIGITS = 7;
+const DIGITS_MIN = 7;
 
 function isPhone({ 0: number, index, input }: RegExpExecArray, groups: readonly string[]): boolean {
   const digits = groups.join('').length;
-  if (digits < FEWEST_DIGITS) return false;
+  if (digits < DIGITS_MIN) return false;
   if (number.startsWith('+') || number.startsWith('(')) return true;
   const before = wordBefore(input, index).toLowerCase();
   if (PHONE_WORDS.some((word) => before.startsWith(word))) return true;

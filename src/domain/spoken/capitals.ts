@@ -12,7 +12,7 @@ const KEPT = new Set(
 const VOWEL = /[aeiouyąęóäöüéèêëàâîïôûùáíúıœæ]/iu;
 /** More consonants in a row than a word has. */
 const UNPRONOUNCEABLE = /[^aeiouyąęóäöüéèêëàâîïôûùáíúıœæ]{5}/iu;
-const SHORTEST_WORD = 4;
+const WORD_LENGTH_MIN = 4;
 
 /**
  * Writes words in small letters that are in capitals for emphasis or in a heading, because engines spell them or shout.
@@ -38,10 +38,10 @@ export function withoutCapitals(draft: Draft, words: Words | null): Draft {
 function isWord(word: string, words: Words | null, isAllCapitals: boolean): boolean {
   const bare = word.replace(/['’]/gu, '');
   if (/^(?:[IVX]{2,}|[IVXLCDM]{4,})$/u.test(word) && valueOf(word) !== null) return false;
-  if (!/\p{Script=Latin}/u.test(word)) return isAllCapitals || bare.length > SHORTEST_WORD;
+  if (!/\p{Script=Latin}/u.test(word)) return isAllCapitals || bare.length > WORD_LENGTH_MIN;
   const isShortWord = words?.shortWords.has(bare) === true;
   if (KEPT.has(word)) return isAllCapitals && isShortWord;
   if (isShortWord) return isAllCapitals || bare.length > 1;
   if (isAllCapitals) return bare.length > 1 && VOWEL.test(bare);
-  return bare.length >= SHORTEST_WORD && VOWEL.test(bare) && !UNPRONOUNCEABLE.test(bare);
+  return bare.length >= WORD_LENGTH_MIN && VOWEL.test(bare) && !UNPRONOUNCEABLE.test(bare);
 }

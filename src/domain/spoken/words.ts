@@ -139,7 +139,7 @@ export const digitByDigit = (groups: readonly string[]): string =>
 
 /** The last word before an offset when only a space is between them; else ''. */
 export function wordBefore(text: string, offset: number): string {
-  const head = text.slice(Math.max(0, offset - LONGEST_WORD), offset);
+  const head = text.slice(Math.max(0, offset - WORD_LENGTH_MAX), offset);
   if (!/[ \u00a0\u202f]$/u.test(head)) return '';
   return (
     head
@@ -151,12 +151,12 @@ export function wordBefore(text: string, offset: number): string {
 
 /** The first word after an offset when only a space is between them; else ''. */
 export function wordAfter(text: string, offset: number): string {
-  const tail = text.slice(offset, offset + LONGEST_WORD);
+  const tail = text.slice(offset, offset + WORD_LENGTH_MAX);
   if (!/^[ \u00a0\u202f]/u.test(tail)) return '';
   return (tail.trimStart().split(/[\s)"'”“»’,;:!?]/u)[0] ?? '').normalize('NFC');
 }
 
-const LONGEST_WORD = 40;
+const WORD_LENGTH_MAX = 40;
 
 /**
  * The three words before a match and the two after it. A word counts only when nothing but one space stands between it

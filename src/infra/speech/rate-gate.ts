@@ -14,11 +14,11 @@ export interface RateGate {
 }
 
 /** The longest that a request waits. A longer pause is left to the caller, so that no worker stands still for it. */
-const MOST_WAIT_MS = 5_000;
+const WAIT_MS_MAX = 5_000;
 /** A longer pause than this counts as a rest, which operators are told of. */
 const NOTABLE_MS = 300_000;
 /** The longest that the gate stays closed, even if the provider asks for more. */
-const MOST_CLOSED_MS = 3_600_000;
+const CLOSED_MS_MAX = 3_600_000;
 /** For a 429 that does not say how long. */
 const UNSAID_MS = 1000;
 
@@ -37,11 +37,11 @@ export function createRateGate(): RateGate {
     closedMs: () => Math.max(0, closedForMs()),
     closeAfter: ({ kind, retryAfterMs }) => {
       if (kind !== 'rate-limited' && retryAfterMs === null) return;
-      const forMs = Math.min(retryAfterMs ?? UNSAID_MS, MOST_CLOSED_MS);
+      const forMs = Math.min(retryAfterMs ?? UNSAID_MS, CLOSED_MS_MAX);
       opensAt = Math.max(opensAt, Date.now() + forMs);
     },
     wait: async (signal) => {
-      const deadline = Date.now() + MOST_WAIT_MS;
+      const deadline = Date.now() + WAIT_MS_MAX;
       // Each answer meanwhile may have closed it for longer.
       while (!signal.aborted && closedForMs() > 0) {
         if (opensAt > deadline) {

@@ -51,14 +51,14 @@ export function createS3Clients(
       requestTimeout: idleMs,
       throwOnRequestTimeout: true,
       socketTimeout: 0,
-      httpAgent: { maxSockets: MOST_READERS },
-      httpsAgent: { maxSockets: MOST_READERS },
+      httpAgent: { maxSockets: READERS_MAX },
+      httpsAgent: { maxSockets: READERS_MAX },
     },
   });
   return { client, reader };
 }
 
-const MOST_READERS = 1_000;
+const READERS_MAX = 1_000;
 
 /** Adds Content-MD5, because some S3-compatible servers insist on it, while Amazon also takes a newer checksum. */
 export function withContentMd5(command: DeleteObjectsCommand): DeleteObjectsCommand {

@@ -118,7 +118,7 @@ function keyOf(signed: string, keys: readonly AnchorKey[]): AnchorKey {
   const key = keys.find((one) => one.kid === kid);
   if (key === undefined)
     throw new AnchorError(
-      `The anchor is signed with the key ${String(kid)}, which is none of the keys that are believed: ${keys.map((one) => one.kid).join(', ') || 'there are none'}.`,
+      `The anchor is signed with the key ${String(kid)}, which is not one of the trusted keys: ${keys.map((one) => one.kid).join(', ') || 'there are none'}.`,
     );
   return key;
 }

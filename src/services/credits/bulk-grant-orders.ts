@@ -192,8 +192,8 @@ export async function keepResult(
 }
 
 /** The greatest number of unfinished orders of one kind in a list. */
-export const MOST_UNFINISHED = 100;
+export const UNFINISHED_MAX = 100;
 
 /** Bulk grants that are in progress or were interrupted, oldest first. */
 export const listUnfinishedBulkGrants = ({ db }: Pick<App, 'db'>): Promise<UnfinishedBulkGrant[]> =>
-  readUnfinishedBulkGrants(db, MOST_UNFINISHED);
+  readUnfinishedBulkGrants(db, UNFINISHED_MAX);

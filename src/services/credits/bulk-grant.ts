@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { App } from '../app.js';
 import { badUserInput, idempotencyKeyReused } from '../../domain/errors.js';
 import type { UserId } from '../../domain/ids.js';
-import { MOST_POINTS } from '../../domain/ledger/book.js';
+import { POINTS_MAX } from '../../domain/ledger/book.js';
 import { hashRequest } from '../../domain/ledger/idempotency.js';
 import { priceParts } from '../../domain/ledger/lots.js';
 import { readLedgerClock } from '../ledger/clock.sql.js';
@@ -27,9 +27,9 @@ export interface BulkGrantOutcome extends BulkGrantResult {
 }
 
 /** The greatest number of recipients in a preview. */
-const MOST_PREVIEWED = 100;
+const PREVIEWED_MAX = 100;
 
-const MOST_ROWS = 10_000;
+const ROWS_MAX = 10_000;
 
 const bulkGrant = grantTerms.safeExtend({
   reason: line(1, 500),
@@ -41,10 +41,10 @@ const bulkGrant = grantTerms.safeExtend({
   rows: z
     .array(namedRow)
     .min(1, 'must have at least one row')
-    .max(MOST_ROWS, `must have at most ${MOST_ROWS.toLocaleString('en')} rows`)
+    .max(ROWS_MAX, `must have at most ${ROWS_MAX.toLocaleString('en')} rows`)
     .refine(
-      (rows) => rows.reduce((sum, { amount }) => sum + amount, 0) <= MOST_POINTS,
-      `must come to at most ${MOST_POINTS.toLocaleString('en')} points together`,
+      (rows) => rows.reduce((sum, { amount }) => sum + amount, 0) <= POINTS_MAX,
+      `must come to at most ${POINTS_MAX.toLocaleString('en')} points together`,
     ),
 });
 
@@ -82,7 +82,7 @@ export async function bulkGrantCredits(
   if (known?.result != null) return { ...known.result, ...answer };
   const order = known?.order ?? (await orderOf(app, request));
   if (dryRun) {
-    const recipients = order.recipients.slice(0, MOST_PREVIEWED);
+    const recipients = order.recipients.slice(0, PREVIEWED_MAX);
     return { ...sumUp(order.recipients, order.skipped), dryRun, replayed: false, recipients };
   }
   const claim = { key, requestHash, actorId };

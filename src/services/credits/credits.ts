@@ -58,7 +58,7 @@ export async function balancesBySource(
   );
 }
 
-const MOST_DAYS = 3_660;
+const DAYS_MAX = 3_660;
 
 /** The points that lapse in the next `asked` days (default 30), soonest first. @throws BAD_USER_INPUT */
 export async function expiringCredits(
@@ -67,7 +67,7 @@ export async function expiringCredits(
   asked: number | null,
 ): Promise<{ at: Date; points: number }[]> {
   const days = asked ?? 30;
-  if (days < 1 || days > MOST_DAYS) throw badUserInput('days', `must be 1 to ${String(MOST_DAYS)}`);
+  if (days < 1 || days > DAYS_MAX) throw badUserInput('days', `must be 1 to ${String(DAYS_MAX)}`);
   return readExpiring(app.points, userId, days);
 }
 

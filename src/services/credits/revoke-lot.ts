@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { App } from '../app.js';
 import { notFound } from '../../domain/errors.js';
 import { asLotId, asUserId, isId, type UserId } from '../../domain/ids.js';
-import { MOST_POINTS } from '../../domain/ledger/book.js';
+import { POINTS_MAX } from '../../domain/ledger/book.js';
 import { hashRequest, keys } from '../../domain/ledger/idempotency.js';
 import type { RevokedPart, RevokeOutcome } from '../ledger/revocations.js';
 import { idempotencyKey, line, parseRequest, points } from '../validation.js';
@@ -11,10 +11,10 @@ const revocation = z
   .object({
     lotId: z.string(),
     reason: line(1, 500),
-    expectedRemaining: points(0, MOST_POINTS)
+    expectedRemaining: points(0, POINTS_MAX)
       .nullish()
       .transform((expected) => expected ?? null),
-    amount: points(1, MOST_POINTS).nullish(),
+    amount: points(1, POINTS_MAX).nullish(),
     idempotencyKey: idempotencyKey.nullish(),
   })
   .refine(({ amount, idempotencyKey: key }) => amount == null || key != null, {

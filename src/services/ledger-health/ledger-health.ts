@@ -18,7 +18,7 @@ export interface KnownHealth extends LedgerHealth {
 type Facts = Pick<App, 'db' | 'log' | 'queue'>;
 
 /** Up to this size a check takes seconds, and is made while the client waits. */
-const MOST_TRANSACTIONS_AT_ONCE = 50_000;
+const TRANSACTIONS_AT_ONCE_MAX = 50_000;
 
 /**
  * The health of the ledger: checked now while the ledger is small, and otherwise from the last check of the whole,
@@ -26,7 +26,7 @@ const MOST_TRANSACTIONS_AT_ONCE = 50_000;
  * listed, and a check is started in the background.
  */
 export async function ledgerHealth(app: Facts): Promise<KnownHealth> {
-  if (await hasAtMost(app.db, MOST_TRANSACTIONS_AT_ONCE))
+  if (await hasAtMost(app.db, TRANSACTIONS_AT_ONCE_MAX))
     return {
       ...(await checkLedger(app)),
       checkedSecondsAgo: 0,

@@ -37,7 +37,7 @@ export interface Followers {
 }
 
 /** The limit of one process. */
-const MOST_OF_ALL = 20_000;
+const FOLLOWERS_MAX = 20_000;
 const COME_AGAIN_SECONDS = 60;
 
 type Hear = (topic: string) => void;
@@ -61,7 +61,7 @@ export function createFollowers(mostOfOne: number): Followers {
   };
 
   function follow(whose: string, wanted: readonly string[]): Follower {
-    if (count >= MOST_OF_ALL) throw busy();
+    if (count >= FOLLOWERS_MAX) throw busy();
     if ((byPerson.get(whose)?.size ?? 0) >= mostOfOne) throw rateLimited(COME_AGAIN_SECONDS);
     const { follower, hear } = createFollower(() => {
       count -= 1;
@@ -127,13 +127,13 @@ function createFollower(onStop: () => void): { follower: Follower; hear: Hear } 
 }
 
 /** The longest time that a timer can wait. */
-const LONGEST_MS = 2 ** 31 - 1;
+const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** Waits until the function that `arm` gets is called, or until the time has passed. */
 const waitFor = (withinMs: number, arm: (resolve: () => void) => void): Promise<void> =>
   new Promise((resolve) => {
     const timer =
-      withinMs === Infinity ? undefined : setTimeout(resolve, Math.min(LONGEST_MS, withinMs));
+      withinMs === Infinity ? undefined : setTimeout(resolve, Math.min(TIMER_MS_MAX, withinMs));
     arm(() => {
       clearTimeout(timer);
       resolve();

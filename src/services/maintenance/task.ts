@@ -13,11 +13,11 @@ export interface TaskOutcome {
 
 /** The pause of a task that gives way, as a multiple of the duration of its last batch. */
 const PAUSE_FACTOR = 3;
-const LONGEST_PAUSE_MS = 2_000;
+const PAUSE_MS_MAX = 2_000;
 /** The pause between two looks at the database. */
 const LOOK_AGAIN_MS = 20;
 
-const pauseAfter = (batchMs: number): number => Math.min(LONGEST_PAUSE_MS, batchMs * PAUSE_FACTOR);
+const pauseAfter = (batchMs: number): number => Math.min(PAUSE_MS_MAX, batchMs * PAUSE_FACTOR);
 
 /**
  * Called by a background task between two batches. While any process uses the database for other work, the task pauses,

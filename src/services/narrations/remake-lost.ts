@@ -39,10 +39,10 @@ export async function remakeIfLost(
 
 async function isLost(
   app: App,
-  rendition: { readonly hash: string; readonly lengthBytes: number },
+  recording: { readonly hash: string; readonly lengthBytes: number },
 ): Promise<boolean> {
   const answered = new AbortController();
-  const looking = isStored(app, rendition).then(
+  const looking = isStored(app, recording).then(
     (stored) => !stored,
     (error: unknown) => {
       app.log.warn(

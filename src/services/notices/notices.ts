@@ -23,7 +23,7 @@ export async function listNotices(
   return pageOf(rows, window, cursors, (notice) => notice.id);
 }
 
-/** The number of unread notices, at most one more than MOST_COUNTED. */
+/** The number of unread notices, at most one more than COUNTED_MAX. */
 export const countUnread = (app: Pick<App, 'db'>, userId: string): Promise<number> =>
   countRows(app.db, unreadQuery(userId));
 

@@ -53,9 +53,9 @@ type Repair = (violations: readonly Violation[]) => Promise<Repairs>;
 
 const repairNothing: Repair = () => Promise.resolve({ repaired: [], left: [] });
 
-const LARGEST_SAMPLE = 10;
+const SAMPLE_SIZE_MAX = 10;
 /** The bound of log lines for one invariant, because a ledger that is wrong everywhere must not fill the log. */
-const MOST_LOGGED = 1_000;
+const LOGGED_MAX = 1_000;
 
 /**
  * Checks every invariant, for one user or for all, and logs the violations with the ids of user, lot and transaction.
@@ -91,9 +91,9 @@ async function collect(
     for (const violation of await withTransactionIds(app, violations)) {
       const { invariant } = violation;
       const sofar = found.get(invariant) ?? { violations: 0, sample: [] };
-      if (sofar.violations < MOST_LOGGED)
+      if (sofar.violations < LOGGED_MAX)
         app.log.error({ event: 'invariant-violated', ...violation }, 'ledger invariant violated');
-      if (sofar.sample.length < LARGEST_SAMPLE) sofar.sample.push(describe(violation));
+      if (sofar.sample.length < SAMPLE_SIZE_MAX) sofar.sample.push(describe(violation));
       found.set(invariant, { ...sofar, violations: sofar.violations + 1 });
     }
   };

@@ -4,7 +4,7 @@ import { listHistory, listLots } from '../credits/credits.js';
 import { readBalancesBySource } from '../credits/credits.sql.js';
 import { plainReader } from '../ledger/allowances.js';
 
-const MOST_LINES = 20;
+const LINES_MAX = 20;
 
 const day = (at: Date | null): string =>
   at?.toISOString().slice(0, 19).replace('T', ' ') ?? 'never';
@@ -17,14 +17,14 @@ export async function summariseAccount(
   const points = plainReader(app.db);
   const rows = await readBalancesBySource(points, [user.id]);
   const sources = rows.filter(({ isMismatch }) => !isMismatch);
-  const lots = await listLots({ points }, user.id, { first: MOST_LINES });
-  const history = await listHistory({ points }, user.id, { first: MOST_LINES });
+  const lots = await listLots({ points }, user.id, { first: LINES_MAX });
+  const history = await listHistory({ points }, user.id, { first: LINES_MAX });
   const balance = sources.reduce((sum, row) => sum + row.balance, 0);
   return [
     `${user.email} (${user.id})`,
     `${String(balance)} points can be spent${sources.map((row) => `, ${row.source} ${String(row.balance)}`).join('')}`,
     '',
-    `Lots, newest first${lots.hasNextPage ? `, the first ${String(MOST_LINES)}` : ''}:`,
+    `Lots, newest first${lots.hasNextPage ? `, the first ${String(LINES_MAX)}` : ''}:`,
     ...lots.edges.map(
       ({ node: lot }) =>
         `  ${lot.id}  ${lot.source.padEnd(8)} ${lot.status.padEnd(9)} ` +
@@ -32,7 +32,7 @@ export async function summariseAccount(
         `granted ${day(lot.grantedAt)}  lapses ${day(lot.expiresAt)}`,
     ),
     '',
-    `Movements, newest first${history.hasNextPage ? `, the first ${String(MOST_LINES)}` : ''}:`,
+    `Movements, newest first${history.hasNextPage ? `, the first ${String(LINES_MAX)}` : ''}:`,
     ...history.edges.map(
       ({ node: entry }) =>
         `  ${String(entry.seq).padStart(6)}  ${day(entry.recordedAt)}  ${entry.type.padEnd(10)} ` +

@@ -23,7 +23,7 @@ const ACCOUNTS_REMEMBERED = 10_000;
  * A command repairs only histories that are up to this length together, because it reads all of them in its transaction.
  * Other accounts are repaired by the job.
  */
-const MOST_TRANSACTIONS = 2_000;
+const TRANSACTIONS_MAX = 2_000;
 
 /** How a mismatch that a read or a command has met is repaired. */
 export const READ_REPAIR = {
@@ -119,7 +119,7 @@ function byLength(accounts: readonly AccountRow[]): { short: AccountRow[]; long:
   let transactions = 0;
   for (const account of accounts.toSorted((one, other) => one.lastSeq - other.lastSeq)) {
     transactions += account.lastSeq;
-    (transactions <= MOST_TRANSACTIONS ? short : long).push(account);
+    (transactions <= TRANSACTIONS_MAX ? short : long).push(account);
   }
   return { short, long };
 }

@@ -20,7 +20,7 @@ export type Facts = Pick<App, 'db' | 'log'> & Partial<Pick<App, 'metrics'>>;
 /** Bounds the number of accounts that a repair locks, and that a listener waits for. */
 const ACCOUNTS_AT_ONCE = 50;
 /** How often a long history is read again because it has moved meanwhile. */
-const MOST_READS = 3;
+const READS_MAX = 3;
 /** The time for one transaction: fifty histories of moderate length are read under the locks. */
 const TIMEOUT_MS = 60_000;
 
@@ -150,7 +150,7 @@ async function repairLong(app: Facts, userId: string, options: RepairOptions): P
     }
     const done = await repairAlone(app, userId, options, [{ userId, ...head }]);
     if (!done.left.some(isMoving)) return done;
-    if (reads < MOST_READS) continue;
+    if (reads < READS_MAX) continue;
     tellRepairs(app, options, { repaired: [], left: done.left.filter(isMoving) });
     return done;
   }

@@ -4,7 +4,7 @@ import { isId, type RowKey } from '../../domain/ids.js';
 import { transact, type Rows } from '../../infra/db.js';
 import { changed, writeAudit } from '../audit.sql.js';
 import { ledgerKey, splitLedgerKey } from '../credits/credits.js';
-import { MOST_DEVICES } from './session-states.js';
+import { DEVICES_MAX } from './session-states.js';
 import { endSessions } from './sessions.sql.js';
 import type { Viewer } from './viewer.js';
 
@@ -32,12 +32,12 @@ export async function sessionsByKey(
   return new Map(rows.map((row) => [ledgerKey(row.userId, row.id), row]));
 }
 
-/** The signed-in devices, most recently used first. The list is bounded, because a user has at most MOST_DEVICES. */
+/** The signed-in devices, most recently used first. The list is bounded, because a user has at most DEVICES_MAX. */
 export function listSessions(app: App, userId: string): Promise<SessionView[]> {
   return app.db.session.findMany({
     where: { userId, revokedAt: null, expiresAt: { gt: new Date() } },
     orderBy: [{ lastUsedAt: 'desc' }, { id: 'desc' }],
-    take: MOST_DEVICES,
+    take: DEVICES_MAX,
   });
 }
 

@@ -4,7 +4,7 @@ import type { Listener } from '../../infra/notices.js';
 import { readSessionState, readSessionStates, type SessionState } from './sessions.sql.js';
 
 /** More than a person needs. It bounds the sessions of scripts that sign in and never sign out. */
-export const MOST_DEVICES = 100;
+export const DEVICES_MAX = 100;
 
 /** The channel on which the database's triggers announce that a user's sessions, role or suspension have changed. */
 export const STANDING_CHANNEL = 'talebank_standing';
@@ -28,10 +28,10 @@ export interface SessionStates {
  * How long a cached state is valid while notices are not received, because signing out, suspending and a change of role
  * must take effect on every process within one second.
  */
-const BELIEVED_UNHEARD_MS = 800;
+const TTL_WITHOUT_NOTICES_MS = 800;
 /** How long a cached state is valid while notices are received. */
-const BELIEVED_HEARD_MS = 60_000;
-const MOST_REMEMBERED = 50_000;
+const TTL_WITH_NOTICES_MS = 60_000;
+const REMEMBERED_MAX = 50_000;
 
 interface Remembered {
   readonly readAt: number;
@@ -45,7 +45,7 @@ interface Remembered {
  */
 export function createSessionStates(db: Db, heard: () => boolean): SessionStates {
   // Keyed by user, because notices name a user. A read in progress is dropped with the entry.
-  const people = new LRUCache<string, Map<string, Remembered>>({ max: MOST_REMEMBERED });
+  const people = new LRUCache<string, Map<string, Remembered>>({ max: REMEMBERED_MAX });
 
   const look = (userId: string, sessionId: string): Remembered => {
     const sessions = people.get(userId) ?? new Map<string, Remembered>();
@@ -53,8 +53,8 @@ export function createSessionStates(db: Db, heard: () => boolean): SessionStates
       readAt: performance.now(),
       state: readSessionState(db, { userId, sessionId }),
     };
-    // Users have few devices. The map is cleared at MOST_DEVICES, so that it is bounded in any case.
-    if (sessions.size >= MOST_DEVICES) sessions.clear();
+    // Users have few devices. The map is cleared at DEVICES_MAX, so that it is bounded in any case.
+    if (sessions.size >= DEVICES_MAX) sessions.clear();
     sessions.set(sessionId, remembered);
     people.set(userId, sessions);
     remembered.state.catch(() => sessions.delete(sessionId));
@@ -64,9 +64,9 @@ export function createSessionStates(db: Db, heard: () => boolean): SessionStates
   return {
     find: async (userId, sessionId) => {
       const known = people.get(userId)?.get(sessionId);
-      const believedMs = heard() ? BELIEVED_HEARD_MS : BELIEVED_UNHEARD_MS;
+      const ttlMs = heard() ? TTL_WITH_NOTICES_MS : TTL_WITHOUT_NOTICES_MS;
       const ageMs = performance.now() - (known?.readAt ?? -Infinity);
-      if (known === undefined || ageMs > believedMs) return look(userId, sessionId).state;
+      if (known === undefined || ageMs > ttlMs) return look(userId, sessionId).state;
       const state = await known.state;
       return state !== undefined && ageMs > state.endsInMs ? look(userId, sessionId).state : state;
     },

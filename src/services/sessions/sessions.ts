@@ -21,7 +21,7 @@ import {
   type Device,
   type SessionRow,
 } from './sessions.sql.js';
-import { MOST_DEVICES } from './session-states.js';
+import { DEVICES_MAX } from './session-states.js';
 
 export type { Device };
 
@@ -49,7 +49,7 @@ export interface OpenedSession {
 }
 
 /**
- * Opens a session, which is a family of refresh tokens. Beyond MOST_DEVICES, the least recently used session is ended.
+ * Opens a session, which is a family of refresh tokens. Beyond DEVICES_MAX, the least recently used session is ended.
  */
 export async function openSession(
   app: App,
@@ -63,7 +63,7 @@ export async function openSession(
   const session = { userId, id: sessionId, hash: token.hash, idleMs, longestMs };
   const userAgent = userAgentOf(device);
   const expiresAt = await insertSession(tx, session, { ...device, userAgent });
-  await endLeastUsed(tx, userId, MOST_DEVICES);
+  await endLeastUsed(tx, userId, DEVICES_MAX);
   return { userId, sessionId, transport: device.transport, token, expiresAt };
 }
 

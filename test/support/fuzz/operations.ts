@@ -354,12 +354,12 @@ class Author {
 }
 
 /** Enough for all but the longest. */
-const MOST_DEALT = 400;
+const DEALT_MAX = 400;
 
 /** Random operations of a schema: what people send, what they send by mistake, and what is sent to do harm. */
 export const operationsOf = (schema: GraphQLSchema): fc.Arbitrary<Operation> =>
   fc
-    .uint16Array({ maxLength: MOST_DEALT, size: 'max' })
+    .uint16Array({ maxLength: DEALT_MAX, size: 'max' })
     .map((dealt) => new Author(schema, dealt).operation());
 
 /** Each makes another value of a known one. */

@@ -59,7 +59,7 @@ export const databaseEvents = define({
   'sessions-not-rechecked': {
     level: 'warn',
     fields: ['refused', 'err?'],
-    when: 'The sessions of open subscriptions could not be read while notices are not heard. At most once a minute.',
+    when: 'The sessions of open subscriptions could not be read while notices are not received. At most once a minute.',
     action: 'See the error; the database is probably not reachable.',
   },
   'signing-keys-not-read': {

@@ -4,8 +4,8 @@ import { exchange } from './http-speech.js';
 
 const PAGE_SIZE = 100;
 /** Only the first voices of an account are offered, at most this many. */
-const MOST_PAGES = 10;
-const MOST_PAGE_BYTES = 4 * 1024 * 1024;
+const PAGES_MAX = 10;
+const PAGE_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Only the first voices of a page are read, at most this many. */
 const PAGE_VOICES_MAX = 1000;
@@ -59,14 +59,14 @@ export async function listElevenLabsVoices(request: {
 }): Promise<ProviderVoice[]> {
   const voices = new Map<string, ProviderVoice>();
   let token: string | null = null;
-  for (let pages = 0; pages < MOST_PAGES; pages++) {
+  for (let pages = 0; pages < PAGES_MAX; pages++) {
     const query = new URLSearchParams({ page_size: String(PAGE_SIZE) });
     if (token !== null) query.set('next_page_token', token);
     const { bytes } = await exchange({
       url: `${request.baseUrl}/v2/voices?${query.toString()}`,
       headers: request.headers,
       timeoutMs: request.timeoutMs,
-      mostBytes: MOST_PAGE_BYTES,
+      mostBytes: PAGE_BYTES_MAX,
     });
     const listed = readPage(bytes);
     for (const voice of listed.voices) voices.set(voice.voice_id, voiceOf(voice));
@@ -93,7 +93,7 @@ const LANGUAGES =
   'en pl de fr es it pt nl cs sv uk ja zh ar bg da el fi fil hi hr id ko ms ro ru sk ta tr'.split(
     ' ',
   );
-const MOST_NAME = 100;
+const NAME_LENGTH_MAX = 100;
 
 function voiceOf({
   voice_id: id,
@@ -113,7 +113,7 @@ function voiceOf({
         .normalize('NFC')
         .replace(/\p{C}+/gu, ' ')
         .trim()
-        .slice(0, MOST_NAME) ?? id,
+        .slice(0, NAME_LENGTH_MAX) ?? id,
     languages: [...new Set(languages.length === 0 ? LANGUAGES : languages)],
     gender: gender === 'female' || gender === 'male' ? gender : null,
   };

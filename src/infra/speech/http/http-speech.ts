@@ -144,8 +144,8 @@ async function refusal(response: Response, signal: AbortSignal): Promise<SpeechE
   });
 }
 
-const MOST_ERROR_BYTES = 4096;
-const MOST_WORDS = 4;
+const ERROR_BYTES_MAX = 4096;
+const WORDS_MAX = 4;
 /** Under these names errors have codes for programs, such as `quota_exceeded`. */
 const CODES = /"(?:code|type|status|error)"\s*:\s*"([a-z][\w.-]{2,59})"/giu;
 
@@ -162,8 +162,8 @@ async function wordsOf(
   signal: AbortSignal,
 ): Promise<{ codes: string; isForLength: boolean }> {
   try {
-    const body = Buffer.from(await read(response, MOST_ERROR_BYTES, signal)).toString();
-    const codes = [...body.matchAll(CODES)].slice(0, MOST_WORDS).map(([, code]) => code);
+    const body = Buffer.from(await read(response, ERROR_BYTES_MAX, signal)).toString();
+    const codes = [...body.matchAll(CODES)].slice(0, WORDS_MAX).map(([, code]) => code);
     return { codes: codes.join(' '), isForLength: TOO_LONG.test(body) };
   } catch {
     return { codes: '', isForLength: false };
@@ -171,15 +171,15 @@ async function wordsOf(
 }
 
 /** More than any answer of a second takes: 48 kHz, 16 bits, two channels. */
-const MOST_BYTES_A_SECOND = 48_000 * 2 * 2;
+const BYTES_PER_SECOND_MAX = 48_000 * 2 * 2;
 const HEADER_BYTES = 65_536;
 
 /** How large the speech for a text may be at most. */
 export const mostBytesFor = (text: string): number =>
-  HEADER_BYTES + Math.ceil(mostSecondsOf(text) * MOST_BYTES_A_SECOND);
+  HEADER_BYTES + Math.ceil(mostSecondsOf(text) * BYTES_PER_SECOND_MAX);
 
 /** Shorter audio is refused as silence, because no sentence is spoken in less time. */
-const SHORTEST_SECONDS = 0.02;
+const SECONDS_MIN = 0.02;
 
 /** @throws SpeechError, not permanent, for an empty answer, or a content type that is not that of speech */
 export function checkContentType({ contentType, bytes }: HttpAnswer): void {
@@ -194,7 +194,7 @@ export function checkContentType({ contentType, bytes }: HttpAnswer): void {
 /** @throws SpeechError, not permanent, for speech that is too short, or too long for this text */
 export function checkLength(spoken: SpokenSentence, text: string): SpokenSentence {
   const seconds = spoken.pcm.length / spoken.sampleRateHz;
-  if (seconds < SHORTEST_SECONDS) throw failure('silent', 'The answer holds no speech.');
+  if (seconds < SECONDS_MIN) throw failure('silent', 'The answer holds no speech.');
   if (seconds > mostSecondsOf(text)) {
     throw failure('too-long', 'The speech is longer than the text can take.');
   }

@@ -116,7 +116,7 @@ export async function askOpenAi({
       url: `${baseUrl}/models`,
       headers: key === null ? {} : { authorization: `Bearer ${key}` },
       timeoutMs,
-      mostBytes: MOST_LIST_BYTES,
+      mostBytes: LIST_BYTES_MAX,
     });
     return 200;
   } catch (error) {
@@ -126,4 +126,4 @@ export async function askOpenAi({
   }
 }
 
-const MOST_LIST_BYTES = 4 * 1024 * 1024;
+const LIST_BYTES_MAX = 4 * 1024 * 1024;

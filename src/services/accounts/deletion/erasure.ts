@@ -4,7 +4,7 @@ import { transact } from '../../../infra/db.js';
 import { storageKey } from '../../narrations/addresses.js';
 import { failNarration } from '../../narrations/settle-attempt.js';
 import { eraseExports } from '../export/data-export.js';
-import { beginErasing } from '../../narrations/synthesis/renditions.sql.js';
+import { beginErasing } from '../../narrations/synthesis/recordings.sql.js';
 import { forgetFile } from '../../narrations/synthesis/sentences.sql.js';
 import type { EraseAccountPayload } from '../../queues.js';
 

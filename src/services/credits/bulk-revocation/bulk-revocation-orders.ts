@@ -6,7 +6,7 @@ import { transact } from '../../../infra/db.js';
 import { writeAudit } from '../../audit.sql.js';
 import { readLedgerClock } from '../../ledger/clock.sql.js';
 import { finishBulkRevocationQueue } from '../../queues.js';
-import { findBulkGrant, FINISH_AFTER_SECONDS, MOST_UNFINISHED } from '../bulk-grant-orders.js';
+import { findBulkGrant, FINISH_AFTER_SECONDS, UNFINISHED_MAX } from '../bulk-grant-orders.js';
 import {
   insertBulkRevocation,
   readUnfinishedBulkRevocations,
@@ -110,4 +110,4 @@ export async function keepResult(
 export const listUnfinishedBulkRevocations = ({
   db,
 }: Pick<App, 'db'>): Promise<UnfinishedBulkRevocation[]> =>
-  readUnfinishedBulkRevocations(db, MOST_UNFINISHED);
+  readUnfinishedBulkRevocations(db, UNFINISHED_MAX);

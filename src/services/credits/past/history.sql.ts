@@ -1,7 +1,7 @@
 import { Prisma } from '../../../infra/db.js';
 import type { CreditSource } from '../../../domain/ledger/lots.js';
 import type { PointsReader } from '../../ledger/allowances.js';
-import { MOST_COUNTED } from '../../counting.sql.js';
+import { COUNTED_MAX } from '../../counting.sql.js';
 import { TRANSACTION_COLUMNS, type TransactionView } from '../credits.sql.js';
 import { halvesOf, IS_LATE } from './recorded.sql.js';
 import {
@@ -24,14 +24,14 @@ export const readHistory = (
   points.read<TransactionView>([wanted.userId], historyQuery(wanted));
 
 /**
- * The number of a user's transactions, at most one more than MOST_COUNTED when there is a filter. All are counted in the
+ * The number of a user's transactions, at most one more than COUNTED_MAX when there is a filter. All are counted in the
  * account's row.
  */
 export async function readHistoryCount(
   points: PointsReader,
   { userId, selection }: Omit<WantedHistory, 'window'>,
 ): Promise<number> {
-  const window = { limit: MOST_COUNTED, backward: false, after: null, before: null };
+  const window = { limit: COUNTED_MAX, backward: false, after: null, before: null };
   const isWhole = Object.values(selection).every((part) => part === null);
   const [row] = await points.read<{ count: number }>(
     [userId],

@@ -8,7 +8,7 @@ export type { BalancePoint };
 export type Bucket = 'DAY' | 'WEEK' | 'MONTH';
 
 /** The most points of one series. */
-const POINTS_MAX = 400;
+const BALANCES_MAX = 400;
 const DAY_MS = 86_400_000;
 /** The first Monday since 1970. */
 const MONDAY_MS = 4 * DAY_MS;
@@ -40,14 +40,14 @@ export function bucketsOf(
 /**
  * The balances that could be spent at `from`, at each start of a bucket after it, and at `to`. Those in the future are
  * left out.
- * @throws BAD_USER_INPUT unless `from` is before `to`, and for more than POINTS_MAX balances
+ * @throws BAD_USER_INPUT unless `from` is before `to`, and for more than BALANCES_MAX balances
  */
 export async function balanceSeries(
   app: App,
   userId: string,
   { from, to, bucket }: { from: Date; to: Date; bucket: Bucket },
 ): Promise<BalancePoint[]> {
-  const instants = bucketsOf({ from, to, bucket }, POINTS_MAX - 1);
+  const instants = bucketsOf({ from, to, bucket }, BALANCES_MAX - 1);
   return readBalancesAt(app.points, userId, [...instants, to]);
 }
 

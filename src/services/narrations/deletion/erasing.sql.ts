@@ -1,9 +1,9 @@
 import { Prisma, type Reader, type Tx } from '../../../infra/db.js';
 
 /**
- * Marks a rendition for deletion if no other narration uses it. Those of deleted accounts do not count. A rendition that
+ * Marks a recording for deletion if no other narration uses it. Those of deleted accounts do not count. A recording that
  * is marked already is left to the job that deletes it. The second statement runs after the lock, so that it sees
- * narrations that have begun to use the rendition meanwhile. None can use it once it is marked.
+ * narrations that have begun to use the recording meanwhile. None can use it once it is marked.
  * @returns whether it was marked. Indexes: renditions_pkey, audios_rendition_hash_idx.
  */
 export async function markUnused(
@@ -20,7 +20,7 @@ export async function markUnused(
   return marked === 1;
 }
 
-/** The condition that no narration has or makes a rendition. Those of deleted accounts count, until they are erased. */
+/** The condition that no narration has or makes a recording. Those of deleted accounts count, until they are erased. */
 const ABANDONED = Prisma.sql`NOT EXISTS (
   SELECT FROM audios a WHERE a.rendition_hash = r.hash AND a.status IN ('QUEUED', 'PROCESSING', 'READY'))`;
 
@@ -28,7 +28,7 @@ const ABANDONED = Prisma.sql`NOT EXISTS (
 const UNMARKED = Prisma.sql`(r.erasing_since IS NULL OR r.erasing_since < clock_timestamp() - interval '1 day')`;
 
 /**
- * Renditions that are older than `days` and that no narration uses. The whole table is read, because nearly all of it is
+ * Recordings that are older than `days` and that no narration uses. The whole table is read, because nearly all of it is
  * used. Index: audios_rendition_hash_idx.
  */
 export async function readAbandoned(
@@ -43,7 +43,7 @@ export async function readAbandoned(
 }
 
 /**
- * Marks a rendition for deletion if no narration uses it. The second statement runs after the lock, as in `markUnused`.
+ * Marks a recording for deletion if no narration uses it. The second statement runs after the lock, as in `markUnused`.
  * @returns whether it was marked. Indexes: renditions_pkey, audios_rendition_hash_idx.
  */
 export async function markAbandoned(tx: Tx, hash: string): Promise<boolean> {
@@ -54,7 +54,7 @@ export async function markAbandoned(tx: Tx, hash: string): Promise<boolean> {
   return marked === 1;
 }
 
-/** Whether a rendition is marked for deletion. Index: renditions_pkey. */
+/** Whether a recording is marked for deletion. Index: renditions_pkey. */
 export async function isMarked(tx: Pick<Tx, '$queryRaw'>, hash: string): Promise<boolean> {
   const rows = await tx.$queryRaw<unknown[]>`
     SELECT FROM renditions WHERE hash = ${hash} AND erasing_since IS NOT NULL`;

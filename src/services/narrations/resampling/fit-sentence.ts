@@ -6,7 +6,7 @@ import { readPlaces, type SentencePlace } from '../synthesis/sentences.sql.js';
 import { readSentence, storeSentence } from '../synthesis/stored-sentences.js';
 
 /** More than the longest sentence takes. */
-const MOST_SECONDS = 3_600;
+const SECONDS_MAX = 3_600;
 
 /** The hash of a sentence that was resampled. */
 export const fittedHash = (hash: string, sampleRateHz: number): string =>
@@ -26,7 +26,7 @@ export async function fitSentence(
   const hash = fittedHash(place.hash, sampleRateHz);
   const [fitted] = await readPlaces(app.db, [hash]);
   if (fitted !== undefined) return fitted;
-  const speech = await decodeCompressed('mp3', await readSentence(app, place), MOST_SECONDS);
+  const speech = await decodeCompressed('mp3', await readSentence(app, place), SECONDS_MAX);
   await storeSentence(app, { hash, leasedBy: newId() }, speech, sampleRateHz);
   const [stored] = await readPlaces(app.db, [hash]);
   if (stored === undefined)

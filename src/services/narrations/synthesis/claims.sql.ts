@@ -97,26 +97,26 @@ export async function writeProgress(
   return written === 1;
 }
 
-export interface FinishedRendition {
+export interface FinishedRecording {
   readonly hash: string;
   readonly durationMs: number;
   readonly lengthBytes: number;
 }
 
-/** Marks the narration READY, and keeps the rendition for later requests. @returns whether the claim was valid */
+/** Marks the narration READY, and keeps the recording for later requests. @returns whether the claim was valid */
 export async function writeReady(
   tx: Tx,
   claim: Claim,
-  rendition: FinishedRendition,
+  recording: FinishedRecording,
 ): Promise<boolean> {
   const written = await tx.$executeRaw`
     WITH kept AS (
       INSERT INTO renditions (hash, duration_ms, length_bytes)
-      VALUES (${rendition.hash}, ${rendition.durationMs}, ${rendition.lengthBytes})
+      VALUES (${recording.hash}, ${recording.durationMs}, ${recording.lengthBytes})
       ON CONFLICT (hash) DO UPDATE SET duration_ms = excluded.duration_ms, length_bytes = excluded.length_bytes
     )
-    UPDATE audios SET status = 'READY', progress = 1, rendition_hash = ${rendition.hash},
-      duration_ms = ${rendition.durationMs}, length_bytes = ${rendition.lengthBytes}, failure_code = NULL,
+    UPDATE audios SET status = 'READY', progress = 1, rendition_hash = ${recording.hash},
+      duration_ms = ${recording.durationMs}, length_bytes = ${recording.lengthBytes}, failure_code = NULL,
       ready_at = ledger_now(), updated_at = ledger_now()
     WHERE ${heldBy(claim)}`;
   return written === 1;

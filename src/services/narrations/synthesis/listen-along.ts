@@ -5,7 +5,7 @@ import { pauseBefore } from '../../../domain/sound/pauses.js';
 import type { Follower } from '../../live/followers.js';
 import { topics } from '../../../domain/live/topics.js';
 import { fitSentence } from '../resampling/fit-sentence.js';
-import { planSentences, renditionHashOf, type PlannedSentence } from './plan.js';
+import { planSentences, recordingHashOf, type PlannedSentence } from './plan.js';
 import { readPlaces, type SentencePlace } from './sentences.sql.js';
 import { readScript, type ScriptRow } from './script.sql.js';
 import { readSentence } from './stored-sentences.js';
@@ -34,7 +34,7 @@ export async function listenAlong(
   const script = isId(audioId) ? await readScript(app.db, audioId) : undefined;
   if (script === undefined || hasEnded(script)) return null;
   // Throws for a voice that this process cannot speak, because such a narration will never be made.
-  renditionHashOf(app, script);
+  recordingHashOf(app, script);
   return begun(speakAlong(app, script, signal));
 }
 

@@ -20,17 +20,17 @@ import {
   writeReady,
   type Claim,
   type ClaimRow,
-  type FinishedRendition,
+  type FinishedRecording,
 } from './claims.sql.js';
-import { planSentences, renditionHashOf, type PlannedSentence, type Script } from './plan.js';
-import { holdRendition } from './renditions.sql.js';
-import { placeInRendition } from './sentences.sql.js';
+import { planSentences, recordingHashOf, type PlannedSentence, type Script } from './plan.js';
+import { holdRecording } from './recordings.sql.js';
+import { placeInRecording } from './sentences.sql.js';
 import { speakSentences, type Making } from './speak-sentences.js';
 
 type Job = Delivery<NarrationJob>;
 
 /** A recording, with what it was just made of. One that was found has no parts. */
-type Rendition = FinishedRendition & {
+type Recording = FinishedRecording & {
   readonly parts: Assembled['parts'];
   readonly timeline: NewTimeline | null;
 };
@@ -58,8 +58,8 @@ export async function makeNarration(app: App, job: Job): Promise<void> {
   const finished = layDownWhenStopping(app, held);
   try {
     if (await failIfDeadly(app, held)) return;
-    const hash = renditionHashOf(app, task);
-    const found = await findRendition(app, hash, claim);
+    const hash = recordingHashOf(app, task);
+    const found = await findRecording(app, hash, claim);
     const heard = firstSound(app, task);
     if (found !== null) heard(false);
     const recording = found ?? (await record(app, { hash, task, claim, heard }, job.signal));
@@ -79,11 +79,11 @@ export async function makeNarration(app: App, job: Job): Promise<void> {
 }
 
 /** The same recording, if it was made before for any user. */
-async function findRendition(app: App, hash: string, claim: Claim): Promise<Rendition | null> {
-  const rendition = await transact(app.db, async (tx) => {
-    const held = await holdRendition(tx, claim, hash);
+async function findRecording(app: App, hash: string, claim: Claim): Promise<Recording | null> {
+  const recording = await transact(app.db, async (tx) => {
+    const held = await holdRecording(tx, claim, hash);
     if (held === 'lost') throw new ClaimLost();
-    // The transaction is rolled back, because the process that erases the rendition must not count this narration as a
+    // The transaction is rolled back, because the process that erases the recording must not count this narration as a
     // user of it.
     if (held?.erasing === true)
       throw held.overdue
@@ -91,8 +91,8 @@ async function findRendition(app: App, hash: string, claim: Claim): Promise<Rend
         : new BeingErased('This recording is being deleted. It will be made again afterwards.');
     return held;
   });
-  if (rendition === undefined) return null;
-  return (await isStored(app, rendition)) ? { ...rendition, parts: [], timeline: null } : null;
+  if (recording === undefined) return null;
+  return (await isStored(app, recording)) ? { ...recording, parts: [], timeline: null } : null;
 }
 
 /** Observes the time from the request to the first sentence, once an attempt: a retry finds what was spoken before. */
@@ -110,7 +110,7 @@ function firstSound(
   };
 }
 
-interface Recording {
+interface RecordingTask {
   readonly hash: string;
   readonly task: ClaimRow;
   readonly claim: Claim;
@@ -119,9 +119,9 @@ interface Recording {
 
 async function record(
   app: App,
-  { hash, task, claim, heard }: Recording,
+  { hash, task, claim, heard }: RecordingTask,
   signal: AbortSignal,
-): Promise<Rendition> {
+): Promise<Recording> {
   const sentences = await planAll(app, task);
   if (sentences.length === 0)
     throw new SpeechError('There is nothing to speak in this text.', {
@@ -140,10 +140,10 @@ async function record(
 
 const timelineOf = (
   { voiceId, language, content }: ClaimRow,
-  renditionHash: string,
+  recordingHash: string,
   { durationMs, sentences }: Assembled,
 ): NewTimeline => ({
-  renditionHash,
+  recordingHash,
   durationMs,
   voiceId,
   language: primaryLanguage(language),
@@ -176,14 +176,14 @@ function progressReporter(app: App, claim: Claim): (progress: number) => Promise
 }
 
 /** READY, the sentences' new places and the end of the job are one commit. */
-async function finish(app: App, job: Job, claim: Claim, recording: Rendition): Promise<void> {
+async function finish(app: App, job: Job, claim: Claim, recording: Recording): Promise<void> {
   const { parts } = recording;
   const loose = await transact(app.db, async (tx) => {
     if (!(await writeReady(tx, claim, recording))) throw new ClaimLost();
     await noticeEnd(tx, job.payload, 'NARRATION_READY');
     await app.queue.complete(tx, synthesizeAudioQueue.name, job);
     if (recording.timeline !== null) await writeTimeline(tx, recording.timeline);
-    return parts.length === 0 ? [] : placeInRendition(tx, parts);
+    return parts.length === 0 ? [] : placeInRecording(tx, parts);
   });
   // A file that is not removed now is swept later.
   await app.storage.remove(loose).catch((error: unknown) => {

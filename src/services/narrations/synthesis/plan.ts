@@ -70,7 +70,7 @@ export const soundOf = (
 };
 
 /** The hash that identifies a recording. @throws SpeechError when the voice belongs to another provider */
-export function renditionHashOf(app: Synthesis, script: Omit<Script, 'content'>): string {
+export function recordingHashOf(app: Synthesis, script: Omit<Script, 'content'>): string {
   if (script.provider !== app.speech.name)
     throw new SpeechError(`The voice was one of ${script.provider}.`, {
       permanent: true,

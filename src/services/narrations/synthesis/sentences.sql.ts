@@ -81,7 +81,7 @@ const asRows = (parts: readonly SentencePlace[]): Prisma.Sql => Prisma.sql`
  * Locks rows in the order of their hashes, because recordings that share sentences may finish at the same time.
  * @returns the sentences' own files, which are not needed any more. Index: spoken_sentences_pkey.
  */
-export async function placeInRendition(tx: Tx, parts: readonly SentencePlace[]): Promise<string[]> {
+export async function placeInRecording(tx: Tx, parts: readonly SentencePlace[]): Promise<string[]> {
   const rows = await tx.$queryRaw<{ file: string }[]>`
     INSERT INTO spoken_sentences AS s (hash, leased_by, leased_until, key, offset_bytes, length_bytes,
                                        samples, sample_rate_hz, words)
@@ -95,7 +95,7 @@ export async function placeInRendition(tx: Tx, parts: readonly SentencePlace[]):
 
 /**
  * Before a recording replaces an older one: forgets the sentences of the old one that are not at the same place in the
- * new one. Locks rows in the order of their hashes, as `placeInRendition` does. Index: spoken_sentences_key_idx.
+ * new one. Locks rows in the order of their hashes, as `placeInRecording` does. Index: spoken_sentences_key_idx.
  */
 export const forgetMisplaced = (
   db: Writer,
@@ -110,7 +110,7 @@ export const forgetMisplaced = (
 
 /**
  * Forgets the sentences in a file that is lost or will be deleted. Locks rows in the order of their hashes, as
- * `placeInRendition` does. Index: spoken_sentences_key_idx.
+ * `placeInRecording` does. Index: spoken_sentences_key_idx.
  */
 export const forgetFile = (db: Writer, key: string): Promise<number> =>
   db.$executeRaw`

@@ -19,9 +19,9 @@ const KEEP_EVERY_MS = 10_000;
 /** How often sentences that another process is speaking are checked. */
 export const LOOK_EVERY_MS = 200;
 /** Sentences in work beyond the provider's concurrency: one that is encoded, and one that is stored. */
-const IN_OTHER_HANDS = 2;
+const SENTENCES_AFTER_SPEECH = 2;
 /** After this many consecutive failures, the rest would probably fail as well. */
-const MOST_FAILURES_IN_A_ROW = 3;
+const CONSECUTIVE_FAILURES_MAX = 3;
 
 /** A recording that is being made. */
 export interface Making {
@@ -100,14 +100,14 @@ async function speakThese(
       noteFailure(tally, error);
     }
   };
-  await pMap(sentences, speak, { concurrency: app.speech.concurrency + IN_OTHER_HANDS });
+  await pMap(sentences, speak, { concurrency: app.speech.concurrency + SENTENCES_AFTER_SPEECH });
   return elsewhere;
 }
 
 function noteFailure(tally: Tally, error: unknown): void {
   tally.failures.push(error);
   tally.failuresInARow += 1;
-  tally.over ||= isFatal(error) || tally.failuresInARow >= MOST_FAILURES_IN_A_ROW;
+  tally.over ||= isFatal(error) || tally.failuresInARow >= CONSECUTIVE_FAILURES_MAX;
 }
 
 /** The failures that decide what becomes of the narration, the most important first. */

@@ -9,7 +9,7 @@ import {
 import { timedSentence } from '../../../domain/timing/words.js';
 import { SpeechError } from '../../../infra/speech/provider.js';
 import { fittedHash } from '../resampling/fit-sentence.js';
-import { planSentences, renditionHashOf } from '../synthesis/plan.js';
+import { planSentences, recordingHashOf } from '../synthesis/plan.js';
 import { readPlaces, type SentencePlace } from '../synthesis/sentences.sql.js';
 import { readTexts, type NarratedRow } from './timeline.sql.js';
 import type { Growing } from './timelines.js';
@@ -54,7 +54,7 @@ export async function growTimelines(
 
 function hashOf(app: App, narrated: NarratedRow): string | null {
   try {
-    return renditionHashOf(app, narrated);
+    return recordingHashOf(app, narrated);
   } catch (error) {
     if (error instanceof SpeechError) return null;
     throw error;

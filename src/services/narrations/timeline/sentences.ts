@@ -19,7 +19,7 @@ interface Asked {
   readonly id: string;
   readonly status: string;
   /** '' when there is no recording. */
-  readonly renditionHash: string;
+  readonly recordingHash: string;
   readonly after: number;
 }
 
@@ -31,13 +31,13 @@ interface Asked {
 export function sentencesKey(audio: AudioView, after: number): RowKey {
   if (after < -1 || after > INDEX_MAX)
     throw badUserInput('after', `must be -1 to ${String(INDEX_MAX)}`);
-  const { id, status, renditionHash } = audio;
-  return rowKey(id, status, renditionHash, after);
+  const { id, status, renditionHash: recordingHash } = audio;
+  return rowKey(id, status, recordingHash, after);
 }
 
 function askedBy(key: RowKey): Asked {
-  const [id = '', status = '', renditionHash = '', after] = columnsOf(key);
-  return { key, id, status, renditionHash, after: Number(after) };
+  const [id = '', status = '', recordingHash = '', after] = columnsOf(key);
+  return { key, id, status, recordingHash, after: Number(after) };
 }
 
 /**
@@ -52,7 +52,7 @@ export async function sentencesByKey(
 ): Promise<Map<RowKey, readonly TimedSentence[]>> {
   const asked = keys.map(askedBy);
   const ready = asked.filter(({ status }) => status === 'READY');
-  const wanted = ready.map(({ renditionHash, after }) => ({ hash: renditionHash, after }));
+  const wanted = ready.map(({ recordingHash, after }) => ({ hash: recordingHash, after }));
   const parts = new Map(
     (ready.length === 0 ? [] : await readTimelineParts(app.db, wanted, SENTENCES_MAX)).map(
       ({ hash, after, sentences }) => [
@@ -61,8 +61,8 @@ export async function sentencesByKey(
       ],
     ),
   );
-  const stored = ({ renditionHash, after }: Asked): TimedSentence[] | undefined =>
-    parts.get(rowKey(renditionHash, after));
+  const stored = ({ recordingHash, after }: Asked): TimedSentence[] | undefined =>
+    parts.get(rowKey(recordingHash, after));
   const others = asked.filter((one) => isSpoken(one) && stored(one) === undefined);
   const grown = await growAll(app, others);
   return new Map(

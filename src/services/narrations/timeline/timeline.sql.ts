@@ -5,7 +5,7 @@ import { ANNOUNCEMENT } from '../synthesis/script.sql.js';
 
 /** The times of a recording, and what is needed to learn from them how fast a voice reads. */
 export interface NewTimeline {
-  readonly renditionHash: string;
+  readonly recordingHash: string;
   readonly durationMs: number;
   readonly voiceId: string;
   /** Without regions. */
@@ -16,10 +16,10 @@ export interface NewTimeline {
 
 /** Keeps the times of a recording that was just made, in its transaction. Index: rendition_timelines_pkey. */
 export async function writeTimeline(tx: Tx, timeline: NewTimeline): Promise<void> {
-  const { renditionHash, durationMs, voiceId, language, characterCount, sentences } = timeline;
+  const { recordingHash, durationMs, voiceId, language, characterCount, sentences } = timeline;
   await tx.$executeRaw`
     INSERT INTO rendition_timelines (rendition_hash, duration_ms, voice_id, language, character_count, made_at, sentences)
-    VALUES (${renditionHash}, ${durationMs}, ${voiceId}, ${language}, ${characterCount}, clock_timestamp(),
+    VALUES (${recordingHash}, ${durationMs}, ${voiceId}, ${language}, ${characterCount}, clock_timestamp(),
       ARRAY(SELECT value FROM json_array_elements(${JSON.stringify(sentences)}::json) WITH ORDINALITY AS s(value, at)
             ORDER BY at))
     ON CONFLICT (rendition_hash) DO UPDATE SET duration_ms = excluded.duration_ms, made_at = excluded.made_at,

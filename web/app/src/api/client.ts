@@ -74,7 +74,7 @@ export function createTalebankClient(personId: string | null): Client {
   });
 }
 
-/** Read at each connection, because a token is good for ten minutes and a connection for hours. */
+/** Read at each connection, because a token is valid for ten minutes and a connection lasts for hours. */
 async function authorization(): Promise<Record<string, string>> {
   if (needsRefresh()) await refresh();
   const token = accessToken();

@@ -16,7 +16,7 @@ export const noticeArrived = (): void => arrived.set(arrived.get() + 1);
 
 export const useNoticesArrived = (): number => useStore(arrived);
 
-const MOST_SHOWN = 99;
+const SHOWN_MAX = 99;
 /** Hundreds of notices may come one after the other, and their number is not read for each of them. */
 const READ_EVERY_MS = 2000;
 
@@ -44,7 +44,7 @@ export function NoticeBell(): ReactElement {
       <Bell size={20} strokeWidth={1.75} aria-hidden />
       {unread > 0 && (
         <span className={styles.count} aria-hidden>
-          {unread > MOST_SHOWN ? `${String(MOST_SHOWN)}+` : unread}
+          {unread > SHOWN_MAX ? `${String(SHOWN_MAX)}+` : unread}
         </span>
       )}
     </Link>

@@ -22,7 +22,7 @@ const Resend = graphql(`
   }
 `);
 
-/** A token is good once, so that it is sent once, however often the page is drawn. */
+/** A token can be used once, so it is sent once, however often the page is drawn. */
 const sent = new Map<string, Promise<Failure | null>>();
 
 function verify(client: Client, token: string): Promise<Failure | null> {
