@@ -62,8 +62,17 @@ export async function placesOf(database: Database): Promise<ReadonlyMap<string, 
   return new Map(rows.map(({ user_id: id, name }) => [id, Number(name.split('_p').at(-1))]));
 }
 
+/** The size of the test's own pool. While each session sleeps, none can do it twice. */
+const SESSIONS = 4;
+
 /** How often each partition was scanned by sessions that have ended. */
 export async function scansOf(database: Database): Promise<ReadonlyMap<string, number>> {
+  // All sessions of the test's own pool tell what they have counted, which they do within some seconds by themselves.
+  await Promise.all(
+    Array.from({ length: SESSIONS }, () =>
+      database.sql('SELECT pg_stat_force_next_flush(), pg_sleep(0.2)'),
+    ),
+  );
   const rows = await database.sql<{ name: string; scans: number }>(
     `SELECT relname AS name, (coalesce(seq_scan, 0) + coalesce(idx_scan, 0))::int AS scans
      FROM pg_stat_user_tables WHERE relname ~ '_p[0-9]+$'`,
