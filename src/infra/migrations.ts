@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { propertyOf } from '../domain/objects.js';
 import { quoted, reachDatabase, said } from './connections/reach.js';
 import { isSqlState, losesSession } from './connections/sql-states.js';
 import { requireConnections, requireRights, requireServer } from './connections/requirements.js';
@@ -113,6 +114,8 @@ const isRefusal = (error: unknown): error is { readonly code: string } =>
 /** Turns a refusal by the database into one line for the operator, instead of a stack trace. */
 export function asStartError(error: unknown): unknown {
   if (error instanceof StartError) return error;
+  // A file that is missing has the code of a socket that is missing.
+  if (propertyOf(error, 'path') !== undefined) return error;
   const refusal = databaseRefusal(error);
   if (refusal === null) return error;
   const { state } = refusal;

@@ -117,8 +117,9 @@ const nameOfArchive = (source: string): string =>
 async function removeLeftBehind(voices: string): Promise<void> {
   for (const name of await readdir(voices)) {
     if (!name.startsWith(UNFINISHED)) continue;
-    const { mtimeMs } = await stat(join(voices, name));
-    if (Date.now() - mtimeMs > LEFT_BEHIND_MS)
+    // Another process may remove its folder meanwhile.
+    const found = await stat(join(voices, name)).catch(() => null);
+    if (found !== null && Date.now() - found.mtimeMs > LEFT_BEHIND_MS)
       await rm(join(voices, name), { recursive: true, force: true });
   }
 }
