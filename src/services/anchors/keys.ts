@@ -56,7 +56,12 @@ export async function openAnchorKeys(
     }
   };
   return {
-    signing: async () => own?.[0] ?? (await storedKey(db)),
+    signing: async () => {
+      const key = own?.[0] ?? (await storedKey(db));
+      // A key that another process has just made is published before a statement that it signs.
+      if (!published.some(({ kid }) => kid === key.kid)) await reload();
+      return key;
+    },
     publicKeys: async () => {
       if (performance.now() - readAt > RELOAD_MS) await reload();
       return published;
