@@ -33,7 +33,7 @@ export async function bareSpeed(text: string): Promise<number> {
     }),
   );
   const seconds = (performance.now() - startedAt) / 1000;
-  for (const worker of workers) worker.disconnect();
+  for (const worker of workers) if (worker.connected) worker.disconnect();
   return spoken.reduce((sum, one) => sum + one, 0) / seconds;
 }
 
