@@ -107,10 +107,11 @@ describe('npm run distribute', () => {
 test('a migration is split between its statements, and nowhere else', async () => {
   const { statementsOf } = await compiled<typeof Statements>('infra/citus/statements.js');
   const script = `SELECT ';', '''; ' ";" -- a; b
-    /* c; */; DO $a$ BEGIN x; y := $$;$$; END $a$; SELECT 1`;
+    /* c; */; DO $a$ BEGIN x; y := $$;$$; END $a$; DO $q1$ x; $q1$; SELECT 1`;
   expect(statementsOf(script).map((statement) => statement.trim().slice(0, 8))).toEqual([
     "SELECT '",
     'DO $a$ B',
+    'DO $q1$ ',
     'SELECT 1',
   ]);
   for (const name of await readdir('prisma/migrations')) {

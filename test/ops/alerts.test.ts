@@ -27,12 +27,8 @@ import {
   waitForAudio,
   type Person,
 } from '../support/people.js';
-import {
-  freePort,
-  HAS_PROMETHEUS,
-  startPrometheus,
-  type Prometheus,
-} from '../support/prometheus.js';
+import { freePort } from '../support/free-port.js';
+import { HAS_PROMETHEUS, startPrometheus, type Prometheus } from '../support/prometheus.js';
 import { answerWith, startSpeechServer, type SpeechServer } from '../support/speech-server.js';
 import {
   startTalebank,

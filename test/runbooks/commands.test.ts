@@ -10,7 +10,7 @@ import pg from 'pg';
 import { CERTIFICATE } from '../support/certificate.js';
 import { ask, execute, send } from '../support/client.js';
 import { operate } from '../support/cluster.js';
-import { freePort } from '../support/debian-postgres.js';
+import { freePort } from '../support/free-port.js';
 import { PATIENCE_MS, until } from '../support/faults.js';
 import { makeEmbedded, startIncidents, type Incidents } from '../support/incidents.js';
 import { BulkGrant, Login, Refresh, RunMaintenance } from '../support/operations.js';
@@ -256,7 +256,7 @@ const dropRestored = (): Promise<unknown> =>
   asSuperuser('DROP DATABASE IF EXISTS talebank_restored WITH (FORCE)');
 
 /** Whom a grant needs only for the id. */
-const NOBODY = { email: '', token: '', refreshToken: '' };
+const WITHOUT_TOKENS = { email: '', token: '', refreshToken: '' };
 
 const INCIDENTS: Readonly<Record<string, Incident>> = {
   'drift.md': {
@@ -464,7 +464,7 @@ const INCIDENTS: Readonly<Record<string, Incident>> = {
       await grantTo(
         incidents.url,
         await incidents.admin(),
-        { ...NOBODY, id: USER_ID },
+        { ...WITHOUT_TOKENS, id: USER_ID },
         { amount: 7 },
       );
       const [row] = await rowsOf<{ at: string }>('SELECT clock_timestamp()::text AS at');

@@ -2,12 +2,13 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { until } from './faults.js';
+import { freePort } from './free-port.js';
 import { machineClock } from './machine.js';
 
 const run = promisify(execFile);
@@ -56,15 +57,6 @@ async function newFolder(
   const made = await mkdtemp(join(parent, 'folder-'));
   if (account !== null) await chown(made, account.uid, account.gid);
   return made;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 export const answers = (port: number): Promise<boolean> =>

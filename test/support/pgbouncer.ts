@@ -4,7 +4,8 @@ import { existsSync } from 'node:fs';
 import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { accountOf, answers, freePort } from './debian-postgres.js';
+import { accountOf, answers } from './debian-postgres.js';
+import { freePort } from './free-port.js';
 import { until } from './faults.js';
 import { machineClock } from './machine.js';
 

@@ -1,24 +1,14 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { shortenRules } from './alerts.js';
 import { until } from './faults.js';
+import { freePort } from './free-port.js';
 
 export const HAS_PROMETHEUS = spawnSync('prometheus', ['--version']).status === 0;
-
-/** A port that no program listens on now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 export interface FiringAlert {
   readonly name: string;

@@ -5,7 +5,8 @@ import { chmod, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { accountOf, freePort, programsOf } from './debian-postgres.js';
+import { accountOf, programsOf } from './debian-postgres.js';
+import { freePort } from './free-port.js';
 import { until } from './faults.js';
 import { machineClock } from './machine.js';
 

@@ -11,7 +11,10 @@ function dollarMark(script: string, at: number): string | null {
   const close = script.indexOf('$', at + 1);
   const name = script.slice(at + 1, close);
   const isName = Array.from(name).every(
-    (one) => one === '_' || one.toLowerCase() !== one.toUpperCase(),
+    (one, index) =>
+      one === '_' ||
+      one.toLowerCase() !== one.toUpperCase() ||
+      (index > 0 && one >= '0' && one <= '9'),
   );
   return close !== -1 && isName ? `$${name}$` : null;
 }

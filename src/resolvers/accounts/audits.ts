@@ -22,89 +22,38 @@ async function record(
   await loaders.reads.load(readKey({ actorId: viewer.userId, userId, inMutation }));
 }
 
-const readOfField: Middleware<Pick<UserView, 'id'>> = async (
-  resolve,
-  user,
-  args,
-  context,
-  info,
-) => {
-  await record(context, user.id, info);
-  return resolve(user, args, context, info);
-};
+/** Records the read of a field of an object before it is resolved. */
+const readOf =
+  <Parent>(userOf: (parent: Parent) => string): Middleware<Parent> =>
+  async (resolve, parent, args, context, info) => {
+    await record(context, userOf(parent), info);
+    return resolve(parent, args, context, info);
+  };
 
-const readOfOne: Middleware<unknown, UserView> = async (resolve, parent, args, context, info) => {
-  const user = await resolve(parent, args, context, info);
-  await record(context, user.id, info);
-  return user;
-};
+/** Records the reads of the users whose data an answer has. */
+const readIn =
+  <Result>(usersOf: (result: Result) => readonly string[]): Middleware<unknown, Result> =>
+  async (resolve, parent, args, context, info) => {
+    const result = await resolve(parent, args, context, info);
+    await Promise.all(usersOf(result).map((userId) => record(context, userId, info)));
+    return result;
+  };
 
-const readOfPage: Middleware<unknown, Connection<UserView>> = async (
-  resolve,
-  parent,
-  args,
-  context,
-  info,
-) => {
-  const page = await resolve(parent, args, context, info);
-  await Promise.all(page.nodes.map(({ id }) => record(context, id, info)));
-  return page;
-};
+/** The owner of a node, if it is of this kind. */
+const ownerOf = (node: FoundNode | null, kind: FoundNode['kind']): readonly string[] =>
+  node?.kind === kind && node.userId !== undefined ? [node.userId] : [];
 
-const readOfTransaction: Middleware<unknown, TransactionView> = async (
-  resolve,
-  parent,
-  args,
-  context,
-  info,
-) => {
-  const transaction = await resolve(parent, args, context, info);
-  await record(context, transaction.userId, info);
-  return transaction;
-};
-
-const readOfNarrations: Middleware<unknown, Connection<AudioView>> = async (
-  resolve,
-  parent,
-  args,
-  context,
-  info,
-) => {
-  const page = await resolve(parent, args, context, info);
-  await Promise.all(page.nodes.map(({ userId }) => record(context, userId, info)));
-  return page;
-};
-
-const readOfTarget: Middleware<unknown, FoundNode | null> = async (
-  resolve,
-  parent,
-  args,
-  context,
-  info,
-) => {
-  const node = await resolve(parent, args, context, info);
-  if (node?.kind === 'Audio' && node.userId !== undefined) await record(context, node.userId, info);
-  return node;
-};
-
-const readOfBalance: Middleware<{ userId: string }> = async (
-  resolve,
-  recipient,
-  args,
-  context,
-  info,
-) => {
-  await record(context, recipient.userId, info);
-  return resolve(recipient, args, context, info);
-};
-
+const readOfField = readOf(({ id }: Pick<UserView, 'id'>) => id);
+const readOfBalance = readOf(({ userId }: { userId: string }) => userId);
+const readOfOne = readIn(({ id }: UserView) => [id]);
+const readOfPage = readIn(({ nodes }: Connection<UserView>) => nodes.map(({ id }) => id));
+const readOfTransaction = readIn(({ userId }: TransactionView) => [userId]);
+const readOfNarrations = readIn(({ nodes }: Connection<AudioView>) =>
+  nodes.map(({ userId }) => userId),
+);
+const readOfTarget = readIn((node: FoundNode | null) => ownerOf(node, 'Audio'));
 /** Among nodes, only other users' transactions are private. Reads of a user are recorded at the user's fields. */
-const readOfNode: Middleware<unknown, FoundNode> = async (resolve, parent, args, context, info) => {
-  const node = await resolve(parent, args, context, info);
-  if (node.kind === 'CreditTransaction' && node.userId !== undefined)
-    await record(context, node.userId, info);
-  return node;
-};
+const readOfNode = readIn((node: FoundNode) => ownerOf(node, 'CreditTransaction'));
 
 /**
  * Audits every field that the shield shows only to its user, to administrators and to auditors, on whichever path a query
